@@ -1,0 +1,1 @@
+"""Electricity meters: drivers, the estimate between two readings, and the watch over both."""

@@ -1,0 +1,54 @@
+"""Energy between two register steps: the register is the truth, power times time fills the step."""
+
+from joulestream.units import MS_PER_HOUR, ticks_diff
+
+
+class EnergyEstimate:
+    """A total in mWh that follows the meter's register and never runs backwards.
+
+    Inside one register step it grows by power times time, never beyond the step.
+    """
+
+    def __init__(self):
+        self.total_mwh = 0
+        self._register_mwh = None
+        self._offset_mwh = 0
+        self._step_mwh = 0
+        self._inside = 0  # mW times ms since the register last moved
+        self._power_mw = 0
+        self._time_ms = 0
+
+    def take(self, reading):
+        """Follow a good reading."""
+        self.advance(reading.time_ms)
+        if self._register_mwh is None:
+            self._offset_mwh = self.total_mwh - reading.energy_mwh
+        if reading.energy_mwh != self._register_mwh:
+            self._register_mwh = reading.energy_mwh
+            self._inside = 0
+            # What the estimate ran ahead inside the old step is not counted again.
+            ahead = self.total_mwh - self._offset_mwh - reading.energy_mwh
+            if ahead > 0:
+                self._inside = ahead * MS_PER_HOUR
+        self._step_mwh = reading.step_mwh
+        self._power_mw = max(reading.power_mw, 0)
+        self.advance(reading.time_ms)
+
+    def rebase(self):
+        """Distrust the register: go on from the total with whatever it says next."""
+        self._register_mwh = None
+        self._power_mw = 0
+
+    def advance(self, now_ms):
+        """Return the total at `now_ms`, in mWh."""
+        elapsed_ms = ticks_diff(now_ms, self._time_ms)
+        self._time_ms = now_ms
+        if self._register_mwh is None:
+            return self.total_mwh
+        if elapsed_ms > 0 and self._power_mw:
+            self._inside += self._power_mw * elapsed_ms
+        inside_mwh = min(self._inside // MS_PER_HOUR, self._step_mwh - 1)
+        total_mwh = self._offset_mwh + self._register_mwh + inside_mwh
+        if total_mwh > self.total_mwh:
+            self.total_mwh = total_mwh
+        return self.total_mwh

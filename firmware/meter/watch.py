@@ -1,0 +1,97 @@
+"""The watch over a meter: silent, stale, frozen, backwards or jumping means: open the relay."""
+
+from joulestream.compat import const
+from joulestream.errors import (
+    METER_BACKWARD,
+    METER_FROZEN,
+    METER_JUMP,
+    METER_SILENT,
+    METER_STALE,
+)
+from joulestream.units import MS_PER_HOUR, ticks_add, ticks_diff
+
+# A register may lag what power times time says by this many of its steps before it is frozen.
+_FROZEN_STEPS = const(3)
+# A register moves in whole steps, so its jumps are judged with one step on either side.
+_JUMP_STEPS = const(2)
+# Meters average their power: a reading may overshoot the installation's limit by an eighth.
+_JUMP_MARGIN = const(8)
+
+
+class MeterWatch:
+    """Judges a meter's readings; `reason(now_ms)` is why it cannot be trusted, or 0.
+
+    A fault that a reading shows (frozen, backwards, jump) stays until `recover_ms` without
+    another. `max_power_mw` is what the installation can deliver, `frozen_ms` how long power,
+    voltage and register may all repeat to the last digit while current should flow.
+    """
+
+    def __init__(self, meter, max_power_mw, timeout_ms, frozen_ms, recover_ms):
+        self._meter = meter
+        self._max_power_mw = max_power_mw + max_power_mw // _JUMP_MARGIN
+        self._timeout_ms = timeout_ms
+        self._frozen_ms = frozen_ms
+        self._recover_ms = recover_ms
+        self._last = None
+        self._moved_ms = 0
+        self._expected = 0  # mW times ms since the register last moved
+        self._changed_ms = 0
+        self._fault = 0
+        self._fault_until_ms = 0
+
+    def take(self, reading, relay_closed):
+        """Judge a reading; return whether its register can be followed."""
+        last = self._last
+        self._last = reading
+        if last is None:
+            self._start(reading)
+            return True
+        elapsed_ms = ticks_diff(reading.time_ms, last.time_ms)
+        moved_mwh = reading.energy_mwh - last.energy_mwh
+        if moved_mwh < 0:
+            return self._fail(METER_BACKWARD, reading)
+        since_ms = ticks_diff(reading.time_ms, self._moved_ms)
+        most_mwh = self._max_power_mw * since_ms // MS_PER_HOUR + _JUMP_STEPS * reading.step_mwh
+        if moved_mwh > most_mwh:
+            return self._fail(METER_JUMP, reading)
+        if abs(reading.power_mw) > self._max_power_mw:
+            return self._fail(METER_JUMP, reading)
+        if moved_mwh:
+            self._moved_ms = reading.time_ms
+            self._expected = 0
+        else:
+            self._expected += max(last.power_mw, 0) * elapsed_ms
+        same = (
+            not moved_mwh
+            and reading.power_mw == last.power_mw
+            and reading.voltage_mv == last.voltage_mv
+        )
+        if not same or not relay_closed:
+            self._changed_ms = reading.time_ms
+        if self._expected // MS_PER_HOUR > _FROZEN_STEPS * reading.step_mwh or (
+            ticks_diff(reading.time_ms, self._changed_ms) >= self._frozen_ms
+        ):
+            return self._fail(METER_FROZEN, reading)
+        return True
+
+    def reason(self, now_ms):
+        """Return the reason code (errors.py) why the meter cannot be trusted now, or 0."""
+        if self._last is None or ticks_diff(now_ms, self._last.time_ms) > self._timeout_ms:
+            heard_ms = self._meter.heard_ms
+            if heard_ms is None or ticks_diff(now_ms, heard_ms) > self._timeout_ms:
+                return METER_SILENT
+            return METER_STALE
+        if self._fault and ticks_diff(now_ms, self._fault_until_ms) >= 0:
+            self._fault = 0
+        return self._fault
+
+    def _start(self, reading):
+        self._moved_ms = reading.time_ms
+        self._changed_ms = reading.time_ms
+        self._expected = 0
+
+    def _fail(self, reason, reading):
+        self._fault = reason
+        self._fault_until_ms = ticks_add(reading.time_ms, self._recover_ms)
+        self._start(reading)
+        return False

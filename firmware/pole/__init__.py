@@ -1,0 +1,1 @@
+"""The pole: measures energy, holds the relay, is paid."""

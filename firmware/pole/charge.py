@@ -1,0 +1,73 @@
+"""One charging session's figures: energy, packets, amount due, paid and unpaid."""
+
+from joulestream.channel import MAX_AMOUNT, Claim
+from joulestream.signing import Verifier
+from joulestream.tariff import Tariff
+
+from pole.packetizer import Packetizer
+
+
+class Charge:
+    """What flows on one open session; energy is on the channel's own scale, in mWh.
+
+    `total_mwh` arguments are the meter's running total, `credit` is in claim units.
+    """
+
+    def __init__(self, config, certificate, account, price_per_kwh, total_mwh, time_s, now_ms):
+        self.certificate = certificate
+        self.account = account
+        self.claim = Claim(certificate.channel_id)
+        self.verifier = Verifier(certificate.payer_key)
+        self.tariff = Tariff(account.energy_mwh, account.amount_due, price_per_kwh)
+        self.packetizer = Packetizer(
+            config.packet_energy_mwh, config.packet_ms, account.energy_mwh, now_ms
+        )
+        self.start_energy_mwh = account.energy_mwh
+        self.started_s = time_s
+        self.energy_mwh = account.energy_mwh
+        self.packets = 0
+        self.max_unpaid = 0
+        self.unpaid = account.amount_due - account.amount
+        self._credit = config.credit
+        self._offset_mwh = account.energy_mwh - total_mwh
+
+    def measure(self, total_mwh):
+        """Follow the meter; return the amount that is unpaid now (negative: prepaid)."""
+        energy_mwh = total_mwh + self._offset_mwh
+        if energy_mwh != self.energy_mwh:
+            self.energy_mwh = energy_mwh
+            self._refresh()
+        return self.unpaid
+
+    def pay(self, account):
+        """Take the stored `account` with its better claim: one more packet is paid."""
+        self.account = account
+        self.packets += 1
+        self.tariff.settle_change(account.energy_mwh)
+        self._refresh()
+
+    def has_uninvoiced(self):
+        """Return whether energy has flowed that no invoice asked for yet."""
+        return self.energy_mwh != self.packetizer.invoiced_mwh
+
+    def credit(self):
+        """Return the unpaid amount at which the relay opens.
+
+        A channel earns its credit: it never exceeds what the channel has paid already, so a
+        channel that was never seen before starts token-first.
+        """
+        return min(self._credit, self.account.amount)
+
+    def capacity(self):
+        """Return the most that the channel can pay in total, in claim units."""
+        return min(self.certificate.capacity, MAX_AMOUNT)
+
+    def settle(self):
+        """Bring the account up to the energy that has flowed."""
+        self.account.energy_mwh = self.energy_mwh
+        self.account.amount_due = self.tariff.amount_due(self.energy_mwh)
+
+    def _refresh(self):
+        self.unpaid = self.tariff.amount_due(self.energy_mwh) - self.account.amount
+        if self.unpaid > self.max_unpaid:
+            self.max_unpaid = self.unpaid

@@ -1,0 +1,46 @@
+"""The pole's trusted time. Time is evidence: without it nothing is energised."""
+
+from joulestream.units import TICKS_PERIOD, ticks_add, ticks_diff
+
+_KEY = b"t"
+_MS_PER_S = 1000
+
+
+class TrustedClock:
+    """Unix time in seconds from a board's clock or an issuer's signature, else unknown.
+
+    A lower bound is journaled; a source that lies below it is not believed.
+    """
+
+    def __init__(self, journal):
+        self._journal = journal
+        stored = journal.get(_KEY)
+        self._bound_s = int.from_bytes(stored, "big") if stored else 0
+        self._base_s = None
+        self._base_ms = 0
+
+    def set(self, time_s, now_ms):
+        """Take `time_s` as the time at `now_ms`; return whether it is believed."""
+        if time_s < self._bound_s:
+            return False
+        self._base_s = time_s
+        self._base_ms = now_ms
+        return True
+
+    def time_s(self, now_ms):
+        """Return the unix time in seconds, or None while it is unknown."""
+        if self._base_s is None:
+            return None
+        elapsed_s = ticks_diff(now_ms, self._base_ms) // _MS_PER_S
+        if elapsed_s > TICKS_PERIOD // (4 * _MS_PER_S):
+            self._base_s += elapsed_s
+            self._base_ms = ticks_add(self._base_ms, elapsed_s * _MS_PER_S)
+            elapsed_s = 0
+        return self._base_s + elapsed_s
+
+    def keep(self, now_ms):
+        """Journal the present time as the lower bound after a power cut."""
+        time_s = self.time_s(now_ms)
+        if time_s is not None and time_s > self._bound_s:
+            self._bound_s = time_s
+            self._journal.put(_KEY, time_s.to_bytes(8, "big"))

@@ -1,0 +1,90 @@
+"""The pole's configuration: every field, its bounds, and what must fit together."""
+
+from joulestream.channel import KIND_EVM, KIND_SQL, KIND_XRPL, MAX_AMOUNT
+from joulestream.config import (
+    REQUIRED,
+    ConfigError,
+    hexadecimal,
+    load,
+    mapping,
+    one_of,
+    rows,
+    section,
+    text,
+    whole,
+)
+from joulestream.messages import MAX_ISSUERS
+from joulestream.units import MW_PER_W, MWH_PER_KWH
+
+from meter.config import METER, check_meter
+
+_KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
+_MINUTE_MS = 60_000
+
+
+def _kind(value):
+    return _KINDS[one_of("sql", "evm", "xrpl")(value)]
+
+
+_ISSUER = (
+    ("key", hexadecimal(32), REQUIRED),
+    ("limit", whole(1, MAX_AMOUNT), REQUIRED),
+    ("kind", _kind, REQUIRED),
+    ("chain_id", whole(0, (1 << 64) - 1), REQUIRED),
+    ("contract", hexadecimal(32), REQUIRED),
+    ("asset", hexadecimal(32), REQUIRED),
+    ("base_units_per_claim_unit", whole(1, MAX_AMOUNT), REQUIRED),
+)
+
+_PRICE = (
+    ("from_s", whole(0, (1 << 48) - 1), REQUIRED),
+    ("price_per_kwh", whole(1, (1 << 48) - 1), REQUIRED),
+)
+
+TABLE = (
+    ("board", mapping, REQUIRED),
+    ("seed_file", text, REQUIRED),
+    ("payout_account", hexadecimal(32), REQUIRED),
+    ("issuers", rows(_ISSUER, 1, MAX_ISSUERS), REQUIRED),
+    ("collect_within_s", whole(0, 0xFFFFFFFF), REQUIRED),
+    ("renew_before_s", whole(0, 0xFFFFFFFF), 60),
+    ("prices", rows(_PRICE, 1, 96), REQUIRED),
+    ("credit", whole(0, MAX_AMOUNT), REQUIRED),
+    ("prepay", whole(0, MAX_AMOUNT), REQUIRED),
+    ("packet_energy_mwh", whole(1, 0xFFFFFFFF), 1_000),
+    ("packet_ms", whole(10, 10 * _MINUTE_MS), 1_000),
+    ("max_power_w", whole(1, 1_000_000), REQUIRED),
+    ("meter", section(METER), REQUIRED),
+    ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
+    ("retry_ms", whole(10, _MINUTE_MS), 250),
+    ("relay_hold_ms", whole(20, 10_000), 500),
+    ("max_channels", whole(1, 1024), 64),
+)
+
+
+def packet_amount(price_per_kwh, packet_energy_mwh):
+    """Return what one packet costs at most, in claim units (rounded up)."""
+    return -(-price_per_kwh * packet_energy_mwh // MWH_PER_KWH)
+
+
+def load_config(path):
+    """Return the checked configuration at `path`. Raises ConfigError naming field and reason."""
+    config = load(path, TABLE)
+    config.max_power_mw = config.max_power_w * MW_PER_W
+    dearest = max(row.price_per_kwh for row in config.prices)
+    packet = packet_amount(dearest, config.packet_energy_mwh)
+    if config.credit == 0 and config.prepay == 0:
+        raise ConfigError("credit", "and 'prepay' are both 0, so that no packet could ever flow")
+    if config.credit + config.prepay < packet:
+        raise ConfigError(
+            "credit",
+            "and 'prepay' together are %d, below one packet, which costs %d at the highest price"
+            % (config.credit + config.prepay, packet),
+        )
+    starts = [row.from_s for row in config.prices]
+    if starts[0] != 0 or starts != sorted(set(starts)):
+        raise ConfigError("prices", "must start with from_s 0 and rise by from_s")
+    if config.retry_ms * 2 > config.link_timeout_ms:
+        raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
+    check_meter(config.meter)
+    return config

@@ -1,0 +1,429 @@
+"""The pole's side of a session: offer, admission, invoices, verified and stored claims, receipt."""
+
+from joulestream import errors
+from joulestream.channel import (
+    SIGNED_OFFER,
+    SIGNED_RECEIPT,
+    SIGNED_TARIFF,
+    Certificate,
+    claim_reason,
+    time_bytes,
+)
+from joulestream.errors import PeerError
+from joulestream.journal import JournalFull
+from joulestream.messages import (
+    ACCEPT,
+    HELLO,
+    INVOICE,
+    MAX_ISSUERS,
+    NONCE_SIZE,
+    OFFER,
+    POLE,
+    RECEIPT,
+    RECEIPT_ACK,
+    RENEW,
+    RENEW_REQUEST,
+    RENEWED,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    TIME,
+    UPDATE,
+    VERSION,
+    Message,
+    SignedOffer,
+    SignedReceipt,
+    SignedTariff,
+)
+from joulestream.session import OPEN, RECEIPTED, Session
+from joulestream.signing import verify
+from joulestream.units import energy_from_power, ticks_add, ticks_diff
+
+from joulestream.accounts import Account
+from pole.admission import Admission
+from pole.charge import Charge
+from pole.config import packet_amount
+
+# After the relay opened, this many meter intervals show what still flowed.
+_SETTLE_INTERVALS = 3
+
+
+class Payee:
+    """Runs the pole's end of one session after the other. It owns no hardware.
+
+    `step` is told the meter's total and whether it can be trusted; `may_energise` tells whether
+    the relay may be closed. `last_stop` is the reason code the last session ended with.
+    """
+
+    def __init__(self, config, signer, accounts, clock, random):
+        self._config = config
+        self._signer = signer
+        self._accounts = accounts
+        self._clock = clock
+        self._random = random
+        self._admission = Admission(config, signer.public_key, accounts)
+        self._issuers = b"".join(issuer.key for issuer in config.issuers)
+        self.session = Session(POLE, config.retry_ms, config.link_timeout_ms)
+        self.charge = None
+        self.last_stop = 0
+        self.receipt = None
+        self._total_mwh = 0
+        self._offered_account = None
+        self._offered_price = 0
+        self._stopping = 0
+        self._settle_ms = 0
+        self._tariff_out = None
+        self._renew_asked = False
+        self._meter_reason = errors.METER_SILENT
+        self._handlers = {
+            HELLO: self._on_hello,
+            TIME: self._on_time,
+            ACCEPT: self._on_accept,
+            UPDATE: self._on_update,
+            TARIFF_ACCEPT: self._on_tariff_accept,
+            RENEW: self._on_renew,
+            STOP: self._on_stop,
+            RECEIPT_ACK: self._on_receipt_ack,
+        }
+
+    def receive(self, payload, now_ms):
+        """Take a payload from the link. Raises MalformedError for bytes that are no message."""
+        try:
+            message = self.session.receive(payload, now_ms)
+            if message is not None:
+                self._handlers[message.number](message, now_ms)
+        except PeerError as error:
+            self.stop(error.reason, now_ms)
+
+    def step(self, total_mwh, meter_reason, plugged, now_ms):
+        """Move the session on. `total_mwh` is the meter's total, `meter_reason` 0 when good."""
+        self._total_mwh = total_mwh
+        self._meter_reason = meter_reason
+        charge = self.charge
+        timeout = self.session.poll(now_ms)
+        if charge is None:
+            if timeout:
+                self.stop(timeout, now_ms)
+            return
+        charge.measure(total_mwh)
+        if self._stopping:
+            self._step_stopping(charge, timeout, now_ms)
+            return
+        reason = timeout or self._interruption(charge, meter_reason, plugged, now_ms)
+        if reason:
+            self.stop(reason, now_ms)
+            return
+        self._step_tariff(charge, now_ms)
+        self._step_renewal(charge, now_ms)
+        if not self._stopping:
+            self._step_invoice(charge, now_ms)
+
+    def may_energise(self):
+        """Return whether the relay may be closed, as of the last step."""
+        charge = self.charge
+        return (
+            charge is not None
+            and not self._stopping
+            and self.session.state == OPEN
+            and charge.unpaid < charge.credit()
+        )
+
+    def stop(self, reason, now_ms):
+        """End the session for `reason`: the relay stays open from now on."""
+        if self._stopping:
+            return
+        self.last_stop = reason
+        if self.charge is not None:
+            self._begin_stopping(reason, now_ms)
+        self.session.stop(reason, now_ms)
+
+    # Messages
+
+    def _on_hello(self, hello, now_ms):
+        if self.charge is not None:
+            self.last_stop = errors.RESTARTED
+            self._close_out(self.charge)
+        if self._meter_reason:
+            raise PeerError(self._meter_reason)
+        config = self._config
+        session = self.session
+        account = self._accounts.load(hello.channel_id)
+        price_per_kwh = self._price(now_ms)
+        session.pole_nonce = self._random(NONCE_SIZE)
+        session.payee_key = self._signer.public_key
+        self._offered_account = account
+        self._offered_price = price_per_kwh
+        packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+        fields = {
+            "version": VERSION,
+            "nonce": session.pole_nonce,
+            "payee_key": session.payee_key,
+            "time_s": self._clock.time_s(now_ms) or 0,
+            "price_per_kwh": price_per_kwh,
+            "credit": config.credit,
+            # Without credit yet, one packet must be paid ahead or nothing would ever start.
+            "prepay": max(config.prepay, packet - min(config.credit, account.amount)),
+            "packet_energy_mwh": config.packet_energy_mwh,
+            "packet_ms": config.packet_ms,
+            "link_timeout_ms": config.link_timeout_ms,
+            "max_power_mw": config.max_power_mw,
+            "energy_mwh": account.energy_mwh,
+            "amount_due": account.amount_due,
+            "best_amount": account.amount,
+            "best_signature": account.signature,
+            "issuer_count": len(config.issuers),
+            "issuers": self._issuers + bytes(32 * MAX_ISSUERS - len(self._issuers)),
+        }
+        self._send_signed(OFFER, SIGNED_OFFER, SignedOffer, fields, now_ms)
+
+    def _on_time(self, message, now_ms):
+        if self._admission.issuer(message.issuer_key) is None:
+            raise PeerError(errors.UNTRUSTED_ISSUER)
+        proof = time_bytes(self.session.pole_nonce, self._signer.public_key, message.time_s)
+        if not verify(message.issuer_key, proof, message.signature):
+            raise PeerError(errors.BAD_TIME)
+        if not self._clock.set(message.time_s, now_ms):
+            raise PeerError(errors.BAD_TIME)
+
+    def _on_accept(self, accept, now_ms):
+        session = self.session
+        time_s = self._clock.time_s(now_ms)
+        if time_s is None:
+            raise PeerError(errors.TIME_UNKNOWN)
+        if self._meter_reason:
+            raise PeerError(self._meter_reason)
+        certificate = Certificate.from_bytes(accept.certificate)
+        reason = self._admission.certificate_reason(
+            certificate, session.channel_id, session.payer_key, time_s
+        )
+        if reason:
+            raise PeerError(reason)
+        if not self._admission.proof_is_good(session, accept):
+            raise PeerError(errors.BAD_PROOF)
+        account = self._offered_account
+        account.issuer_key = certificate.issuer_key
+        packet = packet_amount(self._offered_price, self._config.packet_energy_mwh)
+        if min(self._config.credit, account.amount) + accept.prepay < packet:
+            raise PeerError(errors.PREPAY_TOO_SMALL)
+        if account.amount_due > certificate.capacity:
+            raise PeerError(errors.CAPACITY_EXHAUSTED)
+        self._admit(certificate, account, now_ms)
+        self.charge = Charge(
+            self._config,
+            certificate,
+            account,
+            self._offered_price,
+            self._total_mwh,
+            time_s,
+            now_ms,
+        )
+        self.receipt = None
+        self.last_stop = 0
+        self._stopping = 0
+        self._tariff_out = None
+        self._renew_asked = False
+        self._send_invoice(self.charge, account.energy_mwh, now_ms)
+
+    def _on_update(self, update, now_ms):
+        charge = self.charge
+        account = charge.account
+        energy_mwh = charge.packetizer.invoiced_mwh
+        amount_due = charge.tariff.amount_due(energy_mwh)
+        reason = claim_reason(update.amount, account.amount, amount_due, charge.capacity())
+        if reason:
+            raise PeerError(reason)
+        if not charge.verifier.verify(charge.claim.message(update.amount), update.signature):
+            raise PeerError(errors.BAD_SIGNATURE)
+        paid = Account(
+            amount=update.amount,
+            signature=update.signature,
+            amount_due=amount_due,
+            energy_mwh=energy_mwh,
+            issuer_key=account.issuer_key,
+        )
+        if not self._store(charge, paid):
+            raise PeerError(errors.STORE_FAILED)
+        charge.pay(paid)
+
+    def _on_tariff_accept(self, message, now_ms):
+        tariff = self._tariff_out
+        if tariff is None or self._stopping:
+            return
+        if (message.price_per_kwh, message.from_energy_mwh) != tariff:
+            raise PeerError(errors.BAD_FIELD)
+        self.charge.tariff.change(tariff[1], tariff[0])
+        self._tariff_out = None
+
+    def _on_renew(self, message, now_ms):
+        if self._stopping:
+            return
+        charge = self.charge
+        certificate = Certificate.from_bytes(message.certificate)
+        reason = self._admission.certificate_reason(
+            certificate,
+            self.session.channel_id,
+            self.session.payer_key,
+            self._clock.time_s(now_ms),
+        )
+        if reason:
+            raise PeerError(reason)
+        self._admit(certificate, charge.account, now_ms)
+        charge.certificate = certificate
+        self._renew_asked = False
+        self.session.send(
+            Message(
+                RENEWED, expires_at_s=certificate.expires_at_s, capacity=certificate.capacity
+            ),
+            now_ms,
+        )
+
+    def _on_stop(self, message, now_ms):
+        if self._stopping:
+            return
+        self.last_stop = message.reason
+        if self.charge is not None:
+            self._begin_stopping(message.reason, now_ms)
+
+    def _on_receipt_ack(self, message, now_ms):
+        self._close_out(self.charge)
+
+    # Steps
+
+    def _interruption(self, charge, meter_reason, plugged, now_ms):
+        """Return why the open session must stop now, or 0."""
+        if not plugged:
+            return errors.UNPLUGGED
+        if meter_reason:
+            return meter_reason
+        time_s = self._clock.time_s(now_ms)
+        if time_s is None:
+            return errors.TIME_UNKNOWN
+        reason = self._admission.validity_reason(charge.certificate, time_s)
+        if reason:
+            return reason
+        if self._tariff_out is not None and charge.energy_mwh >= self._tariff_out[1]:
+            return errors.TARIFF_REFUSED
+        if charge.tariff.amount_due(charge.energy_mwh) >= charge.capacity():
+            return errors.CAPACITY_EXHAUSTED
+        return 0
+
+    def _step_tariff(self, charge, now_ms):
+        tariff = charge.tariff
+        if self._tariff_out is not None or tariff.next_price_per_kwh is not None:
+            return
+        price_per_kwh = self._price(now_ms)
+        if price_per_kwh == tariff.price_per_kwh:
+            return
+        config = self._config
+        # Far enough ahead that the vehicle can answer before the new price begins.
+        lead_mwh = energy_from_power(config.max_power_mw, config.link_timeout_ms)
+        packets = lead_mwh // config.packet_energy_mwh + 2
+        invoiced_mwh = charge.packetizer.invoiced_mwh
+        from_energy_mwh = invoiced_mwh + packets * config.packet_energy_mwh
+        self._tariff_out = (price_per_kwh, from_energy_mwh)
+        fields = {"price_per_kwh": price_per_kwh, "from_energy_mwh": from_energy_mwh}
+        self._send_signed(TARIFF, SIGNED_TARIFF, SignedTariff, fields, now_ms)
+
+    def _step_renewal(self, charge, now_ms):
+        if self._renew_asked:
+            return
+        expires_at_s = charge.certificate.expires_at_s
+        if self._clock.time_s(now_ms) + self._config.renew_before_s >= expires_at_s:
+            self._renew_asked = True
+            self.session.send(Message(RENEW_REQUEST, valid_until_s=expires_at_s), now_ms)
+
+    def _step_invoice(self, charge, now_ms):
+        if self.session.is_waiting_for(UPDATE):
+            return
+        energy_mwh = charge.packetizer.end_of_packet(charge.energy_mwh, now_ms)
+        if energy_mwh is not None:
+            self._send_invoice(charge, energy_mwh, now_ms)
+
+    def _step_stopping(self, charge, timeout, now_ms):
+        session = self.session
+        if session.state == RECEIPTED:
+            if timeout:
+                session.abort()
+                self._close_out(charge)
+            return
+        if ticks_diff(now_ms, self._settle_ms) < 0:
+            return
+        if not timeout and session.is_waiting_for(UPDATE):
+            return
+        if not timeout and charge.unpaid > 0 and charge.has_uninvoiced():
+            self._send_invoice(charge, charge.energy_mwh, now_ms)
+        else:
+            self._finish(charge, now_ms)
+
+    def _begin_stopping(self, reason, now_ms):
+        self._stopping = reason
+        meter = self._config.meter
+        self._settle_ms = ticks_add(now_ms, _SETTLE_INTERVALS * meter.interval_ms)
+
+    def _finish(self, charge, now_ms):
+        """Fix the figures, store them, send the receipt."""
+        charge.settle()
+        account = charge.account
+        self._store(charge, account)
+        self.receipt = {
+            "reason": self._stopping,
+            "started_s": charge.started_s,
+            "ended_s": self._clock.time_s(now_ms) or charge.started_s,
+            "start_energy_mwh": charge.start_energy_mwh,
+            "energy_mwh": account.energy_mwh,
+            "amount_due": account.amount_due,
+            "amount_paid": account.amount,
+        }
+        self._send_signed(RECEIPT, SIGNED_RECEIPT, SignedReceipt, self.receipt, now_ms)
+
+    def _close_out(self, charge):
+        """End the charge with what has flowed by now, receipt or not."""
+        charge.settle()
+        self._store(charge, charge.account)
+        self.charge = None
+        self._stopping = 0
+
+    def _admit(self, certificate, account, now_ms):
+        """Store what opens or renews a session. Raises PeerError when it cannot be stored."""
+        try:
+            self._clock.keep(now_ms)
+            self._accounts.store_certificate(certificate)
+            self._accounts.store(certificate.channel_id, account)
+        except JournalFull:
+            raise PeerError(errors.CHANNELS_FULL)
+        except OSError:
+            raise PeerError(errors.STORE_FAILED)
+
+    def _store(self, charge, account):
+        """Store `account` as the channel's; return whether it is stored."""
+        try:
+            self._accounts.store(charge.certificate.channel_id, account)
+        except (OSError, JournalFull):
+            return False
+        return True
+
+    def _price(self, now_ms):
+        """Return the price per kWh that holds now; the first one while the time is unknown."""
+        time_s = self._clock.time_s(now_ms) or 0
+        price_per_kwh = 0
+        for row in self._config.prices:
+            if row.from_s <= time_s:
+                price_per_kwh = row.price_per_kwh
+        return price_per_kwh
+
+    def _send_invoice(self, charge, energy_mwh, now_ms):
+        charge.packetizer.invoice(energy_mwh, now_ms)
+        self.session.send(
+            Message(
+                INVOICE,
+                sequence=self.session.sequence + 1,
+                energy_mwh=energy_mwh,
+                amount_due=charge.tariff.amount_due(energy_mwh),
+            ),
+            now_ms,
+        )
+
+    def _send_signed(self, number, signed_type, record, fields, now_ms):
+        body = record(**fields).to_bytes()
+        signature = self._signer.sign(self.session.signed(signed_type, body))
+        self.session.send(Message(number, signature=signature, **fields), now_ms)

@@ -1,0 +1,1 @@
+"""The vehicle: audits what it is asked to pay, holds the wallet, pays."""

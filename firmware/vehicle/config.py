@@ -1,0 +1,59 @@
+"""The vehicle's configuration: its owner's limits, every field with its bounds."""
+
+from joulestream.channel import MAX_AMOUNT
+from joulestream.config import (
+    REQUIRED,
+    ConfigError,
+    load,
+    mapping,
+    one_of,
+    section,
+    text,
+    texts,
+    whole,
+)
+from joulestream.units import MW_PER_W
+from meter.config import METER, check_meter
+
+_MINUTE_MS = 60_000
+
+AUDIT_METER = "meter"
+AUDIT_POWER = "power"
+
+TABLE = (
+    ("board", mapping, REQUIRED),
+    ("seed_file", text, REQUIRED),
+    ("certificates", texts, REQUIRED),
+    ("budget", whole(0, MAX_AMOUNT), REQUIRED),
+    ("budget_period", text, "always"),
+    ("max_price_per_kwh", whole(1, (1 << 48) - 1), REQUIRED),
+    ("energy_wanted_mwh", whole(1, (1 << 48) - 1), REQUIRED),
+    ("prepay", whole(0, MAX_AMOUNT), REQUIRED),
+    ("audit", one_of(AUDIT_METER, AUDIT_POWER), AUDIT_METER),
+    ("audit_percent", whole(0, 25), 3),
+    ("audit_wait_ms", whole(0, _MINUTE_MS), 600),
+    ("max_power_w", whole(1, 1_000_000), REQUIRED),
+    ("meter", section(METER), None),
+    ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
+    ("retry_ms", whole(10, _MINUTE_MS), 250),
+    ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 0),
+)
+
+
+def load_config(path):
+    """Return the checked configuration at `path`. Raises ConfigError naming field and reason."""
+    config = load(path, TABLE)
+    config.max_power_mw = config.max_power_w * MW_PER_W
+    if config.budget == 0:
+        raise ConfigError("budget", "is 0, so that nothing can be paid")
+    if config.audit == AUDIT_METER:
+        if config.meter is None:
+            raise ConfigError(
+                "meter", "is missing; without a meter of its own set 'audit' to \"power\""
+            )
+        check_meter(config.meter)
+    if config.retry_ms * 2 > config.link_timeout_ms:
+        raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
+    if config.audit_wait_ms >= config.link_timeout_ms:
+        raise ConfigError("audit_wait_ms", "must be below 'link_timeout_ms'")
+    return config

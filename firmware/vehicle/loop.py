@@ -1,0 +1,125 @@
+"""The vehicle's one loop: read its own meter, poll the link, run the session."""
+
+from joulestream import errors
+from joulestream.link import Link
+from joulestream.session import STATE_NAMES
+from joulestream.units import MS_PER_HOUR, ticks_diff
+from meter.eastron import EastronMeter
+from meter.estimate import EnergyEstimate
+from meter.watch import MeterWatch
+
+
+class OwnMeter:
+    """The vehicle's own meter: `measure` follows it, `reason` tells why it cannot be trusted."""
+
+    def __init__(self, config, board):
+        meter = config.meter
+        self._meter = EastronMeter(
+            board.uart("meter"), meter.model, meter.unit, meter.interval_ms, meter.answer_ms
+        )
+        self._watch = MeterWatch(
+            self._meter,
+            config.max_power_mw,
+            meter.timeout_ms,
+            meter.frozen_ms,
+            meter.recover_ms,
+        )
+        self._estimate = EnergyEstimate()
+        self.step_mwh = 0
+        self.total_mwh = 0
+        self.reason = errors.METER_SILENT
+
+    def measure(self, now_ms):
+        """Follow the meter up to `now_ms`."""
+        reading = self._meter.poll(now_ms)
+        if reading is not None:
+            self.step_mwh = reading.step_mwh
+            # The vehicle does not know the pole's relay: standing still is no sign of a fault.
+            if self._watch.take(reading, False) and not self._watch.reason(now_ms):
+                self._estimate.take(reading)
+            else:
+                self._estimate.rebase()
+        self.reason = self._watch.reason(now_ms)
+        self.total_mwh = self._estimate.advance(now_ms)
+
+
+class PowerAudit:
+    """For a vehicle without a meter: the most that can have flowed, maximum power times time."""
+
+    def __init__(self, max_power_mw):
+        self._max_power_mw = max_power_mw
+        self._numerator = 0
+        self._last_ms = None
+        self.step_mwh = 0
+        self.total_mwh = 0
+        self.reason = 0
+
+    def measure(self, now_ms):
+        """Let time pass up to `now_ms`."""
+        if self._last_ms is not None:
+            self._numerator += self._max_power_mw * max(ticks_diff(now_ms, self._last_ms), 0)
+            self.total_mwh = self._numerator // MS_PER_HOUR
+        self._last_ms = now_ms
+
+
+class VehicleLoop:
+    """Wires own meter, link and payer; `step(now_ms)` never blocks.
+
+    `own_meter` is an OwnMeter or a PowerAudit; `board` offers `uart(name)` and `plugged()`.
+    """
+
+    def __init__(self, board, payer, own_meter):
+        self._board = board
+        self._payer = payer
+        self._own = own_meter
+        self._now_ms = 0
+        self._link = Link(board.uart("link"), self._deliver)
+
+    def step(self, now_ms):
+        """Do one round at `now_ms`."""
+        self._now_ms = now_ms
+        own = self._own
+        own.measure(now_ms)
+        self._link.poll()
+        self._payer.step(own.total_mwh, own.step_mwh, own.reason, self._board.plugged(), now_ms)
+        outbox = self._payer.session.outbox
+        for payload in outbox:
+            self._link.send(payload)
+        outbox.clear()
+
+    def status(self):
+        """Return what the vehicle does and why, as a flat dictionary."""
+        payer = self._payer
+        channel = payer.channel
+        status = {
+            "role": "vehicle",
+            "state": STATE_NAMES[payer.session.state],
+            "why": self._why(),
+            "last_stop": errors.reason_name(payer.last_stop) if payer.last_stop else None,
+            "own_mwh": self._own.total_mwh,
+            "budget_left": payer.budget_left,
+            "packets": payer.packets,
+            "frames_dropped": self._link.dropped(),
+            "frames_late": payer.session.stale,
+            "retransmissions": payer.session.retransmissions,
+            "bytes_sent": self._link.bytes_sent,
+        }
+        if channel is not None:
+            status["energy_mwh"] = payer.energy_mwh
+            status["signed"] = channel.signed
+            status["amount_due"] = channel.amount_due
+            status["price_per_kwh"] = payer.tariff.price_per_kwh
+        if payer.receipt is not None:
+            status["receipt"] = payer.receipt
+        return status
+
+    def _why(self):
+        payer = self._payer
+        if payer.last_stop:
+            return errors.reason_name(payer.last_stop)
+        if self._own.reason:
+            return errors.reason_name(self._own.reason)
+        return "PAYING" if payer.packets else STATE_NAMES[payer.session.state].upper()
+
+    def _deliver(self, payload):
+        self._payer.receive(payload, self._now_ms)

@@ -1,0 +1,70 @@
+"""The vehicle's wiring: configuration, wallet, journal and board make one loop."""
+
+import sys
+
+import boards
+from joulestream.channel import Certificate
+from joulestream.config import ConfigError
+from joulestream.errors import MalformedError
+from joulestream.journal import Journal
+from joulestream.signing import Signer
+from vehicle.config import AUDIT_METER, load_config
+from vehicle.loop import OwnMeter, PowerAudit, VehicleLoop
+from vehicle.payer import Payer
+from vehicle.wallet import Wallet
+
+
+def load_certificates(paths):
+    """Return the certificates at `paths`; files that are not there yet are left out.
+
+    Raises ConfigError for a file that holds no certificate.
+    """
+    certificates = []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError:
+            continue
+        try:
+            certificates.append(Certificate.from_bytes(data))
+        except MalformedError:
+            raise ConfigError("certificates", "%s holds no certificate" % path)
+    return certificates
+
+
+def main(path):
+    """Run the vehicle with the configuration at `path` until the board stops it."""
+    config = load_config(path)
+    board = boards.open_board(config.board)
+    certificates = load_certificates(config.certificates)
+    if not certificates:
+        raise ConfigError("certificates", "names no file that can be read")
+    wallet = Wallet(
+        Signer(board.seed(config.seed_file)),
+        Journal(board.storage()),
+        certificates,
+        config.budget,
+        config.budget_period,
+    )
+    if config.audit == AUDIT_METER:
+        own_meter = OwnMeter(config, board)
+    else:
+        own_meter = PowerAudit(config.max_power_mw)
+
+    def renewals():
+        try:
+            return load_certificates(config.certificates)
+        except ConfigError:
+            return []
+
+    payer = Payer(config, wallet, board.random, renewals)
+    board.run(VehicleLoop(board, payer, own_meter))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1] if len(sys.argv) > 1 else "vehicle.json")
+    except (ConfigError, OSError, ValueError) as error:
+        print("vehicle: %s; nothing is paid" % error, file=sys.stderr)
+        sys.exit(1)

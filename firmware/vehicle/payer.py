@@ -1,0 +1,411 @@
+"""The vehicle's side of a session: greets, checks the offer, audits and pays invoices."""
+
+from joulestream import errors
+from joulestream.channel import (
+    SIGNED_OFFER,
+    SIGNED_PROOF,
+    SIGNED_RECEIPT,
+    SIGNED_TARIFF,
+    Claim,
+)
+from joulestream.errors import PeerError
+from joulestream.journal import JournalFull
+from joulestream.messages import (
+    ACCEPT,
+    HELLO,
+    INVOICE,
+    MAX_ISSUERS,
+    NONCE_SIZE,
+    OFFER,
+    RECEIPT,
+    RECEIPT_ACK,
+    RENEW,
+    RENEW_REQUEST,
+    RENEWED,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    UPDATE,
+    VEHICLE,
+    VERSION,
+    Message,
+    SignedOffer,
+    SignedReceipt,
+    SignedTariff,
+)
+from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
+from joulestream.signing import Verifier
+from joulestream.tariff import Tariff
+from joulestream.units import MWH_PER_KWH, ticks_add, ticks_diff
+
+from vehicle.audit import Audit
+from vehicle.carryover import best_claim_reason, carried_reason, new_channel
+from vehicle.config import AUDIT_METER
+
+# After these the vehicle may try again by itself; the others end its visit until it is replugged.
+_PASSING = (
+    errors.LINK_TIMEOUT,
+    errors.PAYMENT_TIMEOUT,
+    errors.RESTARTED,
+    errors.TIME_UNKNOWN,
+    errors.METER_SILENT,
+    errors.METER_STALE,
+    errors.METER_FROZEN,
+    errors.METER_BACKWARD,
+    errors.METER_JUMP,
+)
+
+# Ends for which what flowed until the relay opened is still paid.
+_FRIENDLY = (
+    errors.OWNER_STOP,
+    errors.ENERGY_REACHED,
+    errors.BUDGET_EXHAUSTED,
+    errors.CAPACITY_EXHAUSTED,
+    errors.UNPLUGGED,
+    errors.CERTIFICATE_EXPIRED,
+    errors.CERTIFICATE_WINDOW,
+    errors.TARIFF_REFUSED,
+    errors.PRICE_TOO_HIGH,
+    errors.METER_SILENT,
+    errors.METER_STALE,
+    errors.METER_FROZEN,
+    errors.METER_BACKWARD,
+    errors.METER_JUMP,
+)
+
+
+class Payer:
+    """Runs the vehicle's end of a session. It owns no hardware.
+
+    `step` is told what the own meter counted in all; `renewals()` returns certificates that came
+    since the start. `last_stop` is the reason code of the last end, `receipt` the pole's receipt.
+    """
+
+    def __init__(self, config, wallet, random, renewals):
+        self._config = config
+        self._wallet = wallet
+        self._random = random
+        self._renewals = renewals
+        self.session = Session(VEHICLE, config.retry_ms, config.link_timeout_ms)
+        self.last_stop = 0
+        self.receipt = None
+        self.packets = 0
+        self.tariff = None
+        self.audit = None
+        self.channel = None
+        self._certificate = None
+        self._pole = None
+        self._claim = None
+        self._prepay = 0
+        self._packet_mwh = 0
+        self._start_mwh = 0
+        self._last_mwh = 0
+        self._invoice = None
+        self._invoice_ms = 0
+        self._total_mwh = 0
+        self._start_total_mwh = 0
+        self._step_mwh = 0
+        self._open_ms = 0
+        self._retry_at_ms = None
+        self._done = False
+        self._handlers = {
+            OFFER: self._on_offer,
+            INVOICE: self._on_invoice,
+            TARIFF: self._on_tariff,
+            RENEW_REQUEST: self._on_renew_request,
+            RENEWED: self._on_renewed,
+            STOP: self._on_stop,
+            RECEIPT: self._on_receipt,
+        }
+
+    @property
+    def energy_mwh(self):
+        """Energy invoiced and accepted in this session, in mWh."""
+        return self._last_mwh - self._start_mwh
+
+    @property
+    def budget_left(self):
+        """What the owner still allows to spend, in claim units."""
+        return self._wallet.budget_left
+
+    def receive(self, payload, now_ms):
+        """Take a payload from the link. Raises MalformedError for bytes that are no message."""
+        try:
+            message = self.session.receive(payload, now_ms)
+            if message is not None:
+                self._handlers[message.number](message, now_ms)
+        except PeerError as error:
+            self.stop(error.reason, now_ms)
+
+    def step(self, total_mwh, step_mwh, meter_reason, plugged, now_ms):
+        """Move the session on. `total_mwh` is what the own meter counted, in steps `step_mwh`."""
+        self._total_mwh = total_mwh
+        self._step_mwh = step_mwh
+        session = self.session
+        if not plugged:
+            self._unplug()
+            return
+        if session.state in (IDLE, CLOSED):
+            self._step_greeting(meter_reason, now_ms)
+            return
+        reason = session.poll(now_ms)
+        if reason:
+            self.last_stop = self.last_stop or reason
+            self._end(now_ms)
+            return
+        if session.state == OPEN and meter_reason:
+            self.stop(meter_reason, now_ms)
+        if self._invoice is not None:
+            self._step_audit(now_ms)
+
+    def stop(self, reason, now_ms):
+        """End the session for `reason`."""
+        if self.session.state == STOPPING:
+            return
+        self.last_stop = reason
+        self.session.stop(reason, now_ms)
+        if self.session.state == CLOSED:
+            self._end(now_ms)
+
+    # Messages
+
+    def _on_offer(self, offer, now_ms):
+        wallet = self._wallet
+        certificate = wallet.certificate_for(offer.payee_key)
+        if certificate is None:
+            raise PeerError(errors.NO_CHANNEL)
+        self._certificate = certificate
+        if certificate.channel_id != self.session.channel_id:
+            self._greet(now_ms)
+            return
+        self._pole = Verifier(offer.payee_key)
+        self._check_signature(SIGNED_OFFER, SignedOffer, offer)
+        reason = self._offer_reason(offer, certificate)
+        if reason:
+            raise PeerError(reason)
+        channel_id = certificate.channel_id
+        channel = wallet.load(channel_id) or new_channel(offer)
+        self._prepay = min(offer.prepay, self._config.prepay)
+        reason = best_claim_reason(offer, channel_id, wallet.public_key) or carried_reason(
+            offer, channel, self._percent(), self._step_mwh, self._prepay
+        )
+        if reason:
+            raise PeerError(reason)
+        packet = -(-offer.price_per_kwh * offer.packet_energy_mwh // MWH_PER_KWH)
+        if min(offer.credit, offer.best_amount) + self._prepay < packet:
+            raise PeerError(errors.PREPAY_TOO_SMALL)
+        # A wallet that lost its state learns from its own signature what it signed.
+        channel.signed = max(channel.signed, offer.best_amount)
+        self.channel = channel
+        self._packet_mwh = offer.packet_energy_mwh
+        self._start_mwh = offer.energy_mwh
+        self._last_mwh = offer.energy_mwh
+        self.tariff = Tariff(offer.energy_mwh, offer.amount_due, offer.price_per_kwh)
+        self.audit = None
+        self._claim = Claim(channel_id)
+        self._accept(certificate, now_ms)
+
+    def _on_invoice(self, invoice, now_ms):
+        if self.audit is None:
+            self._open(now_ms)
+        if invoice.energy_mwh < self._last_mwh:
+            raise PeerError(errors.BAD_FIELD)
+        reason = self.audit.amount_reason(invoice)
+        if reason:
+            raise PeerError(reason)
+        self._invoice = invoice
+        self._invoice_ms = now_ms
+        self._step_audit(now_ms)
+
+    def _on_tariff(self, message, now_ms):
+        self._check_signature(SIGNED_TARIFF, SignedTariff, message)
+        tariff = self.tariff
+        if tariff.next_price_per_kwh is not None:
+            raise PeerError(errors.BAD_FIELD)
+        if message.from_energy_mwh < self._last_mwh:
+            raise PeerError(errors.BAD_FIELD)
+        if message.price_per_kwh > self._config.max_price_per_kwh:
+            raise PeerError(errors.PRICE_TOO_HIGH)
+        tariff.change(message.from_energy_mwh, message.price_per_kwh)
+        # A debt carried over may contain energy at either price.
+        self.channel.price_per_kwh = max(self.channel.price_per_kwh, message.price_per_kwh)
+        self.session.send(
+            Message(
+                TARIFF_ACCEPT,
+                price_per_kwh=message.price_per_kwh,
+                from_energy_mwh=message.from_energy_mwh,
+            ),
+            now_ms,
+        )
+
+    def _on_renew_request(self, message, now_ms):
+        wallet = self._wallet
+        wallet.certificates.extend(self._renewals())
+        certificate = wallet.certificate_for(self.session.payee_key)
+        known = self._certificate
+        if (
+            certificate is not None
+            and certificate.channel_id == known.channel_id
+            and certificate.expires_at_s > known.expires_at_s
+        ):
+            self._certificate = certificate
+            self.session.send(Message(RENEW, certificate=certificate.to_bytes()), now_ms)
+
+    def _on_renewed(self, message, now_ms):
+        if message.expires_at_s != self._certificate.expires_at_s:
+            raise PeerError(errors.BAD_FIELD)
+
+    def _on_stop(self, message, now_ms):
+        self.last_stop = self.last_stop or message.reason
+        if self.session.state == CLOSED:
+            self._end(now_ms)
+
+    def _on_receipt(self, receipt, now_ms):
+        self._check_signature(SIGNED_RECEIPT, SignedReceipt, receipt)
+        self.receipt = {name: getattr(receipt, name) for name, _, _ in SignedReceipt.LAYOUT}
+        self.last_stop = self.last_stop or receipt.reason
+        self.session.send(Message(RECEIPT_ACK), now_ms)
+        self._end(now_ms)
+
+    # Steps
+
+    def _step_greeting(self, meter_reason, now_ms):
+        if self._done or meter_reason:
+            return
+        if self._retry_at_ms is not None and ticks_diff(now_ms, self._retry_at_ms) < 0:
+            return
+        if self._certificate is None:
+            self._certificate = self._wallet.certificates[0]
+        self.last_stop = 0
+        self.receipt = None
+        self.packets = 0
+        self._greet(now_ms)
+
+    def _greet(self, now_ms):
+        self.session.send(
+            Message(
+                HELLO,
+                version=VERSION,
+                nonce=self._random(NONCE_SIZE),
+                channel_id=self._certificate.channel_id,
+                payer_key=self._wallet.public_key,
+            ),
+            now_ms,
+        )
+
+    def _accept(self, certificate, now_ms):
+        data = certificate.to_bytes()
+        body = self.session.offer_hash + self._prepay.to_bytes(8, "big") + data
+        signature = self._wallet.prove(self.session.signed(SIGNED_PROOF, body))
+        self.session.send(
+            Message(ACCEPT, certificate=data, prepay=self._prepay, signature=signature), now_ms
+        )
+
+    def _open(self, now_ms):
+        channel = self.channel
+        self.audit = Audit(channel, self.tariff, self._percent())
+        self._start_total_mwh = self._total_mwh
+        self._open_ms = now_ms
+        channel.price_per_kwh = self.tariff.price_per_kwh
+
+    def _step_audit(self, now_ms):
+        """Pay the waiting invoice once the own meter justifies it; refuse it when it never does.
+
+        The own meter may lag the pole's by its own interval, so an invoice may wait a little.
+        """
+        invoice = self._invoice
+        audit = self.audit
+        audit.measure(self._total_mwh - self._start_total_mwh)
+        reason = audit.energy_reason(invoice, self._step_mwh)
+        if reason:
+            if ticks_diff(now_ms, self._invoice_ms) >= self._config.audit_wait_ms:
+                self._invoice = None
+                self.stop(reason, now_ms)
+            return
+        self._invoice = None
+        if self.session.state == OPEN:
+            self._pay(invoice, self._prepay, now_ms)
+        elif self.last_stop in _FRIENDLY:
+            self._pay(invoice, 0, now_ms)
+
+    def _pay(self, invoice, prepay, now_ms):
+        channel = self.channel
+        limit = min(channel.signed + self._wallet.budget_left, self._certificate.capacity)
+        if invoice.amount_due > limit:
+            self.stop(self._limit_reason(), now_ms)
+            return
+        amount = max(min(invoice.amount_due + prepay, limit), channel.signed)
+        channel.amount_due = invoice.amount_due
+        channel.energy_mwh = invoice.energy_mwh
+        self._last_mwh = invoice.energy_mwh
+        channel.own_mwh = self.audit.own_mwh
+        try:
+            signature = self._wallet.sign_claim(
+                self.session.channel_id, channel, amount, self._claim
+            )
+        except (JournalFull, OSError):
+            self.stop(errors.WALLET_UNABLE, now_ms)
+            return
+        self.packets += 1
+        self.tariff.settle_change(invoice.energy_mwh)
+        self.session.send(
+            Message(UPDATE, sequence=invoice.sequence, amount=amount, signature=signature), now_ms
+        )
+        if self.session.state != OPEN:
+            return
+        if self.energy_mwh >= self._config.energy_wanted_mwh:
+            self.stop(errors.ENERGY_REACHED, now_ms)
+        elif self.tariff.amount_due(invoice.energy_mwh + self._packet_mwh) > limit:
+            self.stop(self._limit_reason(), now_ms)
+
+    def _offer_reason(self, offer, certificate):
+        """Return why the offer is not acceptable whatever the channel's standing, or 0."""
+        if offer.price_per_kwh > self._config.max_price_per_kwh:
+            return errors.PRICE_TOO_HIGH
+        if offer.issuer_count > MAX_ISSUERS:
+            return errors.BAD_FIELD
+        keys = [offer.issuers[32 * i : 32 * i + 32] for i in range(offer.issuer_count)]
+        return 0 if certificate.issuer_key in keys else errors.UNTRUSTED_ISSUER
+
+    def _limit_reason(self):
+        """Return which limit is the nearer one: the budget's or the channel's."""
+        left = self._certificate.capacity - self.channel.signed
+        if left <= self._wallet.budget_left:
+            return errors.CAPACITY_EXHAUSTED
+        return errors.BUDGET_EXHAUSTED
+
+    def _percent(self):
+        return self._config.audit_percent if self._config.audit == AUDIT_METER else 0
+
+    def _check_signature(self, signed_type, record, message):
+        fields = {name: getattr(message, name) for name, _, _ in record.LAYOUT}
+        body = record(**fields).to_bytes()
+        if not self._pole.verify(self.session.signed(signed_type, body), message.signature):
+            raise PeerError(errors.BAD_SIGNATURE)
+
+    def _unplug(self):
+        if self.session.state not in (IDLE, CLOSED):
+            self.last_stop = errors.UNPLUGGED
+            self._end(0)
+        self._done = False
+        self._retry_at_ms = None
+
+    def _end(self, now_ms):
+        """Leave the session; come back later only if the reason is a passing one."""
+        self._save()
+        self.session.abort()
+        self._invoice = None
+        reconnect_ms = self._config.reconnect_ms
+        self._done = not reconnect_ms or self.last_stop not in _PASSING
+        self._retry_at_ms = ticks_add(now_ms, reconnect_ms)
+
+    def _save(self):
+        """Keep what the own meter counted, for the audit of the next session's carry-over."""
+        if self.audit is None:
+            return
+        self.audit.measure(self._total_mwh - self._start_total_mwh)
+        self.channel.own_mwh = self.audit.own_mwh
+        try:
+            self._wallet.store(self.session.channel_id, self.channel)
+        except (JournalFull, OSError):
+            self.last_stop = errors.WALLET_UNABLE

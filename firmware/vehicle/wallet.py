@@ -1,0 +1,104 @@
+"""The wallet: the key, what it signed so far, the owner's budget. Written before it signs."""
+
+from hashlib import sha256
+
+from joulestream.channel import SIGNED_PREFIX
+from joulestream.errors import MalformedError
+from joulestream.fields import BYTES, UINT, Record
+
+_KEY = b"c"
+
+
+class Channel(Record):
+    """What the vehicle knows of one channel, and the running total of its budget.
+
+    `signed` is the highest amount signed, `amount_due` and `energy_mwh` the last invoice that
+    passed the audit, `price_per_kwh` its tariff, `own_mwh` what the vehicle's own meter counted
+    since the channel stood at `origin_mwh`. `grace_mwh` is energy taken on the pole's word, after
+    a restart here, for which there never is more than one prepayment.
+    """
+
+    LAYOUT = (
+        ("signed", 8, UINT),
+        ("amount_due", 8, UINT),
+        ("energy_mwh", 6, UINT),
+        ("origin_mwh", 6, UINT),
+        ("own_mwh", 6, UINT),
+        ("grace_mwh", 6, UINT),
+        ("price_per_kwh", 8, UINT),
+        ("period", 8, BYTES),
+        ("spent", 8, UINT),
+    )
+
+
+class Wallet:
+    """Signs claims with `signer`, never beyond `budget` claim units in one budget period.
+
+    `certificates` are joulestream.channel.Certificate. Nothing is signed before the journal
+    holds it, so a power cut can make the vehicle remember more than it paid, never less.
+    """
+
+    def __init__(self, signer, journal, certificates, budget, period):
+        self._signer = signer
+        self._journal = journal
+        self._budget = budget
+        self._period = sha256(period.encode()).digest()[:8]
+        self._spent = 0
+        self.certificates = certificates
+        self.public_key = signer.public_key
+        for key in journal.keys():
+            if key[:1] == _KEY:
+                channel = Channel.from_bytes(journal.get(key))
+                if channel.period == self._period and channel.spent > self._spent:
+                    self._spent = channel.spent
+
+    @property
+    def budget_left(self):
+        """What may still be spent in this budget period, in claim units."""
+        return max(self._budget - self._spent, 0)
+
+    def certificate_for(self, payee_key):
+        """Return the certificate of a channel that pays `payee_key`, the latest; else None."""
+        best = None
+        for certificate in self.certificates:
+            if certificate.payee_key == payee_key and certificate.payer_key == self.public_key:
+                if best is None or certificate.expires_at_s > best.expires_at_s:
+                    best = certificate
+        return best
+
+    def load(self, channel_id):
+        """Return the stored Channel, or None when this wallet does not know it."""
+        data = self._journal.get(_KEY + channel_id)
+        try:
+            return None if data is None else Channel.from_bytes(data)
+        except MalformedError:
+            return None
+
+    def store(self, channel_id, channel):
+        """Store `channel`. Raises JournalFull or OSError."""
+        channel.period = self._period
+        channel.spent = self._spent
+        self._journal.put(_KEY + channel_id, channel.to_bytes())
+
+    def sign_claim(self, channel_id, channel, amount, claim):
+        """Return the signature of `claim.message(amount)`, after storing that it was given.
+
+        Raises ValueError when the budget does not allow it or the amount shrinks, JournalFull or
+        OSError when it cannot be stored.
+        """
+        more = amount - channel.signed
+        if more < 0:
+            raise ValueError("a claim never shrinks")
+        if more > self.budget_left:
+            raise ValueError("the budget does not allow this claim")
+        self._spent += more
+        channel.signed = amount
+        self.store(channel_id, channel)
+        return self._signer.sign(claim.message(amount))
+
+    def prove(self, message):
+        """Return the signature of `message`, which must not be a claim."""
+        if not message.startswith(SIGNED_PREFIX):
+            raise ValueError("the wallet signs nothing but claims and its own statements")
+        return self._signer.sign(message)
+

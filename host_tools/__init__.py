@@ -1,0 +1,1 @@
+"""Tools that run on a computer: simulator, ledger, settlement, builds."""

@@ -1,0 +1,18 @@
+# libjoulestream_ed25519.so: the same C for CPython, written to the directory make runs in.
+#
+#   make -C BUILD_DIR -f .../shared/ed25519/host.mk MONOCYPHER_DIR=...
+
+CC = gcc
+LIB = libjoulestream_ed25519.so
+SOURCE_DIR := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+
+# Hidden symbols and collected sections leave only what ed25519.h exports and what that needs.
+CFLAGS += -std=c99 -O2 -Wall -Wextra -fPIC
+CFLAGS += -fvisibility=hidden -ffunction-sections -fdata-sections
+LDFLAGS += -shared -Wl,--gc-sections
+
+$(LIB): $(addprefix $(SOURCE_DIR)/,ed25519.c ed25519.h sha512.c sha512.h host.mk) \
+	$(addprefix $(MONOCYPHER_DIR)/,monocypher.c monocypher.h)
+	@echo "CC $@"
+	@$(CC) $(CFLAGS) -I$(MONOCYPHER_DIR) $(LDFLAGS) -o $@.tmp $<
+	@mv $@.tmp $@

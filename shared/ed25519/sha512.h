@@ -1,0 +1,25 @@
+// SHA-512 (FIPS 180-4), incremental. Everything secret lives in the context: wipe it after use.
+
+#ifndef JOULESTREAM_SHA512_H
+#define JOULESTREAM_SHA512_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    uint64_t hash[8];   // chaining value
+    uint64_t work[8];   // a..h of the compression function
+    uint64_t block[16]; // message block as big-endian words, then the message schedule
+    uint64_t size;      // bytes absorbed
+} sha512_ctx;
+
+// Prepare ctx for a new message.
+void sha512_init(sha512_ctx *ctx);
+
+// Absorb size bytes; data may be NULL when size is 0.
+void sha512_update(sha512_ctx *ctx, const uint8_t *data, size_t size);
+
+// Write the 64-byte digest. ctx holds secrets until the caller wipes it.
+void sha512_final(sha512_ctx *ctx, uint8_t digest[64]);
+
+#endif

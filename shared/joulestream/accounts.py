@@ -1,0 +1,77 @@
+"""What a pole knows of each channel, in its journal: best claim, amount due, energy."""
+
+from joulestream.channel import KEY_SIZE, SIGNATURE_SIZE, Certificate
+from joulestream.fields import BYTES, UINT, Record
+from joulestream.journal import JournalFull
+
+_ACCOUNT_KEY = b"c"
+_CERTIFICATE_KEY = b"k"
+
+
+class Account(Record):
+    """A channel's standing: `amount` with its `signature` is the best claim.
+
+    `amount_due` is what all energy delivered so far costs; both are totals in claim units.
+    """
+
+    LAYOUT = (
+        ("amount", 8, UINT),
+        ("signature", SIGNATURE_SIZE, BYTES),
+        ("amount_due", 8, UINT),
+        ("energy_mwh", 6, UINT),
+        ("issuer_key", KEY_SIZE, BYTES),
+    )
+
+
+class Accounts:
+    """All channels' accounts in `journal`, `most` of them at the most."""
+
+    def __init__(self, journal, most):
+        self._journal = journal
+        self._most = most
+        self._amounts = {}  # channel id: (issuer key, best amount)
+        for key in journal.keys():
+            if key[:1] == _ACCOUNT_KEY:
+                account = Account.from_bytes(journal.get(key))
+                self._amounts[key[1:]] = (account.issuer_key, account.amount)
+
+    def __iter__(self):
+        return iter(list(self._amounts))
+
+    def load(self, channel_id):
+        """Return the channel's account; a new one when the channel was never seen."""
+        data = self._journal.get(_ACCOUNT_KEY + channel_id)
+        if data is not None:
+            return Account.from_bytes(data)
+        return Account(
+            amount=0,
+            signature=bytes(SIGNATURE_SIZE),
+            amount_due=0,
+            energy_mwh=0,
+            issuer_key=bytes(KEY_SIZE),
+        )
+
+    def certificate(self, channel_id):
+        """Return the certificate the channel was last opened with, or None."""
+        data = self._journal.get(_CERTIFICATE_KEY + channel_id)
+        return None if data is None else Certificate.from_bytes(data)
+
+    def store_certificate(self, certificate):
+        """Store `certificate` as its channel's newest. Raises JournalFull or OSError."""
+        known = certificate.channel_id in self._amounts
+        if not known and len(self._amounts) >= self._most:
+            raise JournalFull("there is no room for another channel")
+        self._journal.put(_CERTIFICATE_KEY + certificate.channel_id, certificate.to_bytes())
+
+    def store(self, channel_id, account):
+        """Store `account`; it is safe when this returns. Raises JournalFull or OSError."""
+        self._journal.put(_ACCOUNT_KEY + channel_id, account.to_bytes())
+        self._amounts[channel_id] = (account.issuer_key, account.amount)
+
+    def uncollected(self, issuer_key, but_channel_id):
+        """Return the sum of best claims on the issuer's channels, one channel left out."""
+        total = 0
+        for channel_id, (issuer, amount) in self._amounts.items():
+            if issuer == issuer_key and channel_id != but_channel_id:
+                total += amount
+        return total

@@ -1,0 +1,166 @@
+"""A power-fail-safe store of small records: an append-only log on a raw block device.
+
+The log is a ring over all blocks, so that wear is level; the newest record of a key counts. A
+record is written once, with its CRC, and never changed in place: a power cut tears at most the
+record in flight, which is then ignored. The device follows MicroPython's extended block
+protocol: `readblocks(n, buf, offset)`, `writeblocks(n, buf, offset)` programs without erasing,
+`ioctl(4)` counts blocks, `ioctl(5)` is their size, `ioctl(6, n)` erases one.
+"""
+
+from binascii import crc32
+
+from joulestream.compat import const
+
+_MAGIC = b"JNL1"
+_HEADER = const(12)  # magic, sequence, CRC-32 of both
+_OVERHEAD = const(8)  # key size, value size (2), end marker, CRC-32
+_END = const(0xA5)
+_ERASED = const(0xFF)
+# Reclaiming a block may itself fill the open one, so one more than the next is kept erased.
+_ERASED_AHEAD = const(2)
+
+
+class JournalFull(Exception):
+    """The live records leave no room for another one."""
+
+
+class Journal:
+    """Newest value of each key on `device`; `put` returns only when the record is stored."""
+
+    def __init__(self, device):
+        self._device = device
+        self._count = device.ioctl(4, 0)
+        self._size = device.ioctl(5, 0)
+        if self._count < 4:
+            raise ValueError("a journal needs 4 blocks or more")
+        self._sequences = [0] * self._count  # 0: erased
+        self._index = {}  # key: (block, offset of value, size of value)
+        self._live = 0
+        self._block = -1
+        self._offset = self._size
+        self._newest = 0
+        self._mount()
+
+    def get(self, key):
+        """Return the newest value of `key` (bytes), or None."""
+        place = self._index.get(key)
+        if place is None:
+            return None
+        block, offset, size = place
+        value = bytearray(size)
+        self._device.readblocks(block, value, offset)
+        return bytes(value)
+
+    def keys(self):
+        """Return all keys, in no particular order."""
+        return list(self._index)
+
+    def put(self, key, value):
+        """Store `value` as the newest of `key`. Raises JournalFull, or the device's OSError."""
+        size = _OVERHEAD + len(key) + len(value)
+        known = self._index.get(key)
+        replaced = _OVERHEAD + len(key) + known[2] if known else 0
+        # Three blocks are open or erased ahead; the others need not be more than half live.
+        room = (self._count - 3) * ((self._size - _HEADER) // 2)
+        if size > self._size // 2 or self._live - replaced + size > room:
+            raise JournalFull("the journal has no room for another record")
+        if self._offset + size > self._size:
+            self.tend()
+        self._append(key, value, size)
+        self._live += size - replaced
+
+    def tend(self):
+        """Erase ahead of need. Called when there is time, it keeps erasing out of `put`."""
+        while self._sequences.count(0) < _ERASED_AHEAD:
+            self._reclaim()
+
+    def _append(self, key, value, size):
+        if self._offset + size > self._size:
+            self._open_next()
+        record = bytearray(size)
+        record[0] = len(key)
+        record[1:3] = len(value).to_bytes(2, "big")
+        at = 3 + len(key)
+        record[3:at] = key
+        record[at : at + len(value)] = value
+        record[size - 5] = _END
+        record[size - 4 :] = crc32(memoryview(record)[: size - 4]).to_bytes(4, "big")
+        offset = self._offset
+        # A failed write leaves bytes that cannot be programmed again: never reuse the place.
+        self._offset = self._size
+        self._device.writeblocks(self._block, record, offset)
+        self._offset = offset + size
+        self._index[bytes(key)] = (self._block, offset + at, len(value))
+
+    def _open_next(self):
+        block = (self._block + 1) % self._count
+        while self._sequences[block] != 0:
+            block = (block + 1) % self._count
+        self._newest += 1
+        header = bytearray(_HEADER)
+        header[:4] = _MAGIC
+        header[4:8] = self._newest.to_bytes(4, "big")
+        header[8:] = crc32(memoryview(header)[:8]).to_bytes(4, "big")
+        self._device.writeblocks(block, header, 0)
+        self._sequences[block] = self._newest
+        self._block = block
+        self._offset = _HEADER
+
+    def _reclaim(self):
+        """Copy what is live in the oldest block, then erase it."""
+        used = [block for block in range(self._count) if self._sequences[block]]
+        oldest = min(used, key=lambda block: self._sequences[block])
+        moving = [key for key, place in self._index.items() if place[0] == oldest]
+        for key in moving:
+            value = self.get(key)
+            self._append(key, value, _OVERHEAD + len(key) + len(value))
+        self._device.ioctl(6, oldest)
+        self._sequences[oldest] = 0
+
+    def _mount(self):
+        header = bytearray(_HEADER)
+        for block in range(self._count):
+            self._device.readblocks(block, header, 0)
+            if header[:4] == _MAGIC and self._crc_good(header):
+                self._sequences[block] = int.from_bytes(header[4:8], "big")
+            elif not self._is_erased(block):
+                self._device.ioctl(6, block)
+        used = [block for block in range(self._count) if self._sequences[block]]
+        used.sort(key=lambda block: self._sequences[block])
+        for block in used:
+            self._block = block
+            self._newest = self._sequences[block]
+            self._offset = self._scan(block)
+        for key, place in self._index.items():
+            self._live += _OVERHEAD + len(key) + place[2]
+        self.tend()
+
+    def _is_erased(self, block):
+        data = bytearray(self._size)
+        self._device.readblocks(block, data, 0)
+        return data == b"\xff" * self._size
+
+    def _crc_good(self, data):
+        size = len(data) - 4
+        return crc32(memoryview(data)[:size]) == int.from_bytes(data[size:], "big")
+
+    def _scan(self, block):
+        """Index the records of `block`; return where the next one may be written."""
+        data = bytearray(self._size)
+        self._device.readblocks(block, data, 0)
+        view = memoryview(data)
+        offset = _HEADER
+        while offset + _OVERHEAD <= self._size:
+            if data[offset] == _ERASED and data[offset:] == b"\xff" * (self._size - offset):
+                return offset
+            value_at = offset + 3 + data[offset]
+            value_size = int.from_bytes(data[offset + 1 : offset + 3], "big")
+            end = value_at + value_size + 5
+            if end > self._size or data[end - 5] != _END:
+                break
+            if not self._crc_good(view[offset:end]):
+                break
+            key = bytes(data[offset + 3 : value_at])
+            self._index[key] = (block, value_at, value_size)
+            offset = end
+        return self._size

@@ -1,0 +1,267 @@
+"""One session between a pole and a vehicle: one transition table for both roles.
+
+Sans-I/O, after h11: payloads and times go in, messages and payloads to send come out. Sending
+and receiving walk the same table, so the two ends cannot disagree about whose turn it is.
+A request is sent again until its answer comes; an answered request that comes again gets the
+same answer again, so a lost or doubled frame changes nothing.
+"""
+
+from hashlib import sha256
+
+from joulestream import messages
+from joulestream.channel import signed_bytes
+from joulestream.compat import const
+from joulestream.errors import (
+    BAD_FIELD,
+    LINK_TIMEOUT,
+    PAYMENT_TIMEOUT,
+    UNEXPECTED_MESSAGE,
+    LocalError,
+    PeerError,
+)
+from joulestream.messages import (
+    ACCEPT,
+    EITHER,
+    HELLO,
+    INVOICE,
+    MESSAGES,
+    OFFER,
+    RECEIPT,
+    RECEIPT_ACK,
+    RENEW,
+    RENEW_REQUEST,
+    RENEWED,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    TIME,
+    UPDATE,
+)
+from joulestream.units import ticks_add, ticks_diff
+
+IDLE = const(0)
+GREETED = const(1)
+OFFERED = const(2)
+ACCEPTED = const(3)
+OPEN = const(4)
+STOPPING = const(5)
+RECEIPTED = const(6)
+CLOSED = const(7)
+
+STATE_NAMES = (
+    "idle",
+    "greeted",
+    "offered",
+    "accepted",
+    "open",
+    "stopping",
+    "receipted",
+    "closed",
+)
+
+# Once stopping, packets in flight are still settled; what is left of the rest is only late.
+_IN_FLIGHT = (INVOICE, UPDATE, TARIFF, TARIFF_ACCEPT, RENEW_REQUEST, RENEW, RENEWED)
+
+
+def _all_to(state, numbers):
+    return {number: state for number in numbers}
+
+
+def _row(*parts):
+    row = {HELLO: GREETED}
+    for part in parts:
+        row.update(part)
+    return row
+
+
+# state: {message, whoever sends it: next state}
+TRANSITIONS = {
+    IDLE: _row(),
+    GREETED: _row({OFFER: OFFERED, STOP: CLOSED}),
+    OFFERED: _row({TIME: OFFERED, ACCEPT: ACCEPTED, STOP: CLOSED}),
+    ACCEPTED: _row({INVOICE: OPEN, STOP: CLOSED}),
+    OPEN: _row(_all_to(OPEN, _IN_FLIGHT), {STOP: STOPPING, RECEIPT: RECEIPTED}),
+    STOPPING: _row(_all_to(STOPPING, _IN_FLIGHT), {STOP: STOPPING, RECEIPT: RECEIPTED}),
+    RECEIPTED: _row(
+        _all_to(RECEIPTED, (UPDATE, TARIFF_ACCEPT, RENEW, STOP)), {RECEIPT_ACK: CLOSED}
+    ),
+    CLOSED: _row(),
+}
+
+# Unasked messages are answered with a STOP only inside a session, or two ends would never rest.
+_QUIET_STATES = (IDLE, CLOSED)
+
+
+class Session:
+    """The protocol state of one end. `role` is messages.POLE or messages.VEHICLE.
+
+    `outbox` collects payloads to send; the owner takes them out. `stale` counts messages that
+    came too late to matter. Times are wrapped ticks in ms.
+    """
+
+    def __init__(self, role, retry_ms, timeout_ms):
+        self.role = role
+        self.state = IDLE
+        self.outbox = []
+        self.stale = 0
+        self.retransmissions = 0
+        self._retry_ms = retry_ms
+        self._timeout_ms = timeout_ms
+        self._reset(0)
+
+    def _reset(self, now_ms):
+        self._news_ms = now_ms
+        self._pending = {}  # request: [payload, first sent, next retry]
+        self._asked = {}  # message: payload of the last one received
+        self._answers = {}  # request: payload of the answer given
+        self.sequence = 0
+        self.vehicle_nonce = b""
+        self.pole_nonce = b""
+        self.channel_id = b""
+        self.payer_key = b""
+        self.payee_key = b""
+        self.offer_hash = b""
+
+    def abort(self):
+        """Forget the session: nothing is sent again, what still comes is late."""
+        self.state = CLOSED
+        self._pending.clear()
+
+    def is_waiting_for(self, answer):
+        """Return whether a request is out that the message `answer` answers."""
+        for request in self._pending:
+            if MESSAGES[request][2] == answer:
+                return True
+        return False
+
+    def signed(self, signed_type, body):
+        """Return the bytes to sign for `body`: bound to both nonces, both keys and the channel."""
+        return signed_bytes(
+            signed_type,
+            self.vehicle_nonce
+            + self.pole_nonce
+            + self.payer_key
+            + self.payee_key
+            + self.channel_id
+            + body,
+        )
+
+    def send(self, message, now_ms):
+        """Queue `message` (messages.Message) and walk the table.
+
+        Raises LocalError when it is not this role's to send, or not now.
+        """
+        number = message.number
+        _, sender, answer, _ = MESSAGES[number]
+        target = TRANSITIONS[self.state].get(number)
+        if target is None or sender not in (self.role, EITHER):
+            raise LocalError("%s cannot be sent now" % messages.message_name(number))
+        payload = messages.encode(message)
+        if number == HELLO:
+            self._reset(now_ms)
+        self._note(message, payload)
+        self.state = target
+        for request in self._asked:
+            if number == MESSAGES[request][2] or number == STOP:
+                self._answers[request] = payload
+        if target in (RECEIPTED, CLOSED):
+            self._pending.clear()
+        if target != CLOSED and answer is not None and MESSAGES[answer][1] != self.role:
+            self._pending[number] = [payload, now_ms, ticks_add(now_ms, self._retry_ms)]
+        self.outbox.append(payload)
+
+    def stop(self, reason, now_ms):
+        """Tell the other side `reason` (errors.py), in whatever state this end is."""
+        message = messages.Message(STOP, reason=reason)
+        if STOP in TRANSITIONS[self.state]:
+            self.send(message, now_ms)
+        else:
+            self.outbox.append(messages.encode(message))
+
+    def receive(self, payload, now_ms):
+        """Take a payload; return its message, or None when it is late or a repetition.
+
+        Raises MalformedError for bytes that are no message, PeerError for one that breaks the
+        protocol; the session's state is then unchanged.
+        """
+        number = payload[0]
+        if self._asked.get(number) == payload:
+            self._repeat(number)
+            return None
+        message = messages.decode(payload)
+        target = TRANSITIONS[self.state].get(number)
+        sender = MESSAGES[number][1]
+        if target is None or sender not in (1 - self.role, EITHER):
+            if self.state in _QUIET_STATES:
+                self.stale += 1
+                return None
+            raise PeerError(UNEXPECTED_MESSAGE)
+        if number == HELLO:
+            self._reset(now_ms)
+            self.outbox.clear()
+        elif not self._is_next(message):
+            self.stale += 1
+            return None
+        self._asked[number] = bytes(payload)
+        self._answers.pop(number, None)
+        for request in tuple(self._pending):
+            if MESSAGES[request][2] == number:
+                del self._pending[request]
+        self._note(message, payload)
+        self._news_ms = now_ms
+        self.state = target
+        if target == CLOSED:
+            self._pending.clear()
+        return message
+
+    def poll(self, now_ms):
+        """Queue what must be sent again; return LINK_TIMEOUT or PAYMENT_TIMEOUT, or 0."""
+        for request in self._pending:
+            entry = self._pending[request]
+            if request == INVOICE and ticks_diff(now_ms, entry[1]) > self._timeout_ms:
+                return PAYMENT_TIMEOUT
+            if ticks_diff(now_ms, entry[2]) >= 0:
+                entry[2] = ticks_add(now_ms, self._retry_ms)
+                self.retransmissions += 1
+                self.outbox.append(entry[0])
+        if self.state not in _QUIET_STATES:
+            if ticks_diff(now_ms, self._news_ms) > self._timeout_ms:
+                return LINK_TIMEOUT
+        return 0
+
+    def _repeat(self, number):
+        answer = self._answers.get(number)
+        self.stale += 1
+        if answer is not None:
+            self.retransmissions += 1
+            self.outbox.append(answer)
+
+    def _is_next(self, message):
+        """Return whether a packet message is the one whose turn it is; False when it is late."""
+        if message.number == INVOICE:
+            expected = self.sequence + 1
+        elif message.number == UPDATE:
+            expected = self.sequence
+        else:
+            return True
+        if message.sequence > expected or (
+            message.number == INVOICE and message.sequence == self.sequence
+        ):
+            raise PeerError(BAD_FIELD)
+        if message.number == UPDATE and INVOICE not in self._pending:
+            return False
+        return message.sequence == expected
+
+    def _note(self, message, payload):
+        """Keep what signatures over this session are bound to."""
+        number = message.number
+        if number == INVOICE:
+            self.sequence = message.sequence
+        elif number == HELLO:
+            self.vehicle_nonce = message.nonce
+            self.channel_id = message.channel_id
+            self.payer_key = message.payer_key
+        elif number == OFFER:
+            self.pole_nonce = message.nonce
+            self.payee_key = message.payee_key
+            self.offer_hash = sha256(payload).digest()

@@ -1,0 +1,109 @@
+"""Ed25519 signatures: the only caller of the native module.
+
+Plain Ed25519 (RFC 8032), verified exactly as libsodium does. There is no other implementation
+to fall back to: without the native module this import fails.
+"""
+
+try:
+    import _ed25519
+except (ImportError, ValueError):  # ValueError: an .mpy built for another architecture
+    raise ImportError("the native module _ed25519 is missing or unusable: run `make setup`")
+
+SEED_SIZE = 32
+PUBLIC_KEY_SIZE = 32
+SIGNATURE_SIZE = 64
+_EXPANDED_SIZE = 96
+_REFUSED = b"\xff" * SIGNATURE_SIZE
+
+
+def public_key(seed: bytes | bytearray | memoryview) -> bytes:
+    """Return the public key (32 bytes) of a seed (32 secret bytes).
+
+    Raises ValueError if the seed has another length, TypeError if it is not bytes-like.
+    """
+    return _ed25519.public_key(seed)
+
+
+def verify(
+    public_key: bytes | bytearray | memoryview,
+    message: bytes | bytearray | memoryview,
+    signature: bytes | bytearray | memoryview,
+) -> bool:
+    """Tell whether a signature (64 bytes) of a message is good under a public key (32 bytes).
+
+    Raises ValueError on another length of key or signature, TypeError on anything not
+    bytes-like. A key or signature that is merely bad is no error: the answer is False.
+    """
+    return _ed25519.verify(public_key, message, signature)
+
+
+class Signer:
+    """A secret key, ready to sign: the seed is expanded once, and can be wiped.
+
+    Args:
+        seed: 32 secret bytes, not kept.
+
+    Attributes:
+        public_key: the 32-byte public key.
+    """
+
+    def __init__(self, seed: bytes | bytearray | memoryview) -> None:
+        self._expanded = _ed25519.expand(seed, bytearray(_EXPANDED_SIZE))
+        self._open = True
+        self.public_key = bytes(self._expanded[-PUBLIC_KEY_SIZE:])
+
+    def sign(self, message: bytes | bytearray | memoryview) -> bytes:
+        """Return the 64-byte signature of a message. Raises ValueError once closed."""
+        return bytes(self.sign_into(message, bytearray(SIGNATURE_SIZE)))
+
+    def sign_into(
+        self, message: bytes | bytearray | memoryview, out: bytearray | memoryview
+    ) -> bytearray | memoryview:
+        """Write the signature of a message into out (64 writable bytes) and return out.
+
+        Allocates nothing on the heap. Raises ValueError once closed or on another length of
+        out, TypeError on anything not bytes-like.
+        """
+        if not self._open:
+            raise ValueError("signer is closed")
+        return _ed25519.sign(self._expanded, message, out)
+
+    def close(self) -> None:
+        """Wipe the secret. The public key stays; signing raises ValueError from now on."""
+        self._open = False
+        for i in range(_EXPANDED_SIZE):
+            self._expanded[i] = 0
+
+    def __repr__(self) -> str:
+        return f"Signer(public_key={self.public_key.hex()})"
+
+
+class Verifier:
+    """A public key, ready to verify many signatures.
+
+    Args:
+        public_key: 32 bytes. Any 32 bytes are taken: under a key that no signature can be good
+            for, verify() answers False.
+
+    Attributes:
+        public_key: the same, as bytes.
+    """
+
+    def __init__(self, public_key: bytes | bytearray | memoryview) -> None:
+        # Checks type and length; a signature with S >= L is refused before any work.
+        _ed25519.verify(public_key, b"", _REFUSED)
+        self.public_key = bytes(public_key)
+
+    def verify(
+        self,
+        message: bytes | bytearray | memoryview,
+        signature: bytes | bytearray | memoryview,
+    ) -> bool:
+        """Tell whether a signature (64 bytes) of a message is good under this key.
+
+        Raises ValueError on another length of signature, TypeError on anything not bytes-like.
+        """
+        return _ed25519.verify(self.public_key, message, signature)
+
+    def __repr__(self) -> str:
+        return f"Verifier(public_key={self.public_key.hex()})"

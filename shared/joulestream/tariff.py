@@ -1,0 +1,51 @@
+"""Energy to amount due, exactly: numerators are summed and divided once."""
+
+from joulestream.errors import LocalError
+from joulestream.units import amount_from_numerator
+
+
+class Tariff:
+    """The price of a session's energy, with at most one change ahead.
+
+    Energy counts on the channel's own scale, in mWh. A session starts from `start_energy_mwh`
+    and `start_amount`, which the sessions before it left.
+    """
+
+    def __init__(self, start_energy_mwh, start_amount, price_per_kwh):
+        self.price_per_kwh = price_per_kwh
+        self.next_price_per_kwh = None
+        self.next_from_mwh = 0
+        self._start_amount = start_amount
+        self._from_mwh = start_energy_mwh
+        self._numerator = 0
+
+    def change(self, from_energy_mwh, price_per_kwh):
+        """Let `price_per_kwh` hold from `from_energy_mwh` on.
+
+        Raises LocalError when a change is ahead already or the energy lies behind.
+        """
+        if self.next_price_per_kwh is not None or from_energy_mwh < self._from_mwh:
+            raise LocalError("a tariff cannot change twice at once, nor in the past")
+        self.next_price_per_kwh = price_per_kwh
+        self.next_from_mwh = from_energy_mwh
+
+    def amount_due(self, energy_mwh):
+        """Return the total due on the channel in claim units once `energy_mwh` has flowed."""
+        price = self.next_price_per_kwh
+        ahead = energy_mwh - self._from_mwh
+        if price is None or energy_mwh <= self.next_from_mwh:
+            numerator = self._numerator + ahead * self.price_per_kwh
+        else:
+            at_change = self.next_from_mwh - self._from_mwh
+            numerator = self._numerator + at_change * self.price_per_kwh
+            numerator += (ahead - at_change) * price
+        return self._start_amount + amount_from_numerator(numerator)
+
+    def settle_change(self, energy_mwh):
+        """Make a change the current price once all energy up to `energy_mwh` is invoiced."""
+        if self.next_price_per_kwh is None or energy_mwh < self.next_from_mwh:
+            return
+        self._numerator += (self.next_from_mwh - self._from_mwh) * self.price_per_kwh
+        self._from_mwh = self.next_from_mwh
+        self.price_per_kwh = self.next_price_per_kwh
+        self.next_price_per_kwh = None
