@@ -1,0 +1,69 @@
+# Joulestream. `make help` lists what can be done; nothing has to be set up by hand.
+
+PYTHON ?= python3
+VENV := build/venv
+BIN := $(VENV)/bin
+# A MicroPython checkout and a MicroPython program of your own can stand in for the fetched ones.
+export MPY_DIR ?=
+export MICROPYTHON ?=
+# Nothing here may depend on a terminal or on a person's own matplotlib settings.
+export MPLBACKEND := Agg
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+.PHONY: setup
+setup: $(VENV)/ready native ## set everything up: virtual environment, MicroPython, native module
+
+$(VENV)/ready: requirements.txt pyproject.toml
+	@echo "setup: virtual environment with pinned packages in $(VENV) (a minute or so)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "setup: $(PYTHON) is older than Python 3.11; pass PYTHON=python3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) \
+		|| { echo "setup: the venv module is missing; install the Debian package python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: native
+native: $(VENV)/ready
+	@$(BIN)/python -m host_tools.toolchain native
+
+.PHONY: demo
+demo: setup ## charge for money between two MicroPython processes, settle, plot: the main job
+	@$(BIN)/joulestream demo
+
+.PHONY: test
+test: setup ## run every check and test: lint, types, CPython, MicroPython, end to end
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -n 2
+
+.PHONY: bench
+bench: setup ## measure bytes, packets a second and exposure; rewrite the table in docs/benchmarks.md
+	@$(BIN)/joulestream bench
+
+.PHONY: format
+format: $(VENV)/ready ## format the code and mend what lint can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: vectors
+vectors: setup ## write the protocol's test vectors anew
+	@$(BIN)/python tests/vectors/make_protocol.py
+	@$(BIN)/python tests/vectors/make_ed25519.py
+
+.PHONY: lock
+lock: $(VENV)/ready ## resolve requirements.in into requirements.txt, with hashes
+	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --no-header \
+		--python-version 3.11 requirements.in --output-file requirements.txt
+
+.PHONY: clean
+clean: ## remove everything that was built
+	@rm -rf build

@@ -1,0 +1,1 @@
+"""The bench: a simulated plant, Modbus meters and both firmwares as MicroPython processes."""

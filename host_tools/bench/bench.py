@@ -1,0 +1,225 @@
+"""One clock for both firmwares and the plant, and the cables between them.
+
+Virtual time: a tick ends only when both firmwares and the plant have completed their step, and
+what one sends in a tick reaches the other in the next, so no figure depends on the machine's
+speed. On the wall clock the firmwares run freely and the bench only carries.
+"""
+
+import asyncio
+import selectors
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from host_tools.bench.firmware import Firmware
+from host_tools.bench.meters import MeterServer
+from host_tools.bench.plant import MeterModel, Plant
+from host_tools.bench.ports import Port
+from joulestream.units import TICKS_PERIOD
+
+UNKNOWN_TIME_S = -1
+_METER = "sdm120"
+_WALL_POLL_S = 0.02
+
+
+class Bench:
+    """A pole, a vehicle and a plant, wired up in `directory`.
+
+    Faults are set from outside while it runs: `link_cut`, `plant.plugged`,
+    `pole_meter.fault`, `vehicle_meter.fault`; `tamper(sender, data)` may change what crosses
+    the link. `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        pole: dict[str, Any],
+        vehicle: dict[str, Any],
+        plant: Plant | None = None,
+        step_ms: int = 20,
+        start_ms: int = 1_000,
+        start_s: int = 1_790_000_000,
+        time_known: bool = True,
+        heap: str = "256k",
+        realtime: bool = False,
+    ) -> None:
+        self.directory = directory
+        self.plant = plant or Plant()
+        self.pole_meter = MeterModel(self.plant)
+        self.vehicle_meter = MeterModel(self.plant, gain_ppm=-4_000, start_mwh=7_000)
+        self.step_ms = step_ms
+        self.elapsed_ms = 0
+        self.link_cut = False
+        self.tamper: Callable[[str, bytes], bytes] | None = None
+        self.realtime = realtime
+        self._start_ms = start_ms
+        self._start_s = start_s
+        self._time_known = time_known
+        self._heap = heap
+        self._configs = {"pole": pole, "vehicle": vehicle}
+        self._meters = {
+            "pole": MeterServer(self.pole_meter, _METER),
+            "vehicle": MeterServer(self.vehicle_meter, _METER),
+        }
+        self._ports = {
+            role: {"link": Port(), "meter": Port()} for role in ("pole", "vehicle")
+        }
+        self._came: dict[str, dict[str, int]] = {"pole": {}, "vehicle": {}}
+        self._firmwares: dict[str, Firmware] = {}
+
+    @property
+    def pole(self) -> Firmware:
+        """Return the pole's firmware."""
+        return self._firmwares["pole"]
+
+    @property
+    def vehicle(self) -> Firmware:
+        """Return the vehicle's firmware."""
+        return self._firmwares["vehicle"]
+
+    @property
+    def time_s(self) -> int:
+        """Return the unix time in the bench's world."""
+        return self._start_s + self.elapsed_ms // 1000
+
+    async def start(self) -> None:
+        """Start the meters and boot both firmwares."""
+        for meter in self._meters.values():
+            await meter.start()
+        for role in self._configs:
+            self.boot(role)
+
+    def boot(self, role: str) -> None:
+        """Power up one firmware: with the journal it left, and nothing else."""
+        if role in self._firmwares:
+            self._firmwares[role].kill()
+        for port in self._ports[role].values():
+            port.read()
+        self._came[role] = {}
+        self._firmwares[role] = Firmware(
+            role,
+            self._configs[role],
+            self.directory,
+            self._ports[role],
+            "wall" if self.realtime else "bench",
+            self._heap,
+        )
+        if self.realtime:
+            self._set_pins(role, wants_status=True)
+
+    async def stop(self) -> None:
+        """Switch everything off."""
+        for firmware in self._firmwares.values():
+            firmware.kill()
+        for meter in self._meters.values():
+            await meter.stop()
+        for ports in self._ports.values():
+            for port in ports.values():
+                port.close()
+
+    async def tick(self, wants_status: bool = True) -> None:
+        """Let one step of time pass for the plant and both firmwares."""
+        self.elapsed_ms += self.step_ms
+        self.plant.advance(self.elapsed_ms)
+        for role in self._firmwares:
+            self._set_pins(role, wants_status)
+        for firmware in self._firmwares.values():
+            firmware.await_report()
+        self.plant.drive_relay(self.pole.relay)
+        await self._carry()
+
+    async def run(
+        self,
+        until: Callable[[], bool],
+        limit_ms: int,
+        sample: Callable[[], None] | None = None,
+        sample_ms: int = 100,
+    ) -> bool:
+        """Run until `until()` holds, seen at every sample; return False at the limit instead."""
+        if self.realtime:
+            return await self._run_realtime(until, limit_ms, sample)
+        stop_ms = self.elapsed_ms + limit_ms
+        while self.elapsed_ms < stop_ms:
+            wants_status = (self.elapsed_ms + self.step_ms) % sample_ms < self.step_ms
+            await self.tick(wants_status)
+            if wants_status:
+                if sample is not None:
+                    sample()
+                if until():
+                    return True
+        return False
+
+    def _set_pins(self, role: str, wants_status: bool) -> None:
+        now_ms = (self._start_ms + self.elapsed_ms) % TICKS_PERIOD
+        time_s = self.time_s if self._time_known else UNKNOWN_TIME_S
+        came = self._came[role]
+        self._came[role] = {}
+        plugged = self.plant.plugged
+        self._firmwares[role].set_pins(now_ms, time_s, plugged, wants_status, came)
+
+    async def _carry(self) -> None:
+        """Bring what was sent in this tick to where it goes; it is read in the next."""
+        for role, other in (("pole", "vehicle"), ("vehicle", "pole")):
+            data = self._firmwares[role].take_sent("link")
+            self._put(other, "link", self._through_link(role, data))
+            request = self._firmwares[role].take_sent("meter")
+            if request:
+                self._put(role, "meter", await self._meters[role].answer(request))
+
+    def _through_link(self, sender: str, data: bytes) -> bytes:
+        if self.link_cut or not self.plant.plugged:
+            return b""
+        return self.tamper(sender, data) if self.tamper and data else data
+
+    def _put(self, role: str, name: str, data: bytes) -> None:
+        if data:
+            self._ports[role][name].write(data)
+            self._came[role][name] = self._came[role].get(name, 0) + len(data)
+
+    async def _run_realtime(
+        self,
+        until: Callable[[], bool],
+        limit_ms: int,
+        sample: Callable[[], None] | None,
+    ) -> bool:
+        selector = selectors.DefaultSelector()
+        for role, firmware in self._firmwares.items():
+            selector.register(firmware, selectors.EVENT_READ, (role, "pins"))
+            for name, port in self._ports[role].items():
+                selector.register(port, selectors.EVENT_READ, (role, name))
+        begun_ms = self.elapsed_ms
+        begun_s = time.monotonic()
+        sampled_s = begun_s
+        try:
+            while self.elapsed_ms - begun_ms < limit_ms:
+                ready = selector.select(_WALL_POLL_S)
+                now_s = time.monotonic()
+                self.elapsed_ms = begun_ms + int((now_s - begun_s) * 1000)
+                self.plant.advance(self.elapsed_ms)
+                for key, _ in ready:
+                    await self._carry_now(*key.data)
+                self.plant.drive_relay(self.pole.relay)
+                if now_s - sampled_s >= 0.1:
+                    sampled_s = now_s
+                    for role in self._firmwares:
+                        self._set_pins(role, wants_status=True)
+                    if sample is not None:
+                        sample()
+                    if until():
+                        return True
+        finally:
+            selector.close()
+        return False
+
+    async def _carry_now(self, role: str, name: str) -> None:
+        if name == "pins":
+            self._firmwares[role].poll_reports()
+            return
+        data = self._ports[role][name].read()
+        if name == "meter":
+            data = await self._meters[role].answer(data)
+            self._ports[role][name].write(data)
+        else:
+            other = "vehicle" if role == "pole" else "pole"
+            self._ports[other]["link"].write(self._through_link(role, data))

@@ -1,0 +1,147 @@
+"""One firmware as a MicroPython process: its pins are lines on stdin and stdout."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from host_tools.bench.ports import Port
+
+ROOT = Path(__file__).resolve().parents[2]
+_NATIVE = ROOT / "build" / "native"
+_ARCHITECTURES = {"x86_64": "x64", "AMD64": "x64"}
+
+
+class FirmwareError(Exception):
+    """A firmware process ended or could not be started: one sentence with what it said."""
+
+
+def micropython() -> str:
+    """Return the MicroPython program: $MICROPYTHON, or the one in this virtual environment."""
+    own = os.environ.get("MICROPYTHON")
+    beside = Path(sys.executable).parent / "micropython"
+    found = own or (str(beside) if beside.exists() else shutil.which("micropython"))
+    if not found:
+        raise FirmwareError("micropython is not installed; run `make setup`")
+    return found
+
+
+def micropython_environment() -> dict[str, str]:
+    """Return the environment in which MicroPython finds shared code, firmware, native module."""
+    native = _NATIVE / _ARCHITECTURES.get(platform.machine(), platform.machine())
+    paths = (native, ROOT / "shared", ROOT / "firmware")
+    return os.environ | {"MICROPYPATH": ":".join([*map(str, paths), ".frozen"])}
+
+
+class Firmware:
+    """A running firmware. `relay` and `status` are what it reported last.
+
+    `role` is "pole" or "vehicle", `uarts` its ports by name, `heap` the heap it gets in bytes,
+    as MicroPython's `-X heapsize` takes it.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        config: dict[str, Any],
+        directory: Path,
+        uarts: dict[str, Port],
+        clock: str,
+        heap: str = "256k",
+    ) -> None:
+        self.role = role
+        self.uarts = dict(sorted(uarts.items()))
+        self.relay = False
+        self.status: dict[str, Any] = {}
+        self.sent = dict.fromkeys(self.uarts, 0)
+        self._taken = dict.fromkeys(self.uarts, 0)
+        self._line = b""
+        board = {
+            "clock": clock,
+            "uarts": {name: port.path for name, port in self.uarts.items()},
+            "storage": str(directory / f"{role}.flash"),
+        }
+        path = directory / f"{role}.json"
+        path.write_text(json.dumps({**config, "board": board}, indent=2) + "\n")
+        self._errors = (directory / f"{role}.log").open("w+b")
+        main = ROOT / "firmware" / role / "main.py"
+        self._process = subprocess.Popen(
+            [micropython(), "-X", f"heapsize={heap}", str(main), str(path)],
+            env=micropython_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            cwd=directory,
+            bufsize=0,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin = self._process.stdin
+        self._stdout = self._process.stdout
+
+    def fileno(self) -> int:
+        """Return the descriptor on which reports come, for select."""
+        return self._stdout.fileno()
+
+    def set_pins(
+        self, now_ms: int, time_s: int, plugged: bool, wants_status: bool, came: dict[str, int]
+    ) -> None:
+        """Send one line of pins; `came` tells how many bytes were put on each UART."""
+        words = [now_ms, time_s, int(plugged), int(wants_status)]
+        words += [came.get(name, 0) for name in self.uarts]
+        try:
+            self._stdin.write(b" ".join(b"%d" % word for word in words) + b"\n")
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def await_report(self) -> None:
+        """Wait for the firmware's next report."""
+        while b"\n" not in self._line:
+            chunk = os.read(self._stdout.fileno(), 65536)
+            if not chunk:
+                raise self._ended()
+            self._line += chunk
+        self._take_line()
+
+    def poll_reports(self) -> None:
+        """Take the reports that have come by now, after select said there are some."""
+        chunk = os.read(self._stdout.fileno(), 65536)
+        if not chunk:
+            raise self._ended()
+        self._line += chunk
+        while b"\n" in self._line:
+            self._take_line()
+
+    def take_sent(self, name: str) -> bytes:
+        """Return all that the firmware reported as sent on UART `name` and was not taken yet."""
+        size = self.sent[name] - self._taken[name]
+        if not size:
+            return b""
+        self._taken[name] += size
+        return self.uarts[name].read_exactly(size)
+
+    def kill(self) -> None:
+        """Cut the process's power."""
+        self._process.kill()
+        self._process.wait()
+        self._stdin.close()
+        self._stdout.close()
+        self._errors.close()
+
+    def _take_line(self) -> None:
+        line, self._line = self._line.split(b"\n", 1)
+        relay, *rest = line.split(b" ", 1 + len(self.uarts))
+        self.relay = relay == b"1"
+        for name, word in zip(self.uarts, rest, strict=False):
+            self.sent[name] = int(word)
+        if rest[-1] != b"-":
+            self.status = json.loads(rest[-1])
+
+    def _ended(self) -> FirmwareError:
+        self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return FirmwareError(said[-1] if said else f"the {self.role}'s firmware ended")

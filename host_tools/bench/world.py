@@ -1,0 +1,128 @@
+"""Keys, terms and configurations for a pole and a vehicle on the bench."""
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from joulestream.channel import KIND_SQL, Certificate, Terms
+from joulestream.signing import Signer
+
+START_S = 1_790_000_000
+HOUR_S = 3_600
+DAY_S = 24 * HOUR_S
+
+PRICE_PER_KWH = 320_000  # micro-euro
+PACKET_MWH = 1_000
+
+
+def account_id(name: str) -> bytes:
+    """Return the 32-byte id of the account called `name` on a bench without a ledger."""
+    return sha256(name.encode()).digest()
+
+
+@dataclass
+class Issuer:
+    """Somebody who certifies channels: on the bench, a key."""
+
+    signer: Signer
+
+    def certify(self, terms: Terms, capacity: int, **changes: Any) -> Certificate:
+        """Return a certificate for `terms`, with fields changed before or, as
+        `signature`, after it is signed."""
+        channel_id = changes.pop("channel_id", terms.channel_id())
+        signature = changes.pop("signature", None)
+        fields = {name: getattr(terms, name) for name, _, _ in Terms.LAYOUT}
+        fields |= {
+            "channel_id": channel_id,
+            "capacity": capacity,
+            "issued_at_s": START_S - HOUR_S,
+            "expires_at_s": START_S + DAY_S,
+            "issuer_key": self.signer.public_key,
+            "signature": bytes(64),
+        }
+        certificate = Certificate(**(fields | changes))
+        certificate.signature = signature or self.signer.sign(certificate.signed_bytes())
+        return certificate
+
+
+class World:
+    """Seeds on disk, one channel from vehicle to pole, and both configurations.
+
+    All secrets are derived from `seed`, so that a bench run repeats to the byte but for nonces.
+    """
+
+    def __init__(self, directory: Path, seed: str = "bench") -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.payee = self._key(seed, "pole")
+        self.payer = self._key(seed, "vehicle")
+        self.issuer = Issuer(self._key(seed, "issuer"))
+        self.terms = Terms(
+            kind=KIND_SQL,
+            chain_id=1,
+            contract=self.issuer.signer.public_key,
+            asset=b"EUR".ljust(32, b"\0"),
+            base_units_per_claim_unit=1,
+            payer_key=self.payer.public_key,
+            refund_account=account_id("vehicle"),
+            payee_key=self.payee.public_key,
+            payout_account=account_id("pole"),
+            dispute_window_s=7 * DAY_S,
+            salt=sha256(seed.encode()).digest()[:16],
+        )
+        self.certificate_path = directory / "channel.cert"
+
+    def _key(self, seed: str, role: str) -> Signer:
+        secret = sha256(f"{seed} {role}".encode()).digest()
+        path = self.directory / f"{role}.seed"
+        if not path.exists():
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write(secret.hex() + "\n")
+        return Signer(secret)
+
+    def write_certificate(self, capacity: int = 10_000_000, **changes: Any) -> Certificate:
+        """Certify the channel and put the certificate where the vehicle looks for it."""
+        certificate = self.issuer.certify(self.terms, capacity, **changes)
+        self.certificate_path.write_bytes(certificate.to_bytes())
+        return certificate
+
+    def pole(self, **changes: Any) -> dict[str, Any]:
+        """Return the pole's configuration, with fields changed."""
+        terms = self.terms
+        issuer = {
+            "key": self.issuer.signer.public_key.hex(),
+            "limit": 100_000_000,
+            "kind": "sql",
+            "chain_id": terms.chain_id,
+            "contract": terms.contract.hex(),
+            "asset": terms.asset.hex(),
+            "base_units_per_claim_unit": terms.base_units_per_claim_unit,
+        }
+        return {
+            "seed_file": str(self.directory / "pole.seed"),
+            "payout_account": terms.payout_account.hex(),
+            "issuers": [issuer],
+            "collect_within_s": 2 * DAY_S,
+            "prices": [{"from_s": 0, "price_per_kwh": PRICE_PER_KWH}],
+            "credit": 3 * PRICE_PER_KWH * PACKET_MWH // 1_000_000,
+            "prepay": 0,
+            "packet_energy_mwh": PACKET_MWH,
+            "packet_ms": 2_000,
+            "max_power_w": 11_500,
+            "meter": {"model": "sdm120"},
+        } | changes
+
+    def vehicle(self, **changes: Any) -> dict[str, Any]:
+        """Return the vehicle's configuration, with fields changed."""
+        return {
+            "seed_file": str(self.directory / "vehicle.seed"),
+            "certificates": [str(self.certificate_path)],
+            "budget": 700_000,
+            "max_price_per_kwh": 500_000,
+            "energy_wanted_mwh": 40_000_000,
+            "prepay": 2 * PRICE_PER_KWH * PACKET_MWH // 1_000_000,
+            "max_power_w": 11_500,
+            "meter": {"model": "sdm120"},
+        } | changes
