@@ -27,6 +27,7 @@ class Charge:
         self.energy_mwh = account.energy_mwh
         self.packets = 0
         self.max_unpaid = 0
+        self.max_prepaid = 0
         self.unpaid = account.amount_due - account.amount
         self._credit = config.credit
         self._offset_mwh = account.energy_mwh - total_mwh
@@ -71,3 +72,5 @@ class Charge:
         self.unpaid = self.tariff.amount_due(self.energy_mwh) - self.account.amount
         if self.unpaid > self.max_unpaid:
             self.max_unpaid = self.unpaid
+        if -self.unpaid > self.max_prepaid:
+            self.max_prepaid = -self.unpaid

@@ -58,7 +58,7 @@ class PoleLoop:
     def status(self):
         """Return what the pole does and why, as a flat dictionary for people and programs."""
         payee = self._payee
-        charge = payee.charge
+        charge = payee.last_charge
         status = {
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
@@ -80,6 +80,7 @@ class PoleLoop:
             status["paid"] = charge.account.amount
             status["unpaid"] = charge.unpaid
             status["max_unpaid"] = charge.max_unpaid
+            status["max_prepaid"] = charge.max_prepaid
             status["credit"] = charge.credit()
         if payee.receipt is not None:
             status["receipt"] = payee.receipt

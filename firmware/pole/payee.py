@@ -52,7 +52,8 @@ class Payee:
     """Runs the pole's end of one session after the other. It owns no hardware.
 
     `step` is told the meter's total and whether it can be trusted; `may_energise` tells whether
-    the relay may be closed. `last_stop` is the reason code the last session ended with.
+    the relay may be closed. `charge` is the open session's figures, `last_charge` those of the
+    newest session, open or not; `last_stop` is the reason code the last session ended with.
     """
 
     def __init__(self, config, signer, accounts, clock, random):
@@ -65,6 +66,7 @@ class Payee:
         self._issuers = b"".join(issuer.key for issuer in config.issuers)
         self.session = Session(POLE, config.retry_ms, config.link_timeout_ms)
         self.charge = None
+        self.last_charge = None
         self.last_stop = 0
         self.receipt = None
         self._total_mwh = 0
@@ -217,6 +219,7 @@ class Payee:
             time_s,
             now_ms,
         )
+        self.last_charge = self.charge
         self.receipt = None
         self.last_stop = 0
         self._stopping = 0

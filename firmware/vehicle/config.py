@@ -36,7 +36,7 @@ TABLE = (
     ("meter", section(METER), None),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
-    ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 0),
+    ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 5_000),
 )
 
 

@@ -93,7 +93,7 @@ class World:
         terms = self.terms
         issuer = {
             "key": self.issuer.signer.public_key.hex(),
-            "limit": 100_000_000,
+            "limit": 1 << 52,
             "kind": "sql",
             "chain_id": terms.chain_id,
             "contract": terms.contract.hex(),

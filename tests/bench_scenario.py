@@ -1,0 +1,132 @@
+"""What the end-to-end tests share: a bench that runs a whole session between real firmwares."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from boards.unix import FileFlash
+from host_tools.bench.bench import Bench
+from host_tools.bench.plant import ChargingProfile, Plant
+from host_tools.bench.world import World
+from joulestream.accounts import Account, Accounts
+from joulestream.journal import Journal
+from joulestream.units import energy_from_power
+
+FULL_POWER = ChargingProfile(taper_from_mwh=1 << 40, taper_to_mwh=1 << 41)
+LIMIT_MS = 120_000
+
+
+class Scenario:
+    """Both firmwares with their configurations, and what is done to them as time passes."""
+
+    def __init__(
+        self,
+        directory: Path,
+        pole: dict[str, Any] | None = None,
+        vehicle: dict[str, Any] | None = None,
+        certificate: dict[str, Any] | None = None,
+        **bench: Any,
+    ) -> None:
+        self.world = World(directory)
+        self.world.write_certificate(**(certificate or {}))
+        self.pole_config = self.world.pole(**(pole or {}))
+        # Sessions end for good, so that a test sees why; those about reconnecting say otherwise.
+        self.vehicle_config = self.world.vehicle(**({"reconnect_ms": 0} | (vehicle or {})))
+        self.bench = Bench(
+            directory,
+            self.pole_config,
+            self.vehicle_config,
+            bench.pop("plant", None) or Plant(FULL_POWER),
+            **bench,
+        )
+
+    @property
+    def pole(self) -> dict[str, Any]:
+        """Return the pole's last status."""
+        return self.bench.pole.status
+
+    @property
+    def vehicle(self) -> dict[str, Any]:
+        """Return the vehicle's last status."""
+        return self.bench.vehicle.status
+
+    def run(self, *acts: Callable[["Scenario"], Any]) -> "Scenario":
+        """Start the bench, let each act (a coroutine function) happen, stop the bench."""
+
+        async def play() -> None:
+            await self.bench.start()
+            try:
+                for act in acts:
+                    await act(self)
+                self.check_exposure()
+            finally:
+                await self.bench.stop()
+
+        asyncio.run(play())
+        return self
+
+    def account(self) -> Account:
+        """Return what the pole's flash holds of the channel."""
+        board = FileFlash(str(self.world.directory / "pole.flash"), 64, 4096)
+        return Accounts(Journal(board), 64).load(self.world.terms.channel_id())
+
+    def check_exposure(self) -> None:
+        """Hold the pole to the bound of what it may deliver unpaid, by the plant's own count."""
+        config = self.pole_config
+        lag_ms = (
+            config["meter"].get("interval_ms", 200)
+            + config.get("link_timeout_ms", 2_000)
+            + self.bench.plant.relay_delay_ms
+            + 2 * self.bench.step_ms
+        )
+        lag_mwh = energy_from_power(config["max_power_w"] * 1_000, lag_ms)
+        price = max(row["price_per_kwh"] for row in config["prices"])
+        bound = config["credit"] + -(-lag_mwh * price // 1_000_000)
+        account = self.account()
+        unbilled_mwh = max(self.bench.plant.energy_mwh - account.energy_mwh, 0)
+        due = account.amount_due + unbilled_mwh * price // 1_000_000
+        assert due - account.amount <= bound, (due, account.amount, bound)
+
+
+def until(condition: Callable[[Scenario], Any], limit_ms: int = LIMIT_MS) -> Callable:
+    """Return an act that runs the bench until `condition` holds, and fails if it never does."""
+
+    async def act(scenario: Scenario) -> None:
+        held = await scenario.bench.run(lambda: bool(condition(scenario)), limit_ms)
+        assert held, (scenario.pole, scenario.vehicle)
+
+    return act
+
+
+def for_ms(duration_ms: int) -> Callable:
+    """Return an act that lets `duration_ms` pass."""
+
+    async def act(scenario: Scenario) -> None:
+        await scenario.bench.run(lambda: False, duration_ms)
+
+    return act
+
+
+def do(change: Callable[[Scenario], Any]) -> Callable:
+    """Return an act that changes something at once."""
+
+    async def act(scenario: Scenario) -> None:
+        change(scenario)
+
+    return act
+
+
+def charging(packets: int) -> Callable:
+    """Return an act that runs until that many packets are paid and the relay is closed."""
+    return until(lambda s: s.pole.get("packets", 0) >= packets and s.pole["charging"])
+
+
+def stopped(scenario: Scenario) -> bool:
+    """Return whether both sides have ended a session and say why."""
+    done = ("closed", "idle")
+    return (
+        bool(scenario.pole.get("last_stop") and scenario.vehicle.get("last_stop"))
+        and scenario.pole["state"] in done
+        and scenario.vehicle["state"] in done
+    )
