@@ -69,7 +69,11 @@ def packet_amount(price_per_kwh, packet_energy_mwh):
 
 def load_config(path):
     """Return the checked configuration at `path`. Raises ConfigError naming field and reason."""
-    config = load(path, TABLE)
+    return consistent(load(path, TABLE))
+
+
+def consistent(config):
+    """Return `config` once its fields fit together. Raises ConfigError."""
     config.max_power_mw = config.max_power_w * MW_PER_W
     dearest = max(row.price_per_kwh for row in config.prices)
     packet = packet_amount(dearest, config.packet_energy_mwh)

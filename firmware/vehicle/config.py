@@ -42,7 +42,11 @@ TABLE = (
 
 def load_config(path):
     """Return the checked configuration at `path`. Raises ConfigError naming field and reason."""
-    config = load(path, TABLE)
+    return consistent(load(path, TABLE))
+
+
+def consistent(config):
+    """Return `config` once its fields fit together. Raises ConfigError."""
     config.max_power_mw = config.max_power_w * MW_PER_W
     if config.budget == 0:
         raise ConfigError("budget", "is 0, so that nothing can be paid")

@@ -1,0 +1,45 @@
+"""The picture of a session: power, energy, price, what is paid and what is not."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from host_tools.bench.recording import Recording
+
+_UNITS_PER_EURO = 1_000_000
+_BLUE, _ORANGE, _GREEN, _RED = "#1f6fb4", "#e07b00", "#2a8f3c", "#c0392b"
+
+
+def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
+    """Write a PNG of `recording` to `path`; `credit` in micro-euro, `ending` the stop reason."""
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    power, price, paid, unpaid = figure.subplots(4, 1, sharex=True)
+    minutes = [second / 60 for second in recording.time_s]
+
+    power.plot(minutes, [watt / 1e3 for watt in recording.power_w], color=_BLUE, label="power")
+    power.set_ylabel("power, kW")
+    power.set_ylim(bottom=0)
+    energy = power.twinx()
+    energy.plot(minutes, [wh / 1e3 for wh in recording.energy_wh], color=_GREEN, label="energy")
+    energy.set_ylabel("energy, kWh")
+    energy.set_ylim(bottom=0)
+    power.legend(handles=[*power.lines, *energy.lines], loc="lower center", ncols=2)
+
+    euros = [units / _UNITS_PER_EURO for units in recording.price_per_kwh]
+    price.step(minutes, euros, where="post", color=_ORANGE)
+    price.set_ylabel("price, € per kWh")
+    price.set_ylim(bottom=0, top=max(euros, default=1) * 1.2)
+
+    paid.plot(minutes, [units / _UNITS_PER_EURO for units in recording.paid], color=_GREEN)
+    paid.set_ylabel("paid, €")
+    paid.set_ylim(bottom=0)
+
+    unpaid.plot(minutes, recording.unpaid, color=_RED, linewidth=0.5)
+    unpaid.axhline(credit, color="black", linestyle="--", linewidth=1, label="credit limit")
+    unpaid.axhline(0, color="grey", linewidth=0.5)
+    unpaid.set_ylabel("unpaid, µ€\n(below 0: prepaid)")
+    unpaid.set_xlabel("minutes")
+    unpaid.legend(loc="upper right")
+
+    figure.suptitle(f"One charging session; the relay opened because: {ending}")
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,64 @@
+"""The `joulestream` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from host_tools import benchmark
+from host_tools.bench.firmware import FirmwareError
+from host_tools.demo import DEFAULT_DIRECTORY, DemoError, run_demo
+from host_tools.ledger.commands import app as ledger_app
+from host_tools.ledger.errors import LedgerError
+from host_tools.settle import settle_command
+
+app = typer.Typer(
+    help="Joulestream: a pole and a vehicle trade energy for money, packet by packet.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(ledger_app, name="ledger")
+app.command("settle")(settle_command)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path, typer.Option(help="Where the files go, in place of an earlier demo's.")
+    ] = DEFAULT_DIRECTORY,
+    realtime: Annotated[bool, typer.Option(help="Run on the wall clock: 13 minutes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Charge 2 kWh between two MicroPython processes, settle, plot."""
+    run_demo(directory, realtime, as_json)
+
+
+@app.command()
+def bench(
+    directory: Annotated[
+        Path, typer.Option(help="Where the figures go.")
+    ] = benchmark.DEFAULT_DIRECTORY,
+    document: Annotated[
+        Path, typer.Option(help="The page that is written anew.")
+    ] = benchmark.DOCUMENT,
+    as_json: Json = False,
+) -> None:
+    """Measure bytes a packet, packets a second and exposure."""
+    benchmark.run_benchmark(directory, document, as_json)
+
+
+def main() -> None:
+    """Run the command; an error is one line on stderr and exit status 1."""
+    try:
+        app()
+    except (DemoError, FirmwareError, LedgerError, OSError) as error:
+        print(f"joulestream: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

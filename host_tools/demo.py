@@ -1,0 +1,229 @@
+"""The main job: open a channel, charge for money packet by packet, settle, show it."""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from host_tools.bench.bench import Bench
+from host_tools.bench.firmware import ROOT
+from host_tools.bench.plant import Plant
+from host_tools.bench.plot import plot
+from host_tools.bench.recording import Recording
+from host_tools.bench.world import DAY_S, HOUR_S, PACKET_MWH, START_S, World
+from host_tools.ledger import book
+from host_tools.ledger.ledger import Ledger
+from host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
+from host_tools.settle import settle
+from joulestream.channel import Terms
+from joulestream.units import MWH_PER_KWH, energy_from_power
+
+DEFAULT_DIRECTORY = ROOT / "build" / "demo"
+
+_DAY_PRICE_PER_KWH = 320_000
+_NIGHT_PRICE_PER_KWH = 260_000
+_NIGHT_FROM_S = START_S + 360
+_DEPOSIT = 1_000_000
+_BUDGET = 650_000
+_EXPECTED_MWH = 2_300_000
+_LIMIT_MS = 30 * 60 * 1_000
+_WINDOW_S = 7 * DAY_S
+# What an earlier demo wrote. Nothing else in the folder is touched.
+_LEFT_BEHIND = (
+    "pole.*",
+    "vehicle.*",
+    "issuer.seed",
+    "channel.cert",
+    "ledger.sqlite*",
+    "summary.json",
+    "session.png",
+)
+
+
+@dataclass
+class Demo:
+    """One run: where its files go, whether on the wall clock, where people are told of it."""
+
+    directory: Path
+    realtime: bool
+    console: Console
+
+    def run(self) -> dict[str, Any]:
+        """Run it all; return the summary that is also written to summary.json."""
+        for pattern in _LEFT_BEHIND:
+            for path in self.directory.glob(pattern):
+                path.unlink()
+        world = World(self.directory)
+        with Ledger.create(self.directory / "ledger.sqlite", 1, world.issuer.signer) as ledger:
+            world.terms = self._open_channel(ledger, world)
+            credit = 3 * _DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH
+            pole = world.pole(
+                credit=credit,
+                packet_ms=5_000,
+                prices=[
+                    {"from_s": 0, "price_per_kwh": _DAY_PRICE_PER_KWH},
+                    {"from_s": _NIGHT_FROM_S, "price_per_kwh": _NIGHT_PRICE_PER_KWH},
+                ],
+            )
+            vehicle = world.vehicle(
+                budget=_BUDGET,
+                prepay=_DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH,
+                reconnect_ms=500,
+            )
+            bench = Bench(self.directory, pole, vehicle, Plant(), realtime=self.realtime)
+            recording = Recording()
+            begun_s = time.monotonic()
+            asyncio.run(self._charge(bench, recording))
+            took_s = time.monotonic() - begun_s
+            self._settle(ledger, world, bench)
+            summary = self._summary(ledger, bench, pole, took_s)
+        (self.directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        plot(
+            recording,
+            self.directory / "session.png",
+            summary["credit"],
+            summary["relay_opened_because"],
+        )
+        self._show(bench.pole.status["receipt"], summary)
+        return summary
+
+    def _open_channel(self, ledger: Ledger, world: World) -> Terms:
+        """Open accounts and the channel; leave its certificate where the vehicle looks."""
+        euro = book.asset_id("EUR")
+        vehicle = ledger.create_account("vehicle", euro, _DEPOSIT, START_S)
+        pole = ledger.create_account("pole", euro, 0, START_S)
+        terms = ledger.terms(
+            world.payer.public_key, vehicle.id, world.payee.public_key, pole.id, euro, _WINDOW_S
+        )
+        channel_id = ledger.open_channel(terms, _DEPOSIT, START_S).terms.channel_id()
+        certificate = ledger.issue_certificate(channel_id, START_S, HOUR_S)
+        world.certificate_path.write_bytes(certificate.to_bytes())
+        self.console.print(
+            f"Channel [bold]{channel_id.hex()[:16]}…[/] opened with {_euro(_DEPOSIT)}; "
+            f"the vehicle's budget is {_euro(_BUDGET)}"
+        )
+        return terms
+
+    async def _charge(self, bench: Bench, recording: Recording) -> None:
+        progress = Progress(
+            TextColumn("[bold]charging[/]"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        task = progress.add_task("", total=_EXPECTED_MWH, figures="")
+
+        def sample() -> None:
+            recording.sample(bench)
+            status = bench.pole.status
+            if "paid" in status:
+                progress.update(task, completed=status["energy_mwh"], figures=_figures(status))
+
+        await bench.start()
+        try:
+            with progress:
+                done = await bench.run(lambda: _is_over(bench), _LIMIT_MS, sample)
+        finally:
+            await bench.stop()
+        if not done:
+            raise DemoError("the session did not end in 30 minutes of its own time")
+
+    def _settle(self, ledger: Ledger, world: World, bench: Bench) -> None:
+        """Claim the last signed balance, then let the pole close the channel."""
+        now_s = bench.time_s
+        settle(self.directory / "pole.flash", ledger, now_s)
+        request = close_request(world.terms, CLOSE_BY_PAYEE, now_s)
+        signature = world.payee.sign(request.signed_bytes())
+        channel_id = world.terms.channel_id()
+        ledger.close_channel(channel_id, CLOSE_BY_PAYEE, now_s, signature, now_s)
+
+    def _summary(
+        self, ledger: Ledger, bench: Bench, pole: dict[str, Any], took_s: float
+    ) -> dict[str, Any]:
+        status = bench.pole.status
+        lag_ms = pole["meter"].get("interval_ms", 200) + 2_000 + bench.plant.relay_delay_ms
+        lag_mwh = energy_from_power(pole["max_power_w"] * 1_000, lag_ms)
+        wire_bytes = bench.pole.sent["link"] + bench.vehicle.sent["link"]
+        return {
+            "energy_mwh": status["energy_mwh"],
+            "packets": status["packets"],
+            "paid": status["paid"],
+            "max_unpaid": status["max_unpaid"],
+            "max_prepaid": status["max_prepaid"],
+            "credit": pole["credit"],
+            "unpaid_bound": pole["credit"] + lag_mwh * _DAY_PRICE_PER_KWH // MWH_PER_KWH,
+            "relay_opened_because": status["last_stop"],
+            "wire_bytes_per_packet": round(wire_bytes / status["packets"], 2),
+            "packets_per_second": round(status["packets"] / took_s, 1),
+            "session_s": round(bench.elapsed_ms / 1e3, 1),
+            "plant_energy_mwh": bench.plant.energy_mwh,
+            "ledger_pole": ledger.account("pole").balance_base_units,
+            "ledger_vehicle": ledger.account("vehicle").balance_base_units,
+            "deposit": _DEPOSIT,
+        }
+
+    def _show(self, receipt: dict[str, Any], summary: dict[str, Any]) -> None:
+        rows = {
+            "The relay opened because": summary["relay_opened_because"],
+            "Energy": f"{(receipt['energy_mwh'] - receipt['start_energy_mwh']) / 1e6:.3f} kWh",
+            "Packets": f"{summary['packets']}, {summary['wire_bytes_per_packet']} bytes each",
+            "Due": _euro(receipt["amount_due"]),
+            "Paid": _euro(receipt["amount_paid"]),
+            "Most unpaid at any time": f"{_euro(summary['max_unpaid'])} of "
+            f"{_euro(summary['credit'])} credit",
+            "Session": f"{receipt['ended_s'] - receipt['started_s']} s, "
+            f"{summary['packets_per_second']} packets a second on this machine",
+        }
+        table = Table("Receipt, signed by the pole", "", title_justify="left")
+        for name, value in rows.items():
+            table.add_row(name, str(value))
+        self.console.print(table)
+        balances = Table("Ledger, after settlement", "", title_justify="left")
+        balances.add_row("Pole", _euro(summary["ledger_pole"]))
+        balances.add_row("Vehicle", _euro(summary["ledger_vehicle"]))
+        balances.add_row("Together, as deposited", _euro(summary["deposit"]))
+        self.console.print(balances)
+        for name in ("summary.json", "session.png"):
+            self.console.print(f"{_shown(self.directory / name)}", highlight=False)
+
+
+class DemoError(Exception):
+    """The demo could not be completed: one sentence."""
+
+
+def _is_over(bench: Bench) -> bool:
+    pole, vehicle = bench.pole.status, bench.vehicle.status
+    return bool(pole.get("receipt") and vehicle.get("receipt") and pole["state"] == "closed")
+
+
+def _figures(status: dict[str, Any]) -> str:
+    return (
+        f"{status['energy_mwh'] / 1e6:6.3f} kWh  {status['packets']:5d} packets  "
+        f"paid {_euro(status['paid'])}  unpaid {status['unpaid']:5d} µ€"
+    )
+
+
+def _euro(units: int) -> str:
+    return f"{units / 1e6:.6f} €"
+
+
+def _shown(path: Path) -> Path:
+    """Return `path` as a person would type it from here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def run_demo(directory: Path, realtime: bool, as_json: bool) -> None:
+    """Run the demo into `directory` and print its summary, for people or as JSON."""
+    console = Console(file=sys.stderr if as_json else sys.stdout)
+    summary = Demo(directory, realtime, console).run()
+    if as_json:
+        print(json.dumps(summary, indent=2))

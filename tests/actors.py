@@ -1,0 +1,265 @@
+"""A real payee and a real payer in one process, and a wire that a test can bend.
+
+Runs on CPython and on MicroPython. The clock is the test's own.
+"""
+
+from hashlib import sha256
+
+from joulestream import messages
+from joulestream.accounts import Accounts
+from joulestream.channel import KIND_SQL, Certificate, Terms
+from joulestream.config import check_table
+from joulestream.journal import Journal
+from joulestream.signing import Signer
+from pole import config as pole_config
+from pole.clock import TrustedClock
+from pole.payee import Payee
+from vehicle import config as vehicle_config
+from vehicle.payer import Payer
+from vehicle.wallet import Wallet
+
+NOW_S = 1_790_000_000
+DAY_S = 86_400
+PRICE = 320_000
+PACKET_MWH = 1_000
+PACKET_PRICE = 320
+STEP_MS = 20
+SECRETS = {"payee": b"p" * 32, "payer": b"v" * 32, "issuer": b"i" * 32, "stranger": b"s" * 32}
+KEYS = {name: Signer(seed) for name, seed in SECRETS.items()}
+METER = {"model": "sdm120"}
+
+
+class RamFlash:
+    """NOR flash in memory."""
+
+    def __init__(self, blocks=6, size=2048):
+        self.blocks = blocks
+        self.size = size
+        self.data = bytearray(b"\xff" * (blocks * size))
+
+    def readblocks(self, block, buffer, offset=0):
+        start = block * self.size + offset
+        buffer[:] = self.data[start : start + len(buffer)]
+
+    def writeblocks(self, block, buffer, offset=0):
+        start = block * self.size + offset
+        for at, byte in enumerate(buffer):
+            self.data[start + at] &= byte
+
+    def ioctl(self, operation, argument):
+        if operation == 4:
+            return self.blocks
+        if operation == 5:
+            return self.size
+        if operation == 6:
+            start = argument * self.size
+            self.data[start : start + self.size] = b"\xff" * self.size
+        return 0
+
+
+class Nonces:
+    """A counter in place of a random generator, so that a run repeats."""
+
+    def __init__(self, name):
+        self._name = name
+        self._count = 0
+
+    def __call__(self, size):
+        self._count += 1
+        return sha256(b"%s %d" % (self._name, self._count)).digest()[:size]
+
+
+def terms(**changes):
+    """Return the terms of the channel from payer to payee, with fields changed."""
+    fields = {
+        "kind": KIND_SQL,
+        "chain_id": 1,
+        "contract": KEYS["issuer"].public_key,
+        "asset": bytes(32),
+        "base_units_per_claim_unit": 1,
+        "payer_key": KEYS["payer"].public_key,
+        "refund_account": b"r" * 32,
+        "payee_key": KEYS["payee"].public_key,
+        "payout_account": b"o" * 32,
+        "dispute_window_s": 7 * DAY_S,
+        "salt": bytes(16),
+    }
+    fields.update(changes)
+    return Terms(**fields)
+
+
+def certificate(channel=None, issuer="issuer", **changes):
+    """Return a certificate of `channel` (Terms), signed by `issuer`, with fields changed."""
+    channel = channel or terms()
+    fields = {name: getattr(channel, name) for name, _, _ in Terms.LAYOUT}
+    fields["channel_id"] = channel.channel_id()
+    fields["capacity"] = 1_000_000
+    fields["issued_at_s"] = NOW_S - 3_600
+    fields["expires_at_s"] = NOW_S + DAY_S
+    fields["issuer_key"] = KEYS[issuer].public_key
+    fields["signature"] = bytes(64)
+    fields.update(changes)
+    result = Certificate(**fields)
+    result.signature = KEYS[issuer].sign(result.signed_bytes())
+    return result
+
+
+def pole_values(**changes):
+    """Return a pole's configuration as JSON would hold it, with fields changed."""
+    channel = terms()
+    values = {
+        "board": {},
+        "seed_file": "-",
+        "payout_account": channel.payout_account.hex(),
+        "issuers": [
+            {
+                "key": KEYS["issuer"].public_key.hex(),
+                "limit": 2_000_000,
+                "kind": "sql",
+                "chain_id": 1,
+                "contract": channel.contract.hex(),
+                "asset": channel.asset.hex(),
+                "base_units_per_claim_unit": 1,
+            }
+        ],
+        "collect_within_s": 2 * DAY_S,
+        "prices": [{"from_s": 0, "price_per_kwh": PRICE}],
+        "credit": 3 * PACKET_PRICE,
+        "prepay": 0,
+        "packet_energy_mwh": PACKET_MWH,
+        "packet_ms": 2_000,
+        "max_power_w": 11_500,
+        "meter": METER,
+    }
+    values.update(changes)
+    return values
+
+
+def vehicle_values(**changes):
+    """Return a vehicle's configuration as JSON would hold it, with fields changed."""
+    values = {
+        "board": {},
+        "seed_file": "-",
+        "certificates": ["-"],
+        "budget": 500_000,
+        "max_price_per_kwh": 400_000,
+        "energy_wanted_mwh": 1 << 40,
+        "prepay": 2 * PACKET_PRICE,
+        "max_power_w": 11_500,
+        "meter": METER,
+        "reconnect_ms": 0,
+    }
+    values.update(changes)
+    return values
+
+
+class World:
+    """Both ends, a wire, an ideal meter on either side, and energy that flows when it may.
+
+    `bend(sender, payload)` may return other payloads in place of one (a list), `pole_power` and
+    `own_share` say how much flows in mWh a step and what share of it the vehicle's meter sees.
+    """
+
+    def __init__(self, pole=None, vehicle=None, certificates=None, time_s=NOW_S, flash=None):
+        self.now_ms = 1_000
+        self.pole_flash, self.vehicle_flash = flash or (RamFlash(), RamFlash())
+        self.bend = None
+        self.pole_energy_mwh = 0
+        self.own_energy_mwh = 0
+        self.step_energy_mwh = 60
+        self.own_percent = 100
+        self.meter_reason = 0
+        self.plugged = True
+        journal = Journal(self.pole_flash)
+        self.clock = TrustedClock(journal)
+        if time_s is not None:
+            self.clock.set(time_s, self.now_ms)
+        config = pole_config.consistent(
+            check_table(pole_config.TABLE, pole_values(**(pole or {})))
+        )
+        self.accounts = Accounts(journal, config.max_channels)
+        self.payee = Payee(config, KEYS["payee"], self.accounts, self.clock, Nonces(b"pole"))
+        config = vehicle_config.consistent(
+            check_table(vehicle_config.TABLE, vehicle_values(**(vehicle or {})))
+        )
+        self.wallet = Wallet(
+            KEYS["payer"],
+            Journal(self.vehicle_flash),
+            certificates or [certificate()],
+            config.budget,
+            config.budget_period,
+        )
+        self.renewals = []
+        self.payer = Payer(config, self.wallet, Nonces(b"vehicle"), lambda: self.renewals)
+
+    def step(self):
+        """Let one step pass at both ends, the wire between."""
+        self.now_ms += STEP_MS
+        if self.payee.may_energise() and self.plugged and not self.meter_reason:
+            self.pole_energy_mwh += self.step_energy_mwh
+            self.own_energy_mwh += self.step_energy_mwh * self.own_percent // 100
+        self.payee.step(self.pole_energy_mwh, self.meter_reason, self.plugged, self.now_ms)
+        self._carry("pole", self.payee.session.outbox, self.payer)
+        self.payer.step(self.own_energy_mwh, 1_000, 0, self.plugged, self.now_ms)
+        self._carry("vehicle", self.payer.session.outbox, self.payee)
+
+    def run(self, condition, limit_ms=60_000):
+        """Step until `condition()` holds; fail at the limit."""
+        stop_ms = self.now_ms + limit_ms
+        while not condition():
+            assert self.now_ms < stop_ms, (self.payee.last_stop, self.payer.last_stop)
+            self.step()
+
+    def charge(self, packets=3):
+        """Run until that many packets are paid."""
+        self.run(lambda: self.payee.charge is not None and self.payee.charge.packets >= packets)
+
+    def run_to_stop(self):
+        """Run until both ends have stopped; return the pole's and the vehicle's reason."""
+        self.run(
+            lambda: (
+                self.payee.last_stop
+                and self.payer.last_stop
+                and self.payee.charge is None
+                and self.payer.session.state in (0, 7)
+            )
+        )
+        assert not self.payee.may_energise()
+        return self.payee.last_stop, self.payer.last_stop
+
+    def _carry(self, sender, outbox, receiver):
+        payloads = list(outbox)
+        outbox.clear()
+        for payload in payloads:
+            bent = [payload] if self.bend is None else self.bend(sender, payload)
+            for data in bent:
+                receiver.receive(data, self.now_ms)
+
+
+def bending(number, change, times=1):
+    """Return a bend that lets `change(message)` alter the next `times` messages `number`."""
+    left = [times]
+
+    def bend(sender, payload):
+        if payload[0] != number or not left[0]:
+            return [payload]
+        left[0] -= 1
+        message = messages.decode(payload)
+        changed = change(message)
+        return [messages.encode(message if changed is None else changed)]
+
+    return bend
+
+
+def lie(number, change, after_packets=3, times=1):
+    """Tell a lie after some packets; return the world and both reasons."""
+    there = World()
+    if after_packets:
+        there.charge(after_packets)
+    there.bend = bending(number, change, times)
+    return there, there.run_to_stop()
+
+
+def both(reason):
+    """Return what `run_to_stop` gives when both ends show `reason`."""
+    return (reason, reason)

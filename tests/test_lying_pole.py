@@ -1,0 +1,212 @@
+"""A pole that breaks the rules on purpose: the vehicle refuses, and signs no more than it owes.
+
+The vehicle's side is the real payer; the lie is told by changing what crosses the wire.
+"""
+
+from actors import KEYS, PACKET_PRICE, PRICE, World, bending, both, lie, terms
+from joulestream import errors, messages
+from joulestream.channel import SIGNED_OFFER, SIGNED_TARIFF, Claim
+from joulestream.messages import (
+    HELLO,
+    INVOICE,
+    OFFER,
+    RECEIPT,
+    TARIFF,
+    Message,
+    SignedOffer,
+    SignedTariff,
+)
+
+CLAIM = Claim(terms().channel_id())
+
+
+def sign_anew(world, signed_type, record, message):
+    """Let the pole sign `message` anew after a change."""
+    fields = {name: getattr(message, name) for name, _, _ in record.LAYOUT}
+    body = record(**fields).to_bytes()
+    message.signature = KEYS["payee"].sign(world.payee.session.signed(signed_type, body))
+
+
+def changed_offer(world, **changes):
+    """Return a bend in which the pole signs another offer than its rules would give."""
+
+    def change(offer):
+        for name in changes:
+            setattr(offer, name, changes[name])
+        sign_anew(world, SIGNED_OFFER, SignedOffer, offer)
+
+    return bending(OFFER, change)
+
+
+def offered(**changes):
+    """Return why the vehicle refuses an offer with fields changed."""
+    world = World()
+    world.bend = changed_offer(world, **changes)
+    world.run(lambda: world.payer.last_stop)
+    assert world.pole_energy_mwh == 0
+    return world.payer.last_stop
+
+
+def test_offers_that_are_refused():
+    assert offered(price_per_kwh=400_001) == errors.PRICE_TOO_HIGH
+    assert offered(amount_due=2 * PACKET_PRICE + 1) == errors.CARRIED_DEBT
+    assert offered(best_amount=1) == errors.BAD_SIGNATURE
+    assert offered(issuer_count=0) == errors.UNTRUSTED_ISSUER
+    assert offered(issuer_count=200) == errors.BAD_FIELD
+    assert offered(packet_energy_mwh=1_000_000) == errors.PREPAY_TOO_SMALL
+    assert offered(payee_key=KEYS["stranger"].public_key) == errors.NO_CHANNEL
+
+
+def test_an_offer_changed_on_the_wire():
+    def change(offer):
+        offer.price_per_kwh -= 1
+
+    world = World()
+    world.bend = bending(OFFER, change)
+    world.run(lambda: world.payer.last_stop)
+    assert world.payer.last_stop == errors.BAD_SIGNATURE
+
+
+def test_an_offer_of_another_version():
+    world = World()
+    world.bend = lambda sender, payload: (
+        [bytes([OFFER, 9]) + payload[2:]] if payload[0] == OFFER else [payload]
+    )
+    world.run(lambda: world.payer.last_stop)
+    assert world.run_to_stop() == both(errors.UNKNOWN_VERSION)
+
+
+def test_a_hello_of_another_version_is_refused_with_the_reason():
+    world = World()
+    world.bend = lambda sender, payload: (
+        [bytes([HELLO, 2]) + payload[2:] + b"more"] if payload[0] == HELLO else [payload]
+    )
+    assert world.run_to_stop() == both(errors.UNKNOWN_VERSION)
+
+
+def test_an_invoice_for_energy_that_never_flowed():
+    def change(invoice):
+        invoice.energy_mwh += 5_000
+        invoice.amount_due = invoice.energy_mwh * PRICE // 1_000_000
+
+    world = lie(INVOICE, change, times=1_000)[0]
+    assert world.payer.last_stop == errors.OVERBILLED
+    signed = world.payer.channel.signed
+    own = world.own_energy_mwh
+    assert signed <= (own * 103 // 100 + 1_000) * PRICE // 1_000_000 + 2 * PACKET_PRICE
+
+
+def test_an_invoice_that_does_not_add_up():
+    def change(invoice):
+        invoice.amount_due += 1
+
+    assert lie(INVOICE, change)[1] == both(errors.WRONG_AMOUNT)
+
+
+def test_an_invoice_that_runs_backwards():
+    def change(invoice):
+        invoice.energy_mwh = 0
+        invoice.amount_due = 0
+
+    assert lie(INVOICE, change)[1] == both(errors.BAD_FIELD)
+
+
+def test_an_invoice_with_its_number_used_before():
+    def change(invoice):
+        invoice.sequence -= 1
+
+    assert lie(INVOICE, change)[1] == both(errors.BAD_FIELD)
+
+
+def test_a_tariff_after_the_fact():
+    world = World()
+    world.charge(5)
+    changed = Message(TARIFF, price_per_kwh=PRICE + 1, from_energy_mwh=1_000)
+    sign_anew(world, SIGNED_TARIFF, SignedTariff, changed)
+    world.payer.receive(messages.encode(changed), world.now_ms)
+    assert world.payer.last_stop == errors.BAD_FIELD
+
+
+def test_a_tariff_signed_by_a_stranger():
+    world = World()
+    world.charge(3)
+    body = SignedTariff(price_per_kwh=PRICE + 1, from_energy_mwh=90_000).to_bytes()
+    signature = KEYS["stranger"].sign(world.payee.session.signed(SIGNED_TARIFF, body))
+    tariff = Message(TARIFF, price_per_kwh=PRICE + 1, from_energy_mwh=90_000, signature=signature)
+    world.payer.receive(messages.encode(tariff), world.now_ms)
+    assert world.payer.last_stop == errors.BAD_SIGNATURE
+
+
+def test_a_receipt_signed_by_a_stranger_is_not_kept():
+    def change(receipt):
+        receipt.signature = bytes(64)
+
+    world = World(vehicle={"energy_wanted_mwh": 3_000})
+    world.bend = bending(RECEIPT, change, 1_000)
+    world.run(lambda: world.payer.last_stop and world.payee.charge is None)
+    assert world.payer.receipt is None
+
+
+def test_a_nonce_that_is_a_claim_empties_no_wallet():
+    """The pole chooses its nonce so that the signed bytes might be a claim; they never are."""
+    signed = []
+    signer = KEYS["payer"]
+
+    class Watched:
+        public_key = signer.public_key
+
+        def sign(self, message):
+            signed.append(bytes(message))
+            return signer.sign(message)
+
+    world = World()
+    world.wallet._signer = Watched()
+    world.payee._random = lambda size: CLAIM.message(1 << 60)[:size]
+    world.charge(2)
+    claims = [message for message in signed if len(message) == 44]
+    others = [message for message in signed if len(message) != 44]
+    assert len(others) == 1 and all(message[:4] == b"JST1" for message in others)
+    assert all(message == CLAIM.message(int.from_bytes(message[36:], "big")) for message in claims)
+    for bad in (bytes(CLAIM.message(5)), b"", b"CLM\0"):
+        try:
+            world.wallet.prove(bad)
+        except ValueError:
+            continue
+        raise AssertionError("the wallet signed %r" % bad)
+
+
+def test_the_wallet_never_signs_beyond_its_budget_or_backwards():
+    world = World(vehicle={"budget": 5_000})
+    world.run_to_stop()
+    channel = world.payer.channel
+    for amount in (channel.signed - 1, channel.signed + world.wallet.budget_left + 1):
+        try:
+            world.wallet.sign_claim(terms().channel_id(), channel, amount, CLAIM)
+        except ValueError:
+            continue
+        raise AssertionError("signed %d" % amount)
+    assert channel.signed <= 5_000
+
+
+def test_a_pole_that_lost_a_claim_is_still_paid_no_less():
+    """An older best claim in the offer does not make the vehicle sign a smaller total."""
+    world = World(vehicle={"energy_wanted_mwh": 5_000})
+    world.run_to_stop()
+    signed = world.payer.channel.signed
+    flash = world.pole_flash.__class__()
+    again = World(flash=(flash, world.vehicle_flash))
+    again.charge(2)
+    assert again.payer.channel.signed >= signed
+
+
+def test_a_store_that_fails_is_never_acknowledged():
+    world = World()
+    world.charge(3)
+    before = world.accounts.load(terms().channel_id()).amount
+
+    def fail(channel_id, account):
+        raise OSError(5)
+
+    world.accounts.store = fail
+    assert world.run_to_stop() == both(errors.STORE_FAILED)
+    assert world.payee.last_charge.account.amount == before

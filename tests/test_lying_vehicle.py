@@ -1,0 +1,302 @@
+"""A vehicle that breaks the rules on purpose: refused with the reason, relay open, claim kept.
+
+The pole's side is the real payee; the lie is told by changing what crosses the wire.
+"""
+
+from actors import (
+    DAY_S,
+    KEYS,
+    NOW_S,
+    PACKET_PRICE,
+    PRICE,
+    World,
+    bending,
+    both,
+    certificate,
+    lie,
+    terms,
+)
+from joulestream import errors, messages
+from joulestream.channel import SIGNED_PROOF, Claim, time_bytes
+from joulestream.messages import ACCEPT, INVOICE, TIME, UPDATE, Message
+
+CLAIM = Claim(terms().channel_id())
+
+
+def sign_claim(update, amount, key="payer", claim=CLAIM):
+    update.amount = amount
+    update.signature = KEYS[key].sign(claim.message(amount))
+
+
+def test_an_update_with_a_wrong_signature():
+    def change(update):
+        update.signature = bytes([update.signature[0] ^ 1]) + update.signature[1:]
+
+    world, reasons = lie(UPDATE, change)
+    assert reasons == both(errors.BAD_SIGNATURE)
+    account = world.accounts.load(terms().channel_id())
+    assert KEYS["payer"].sign(CLAIM.message(account.amount)) == account.signature
+
+
+def test_an_update_signed_by_another_key():
+    def change(update):
+        sign_claim(update, update.amount, "stranger")
+
+    assert lie(UPDATE, change)[1] == both(errors.BAD_SIGNATURE)
+
+
+def test_an_update_for_another_channel():
+    other = Claim(terms(salt=b"x" * 16).channel_id())
+
+    def change(update):
+        sign_claim(update, update.amount, claim=other)
+
+    assert lie(UPDATE, change)[1] == both(errors.BAD_SIGNATURE)
+
+
+def test_an_update_that_replays_an_old_claim():
+    old = {}
+
+    def remember(update):
+        old["amount"] = update.amount
+        old["signature"] = update.signature
+
+    def replay(update):
+        update.amount = old["amount"]
+        update.signature = old["signature"]
+
+    world = World()
+    world.bend = bending(UPDATE, remember)
+    world.charge(4)
+    best = world.payee.charge.account.amount
+    world.bend = bending(UPDATE, replay)
+    assert world.run_to_stop() == both(errors.AMOUNT_SHRINKS)
+    assert world.accounts.load(terms().channel_id()).amount >= best
+
+
+def test_an_update_one_unit_too_little():
+    def change(update):
+        due = world.payee.charge.packetizer.invoiced_mwh * PRICE // 1_000_000
+        sign_claim(update, due - 1)
+
+    world = World(vehicle={"prepay": PACKET_PRICE})
+    world.charge(4)
+    # Once nothing is prepaid, an invoice asks for more than was paid before it.
+    world.payer._prepay = 0
+    world.charge(world.payee.charge.packets + 3)
+    world.bend = bending(UPDATE, change)
+    assert world.run_to_stop() == both(errors.UNDERPAID)
+
+
+def test_an_update_above_the_capacity():
+    def change(update):
+        sign_claim(update, 1_000_001)
+
+    assert lie(UPDATE, change)[1] == both(errors.OVER_CAPACITY)
+
+
+def test_an_update_for_an_invoice_that_was_never_sent():
+    def change(update):
+        update.sequence += 1
+
+    assert lie(UPDATE, change)[1] == both(errors.BAD_FIELD)
+
+
+def test_a_message_out_of_turn():
+    def change(update):
+        return Message(messages.RECEIPT_ACK)
+
+    assert lie(UPDATE, change)[1] == both(errors.UNEXPECTED_MESSAGE)
+
+
+def test_a_vehicle_that_sends_what_only_a_pole_sends():
+    def change(update):
+        return Message(INVOICE, sequence=1, energy_mwh=0, amount_due=0)
+
+    assert lie(UPDATE, change)[1] == both(errors.UNEXPECTED_MESSAGE)
+
+
+def test_an_accept_without_the_payers_key():
+    def change(accept):
+        session = world.payer.session
+        body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
+        accept.signature = KEYS["stranger"].sign(session.signed(SIGNED_PROOF, body))
+
+    world = World()
+    world.bend = bending(ACCEPT, change)
+    assert world.run_to_stop() == both(errors.BAD_PROOF)
+
+
+def test_an_accept_replayed_from_another_session():
+    recorded = []
+
+    def record(accept):
+        recorded.append(accept)
+
+    first = World(vehicle={"energy_wanted_mwh": 2_000})
+    first.bend = bending(ACCEPT, record)
+    first.run_to_stop()
+    second = World()
+    second.payee._random = lambda size: b"another nonce!!!"[:size]
+    second.bend = bending(ACCEPT, lambda accept: recorded[0])
+    assert second.run_to_stop() == both(errors.BAD_PROOF)
+
+
+def test_a_prepayment_that_is_promised_bigger_than_it_was_signed():
+    def change(accept):
+        accept.prepay += 1
+
+    assert lie(ACCEPT, change, after_packets=0)[1] == both(errors.BAD_PROOF)
+
+
+def refused(reason, pole=None, **changes):
+    """Check that a certificate with fields changed is refused by the pole for `reason`."""
+    channel = changes.pop("channel", None)
+    issuer = changes.pop("issuer", "issuer")
+    world = World(pole=pole, certificates=[certificate(channel, issuer, **changes)])
+    assert world.run_to_stop() == both(reason)
+    assert world.pole_energy_mwh == 0
+
+
+def test_certificates_that_are_refused():
+    refused(errors.WRONG_CHANNEL, channel_id=bytes(32))
+    refused(errors.WRONG_LEDGER, channel=terms(chain_id=2))
+    refused(errors.WRONG_LEDGER, channel=terms(kind=2))
+    refused(errors.WRONG_LEDGER, channel=terms(asset=b"x" * 32))
+    refused(errors.WRONG_LEDGER, channel=terms(base_units_per_claim_unit=2))
+    refused(errors.WRONG_PAYEE, channel=terms(payout_account=b"x" * 32))
+    refused(errors.UNTRUSTED_ISSUER, issuer="stranger")
+    refused(errors.CERTIFICATE_EXPIRED, expires_at_s=NOW_S)
+    refused(errors.CERTIFICATE_EXPIRED, issued_at_s=NOW_S + 60)
+    refused(errors.ISSUER_LIMIT, capacity=2_000_001)
+
+
+def test_a_certificate_is_taken_up_to_the_edge_of_its_dispute_window():
+    issued_at_s = NOW_S - 3_600
+    edge_s = issued_at_s + 7 * DAY_S - 2 * DAY_S
+    refused(errors.CERTIFICATE_WINDOW, issued_at_s=issued_at_s, expires_at_s=edge_s + 1)
+    world = World(certificates=[certificate(issued_at_s=issued_at_s, expires_at_s=edge_s)])
+    world.charge(1)
+
+
+def test_a_forged_certificate():
+    forged = certificate()
+    forged.capacity += 1
+    assert World(certificates=[forged]).run_to_stop() == both(errors.CERTIFICATE_FORGED)
+
+
+def test_another_vehicles_certificate():
+    def change(accept):
+        accept.certificate = certificate(terms(payer_key=KEYS["stranger"].public_key)).to_bytes()
+
+    assert lie(ACCEPT, change, after_packets=0)[1] == both(errors.WRONG_CHANNEL)
+
+
+def test_a_certificate_for_another_pole():
+    def change(accept):
+        channel = terms(payee_key=KEYS["stranger"].public_key)
+        accept.certificate = certificate(channel, channel_id=terms().channel_id()).to_bytes()
+
+    assert lie(ACCEPT, change, after_packets=0)[1] == both(errors.WRONG_PAYEE)
+
+
+def test_an_issuers_channels_together_stay_within_its_limit():
+    world = World()
+    world.charge(3)
+    paid = world.payee.charge.account.amount
+    other = terms(salt=b"2" * 16)
+    world.accounts.store(other.channel_id(), world.payee.charge.account)
+    admission = world.payee._admission
+    fits = certificate(terms(), capacity=2_000_000 - paid)
+    over = certificate(terms(), capacity=2_000_000 - paid + 1)
+    channel_id = terms().channel_id()
+    payer_key = KEYS["payer"].public_key
+    assert admission.certificate_reason(fits, channel_id, payer_key, NOW_S) == 0
+    assert admission.certificate_reason(over, channel_id, payer_key, NOW_S) == errors.ISSUER_LIMIT
+
+
+def test_a_vehicle_that_accepts_and_stays_silent_gets_nothing_on_a_fresh_channel():
+    world = World()
+    world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
+    world.run(lambda: world.payee.last_stop)
+    assert world.pole_energy_mwh == 0
+
+
+def test_a_vehicle_that_stops_paying_gets_no_more_than_the_credit():
+    world = World()
+    world.charge(10)
+    world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
+    world.run(lambda: world.payee.last_stop)
+    charge = world.payee.last_charge
+    step = world.step_energy_mwh * PRICE // 1_000_000 + 1
+    assert charge.unpaid <= 3 * PACKET_PRICE + step
+
+
+def test_credit_is_earned_and_never_reset_by_reconnecting():
+    world = World(vehicle={"reconnect_ms": 100})
+    gained = []
+    for _ in range(5):
+        world.charge(2)
+        world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
+        world.run(lambda: world.payee.charge is None)
+        world.bend = None
+        account = world.accounts.load(terms().channel_id())
+        gained.append(account.amount_due - account.amount)
+    step = world.step_energy_mwh * PRICE // 1_000_000 + 1
+    assert max(gained) <= 3 * PACKET_PRICE + step
+    account = world.accounts.load(terms().channel_id())
+    assert account.energy_mwh == world.pole_energy_mwh
+
+
+def test_time_unknown_energises_nothing():
+    world = World(time_s=None)
+    assert world.run_to_stop() == both(errors.TIME_UNKNOWN)
+    assert world.pole_energy_mwh == 0
+
+
+def told_the_time(time_s, key="issuer", nonce=None, bound_s=None):
+    """Let somebody tell a pole without a clock the time; return the world."""
+    world = World(time_s=None)
+    if bound_s is not None:
+        world.clock.set(bound_s, world.now_ms)
+        world.clock.keep(world.now_ms)
+        world.clock._base_s = None
+
+    def bend(sender, payload):
+        if payload[0] != ACCEPT:
+            return [payload]
+        session = world.payee.session
+        proof = time_bytes(nonce or session.pole_nonce, KEYS["payee"].public_key, time_s)
+        message = Message(
+            TIME,
+            issuer_key=KEYS[key].public_key,
+            time_s=time_s,
+            signature=KEYS[key].sign(proof),
+        )
+        return [messages.encode(message), payload]
+
+    world.bend = bend
+    return world
+
+
+def test_an_issuers_signature_over_the_poles_nonce_gives_the_time():
+    world = told_the_time(NOW_S)
+    world.charge(2)
+    assert world.clock.time_s(world.now_ms) >= NOW_S
+
+
+def test_a_strangers_or_replayed_or_early_proof_of_time_is_refused():
+    cases = (
+        (told_the_time(NOW_S, key="stranger"), errors.UNTRUSTED_ISSUER),
+        (told_the_time(NOW_S, nonce=bytes(16)), errors.BAD_TIME),
+        (told_the_time(NOW_S, bound_s=NOW_S + 1), errors.BAD_TIME),
+    )
+    for world, reason in cases:
+        world.run(lambda world=world: world.payee.last_stop)
+        assert world.payee.last_stop == reason
+        assert world.pole_energy_mwh == 0
+
+
+def test_an_expired_certificate_after_a_power_cut_energises_nothing():
+    world = World(certificates=[certificate(expires_at_s=NOW_S + 60)], time_s=None)
+    assert world.run_to_stop() == both(errors.TIME_UNKNOWN)
