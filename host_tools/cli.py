@@ -55,6 +55,9 @@ def main() -> None:
     """Run the command; an error is one line on stderr and exit status 1."""
     try:
         app()
+    except KeyboardInterrupt:
+        print("joulestream: interrupted", file=sys.stderr)
+        sys.exit(130)
     except (DemoError, FirmwareError, LedgerError, OSError) as error:
         print(f"joulestream: {error}", file=sys.stderr)
         sys.exit(1)

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import _ed25519
-import edwards25519 as ed
 import pytest
-from joulestream import signing
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
+
+import _ed25519
+import edwards25519 as ed
+from joulestream import signing
 from test_ed25519 import load
 
 ROOT = Path(__file__).resolve().parents[1]

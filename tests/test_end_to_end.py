@@ -1,8 +1,8 @@
 """Whole sessions between both firmwares, each a real MicroPython process, for every way to end."""
 
 import pytest
-from bench_scenario import Scenario, charging, do, for_ms, stopped, until
 
+from bench_scenario import Scenario, charging, do, for_ms, stopped, until
 from host_tools.bench.world import DAY_S, HOUR_S, PRICE_PER_KWH, START_S
 from joulestream.channel import Claim, Terms
 from joulestream.signing import Signer, verify
@@ -328,7 +328,8 @@ def test_a_vehicle_that_lost_its_state_recovers_it_from_the_pole(tmp_path):
 
 
 def test_now_ms_wraps_in_mid_session(tmp_path):
-    scenario = Scenario(tmp_path, start_ms=(1 << 30) - 6_000, vehicle={"energy_wanted_mwh": 40_000})
+    wanted = {"energy_wanted_mwh": 40_000}
+    scenario = Scenario(tmp_path, start_ms=(1 << 30) - 6_000, vehicle=wanted)
     ends(scenario.run(until(stopped)), "ENERGY_REACHED")
 
 

@@ -11,7 +11,6 @@ from joulestream.units import (
     ticks_add,
     ticks_diff,
 )
-
 from meter.modbus import ModbusMaster
 
 _FUNCTION = 4

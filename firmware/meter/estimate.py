@@ -1,4 +1,4 @@
-"""Energy between two register steps: the register is the truth, power times time fills the step."""
+"""Energy between two register steps: the register is the truth, power times time fills it."""
 
 from joulestream.units import MS_PER_HOUR, ticks_diff
 

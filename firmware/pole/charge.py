@@ -3,7 +3,6 @@
 from joulestream.channel import MAX_AMOUNT, Claim
 from joulestream.signing import Verifier
 from joulestream.tariff import Tariff
-
 from pole.packetizer import Packetizer
 
 

@@ -15,7 +15,6 @@ from joulestream.config import (
 )
 from joulestream.messages import MAX_ISSUERS
 from joulestream.units import MW_PER_W, MWH_PER_KWH
-
 from meter.config import METER, check_meter
 
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}

@@ -6,7 +6,6 @@ from joulestream.session import STATE_NAMES
 from meter.eastron import EastronMeter
 from meter.estimate import EnergyEstimate
 from meter.watch import MeterWatch
-
 from pole.relay import Relay
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"

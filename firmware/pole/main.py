@@ -3,10 +3,10 @@
 import sys
 
 import boards
+from joulestream.accounts import Accounts
 from joulestream.config import ConfigError
 from joulestream.journal import Journal
 from joulestream.signing import Signer
-from joulestream.accounts import Accounts
 from pole.clock import TrustedClock
 from pole.config import load_config
 from pole.loop import PoleLoop

@@ -1,6 +1,7 @@
-"""The pole's side of a session: offer, admission, invoices, verified and stored claims, receipt."""
+"""The pole's side of a session: offer, admission, invoices, stored claims, receipt."""
 
 from joulestream import errors
+from joulestream.accounts import Account
 from joulestream.channel import (
     SIGNED_OFFER,
     SIGNED_RECEIPT,
@@ -38,8 +39,6 @@ from joulestream.messages import (
 from joulestream.session import OPEN, RECEIPTED, Session
 from joulestream.signing import verify
 from joulestream.units import energy_from_power, ticks_add, ticks_diff
-
-from joulestream.accounts import Account
 from pole.admission import Admission
 from pole.charge import Charge
 from pole.config import packet_amount
@@ -274,9 +273,7 @@ class Payee:
         charge.certificate = certificate
         self._renew_asked = False
         self.session.send(
-            Message(
-                RENEWED, expires_at_s=certificate.expires_at_s, capacity=certificate.capacity
-            ),
+            Message(RENEWED, expires_at_s=certificate.expires_at_s, capacity=certificate.capacity),
             now_ms,
         )
 

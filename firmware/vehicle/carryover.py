@@ -4,7 +4,6 @@ from joulestream.channel import Claim
 from joulestream.errors import BAD_SIGNATURE, CARRIED_DEBT
 from joulestream.signing import verify
 from joulestream.units import amount_from_numerator
-
 from vehicle.wallet import Channel
 
 

@@ -37,7 +37,6 @@ from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
 from joulestream.signing import Verifier
 from joulestream.tariff import Tariff
 from joulestream.units import MWH_PER_KWH, ticks_add, ticks_diff
-
 from vehicle.audit import Audit
 from vehicle.carryover import best_claim_reason, carried_reason, new_channel
 from vehicle.config import AUDIT_METER

@@ -101,4 +101,3 @@ class Wallet:
         if not message.startswith(SIGNED_PREFIX):
             raise ValueError("the wallet signs nothing but claims and its own statements")
         return self._signer.sign(message)
-

@@ -5,7 +5,6 @@ what one sends in a tick reaches the other in the next, so no figure depends on 
 speed. On the wall clock the firmwares run freely and the bench only carries.
 """
 
-import asyncio
 import selectors
 import time
 from collections.abc import Callable
@@ -62,9 +61,7 @@ class Bench:
             "pole": MeterServer(self.pole_meter, _METER),
             "vehicle": MeterServer(self.vehicle_meter, _METER),
         }
-        self._ports = {
-            role: {"link": Port(), "meter": Port()} for role in ("pole", "vehicle")
-        }
+        self._ports = {role: {"link": Port(), "meter": Port()} for role in ("pole", "vehicle")}
         self._came: dict[str, dict[str, int]] = {"pole": {}, "vehicle": {}}
         self._firmwares: dict[str, Firmware] = {}
 

@@ -7,7 +7,14 @@ from matplotlib.figure import Figure
 from host_tools.bench.recording import Recording
 
 _UNITS_PER_EURO = 1_000_000
+_BUCKET = 50
 _BLUE, _ORANGE, _GREEN, _RED = "#1f6fb4", "#e07b00", "#2a8f3c", "#c0392b"
+
+
+def _envelope(values: list[int]) -> tuple[list[int], list[int]]:
+    """Return the least and the most of every `_BUCKET` values."""
+    buckets = [values[at : at + _BUCKET] for at in range(0, len(values), _BUCKET)]
+    return [min(bucket) for bucket in buckets], [max(bucket) for bucket in buckets]
 
 
 def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
@@ -34,7 +41,9 @@ def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
     paid.set_ylabel("paid, €")
     paid.set_ylim(bottom=0)
 
-    unpaid.plot(minutes, recording.unpaid, color=_RED, linewidth=0.5)
+    low, high = _envelope(recording.unpaid)
+    at = minutes[::_BUCKET]
+    unpaid.fill_between(at, low, high, color=_RED, alpha=0.5, label="least to most unpaid")
     unpaid.axhline(credit, color="black", linestyle="--", linewidth=1, label="credit limit")
     unpaid.axhline(0, color="grey", linewidth=0.5)
     unpaid.set_ylabel("unpaid, µ€\n(below 0: prepaid)")

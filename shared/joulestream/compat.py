@@ -1,4 +1,10 @@
-"""`const` for both runtimes: folded away by MicroPython's compiler, the identity on CPython."""
+"""What both runtimes need to share one source.
+
+`const` is folded away by MicroPython's compiler and the identity on CPython. A type checker takes
+`TYPE_CHECKING` for true; neither runtime does, and MicroPython has no `typing` to have it from.
+"""
+
+TYPE_CHECKING = False
 
 try:
     from micropython import const

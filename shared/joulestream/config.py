@@ -2,6 +2,8 @@
 
 import json
 
+from joulestream.compat import TYPE_CHECKING
+
 REQUIRED = object()
 
 
@@ -15,6 +17,10 @@ class ConfigError(Exception):
 
 class Config:
     """The checked values, as attributes."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name): ...
 
 
 def whole(low, high):

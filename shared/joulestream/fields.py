@@ -4,7 +4,7 @@ A layout is a tuple of `(name, size_in_bytes, kind)`; sizes never vary, so a rec
 length is refused before any field of it is read.
 """
 
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING, const
 from joulestream.errors import LocalError, MalformedError
 
 UINT = const(0)
@@ -54,7 +54,13 @@ def read_fields(layout, target, data, offset):
 class Record:
     """A value with a fixed layout that reads and writes itself."""
 
-    LAYOUT = ()
+    LAYOUT: tuple = ()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name): ...
+
+        def __setattr__(self, name, value): ...
 
     def __init__(self, **values):
         for name in values:

@@ -4,7 +4,7 @@
 """
 
 from joulestream.channel import CERTIFICATE_SIZE, KEY_SIZE, SIGNATURE_SIZE
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING, const
 from joulestream.errors import UNKNOWN_VERSION, LocalError, MalformedError, PeerError
 from joulestream.fields import BYTES, UINT, Record, read_fields, size_of, write_fields
 
@@ -114,6 +114,10 @@ _SIZES = {number: 1 + size_of(row[3]) for number, row in MESSAGES.items()}
 
 class Message:
     """One message: its `number` in the table, and its fields as attributes."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name): ...
 
     def __init__(self, number, **values):
         self.number = number

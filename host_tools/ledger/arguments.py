@@ -1,0 +1,101 @@
+"""The ledger commands' arguments: their options, and what their text means."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from host_tools.keys import read_signer
+from host_tools.ledger.errors import LedgerError
+from host_tools.ledger.ledger import Ledger
+from host_tools.ledger.schema import ID_SIZE
+from joulestream.channel import CERTIFICATE_SIZE, Certificate
+from joulestream.errors import MalformedError
+from joulestream.signing import Signer
+
+DEFAULT_LOCATION = "ledger.db"
+DEFAULT_ASSET = "uEUR"
+
+LedgerOption = Annotated[
+    str,
+    typer.Option(
+        "--ledger", envvar="JOULESTREAM_LEDGER", help="The ledger's file or database URL."
+    ),
+]
+SeedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--seed-file", help="The ledger's seed. Default: the ledger's file with '.seed' added."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NowOption = Annotated[
+    int | None, typer.Option("--now-s", help="Unix time to act at. Default: this computer's.")
+]
+AssetOption = Annotated[str, typer.Option("--asset", help="Name of the asset.")]
+CertificateOption = Annotated[
+    Path, typer.Option("--certificate", help="File to write the certificate to.")
+]
+ValidityOption = Annotated[
+    int | None,
+    typer.Option("--validity-s", help="How long it is valid. Default: half the dispute window."),
+]
+ChannelArgument = Annotated[
+    str, typer.Argument(metavar="CHANNEL", help="Channel id (hex) or certificate file.")
+]
+
+
+def time_from(now_s: int | None) -> int:
+    """Return `now_s`, or the unix time of this computer when it is None."""
+    return int(time.time()) if now_s is None else now_s
+
+
+def bytes_from(what: str, text: str, size: int) -> bytes:
+    """Return the `size` bytes that `text` writes in hexadecimal. Raises LedgerError."""
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        data = b""
+    if len(data) != size:
+        raise LedgerError(f"the {what} must be {2 * size} hexadecimal digits")
+    return data
+
+
+def account_from(ledger: Ledger, text: str) -> bytes:
+    """Return the id of the account that `text` names, or is. Raises LedgerError."""
+    if len(text) == 2 * ID_SIZE:
+        return bytes_from("account id", text, ID_SIZE)
+    return ledger.account(text).id
+
+
+def channel_from(text: str) -> bytes:
+    """Return the channel id that `text` is, or that is in the certificate file it names.
+
+    Raises LedgerError when it is neither.
+    """
+    path = Path(text)
+    if len(text) == 2 * ID_SIZE and not path.is_file():
+        return bytes_from("channel id", text, ID_SIZE)
+    try:
+        return Certificate.from_bytes(path.read_bytes()).channel_id
+    except OSError as error:
+        raise LedgerError(
+            f"{text} is neither a channel id nor a certificate file: {error.strerror}"
+        ) from None
+    except MalformedError:
+        raise LedgerError(f"{text} is no certificate: one has {CERTIFICATE_SIZE} bytes") from None
+
+
+def seed_path(location: str, seed_file: Path | None) -> Path:
+    """Return the ledger's seed file. Raises LedgerError when a database URL leaves it open."""
+    if seed_file is not None:
+        return seed_file
+    if "://" in location:
+        raise LedgerError("a ledger that is no file needs --seed-file")
+    return Path(location + ".seed")
+
+
+def signer_from(location: str, seed_file: Path | None) -> Signer:
+    """Return the ledger's signer. Raises LedgerError or KeyFileError."""
+    return read_signer(seed_path(location, seed_file))

@@ -1,0 +1,280 @@
+"""The commands of the embedded ledger: `joulestream ledger ...`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from host_tools import keys
+from host_tools.ledger import requests, views
+from host_tools.ledger.arguments import (
+    DEFAULT_ASSET,
+    DEFAULT_LOCATION,
+    AssetOption,
+    CertificateOption,
+    ChannelArgument,
+    JsonOption,
+    LedgerOption,
+    NowOption,
+    SeedOption,
+    ValidityOption,
+    account_from,
+    bytes_from,
+    channel_from,
+    seed_path,
+    signer_from,
+    time_from,
+)
+from host_tools.ledger.book import asset_id
+from host_tools.ledger.channels import Channel
+from host_tools.ledger.errors import LedgerError
+from host_tools.ledger.ledger import Ledger
+from host_tools.ledger.output import fail, one_line_errors, print_fields, print_json, print_list
+from host_tools.ledger.schema import ID_SIZE
+from joulestream.channel import SIGNATURE_SIZE
+
+app = typer.Typer(help="The embedded ledger.", no_args_is_help=True)
+account_app = typer.Typer(help="Create and list accounts.", no_args_is_help=True)
+close_app = typer.Typer(help="Close a channel.", no_args_is_help=True)
+app.add_typer(account_app, name="account")
+app.add_typer(close_app, name="close")
+
+
+@app.command()
+@one_line_errors
+def init(
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    number: Annotated[int, typer.Option(help="The ledger's number, part of channel ids.")] = 1,
+    seed_file: SeedOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make an empty ledger, and its key unless the seed file exists."""
+    path = seed_path(ledger, seed_file)
+    is_new = not path.exists()
+    if is_new:
+        keys.write_seed(path, keys.new_seed())
+    try:
+        opened = Ledger.create(ledger, number, keys.read_signer(path))
+    except LedgerError:
+        if is_new:
+            path.unlink()
+        raise
+    with opened:
+        fields = {**views.ledger_fields(opened), "seed_file": str(path)}
+    print_fields("New ledger", fields, json)
+
+
+@account_app.command("create")
+@one_line_errors
+def create_account(
+    name: Annotated[str, typer.Argument(help="The account's name.")],
+    balance: Annotated[int, typer.Option(help="First balance, in base units.")] = 0,
+    asset: AssetOption = DEFAULT_ASSET,
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Create an account and issue its first balance."""
+    with Ledger.open(ledger) as opened:
+        account = opened.create_account(name, asset_id(asset), balance, time_from(now_s))
+    print_fields("New account", views.account_fields(account), json)
+
+
+@account_app.command("list")
+@one_line_errors
+def list_accounts(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> None:
+    """List all accounts."""
+    with Ledger.open(ledger) as opened:
+        accounts = opened.accounts()
+    if json:
+        print_json([views.account_fields(account) for account in accounts])
+    else:
+        print_list("Accounts", views.accounts_for_people(accounts))
+
+
+@app.command("open")
+@one_line_errors
+def open_channel(
+    payer_key: Annotated[str, typer.Option(help="The vehicle's public key (hex).")],
+    refund_account: Annotated[str, typer.Option(help="Gives deposit, gets rest: name or id.")],
+    payee_key: Annotated[str, typer.Option(help="The pole's public key (hex).")],
+    payout_account: Annotated[str, typer.Option(help="Gets what is claimed: name or id.")],
+    deposit: Annotated[int, typer.Option(help="Deposit, in claim units.")],
+    dispute_window_s: Annotated[int, typer.Option(help="How long the payee can still claim.")],
+    certificate: CertificateOption,
+    base_units_per_claim_unit: Annotated[int, typer.Option(help="Worth of a claim unit.")] = 1,
+    asset: AssetOption = DEFAULT_ASSET,
+    validity_s: ValidityOption = None,
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    seed_file: SeedOption = None,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Open a channel and write its certificate."""
+    with Ledger.open(ledger, signer_from(ledger, seed_file)) as opened:
+        terms = opened.terms(
+            payer_key=bytes_from("payer key", payer_key, ID_SIZE),
+            refund_account=account_from(opened, refund_account),
+            payee_key=bytes_from("payee key", payee_key, ID_SIZE),
+            payout_account=account_from(opened, payout_account),
+            asset=asset_id(asset),
+            dispute_window_s=dispute_window_s,
+            base_units_per_claim_unit=base_units_per_claim_unit,
+        )
+        at_s = time_from(now_s)
+        channel = opened.open_channel(terms, deposit, at_s)
+        try:
+            limits = _certify(opened, channel, certificate, validity_s, at_s)
+        except LedgerError as error:
+            raise LedgerError(
+                f"channel {channel.id.hex()} is open, but has no certificate yet, because {error}"
+            ) from None
+    print_fields("New channel", {**views.channel_fields(channel), **limits}, json)
+
+
+@app.command("certificate")
+@one_line_errors
+def renew_certificate(
+    channel: ChannelArgument,
+    certificate: CertificateOption,
+    validity_s: ValidityOption = None,
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    seed_file: SeedOption = None,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Renew an open channel's certificate."""
+    with Ledger.open(ledger, signer_from(ledger, seed_file)) as opened:
+        found = opened.channel(channel_from(channel))
+        limits = _certify(opened, found, certificate, validity_s, time_from(now_s))
+    print_fields("New certificate", limits, json)
+
+
+@app.command()
+@one_line_errors
+def show(
+    channel: Annotated[
+        str | None,
+        typer.Argument(metavar="[CHANNEL]", help="Channel id (hex) or certificate file."),
+    ] = None,
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    json: JsonOption = False,
+) -> None:
+    """Show one channel, or the whole ledger."""
+    with Ledger.open(ledger) as opened:
+        if channel is not None:
+            found = opened.channel(channel_from(channel))
+            print_fields("Channel", views.channel_fields(found), json)
+            return
+        identity = views.ledger_fields(opened)
+        accounts, channels = opened.accounts(), opened.channels()
+    if json:
+        everything = {
+            **identity,
+            "accounts": [views.account_fields(account) for account in accounts],
+            "channels": [views.channel_fields(channel) for channel in channels],
+        }
+        print_json(everything)
+        return
+    print_fields("Ledger", identity, json)
+    print_list("Accounts", views.accounts_for_people(accounts))
+    print_list("Channels", views.channels_for_people(channels))
+
+
+@app.command()
+@one_line_errors
+def claim(
+    channel: ChannelArgument,
+    amount: Annotated[int, typer.Argument(help="The total ever paid, in claim units.")],
+    signature: Annotated[str, typer.Argument(help="The payer's signature (hex).")],
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Pay a claim to the channel's payout account."""
+    signed = bytes_from("signature", signature, SIGNATURE_SIZE)
+    with Ledger.open(ledger) as opened:
+        payment = opened.claim(channel_from(channel), amount, signed, time_from(now_s))
+    print_fields("Claim", views.payment_fields(payment), json)
+
+
+@close_app.command("request")
+@one_line_errors
+def request_close(
+    channel: ChannelArgument,
+    by: Annotated[str, typer.Option(help="Who closes: 'payer' or 'payee'.")],
+    key_file: Annotated[
+        Path | None, typer.Option(help="Seed file of who closes, to sign the request with.")
+    ] = None,
+    time_s: Annotated[
+        int | None, typer.Option(help="Time in a request that was signed elsewhere.")
+    ] = None,
+    signature: Annotated[
+        str | None, typer.Option(help="Signature (hex) that was made elsewhere.")
+    ] = None,
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask to close: the payer starts the dispute window, the payee closes at once.
+
+    Either signs with --key-file, or takes --time-s and --signature.
+    """
+    at_s = time_from(now_s)
+    actions = {who: action for action, (who, _) in requests.ACTIONS.items()}
+    if by not in actions:
+        raise LedgerError(f"--by is {by!r}; it must be 'payer' or 'payee'")
+    with Ledger.open(ledger) as opened:
+        found = opened.channel(channel_from(channel))
+        if key_file is not None and signature is None and time_s is None:
+            time_s = at_s
+            request = requests.close_request(found.terms, actions[by], time_s)
+            signed = keys.read_signer(key_file).sign(request.signed_bytes())
+        elif key_file is None and signature is not None and time_s is not None:
+            signed = bytes_from("signature", signature, SIGNATURE_SIZE)
+        else:
+            raise LedgerError("give either --key-file, or --time-s and --signature")
+        closed = opened.close_channel(found.id, actions[by], time_s, signed, at_s)
+    print_fields("Channel", views.channel_fields(closed), json)
+
+
+@close_app.command("finalise")
+@one_line_errors
+def finalise(
+    channel: ChannelArgument,
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Refund the rest, once the dispute window is over."""
+    with Ledger.open(ledger) as opened:
+        closed = opened.finalise(channel_from(channel), time_from(now_s))
+    print_fields("Channel", views.channel_fields(closed), json)
+
+
+@app.command()
+@one_line_errors
+def audit(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> None:
+    """Check that the ledger has neither lost nor made any money."""
+    with Ledger.open(ledger) as opened:
+        found = opened.audit()
+        name = opened.name
+    print_fields("Audit", views.audit_fields(found), json)
+    if found.faults:
+        fail(f"{name} is not sound: {found.faults[0]}; restore it from a backup")
+
+
+def _certify(
+    ledger: Ledger, channel: Channel, path: Path, validity_s: int | None, now_s: int
+) -> dict[str, Any]:
+    """Issue a certificate into a file, whole or not at all; return its limits to show."""
+    if validity_s is None:
+        validity_s = max(channel.terms.dispute_window_s // 2, 1)
+    certificate = ledger.issue_certificate(channel.id, now_s, validity_s)
+    try:
+        unfinished = path.with_name(path.name + ".new")
+        unfinished.write_bytes(certificate.to_bytes())
+        unfinished.replace(path)
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be written: {error.strerror}") from None
+    return {**views.certificate_fields(certificate), "certificate": str(path)}

@@ -1,0 +1,174 @@
+"""The ledger's database: opening it, whole transactions, and its errors in one sentence."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from host_tools.ledger.errors import LedgerError
+from host_tools.ledger.schema import METADATA, SCHEMA_VERSION, meta
+
+LOCK_TIMEOUT_S = 10.0
+_NOT_A_LEDGER = "is not a Joulestream ledger; name another file, or make one with 'ledger init'"
+
+# SQLite's own name for an error, without its extension: what to tell people.
+_SQLITE_ERRORS = {
+    "SQLITE_BUSY": "is locked by another process; try again when that has finished",
+    "SQLITE_LOCKED": "is locked by another process; try again when that has finished",
+    "SQLITE_NOTADB": _NOT_A_LEDGER,
+    "SQLITE_CORRUPT": "is damaged; restore it from a backup",
+    "SQLITE_CANTOPEN": "cannot be opened; check that file and directory exist and are yours",
+    "SQLITE_PERM": "cannot be opened; check that file and directory are yours",
+    "SQLITE_READONLY": "cannot be written; check the rights of the file and its directory",
+    "SQLITE_FULL": "cannot be written because the disk is full; make room and try again",
+    "SQLITE_IOERR": "cannot be read or written; check the disk it is on",
+}
+
+
+class Database:
+    """A database that holds one ledger.
+
+    Args:
+        location: path of an SQLite file, or an SQLAlchemy URL such as postgresql+psycopg://...
+        lock_timeout_s: how long to wait for another process's transaction (SQLite).
+
+    Attributes:
+        name: the location as messages show it, without a password.
+
+    Raises LedgerError for a location that is no URL or whose driver is not installed.
+    """
+
+    def __init__(self, location: str | Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+        self._path: Path | None = None
+        self.name = str(location)
+        if "://" not in self.name:
+            self._path = Path(location)
+            self._engine = _sqlite_engine(self._path, lock_timeout_s)
+            return
+        try:
+            url = make_url(self.name)
+            self.name = url.render_as_string(hide_password=True)
+            self._engine = create_engine(url)
+        except ArgumentError:
+            raise LedgerError("the ledger's location is no database URL; correct it") from None
+        except ImportError as error:
+            raise LedgerError(f"{self.name} needs a driver: {error}; install it") from None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection on which everything read belongs to one moment."""
+        with self._translated(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection for one transaction: all of it is stored at the end, or nothing.
+
+        Writers follow one another: what is read inside cannot change before it is stored.
+        """
+        with self._translated(), self._engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                # On SQLite BEGIN IMMEDIATE has the lock by now; elsewhere this row is the lock.
+                connection.execute(select(meta.c.schema_version).with_for_update()).all()
+                yield connection
+
+    def create(self, ledger_number: int, ledger_key: bytes) -> None:
+        """Create an empty ledger. Raises LedgerError where there is something already."""
+        if self._path is not None:
+            try:
+                self._path.open("xb").close()
+            except FileExistsError:
+                raise LedgerError(f"{self.name} exists already; name another file") from None
+            except OSError as error:
+                raise LedgerError(f"{self.name} cannot be created: {error.strerror}") from None
+        with self._translated(), self._engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                if inspect(connection).get_table_names():
+                    raise LedgerError(f"{self.name} holds tables already; name another database")
+                METADATA.create_all(connection)
+                connection.execute(
+                    insert(meta).values(
+                        schema_version=SCHEMA_VERSION,
+                        ledger_number=ledger_number,
+                        ledger_key=ledger_key,
+                    )
+                )
+
+    def identity(self) -> tuple[int, bytes]:
+        """Return the ledger's number and key.
+
+        Raises LedgerError when there is no ledger, or one that this version cannot read.
+        """
+        if self._path is not None and not self._path.is_file():
+            raise LedgerError(f"there is no file {self.name}; make a ledger with 'ledger init'")
+        with self.reading() as connection:
+            if not inspect(connection).has_table(meta.name):
+                raise LedgerError(f"{self.name} {_NOT_A_LEDGER}")
+            columns = {column["name"] for column in inspect(connection).get_columns(meta.name)}
+            if "schema_version" not in columns:
+                raise LedgerError(f"{self.name} {_NOT_A_LEDGER}")
+            versions = connection.execute(select(meta.c.schema_version)).scalars().all()
+            if versions != [SCHEMA_VERSION]:
+                raise LedgerError(
+                    f"{self.name} has schema {versions}, not {SCHEMA_VERSION}; "
+                    "use the version of Joulestream that made it"
+                )
+            row = connection.execute(select(meta)).one()
+            return row.ledger_number, row.ledger_key
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise LedgerError(f"{self.name} {_sentence(error.orig)}") from error
+        except SQLAlchemyError as error:
+            text = str(error).splitlines()[0]
+            raise LedgerError(f"{self.name} failed: {text}") from error
+
+
+def _sqlite_engine(path: Path, lock_timeout_s: float) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # mode=rw: opening never creates. isolation_level None: the driver adds no BEGIN.
+        connection = sqlite3.connect(
+            path.absolute().as_uri() + "?mode=rw",
+            uri=True,
+            timeout=lock_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        # EXTRA also syncs the directory, so that a power cut takes back no committed payment.
+        connection.execute("PRAGMA synchronous = EXTRA")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE takes the write lock before anything is read, so no two writers interleave.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _sentence(error: Any) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    for known, sentence in _SQLITE_ERRORS.items():
+        if name == known or name.startswith(known + "_"):
+            return sentence
+    lines = str(error).splitlines() or [type(error).__name__]
+    return f"failed: {lines[0]}"

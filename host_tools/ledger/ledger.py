@@ -1,0 +1,396 @@
+"""The rules of the ledger: opening, certifying, claiming and closing channels.
+
+Every method that changes something is one database transaction. Who may create accounts and
+spend from them is decided by whoever runs the ledger: a claim or a payee's close needs nothing
+but its signature.
+"""
+
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from host_tools.ledger import book, channels
+from host_tools.ledger.audit import Audit, audit
+from host_tools.ledger.book import Account
+from host_tools.ledger.channels import IS_CLOSED, IS_OPEN, Channel, Payment
+from host_tools.ledger.checks import check_key, check_range, check_size, check_time, is_signed
+from host_tools.ledger.database import LOCK_TIMEOUT_S, Database
+from host_tools.ledger.errors import LedgerError, short
+from host_tools.ledger.requests import ACTIONS, CLOSE_BY_PAYEE, REQUEST_VALID_S, close_request
+from host_tools.ledger.schema import ID_SIZE, MAX_BASE_UNITS
+from joulestream.channel import KIND_SQL, MAX_AMOUNT, SIGNATURE_SIZE, Certificate, Claim, Terms
+from joulestream.errors import LocalError
+from joulestream.signing import Signer
+
+SALT_SIZE = 16
+
+
+class Ledger:
+    """A ledger on a database. Use it as a context manager, or `close` it.
+
+    Attributes:
+        number: the ledger's number, `chain_id` in a channel's terms.
+        key: the ledger's public key, `contract` in a channel's terms and issuer of certificates.
+        name: where it is, for messages.
+    """
+
+    def __init__(self, database: Database, signer: Signer | None) -> None:
+        self._database = database
+        self._signer = signer
+        self.name = database.name
+        self.number, self.key = database.identity()
+        if signer is not None and signer.public_key != self.key:
+            raise LedgerError(
+                f"the seed is of the key {short(signer.public_key)}, but {self.name} has the key "
+                f"{short(self.key)}; use the seed file that was made with it"
+            )
+
+    @classmethod
+    def create(cls, location: str | Path, number: int, signer: Signer) -> "Ledger":
+        """Create an empty ledger.
+
+        Args:
+            location: path of a new SQLite file, or URL of an empty database.
+            number: the ledger's number, 0 to 2^64 - 1.
+            signer: the ledger's key.
+
+        Raises LedgerError when there is something already or it cannot be created.
+        """
+        check_range("ledger number", number, 0, MAX_AMOUNT)
+        database = Database(location)
+        database.create(number, signer.public_key)
+        return cls(database, signer)
+
+    @classmethod
+    def open(
+        cls,
+        location: str | Path,
+        signer: Signer | None = None,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ) -> "Ledger":
+        """Open a ledger.
+
+        Args:
+            location: path of its SQLite file, or its URL.
+            signer: the ledger's key; needed only to issue certificates.
+            lock_timeout_s: how long to wait for another process's transaction.
+
+        Raises LedgerError when there is no ledger or the key is another one's.
+        """
+        return cls(Database(location, lock_timeout_s), signer)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.dispose()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Accounts
+
+    def create_account(
+        self, name: str, asset: bytes, balance_base_units: int, now_s: int
+    ) -> Account:
+        """Create an account and issue its first balance.
+
+        Args:
+            name: unique; 1 to 48 letters, digits or "._@-".
+            asset: 32 bytes, see `book.asset_id`.
+            balance_base_units: 0 or more, in base units of the asset.
+            now_s: unix time.
+
+        Raises LedgerError for a name that is taken or not allowed, or an amount out of range.
+        """
+        book.check_name(name)
+        check_size("asset", asset, ID_SIZE)
+        check_range("balance", balance_base_units, 0, MAX_BASE_UNITS)
+        check_time(now_s)
+        identifier = book.account_id(self.key, name)
+        with self._database.writing() as connection:
+            book.add_account(connection, Account(identifier, name, book.OWNER, asset, 0))
+            if balance_base_units:
+                source = book.issuance(connection, self.key, asset).id
+                amounts = {source: -balance_base_units, identifier: balance_base_units}
+                book.post(connection, book.ISSUE, now_s, amounts)
+            return book.load_account(connection, identifier)
+
+    def account(self, name_or_id: str | bytes) -> Account:
+        """Return an account by its name or its 32-byte id. Raises LedgerError."""
+        with self._database.reading() as connection:
+            if isinstance(name_or_id, bytes):
+                return book.load_account(connection, name_or_id)
+            for account in book.list_accounts(connection):
+                if account.name == name_or_id:
+                    return account
+        raise LedgerError(
+            f"there is no account {name_or_id!r}; 'ledger account list' shows those there are"
+        )
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts by name, those of issuance and escrow too."""
+        with self._database.reading() as connection:
+            return book.list_accounts(connection)
+
+    # Channels
+
+    def terms(
+        self,
+        payer_key: bytes,
+        refund_account: bytes,
+        payee_key: bytes,
+        payout_account: bytes,
+        asset: bytes,
+        dispute_window_s: int,
+        base_units_per_claim_unit: int = 1,
+        salt: bytes | None = None,
+    ) -> Terms:
+        """Return the terms of a channel on this ledger; keys, ids and asset have 32 bytes.
+
+        `salt` has 16 bytes and makes the channel's id unique; without it, it is random.
+        """
+        return Terms(
+            kind=KIND_SQL,
+            chain_id=self.number,
+            contract=self.key,
+            asset=asset,
+            base_units_per_claim_unit=base_units_per_claim_unit,
+            payer_key=payer_key,
+            refund_account=refund_account,
+            payee_key=payee_key,
+            payout_account=payout_account,
+            dispute_window_s=dispute_window_s,
+            salt=secrets.token_bytes(SALT_SIZE) if salt is None else salt,
+        )
+
+    def open_channel(self, terms: Terms, deposit: int, now_s: int) -> Channel:
+        """Open a channel, its deposit taken from the refund account.
+
+        Args:
+            terms: from `terms`.
+            deposit: in claim units, 1 to 2^64 - 1.
+            now_s: unix time.
+
+        Raises LedgerError for terms of another ledger, keys that are not of the prime-order
+        subgroup, unknown accounts or of another asset, a balance too small, an id used before.
+        """
+        try:
+            channel_id = terms.channel_id()
+        except LocalError as error:
+            raise LedgerError(f"the channel's terms are not valid: {error}") from None
+        if (terms.kind, terms.chain_id, terms.contract) != (KIND_SQL, self.number, self.key):
+            raise LedgerError(f"the channel's terms are for another ledger than {self.name}")
+        check_range("deposit", deposit, 1, MAX_AMOUNT)
+        check_range("dispute window", terms.dispute_window_s, 1, (1 << 32) - 1)
+        check_range("base units per claim unit", terms.base_units_per_claim_unit, 1, MAX_AMOUNT)
+        check_time(now_s)
+        check_key("payer", terms.payer_key)
+        check_key("payee", terms.payee_key)
+        with self._database.writing() as connection:
+            book.check_owner(connection, "refund", terms.refund_account, terms.asset)
+            book.check_owner(connection, "payout", terms.payout_account, terms.asset)
+            escrow_name = f"{book.ESCROW}:{channel_id.hex()}"
+            escrow = book.account_id(self.key, escrow_name)
+            channel = Channel(
+                id=channel_id,
+                terms=terms,
+                escrow_account=escrow,
+                deposit=deposit,
+                paid=0,
+                paid_signature=None,
+                opened_at_s=now_s,
+                certified_at_s=now_s,
+                closes_at_s=None,
+                closed_at_s=None,
+            )
+            held = channel.base_units(deposit)
+            channels.check_new(connection, channel_id)
+            account = Account(escrow, escrow_name, book.ESCROW, terms.asset, 0)
+            book.add_account(connection, account)
+            channels.add(connection, channel)
+            amounts = {terms.refund_account: -held, escrow: held}
+            book.post(connection, book.OPEN, now_s, amounts, channel_id)
+            return channel
+
+    def channel(self, channel_id: bytes) -> Channel:
+        """Return a channel by its 32-byte id. Raises LedgerError when there is none."""
+        with self._database.reading() as connection:
+            return channels.load(connection, channel_id)
+
+    def channels(self) -> list[Channel]:
+        """Return all channels in the order in which they were opened."""
+        with self._database.reading() as connection:
+            return channels.load_all(connection)
+
+    def issue_certificate(self, channel_id: bytes, now_s: int, validity_s: int) -> Certificate:
+        """Return a new certificate of an open channel, also to renew an older one.
+
+        A pole takes it while what is left of the dispute window after `validity_s` is as long
+        as it may stay uncollected, so `validity_s` ends well before the window.
+
+        Args:
+            channel_id: 32 bytes.
+            now_s: unix time at which it is issued.
+            validity_s: how long it is valid, 1 to the dispute window.
+
+        Raises LedgerError when the channel is closing or closed, for another validity, or when
+        the ledger was opened without its seed.
+        """
+        if self._signer is None:
+            raise LedgerError(f"{self.name} was opened without its seed, so it cannot certify")
+        check_time(now_s)
+        with self._database.writing() as connection:
+            channel = channels.load(connection, channel_id)
+            if channel.state != IS_OPEN:
+                raise LedgerError(
+                    f"channel {short(channel_id)} is {channel.state} and gets no certificate; "
+                    "open another channel"
+                )
+            check_range("validity in s", validity_s, 1, channel.terms.dispute_window_s)
+            fields = {
+                **vars(channel.terms),
+                "channel_id": channel_id,
+                "capacity": channel.deposit,
+                "issued_at_s": now_s,
+                "expires_at_s": now_s + validity_s,
+                "issuer_key": self.key,
+            }
+            unsigned = Certificate(**fields, signature=bytes(SIGNATURE_SIZE))
+            signature = self._signer.sign(unsigned.signed_bytes())
+            certified_at_s = max(channel.certified_at_s, now_s)
+            channels.save(connection, replace(channel, certified_at_s=certified_at_s))
+            return Certificate(**fields, signature=signature)
+
+    def claim(self, channel_id: bytes, amount: int, signature: bytes, now_s: int) -> Payment:
+        """Pay a claim to the channel's payout account, whoever brings it.
+
+        Claims are cumulative: what the channel paid before is subtracted, and a claim that is
+        not above it pays nothing. It counts until the rest is refunded.
+
+        Args:
+            channel_id: 32 bytes.
+            amount: the total ever paid, in claim units.
+            signature: the payer's signature of the 44-byte claim, 64 bytes.
+            now_s: unix time.
+
+        Raises LedgerError for an unknown channel, a signature that does not verify, an amount
+        above the deposit, or a closed channel that paid less.
+        """
+        check_range("amount", amount, 0, MAX_AMOUNT)
+        check_time(now_s)
+        with self._database.writing() as connection:
+            channel = channels.load(connection, channel_id)
+            message = bytes(Claim(channel_id).message(amount))
+            if not is_signed(channel.terms.payer_key, message, signature):
+                raise LedgerError(
+                    f"the payer of channel {short(channel_id)} did not sign a claim of {amount}; "
+                    "check amount and signature"
+                )
+            if amount <= channel.paid:
+                return Payment(channel, 0, 0)
+            if channel.state == IS_CLOSED:
+                raise LedgerError(
+                    f"channel {short(channel_id)} is closed at {channel.paid} claim units; "
+                    f"a claim of {amount} comes too late"
+                )
+            if amount > channel.deposit:
+                raise LedgerError(
+                    f"a claim of {amount} is above the deposit of {channel.deposit} claim units "
+                    f"of channel {short(channel_id)}; the rest is not covered"
+                )
+            paid_now = amount - channel.paid
+            base_units = channel.base_units(paid_now)
+            changed = replace(channel, paid=amount, paid_signature=bytes(signature))
+            channels.save(connection, changed)
+            amounts = {
+                channel.escrow_account: -base_units,
+                channel.terms.payout_account: base_units,
+            }
+            book.post(connection, book.CLAIM, now_s, amounts, channel_id)
+            return Payment(changed, paid_now, base_units)
+
+    def close_channel(
+        self, channel_id: bytes, action: int, time_s: int, signature: bytes, now_s: int
+    ) -> Channel:
+        """Close a channel at the signed request of its payer or payee.
+
+        The payer's request starts the dispute window, in which the payee can still claim; asking
+        again changes nothing. The payee's request refunds the rest at once.
+
+        Args:
+            channel_id: 32 bytes.
+            action: requests.CLOSE_BY_PAYER or requests.CLOSE_BY_PAYEE.
+            time_s: unix time in the request, within `REQUEST_VALID_S` of `now_s`.
+            signature: of `requests.close_request(terms, action, time_s)`, 64 bytes.
+            now_s: unix time.
+
+        Returns the channel after it. Raises LedgerError for an unknown or closed channel, a time
+        too far off, or a signature that does not verify.
+        """
+        if action not in ACTIONS:
+            raise LedgerError(f"there is no closing action {action}; it is 1 or 2")
+        who, key_name = ACTIONS[action]
+        check_time(now_s)
+        check_range(
+            "the request's time", time_s, max(now_s - REQUEST_VALID_S, 0), now_s + REQUEST_VALID_S
+        )
+        with self._database.writing() as connection:
+            channel = self._unclosed(connection, channel_id)
+            message = close_request(channel.terms, action, time_s).signed_bytes()
+            if not is_signed(getattr(channel.terms, key_name), message, signature):
+                raise LedgerError(
+                    f"the {who} of channel {short(channel_id)} did not sign this request; "
+                    "check its key and time"
+                )
+            if action == CLOSE_BY_PAYEE:
+                return self._refund(connection, channel, now_s)
+            if channel.state == IS_OPEN:
+                # A certificate promises the whole window from its issue on, clock errors or not.
+                start_s = max(now_s, channel.certified_at_s)
+                channel = replace(channel, closes_at_s=start_s + channel.terms.dispute_window_s)
+                channels.save(connection, channel)
+            return channel
+
+    def finalise(self, channel_id: bytes, now_s: int) -> Channel:
+        """Refund the rest of a channel whose dispute window is over; anybody may ask.
+
+        The window includes its last second. Returns the channel after it. Raises LedgerError
+        for an unknown or closed channel, or while the window lasts or was never started.
+        """
+        check_time(now_s)
+        with self._database.writing() as connection:
+            channel = self._unclosed(connection, channel_id)
+            if channel.closes_at_s is None:
+                raise LedgerError(
+                    f"nobody asked to close channel {short(channel_id)}; request it first"
+                )
+            if now_s <= channel.closes_at_s:
+                raise LedgerError(
+                    f"the dispute window of channel {short(channel_id)} lasts for another "
+                    f"{channel.closes_at_s - now_s + 1} s; try again then"
+                )
+            return self._refund(connection, channel, now_s)
+
+    def audit(self) -> Audit:
+        """Check every account, entry and channel against one another; see `audit.audit`."""
+        with self._database.reading() as connection:
+            return audit(connection, self.number, self.key)
+
+    def _unclosed(self, connection: Connection, channel_id: bytes) -> Channel:
+        channel = channels.load(connection, channel_id)
+        if channel.state == IS_CLOSED:
+            raise LedgerError(f"channel {short(channel_id)} is closed already, for ever")
+        return channel
+
+    def _refund(self, connection: Connection, channel: Channel, now_s: int) -> Channel:
+        rest = channel.base_units(channel.deposit - channel.paid)
+        channel = replace(channel, closed_at_s=now_s)
+        channels.save(connection, channel)
+        if rest:
+            amounts = {channel.escrow_account: -rest, channel.terms.refund_account: rest}
+            book.post(connection, book.REFUND, now_s, amounts, channel.id)
+        return channel

@@ -1,0 +1,54 @@
+"""Requests that a channel's payer or payee signs to close it.
+
+    "JST1" (4) | 7 (1) | action (1) | ledger number, u64 (8) | ledger key (32) |
+    channel id (32) | unix time in s, u64 (8)                signed with plain Ed25519
+
+Integers are big-endian; 7 is SIGNED_LEDGER_REQUEST; the message has 86 bytes. The action says
+who closes: 1 the payer, which starts the dispute window; 2 the payee, which closes at once. The
+time must be within `REQUEST_VALID_S` of the ledger's, so that a request which was lost on its
+way closes nothing later.
+"""
+
+from joulestream.channel import SIGNED_LEDGER_REQUEST, Certificate, Terms, signed_bytes
+from joulestream.fields import BYTES, UINT, Record
+
+CLOSE_BY_PAYER = 1
+CLOSE_BY_PAYEE = 2
+REQUEST_VALID_S = 600
+
+# action: (who, the term that holds the key which must have signed)
+ACTIONS = {CLOSE_BY_PAYER: ("payer", "payer_key"), CLOSE_BY_PAYEE: ("payee", "payee_key")}
+
+
+class CloseRequest(Record):
+    """A request to close a channel: `action` is CLOSE_BY_PAYER or CLOSE_BY_PAYEE."""
+
+    LAYOUT = (
+        ("action", 1, UINT),
+        ("ledger_number", 8, UINT),
+        ("ledger_key", 32, BYTES),
+        ("channel_id", 32, BYTES),
+        ("time_s", 8, UINT),
+    )
+
+    def signed_bytes(self) -> bytes:
+        """Return the 86 bytes to sign. Raises LocalError for a value that does not fit."""
+        return signed_bytes(SIGNED_LEDGER_REQUEST, self.to_bytes())
+
+
+def close_request(terms: Terms | Certificate, action: int, time_s: int) -> CloseRequest:
+    """Return the request to close the channel of `terms` (or of a certificate).
+
+    Args:
+        terms: the channel's terms or certificate, so that nobody needs to ask the ledger.
+        action: CLOSE_BY_PAYER or CLOSE_BY_PAYEE.
+        time_s: unix time at which it is signed.
+    """
+    plain = terms.terms() if isinstance(terms, Certificate) else terms
+    return CloseRequest(
+        action=action,
+        ledger_number=plain.chain_id,
+        ledger_key=plain.contract,
+        channel_id=plain.channel_id(),
+        time_s=time_s,
+    )

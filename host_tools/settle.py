@@ -1,0 +1,170 @@
+"""Settling: the best claims in a pole's flash, paid on the ledger."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from host_tools.flash_image import FlashImage, FlashImageError
+from host_tools.ledger import Ledger, LedgerError
+from host_tools.ledger.arguments import (
+    DEFAULT_LOCATION,
+    JsonOption,
+    LedgerOption,
+    NowOption,
+    time_from,
+)
+from host_tools.ledger.output import fail, one_line_errors, print_json, print_list
+from joulestream.accounts import Accounts
+from joulestream.channel import KIND_SQL, Certificate
+from joulestream.errors import MalformedError
+from joulestream.journal import Journal
+
+BLOCKS = 64
+BLOCK_SIZE = 4096
+_FEWEST_BLOCKS = 4
+
+PAID = "paid"
+NOTHING_NEW = "nothing new"
+OTHER_LEDGER = "other ledger"
+REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What became of one channel's best claim.
+
+    Attributes:
+        channel_id: 32 bytes.
+        outcome: PAID, NOTHING_NEW (the ledger had paid as much before, or nothing was claimed),
+            OTHER_LEDGER (the certificate names one to settle on), or REFUSED.
+        claimed: the total that the claim is for, in claim units.
+        paid_now: what the ledger paid now, in claim units.
+        paid_now_base_units: the same in base units.
+        why: for REFUSED and OTHER_LEDGER, what to know; otherwise empty.
+    """
+
+    channel_id: bytes
+    outcome: str
+    claimed: int
+    paid_now: int = 0
+    paid_now_base_units: int = 0
+    why: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Return what to show of it."""
+        return {
+            "channel_id": self.channel_id.hex(),
+            "outcome": self.outcome,
+            "claimed_claim_units": self.claimed,
+            "paid_now_claim_units": self.paid_now,
+            "paid_now_base_units": self.paid_now_base_units,
+            "why": self.why,
+        }
+
+
+def settle(
+    journal_path: str | Path,
+    ledger: Ledger,
+    now_s: int,
+    blocks: int = BLOCKS,
+    block_size: int = BLOCK_SIZE,
+) -> list[Settlement]:
+    """Claim every channel's best claim in a pole's flash image; to repeat it pays nothing more.
+
+    The claim alone decides: a pole's certificate only tells where its channel lives.
+
+    Args:
+        journal_path: file with the pole's flash, which is only read.
+        ledger: where to claim.
+        now_s: unix time of the claims.
+        blocks: how many blocks the flash has.
+        block_size: bytes in a block.
+
+    Returns what became of each channel, in the order of their ids.
+
+    Raises FlashImageError for a file that is no pole's flash.
+    """
+    accounts = read_accounts(journal_path, blocks, block_size)
+    return [_settle(accounts, channel_id, ledger, now_s) for channel_id in sorted(accounts)]
+
+
+def read_accounts(journal_path: str | Path, blocks: int, block_size: int) -> Accounts:
+    """Return the accounts in a pole's flash image. Raises FlashImageError when it is none."""
+    if blocks < _FEWEST_BLOCKS or block_size < 1:
+        raise FlashImageError(f"a pole's flash has {_FEWEST_BLOCKS} blocks or more; correct it")
+    image = FlashImage.read(journal_path, blocks, block_size)
+    blank = image.is_erased()
+    journal = Journal(image)
+    if not journal.keys() and not blank:
+        raise FlashImageError(
+            f"{journal_path} holds no journal; check the file and the size of its blocks"
+        )
+    try:
+        return Accounts(journal, blocks * block_size)
+    except MalformedError as error:
+        raise FlashImageError(
+            f"{journal_path} holds an account that is not readable ({error}); "
+            "use the version of Joulestream that the pole runs"
+        ) from None
+
+
+def _settle(accounts: Accounts, channel_id: bytes, ledger: Ledger, now_s: int) -> Settlement:
+    account = accounts.load(channel_id)
+    if account.amount == 0:
+        return Settlement(channel_id, NOTHING_NEW, 0)
+    try:
+        payment = ledger.claim(channel_id, account.amount, account.signature, now_s)
+    except LedgerError as error:
+        outcome, why = REFUSED, str(error)
+        certificate = _certificate(accounts, channel_id)
+        if certificate is not None and not _is_on(certificate, ledger):
+            outcome = OTHER_LEDGER
+            why = f"kind {certificate.kind}, number {certificate.chain_id}"
+        return Settlement(channel_id, outcome, account.amount, why=why)
+    return Settlement(
+        channel_id,
+        PAID if payment.paid_now else NOTHING_NEW,
+        account.amount,
+        payment.paid_now,
+        payment.paid_now_base_units,
+    )
+
+
+def _certificate(accounts: Accounts, channel_id: bytes) -> Certificate | None:
+    try:
+        return accounts.certificate(channel_id)
+    except MalformedError:
+        return None
+
+
+def _is_on(certificate: Certificate, ledger: Ledger) -> bool:
+    place = (certificate.kind, certificate.chain_id, certificate.contract)
+    return place == (KIND_SQL, ledger.number, ledger.key)
+
+
+@one_line_errors
+def settle_command(
+    journal: Annotated[Path, typer.Argument(help="File with the pole's flash; only read.")],
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    blocks: Annotated[int, typer.Option(help="How many blocks the flash has.")] = BLOCKS,
+    block_size: Annotated[int, typer.Option(help="Bytes in a block.")] = BLOCK_SIZE,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Pay a pole's best claims to its payout account, as often as you like.
+
+    Exit status 1 when a claim is refused; the others are paid nevertheless.
+    """
+    with Ledger.open(ledger) as opened:
+        settlements = settle(journal, opened, time_from(now_s), blocks, block_size)
+    channels = [settlement.fields() for settlement in settlements]
+    if json:
+        paid_now = sum(settlement.paid_now_base_units for settlement in settlements)
+        print_json({"channels": channels, "paid_now_base_units": paid_now})
+    else:
+        print_list(f"{journal}: {len(channels)} channels", channels)
+    refused = [settlement for settlement in settlements if settlement.outcome == REFUSED]
+    if refused:
+        fail(f"{len(refused)} of {len(channels)} claims were refused: {refused[0].why}")
