@@ -210,3 +210,24 @@ def test_a_store_that_fails_is_never_acknowledged():
     world.accounts.store = fail
     assert world.run_to_stop() == both(errors.STORE_FAILED)
     assert world.payee.last_charge.account.amount == before
+
+
+def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
+    """The pole asks for one more prepayment each time, delivers nothing and hangs up."""
+    world = World(vehicle={"reconnect_ms": 40})
+    world.step_energy_mwh = 0
+    channel_id = terms().channel_id()
+    for _ in range(8):
+        account = world.accounts.load(channel_id)
+        account.amount_due = account.amount + PACKET_PRICE
+        world.accounts.store(channel_id, account)
+        world.run(lambda: world.payer.packets or world.payer.last_stop)
+        if world.payer.last_stop:
+            break
+        world.payee.session.abort()
+        world.payee.charge = None
+        world.run(lambda: world.payer.last_stop == errors.LINK_TIMEOUT)
+        world.payer.packets = 0
+        world.run(lambda: not world.payer.last_stop)
+    assert world.payer.last_stop in (errors.CARRIED_DEBT, errors.PREPAY_TOO_SMALL)
+    assert world.payer.channel.signed <= 2 * PACKET_PRICE

@@ -4,6 +4,7 @@ from joulestream.units import TICKS_PERIOD, ticks_add, ticks_diff
 
 _KEY = b"t"
 _MS_PER_S = 1000
+_KEEP_EVERY_S = 60
 
 
 class TrustedClock:
@@ -39,8 +40,8 @@ class TrustedClock:
         return self._base_s + elapsed_s
 
     def keep(self, now_ms):
-        """Journal the present time as the lower bound after a power cut."""
+        """Journal the present time as the lower bound after a power cut, if it is news."""
         time_s = self.time_s(now_ms)
-        if time_s is not None and time_s > self._bound_s:
+        if time_s is not None and time_s >= self._bound_s + _KEEP_EVERY_S:
             self._bound_s = time_s
             self._journal.put(_KEY, time_s.to_bytes(8, "big"))

@@ -236,6 +236,10 @@ class Payee:
             raise PeerError(reason)
         if not charge.verifier.verify(charge.claim.message(update.amount), update.signature):
             raise PeerError(errors.BAD_SIGNATURE)
+        if (update.amount, energy_mwh) == (account.amount, account.energy_mwh):
+            # A packet in which nothing flowed: what is stored already says so.
+            charge.pay(account)
+            return
         paid = Account(
             amount=update.amount,
             signature=update.signature,
@@ -269,6 +273,8 @@ class Payee:
         )
         if reason:
             raise PeerError(reason)
+        if certificate.expires_at_s <= charge.certificate.expires_at_s:
+            raise PeerError(errors.BAD_FIELD)
         self._admit(certificate, charge.account, now_ms)
         charge.certificate = certificate
         self._renew_asked = False
@@ -387,8 +393,7 @@ class Payee:
         """Store what opens or renews a session. Raises PeerError when it cannot be stored."""
         try:
             self._clock.keep(now_ms)
-            self._accounts.store_certificate(certificate)
-            self._accounts.store(certificate.channel_id, account)
+            self._accounts.admit(certificate, account)
         except JournalFull:
             raise PeerError(errors.CHANNELS_FULL)
         except OSError:

@@ -12,10 +12,9 @@ class Audit:
     with every reconnect. `percent` and one `step_mwh` of the own meter are tolerated.
     """
 
-    def __init__(self, channel, tariff, percent):
-        self._origin_mwh = channel.origin_mwh + channel.grace_mwh
+    def __init__(self, channel, percent):
+        self._origin_mwh = channel.origin_mwh
         self._own_before_mwh = channel.own_mwh
-        self._tariff = tariff
         self._percent = percent
         self.own_mwh = channel.own_mwh
 
@@ -28,12 +27,11 @@ class Audit:
         tolerated_mwh = self.own_mwh * (_PERCENT + self._percent) // _PERCENT
         return self._origin_mwh + tolerated_mwh + step_mwh
 
-    def amount_reason(self, invoice):
-        """Return WRONG_AMOUNT unless the invoice is its energy times the tariff, exactly."""
-        if invoice.amount_due != self._tariff.amount_due(invoice.energy_mwh):
-            return WRONG_AMOUNT
-        return 0
-
     def energy_reason(self, invoice, step_mwh):
         """Return OVERBILLED while the invoice's energy is above what is justified, or 0."""
         return OVERBILLED if invoice.energy_mwh > self.justified_mwh(step_mwh) else 0
+
+
+def amount_reason(invoice, tariff):
+    """Return WRONG_AMOUNT unless the invoice is its energy times the tariff, exactly, or 0."""
+    return 0 if invoice.amount_due == tariff.amount_due(invoice.energy_mwh) else WRONG_AMOUNT

@@ -26,32 +26,28 @@ def new_channel(offer):
         energy_mwh=offer.energy_mwh,
         origin_mwh=offer.energy_mwh,
         own_mwh=0,
-        grace_mwh=0,
+        grace=0,
         price_per_kwh=offer.price_per_kwh,
     )
 
 
-def carried_reason(offer, channel, audit_percent, step_mwh, prepay):
-    """Return CARRIED_DEBT when the offer carries over what the vehicle cannot know of, or 0.
+def carry_over(offer, channel, justified_mwh, prepay):
+    """Bring `channel` to where the offer says it stands; return CARRIED_DEBT, or 0.
 
-    What the own meter does not justify is taken once in a channel's life, up to `prepay` claim
-    units, as `channel.grace_mwh`.
+    `justified_mwh` is the channel energy that the own meter justifies. What it does not justify
+    is taken on the pole's word, in all of a channel's life no more than `prepay` claim units;
+    `channel.grace` counts it, and as much less is prepaid from then on.
     """
-    if channel.energy_mwh == channel.origin_mwh and channel.own_mwh == 0:
-        # Nothing audited yet: a debt is taken on the pole's word, up to one prepayment.
-        known = channel.signed + prepay
-        return CARRIED_DEBT if offer.amount_due > known else 0
     more_mwh = max(offer.energy_mwh - channel.energy_mwh, 0)
-    # Each change of tariff was rounded down once, here and there.
-    known = channel.amount_due + amount_from_numerator(more_mwh * channel.price_per_kwh) + 1
-    if offer.amount_due > known:
+    known_due = channel.amount_due
+    if more_mwh:
+        # The pole rounds down once for a session; here it is cut in two.
+        known_due += amount_from_numerator(more_mwh * channel.price_per_kwh) + 1
+    excess_mwh = max(offer.energy_mwh - justified_mwh, 0)
+    grace = channel.grace + max(offer.amount_due - known_due, 0)
+    grace += -amount_from_numerator(-excess_mwh * channel.price_per_kwh)
+    if grace > prepay:
         return CARRIED_DEBT
-    own_mwh = channel.own_mwh * (100 + audit_percent) // 100
-    justified_mwh = channel.origin_mwh + channel.grace_mwh + own_mwh + step_mwh
-    excess_mwh = offer.energy_mwh - justified_mwh
-    if excess_mwh > 0:
-        grace_mwh = channel.grace_mwh + excess_mwh
-        if amount_from_numerator(grace_mwh * channel.price_per_kwh) > prepay:
-            return CARRIED_DEBT
-        channel.grace_mwh = grace_mwh
+    channel.grace = grace
+    channel.origin_mwh += excess_mwh
     return 0

@@ -37,8 +37,8 @@ from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
 from joulestream.signing import Verifier
 from joulestream.tariff import Tariff
 from joulestream.units import MWH_PER_KWH, ticks_add, ticks_diff
-from vehicle.audit import Audit
-from vehicle.carryover import best_claim_reason, carried_reason, new_channel
+from vehicle.audit import Audit, amount_reason
+from vehicle.carryover import best_claim_reason, carry_over, new_channel
 from vehicle.config import AUDIT_METER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
@@ -184,12 +184,14 @@ class Payer:
             raise PeerError(reason)
         channel_id = certificate.channel_id
         channel = wallet.load(channel_id) or new_channel(offer)
-        self._prepay = min(offer.prepay, self._config.prepay)
-        reason = best_claim_reason(offer, channel_id, wallet.public_key) or carried_reason(
-            offer, channel, self._percent(), self._step_mwh, self._prepay
+        audit = Audit(channel, self._percent())
+        prepay = self._config.prepay
+        reason = best_claim_reason(offer, channel_id, wallet.public_key) or carry_over(
+            offer, channel, audit.justified_mwh(self._step_mwh), prepay
         )
         if reason:
             raise PeerError(reason)
+        self._prepay = min(offer.prepay, prepay - channel.grace)
         packet = -(-offer.price_per_kwh * offer.packet_energy_mwh // MWH_PER_KWH)
         if min(offer.credit, offer.best_amount) + self._prepay < packet:
             raise PeerError(errors.PREPAY_TOO_SMALL)
@@ -209,7 +211,7 @@ class Payer:
             self._open(now_ms)
         if invoice.energy_mwh < self._last_mwh:
             raise PeerError(errors.BAD_FIELD)
-        reason = self.audit.amount_reason(invoice)
+        reason = amount_reason(invoice, self.tariff)
         if reason:
             raise PeerError(reason)
         self._invoice = invoice
@@ -239,7 +241,7 @@ class Payer:
 
     def _on_renew_request(self, message, now_ms):
         wallet = self._wallet
-        wallet.certificates.extend(self._renewals())
+        wallet.certificates = self._renewals() or wallet.certificates
         certificate = wallet.certificate_for(self.session.payee_key)
         known = self._certificate
         if (
@@ -302,7 +304,7 @@ class Payer:
 
     def _open(self, now_ms):
         channel = self.channel
-        self.audit = Audit(channel, self.tariff, self._percent())
+        self.audit = Audit(channel, self._percent())
         self._start_total_mwh = self._total_mwh
         self._open_ms = now_ms
         channel.price_per_kwh = self.tariff.price_per_kwh

@@ -14,8 +14,8 @@ class Channel(Record):
 
     `signed` is the highest amount signed, `amount_due` and `energy_mwh` the last invoice that
     passed the audit, `price_per_kwh` its tariff, `own_mwh` what the vehicle's own meter counted
-    since the channel stood at `origin_mwh`. `grace_mwh` is energy taken on the pole's word, after
-    a restart here, for which there never is more than one prepayment.
+    since the channel stood at `origin_mwh`. `grace` is what was once taken on the pole's word, in
+    claim units (see carryover.py).
     """
 
     LAYOUT = (
@@ -24,7 +24,7 @@ class Channel(Record):
         ("energy_mwh", 6, UINT),
         ("origin_mwh", 6, UINT),
         ("own_mwh", 6, UINT),
-        ("grace_mwh", 6, UINT),
+        ("grace", 8, UINT),
         ("price_per_kwh", 8, UINT),
         ("period", 8, BYTES),
         ("spent", 8, UINT),

@@ -16,6 +16,7 @@ _HEADER = const(12)  # magic, sequence, CRC-32 of both
 _OVERHEAD = const(8)  # key size, value size (2), end marker, CRC-32
 _END = const(0xA5)
 _ERASED = const(0xFF)
+_DIRTY = const(-1)
 # Reclaiming a block may itself fill the open one, so one more than the next is kept erased.
 _ERASED_AHEAD = const(2)
 
@@ -33,7 +34,7 @@ class Journal:
         self._size = device.ioctl(5, 0)
         if self._count < 4:
             raise ValueError("a journal needs 4 blocks or more")
-        self._sequences = [0] * self._count  # 0: erased
+        self._sequences = [0] * self._count  # 0: erased, _DIRTY: to be erased
         self._index = {}  # key: (block, offset of value, size of value)
         self._live = 0
         self._block = -1
@@ -93,6 +94,8 @@ class Journal:
         self._index[bytes(key)] = (self._block, offset + at, len(value))
 
     def _open_next(self):
+        if 0 not in self._sequences:
+            raise JournalFull("no erased block is left in the journal")
         block = (self._block + 1) % self._count
         while self._sequences[block] != 0:
             block = (block + 1) % self._count
@@ -101,19 +104,21 @@ class Journal:
         header[:4] = _MAGIC
         header[4:8] = self._newest.to_bytes(4, "big")
         header[8:] = crc32(memoryview(header)[:8]).to_bytes(4, "big")
+        self._sequences[block] = _DIRTY  # should the write fail
         self._device.writeblocks(block, header, 0)
         self._sequences[block] = self._newest
         self._block = block
         self._offset = _HEADER
 
     def _reclaim(self):
-        """Copy what is live in the oldest block, then erase it."""
+        """Erase a dirty block, else the oldest one after copying what is live in it."""
         used = [block for block in range(self._count) if self._sequences[block]]
         oldest = min(used, key=lambda block: self._sequences[block])
         moving = [key for key, place in self._index.items() if place[0] == oldest]
         for key in moving:
             value = self.get(key)
             self._append(key, value, _OVERHEAD + len(key) + len(value))
+        self._sequences[oldest] = _DIRTY
         self._device.ioctl(6, oldest)
         self._sequences[oldest] = 0
 
@@ -124,8 +129,12 @@ class Journal:
             if header[:4] == _MAGIC and self._crc_good(header):
                 self._sequences[block] = int.from_bytes(header[4:8], "big")
             elif not self._is_erased(block):
-                self._device.ioctl(6, block)
-        used = [block for block in range(self._count) if self._sequences[block]]
+                self._sequences[block] = _DIRTY
+        if min(self._sequences) > 0:
+            # Only reclaiming opens the last erased block. The power went while it copied: what
+            # the newest block holds still stands in the oldest.
+            self._sequences[self._sequences.index(max(self._sequences))] = _DIRTY
+        used = [block for block in range(self._count) if self._sequences[block] > 0]
         used.sort(key=lambda block: self._sequences[block])
         for block in used:
             self._block = block

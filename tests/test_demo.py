@@ -1,0 +1,75 @@
+"""The commands as a person runs them: the demo's whole output, and errors in one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PNG = b"\x89PNG\r\n\x1a\n"
+FILES = {"summary.json", "session.png", "ledger.sqlite", "pole.flash", "vehicle.flash"}
+
+
+def joulestream(*arguments, cwd=None):
+    """Run the command; return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "host_tools.cli", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+    )
+
+
+def test_the_demo(tmp_path):
+    done = joulestream("demo", "--json", "--directory", tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert json.loads(done.stdout) == summary
+    assert {path.name for path in tmp_path.iterdir()} >= FILES
+    assert (tmp_path / "session.png").read_bytes().startswith(PNG)
+    assert summary["energy_mwh"] >= 2_000_000
+    assert summary["packets"] >= 2_000
+    assert summary["relay_opened_because"] == "BUDGET_EXHAUSTED"
+    assert summary["wire_bytes_per_packet"] <= 110
+    assert summary["max_unpaid"] <= summary["credit"] < summary["unpaid_bound"]
+    assert summary["ledger_pole"] == summary["paid"] <= 650_000
+    assert summary["ledger_pole"] + summary["ledger_vehicle"] == summary["deposit"]
+    # Two prices, one change: what was paid lies between all at one and all at the other.
+    energy_mwh = summary["energy_mwh"]
+    assert energy_mwh * 260_000 // 10**6 < summary["paid"] < energy_mwh * 320_000 // 10**6
+    assert abs(energy_mwh - summary["plant_energy_mwh"]) <= 1_000
+    audit = joulestream("ledger", "audit", "--ledger", tmp_path / "ledger.sqlite", "--json")
+    assert audit.returncode == 0, audit.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("demo", "--directory", "/proc/nowhere"),
+        ("settle", "missing.flash", "--ledger", "missing.sqlite"),
+        ("ledger", "show", "--ledger", "missing.sqlite"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_error_is_one_line(tmp_path, arguments):
+    done = joulestream(*arguments, cwd=tmp_path)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_firmware_that_cannot_start_says_why_in_one_line(tmp_path):
+    from bench_scenario import Scenario, stopped, until
+    from host_tools.bench.firmware import FirmwareError
+
+    scenario = Scenario(tmp_path, pole={"credit": 0})
+    with pytest.raises(FirmwareError) as caught:
+        scenario.run(until(stopped))
+    said = str(caught.value)
+    assert "'credit'" in said and "'prepay'" in said and "relay stays open" in said
+    assert "\n" not in said
+    assert not Path(tmp_path / "pole.flash").exists()
