@@ -26,13 +26,17 @@ def write_seed(path: str | Path, seed: bytes) -> None:
     try:
         # O_EXCL: a key that is overwritten takes the money it guards with it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyFileError(f"{path} exists already and is not overwritten; name another file")
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be written: {error.strerror}")
+    try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(seed.hex() + "\n")
             file.flush()
             os.fsync(descriptor)
-    except FileExistsError:
-        raise KeyFileError(f"{path} exists already and is not overwritten; name another file")
     except OSError as error:
+        Path(path).unlink()
         raise KeyFileError(f"{path} cannot be written: {error.strerror}")
 
 

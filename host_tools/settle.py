@@ -19,7 +19,7 @@ from host_tools.ledger.output import fail, one_line_errors, print_json, print_li
 from joulestream.accounts import Accounts
 from joulestream.channel import KIND_SQL, Certificate
 from joulestream.errors import MalformedError
-from joulestream.journal import Journal
+from joulestream.journal import Journal, JournalFull
 
 BLOCKS = 64
 BLOCK_SIZE = 4096
@@ -96,18 +96,23 @@ def read_accounts(journal_path: str | Path, blocks: int, block_size: int) -> Acc
         raise FlashImageError(f"a pole's flash has {_FEWEST_BLOCKS} blocks or more; correct it")
     image = FlashImage.read(journal_path, blocks, block_size)
     blank = image.is_erased()
-    journal = Journal(image)
-    if not journal.keys() and not blank:
-        raise FlashImageError(
-            f"{journal_path} holds no journal; check the file and the size of its blocks"
-        )
     try:
-        return Accounts(journal, blocks * block_size)
+        journal = Journal(image)
+        accounts = Accounts(journal, blocks * block_size)
     except MalformedError as error:
         raise FlashImageError(
             f"{journal_path} holds an account that is not readable ({error}); "
             "use the version of Joulestream that the pole runs"
         ) from None
+    except JournalFull as error:
+        raise FlashImageError(
+            f"{journal_path} was not written by a pole: {error}; check the file"
+        ) from None
+    if not journal.keys() and not blank:
+        raise FlashImageError(
+            f"{journal_path} holds no journal; check the file and the size of its blocks"
+        )
+    return accounts
 
 
 def _settle(accounts: Accounts, channel_id: bytes, ledger: Ledger, now_s: int) -> Settlement:

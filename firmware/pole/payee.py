@@ -116,8 +116,7 @@ class Payee:
             return
         self._step_tariff(charge, now_ms)
         self._step_renewal(charge, now_ms)
-        if not self._stopping:
-            self._step_invoice(charge, now_ms)
+        self._step_invoice(charge, now_ms)
 
     def may_energise(self):
         """Return whether the relay may be closed, as of the last step."""

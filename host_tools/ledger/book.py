@@ -90,12 +90,16 @@ def add_account(connection: Connection, account: Account) -> None:
     )
 
 
-def load_account(connection: Connection, identifier: bytes) -> Account:
-    """Return an account by its 32-byte id. Raises LedgerError when there is none."""
+def load_account(connection: Connection, identifier: bytes, name: str = "") -> Account:
+    """Return an account by its 32-byte id.
+
+    Raises LedgerError when there is none; it shows `name` if there is one, else the id.
+    """
     row = _find(connection, identifier)
     if row is None:
         raise LedgerError(
-            f"there is no account {identifier.hex()}; 'ledger account list' shows those there are"
+            f"there is no account {name or identifier.hex()}; "
+            "'ledger account list' shows those there are"
         )
     return Account(**row._mapping)
 

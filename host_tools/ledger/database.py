@@ -46,6 +46,7 @@ class Database:
 
     def __init__(self, location: str | Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
         self._path: Path | None = None
+        self._read_options: dict[str, Any] = {}
         self.name = str(location)
         if "://" not in self.name:
             self._path = Path(location)
@@ -55,6 +56,8 @@ class Database:
             url = make_url(self.name)
             self.name = url.render_as_string(hide_password=True)
             self._engine = create_engine(url)
+            # What SQLite does anyway: all that a transaction reads is of one moment.
+            self._read_options = {"isolation_level": "REPEATABLE READ"}
         except ArgumentError:
             raise LedgerError("the ledger's location is no database URL; correct it") from None
         except ImportError as error:
@@ -63,8 +66,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection on which everything read belongs to one moment."""
-        with self._translated(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        with self._translated(), self._engine.connect() as plain:
+            connection = plain.execution_options(**self._read_options)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -124,12 +124,8 @@ class Ledger:
         with self._database.reading() as connection:
             if isinstance(name_or_id, bytes):
                 return book.load_account(connection, name_or_id)
-            for account in book.list_accounts(connection):
-                if account.name == name_or_id:
-                    return account
-        raise LedgerError(
-            f"there is no account {name_or_id!r}; 'ledger account list' shows those there are"
-        )
+            identifier = book.account_id(self.key, name_or_id)
+            return book.load_account(connection, identifier, name_or_id)
 
     def accounts(self) -> list[Account]:
         """Return all accounts by name, those of issuance and escrow too."""

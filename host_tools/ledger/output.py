@@ -21,7 +21,7 @@ _PLAIN_WIDTH = 240
 
 def fail(message: str) -> NoReturn:
     """End the command with exit status 1 and `message` as one line on stderr."""
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    typer.echo(f"joulestream: {' '.join(message.split())}", err=True)
     raise typer.Exit(1)
 
 

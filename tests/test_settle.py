@@ -1,0 +1,195 @@
+"""Settling a pole's flash: every best claim is paid once, and one bad channel stops no other."""
+
+import pytest
+
+from host_tools.flash_image import FlashImage, FlashImageError
+from host_tools.ledger import Ledger, book, requests
+from host_tools.settle import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
+from joulestream.accounts import Account, Accounts
+from joulestream.channel import Claim
+from joulestream.journal import Journal
+from ledger_scenario import LEDGER, NOW_S, PAYER, STRANGER, balances, claim, close, opened
+
+BLOCKS = 8
+BLOCK_SIZE = 1024
+
+
+class Pole:
+    """A pole's flash with the accounts in it."""
+
+    def __init__(self, path, blocks=BLOCKS, block_size=BLOCK_SIZE):
+        self.path, self.blocks, self.block_size = path, blocks, block_size
+        self._image = FlashImage(b"\xff" * blocks * block_size, block_size)
+        self.journal = Journal(self._image)
+        self._accounts = Accounts(self.journal, 64)
+
+    def receive(self, certificate, amount, signer=PAYER):
+        """Store a claim as the pole's firmware does."""
+        account = self._accounts.load(certificate.channel_id)
+        account.amount = amount
+        account.signature = signer.sign(Claim(certificate.channel_id).message(amount))
+        if amount == 0:
+            account.signature = bytes(64)
+        self.journal.put(b"k" + certificate.channel_id, certificate.to_bytes())
+        self._accounts.store(certificate.channel_id, account)
+
+    def save(self):
+        """Write the flash to its file, as a power cut or a collector finds it."""
+        data = bytearray()
+        block = bytearray(self.block_size)
+        for number in range(self.blocks):
+            self._image.readblocks(number, block)
+            data += block
+        self.path.write_bytes(data)
+        return self.path
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger.create(tmp_path / "ledger.db", 7, LEDGER) as opened_ledger:
+        yield opened_ledger
+
+
+@pytest.fixture
+def pole(tmp_path):
+    return Pole(tmp_path / "pole.flash")
+
+
+def channel_of(ledger, number):
+    """Return a new channel with a deposit of 1000 claim units, and its certificate."""
+    channel = opened(ledger, 1000, salt=bytes([number]) * 16, base_units_per_claim_unit=3)
+    return channel, ledger.issue_certificate(channel.id, NOW_S, 60)
+
+
+def settled(pole, ledger):
+    """Settle; return {channel id: (outcome, claimed, paid now)} and the sum of base units."""
+    done = settle(pole.save(), ledger, NOW_S, pole.blocks, pole.block_size)
+    assert all(bool(row.why) == (row.outcome in (REFUSED, OTHER_LEDGER)) for row in done)
+    outcomes = {row.channel_id: (row.outcome, row.claimed, row.paid_now) for row in done}
+    return outcomes, sum(row.paid_now_base_units for row in done)
+
+
+def test_settles_best_claims_once(ledger, pole):
+    first, first_certificate = channel_of(ledger, 1)
+    second, second_certificate = channel_of(ledger, 2)
+    fresh, fresh_certificate = channel_of(ledger, 3)
+    for amount in range(1, 200):
+        pole.receive(first_certificate, amount)
+    pole.receive(second_certificate, 1000)
+    pole.receive(fresh_certificate, 0)
+    expected = {
+        first.id: (PAID, 199, 199),
+        second.id: (PAID, 1000, 1000),
+        fresh.id: (NOTHING_NEW, 0, 0),
+    }
+    assert settled(pole, ledger) == (expected, 3 * 1199)
+    assert balances(ledger)[1] == 3 * 1199
+    data = pole.path.read_bytes()
+    again, paid_now = settled(pole, ledger)
+    assert {row[0] for row in again.values()} == {NOTHING_NEW} and paid_now == 0
+    assert pole.path.read_bytes() == data and balances(ledger)[1] == 3 * 1199
+    pole.receive(first_certificate, 230)
+    assert settled(pole, ledger)[1] == 3 * 31
+    assert ledger.audit().faults == []
+
+
+def test_one_bad_channel_stops_no_other(ledger, pole, tmp_path):
+    good, good_certificate = channel_of(ledger, 1)
+    forged, forged_certificate = channel_of(ledger, 2)
+    beyond, beyond_certificate = channel_of(ledger, 3)
+    pole.receive(good_certificate, 10)
+    pole.receive(forged_certificate, 10, STRANGER)
+    pole.receive(beyond_certificate, 1001)
+    with Ledger.create(tmp_path / "other.db", 8, STRANGER) as other:
+        elsewhere, elsewhere_certificate = channel_of(other, 4)
+        pole.receive(elsewhere_certificate, 10)
+        expected = {
+            good.id: (PAID, 10, 10),
+            forged.id: (REFUSED, 10, 0),
+            beyond.id: (REFUSED, 1001, 0),
+            elsewhere.id: (OTHER_LEDGER, 10, 0),
+        }
+        assert settled(pole, ledger) == (expected, 30)
+        assert settled(pole, other)[0][elsewhere.id] == (PAID, 10, 10)
+
+
+def test_a_channel_the_ledger_never_had_is_refused(ledger, pole, tmp_path):
+    with Ledger.create(tmp_path / "copy.db", 7, LEDGER) as copy:
+        channel, certificate = channel_of(copy, 1)
+    pole.receive(certificate, 10)
+    assert settled(pole, ledger)[0] == {channel.id: (REFUSED, 10, 0)}
+
+
+def test_a_closed_channel_that_was_settled_is_no_error(ledger, pole):
+    channel, certificate = channel_of(ledger, 1)
+    pole.receive(certificate, 10)
+    claim(ledger, channel, 10)
+    close(ledger, channel, requests.CLOSE_BY_PAYEE)
+    assert settled(pole, ledger)[0] == {channel.id: (NOTHING_NEW, 10, 0)}
+    pole.receive(certificate, 11)
+    assert settled(pole, ledger)[0] == {channel.id: (REFUSED, 11, 0)}
+
+
+def test_the_certificate_is_not_needed_to_be_paid(ledger, pole):
+    channel, certificate = channel_of(ledger, 1)
+    pole.receive(certificate, 10)
+    pole.journal.put(b"k" + channel.id, b"damaged")
+    assert settled(pole, ledger)[0] == {channel.id: (PAID, 10, 10)}
+
+
+def test_a_torn_last_record_costs_only_itself(ledger, pole):
+    _, certificate = channel_of(ledger, 1)
+    pole.receive(certificate, 10)
+    before = pole.save().read_bytes()
+    pole.receive(certificate, 11)
+    after = pole.save().read_bytes()
+    changed = [at for at in range(len(after)) if after[at] != before[at]]
+    torn = after[: changed[len(changed) // 2]] + before[changed[len(changed) // 2] :]
+    pole.path.write_bytes(torn)
+    (row,) = settle(pole.path, ledger, NOW_S, BLOCKS, BLOCK_SIZE)
+    assert (row.outcome, row.paid_now) == (PAID, 10)
+    assert pole.path.read_bytes() == torn
+
+
+def test_what_is_no_flash(ledger, pole, tmp_path):
+    def reason(path, blocks=BLOCKS, block_size=BLOCK_SIZE):
+        with pytest.raises(FlashImageError) as caught:
+            settle(path, ledger, NOW_S, blocks, block_size)
+        return str(caught.value)
+
+    size = BLOCKS * BLOCK_SIZE
+    pole.path.write_bytes(b"\xff" * size)
+    assert settle(pole.path, ledger, NOW_S, BLOCKS, BLOCK_SIZE) == []
+    assert "blocks" in reason(pole.path, BLOCKS + 1)
+    assert "blocks or more" in reason(pole.path, 0, 0)
+    assert "cannot be read" in reason(tmp_path / "missing")
+    assert "cannot be read" in reason(tmp_path)
+    pole.path.write_bytes(b"not a journal...".ljust(size, b"!"))
+    assert "holds no journal" in reason(pole.path)
+    pole.journal.put(b"c" + bytes(32), b"an account of another version")
+    assert "not readable" in reason(pole.save())
+
+
+def test_the_flash_image_is_the_firmware_s_flash(tmp_path):
+    """It does what FileFlash of the unix board does, bit for bit."""
+    from boards.unix import FileFlash
+
+    file = FileFlash(str(tmp_path / "flash"), 4, 256)
+    memory = FlashImage.read(tmp_path / "flash", 4, 256)
+    for device in (file, memory):
+        device.writeblocks(1, b"\x0f\xf0", 3)
+        device.writeblocks(1, b"\xf3\x33", 3)
+        device.writeblocks(2, b"\x00" * 256)
+        device.ioctl(6, 2)
+    for block in range(4):
+        left, right = bytearray(256), bytearray(256)
+        file.readblocks(block, left)
+        memory.readblocks(block, right)
+        assert left == right
+    assert [file.ioctl(code, 0) for code in (4, 5)] == [memory.ioctl(code, 0) for code in (4, 5)]
+
+
+def test_account_layout_is_what_the_pole_stores():
+    """The claims that settle reads are the record's first two fields."""
+    assert [name for name, _, _ in Account.LAYOUT][:2] == ["amount", "signature"]
+    assert book.asset_name(book.asset_id("uEUR")) == "uEUR"
