@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from host_tools import benchmark
 from host_tools.bench.firmware import FirmwareError
@@ -21,6 +22,9 @@ app = typer.Typer(
 )
 app.add_typer(ledger_app, name="ledger")
 app.command("settle")(settle_command)
+
+_USAGE = 2
+_INTERRUPTED = 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -52,12 +56,17 @@ def bench(
 
 
 def main() -> None:
-    """Run the command; an error is one line on stderr and exit status 1."""
+    """Run the command; an error is one line on stderr and a non-zero exit status."""
     try:
-        app()
-    except KeyboardInterrupt:
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        message = error.format_message()
+        # Without arguments, the message is the help page.
+        print(message if "\n" in message else f"joulestream: {message}", file=sys.stderr)
+        sys.exit(_USAGE)
+    except (KeyboardInterrupt, typer.Abort):
         print("joulestream: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except (DemoError, FirmwareError, LedgerError, OSError) as error:
         print(f"joulestream: {error}", file=sys.stderr)
         sys.exit(1)

@@ -51,6 +51,9 @@ def test_the_demo(tmp_path):
         ("demo", "--directory", "/proc/nowhere"),
         ("settle", "missing.flash", "--ledger", "missing.sqlite"),
         ("ledger", "show", "--ledger", "missing.sqlite"),
+        ("ledger", "open", "--deposit", "many"),
+        ("bench", "--no-such-option"),
+        ("no-such-command",),
     ],
     ids=lambda arguments: arguments[0],
 )
