@@ -7,6 +7,7 @@ of their names. With the clock "bench" every line in is one step at its `now_ms`
 "wall" the loop runs freely on the machine's clock and takes lines as they come.
 """
 
+import gc
 import json
 import os
 import select
@@ -20,7 +21,8 @@ _RX_SIZE = 4096
 _UNKNOWN_TIME = -1
 _REPORT_MS = 50
 _SEED_SIZE = 32
-_ERASED = 0xFF
+# Written again and again: a heap that fragments may have no room for a whole block.
+_ERASED_PAGE = b"\xff" * 256
 
 _TABLE = (
     ("clock", one_of("bench", "wall"), "wall"),
@@ -73,9 +75,8 @@ class FileFlash:
             self._file = open(path, "r+b", buffering=0)
         except OSError:
             with open(path, "wb") as file:
-                erased = bytes([_ERASED]) * block_size
-                for _ in range(blocks):
-                    file.write(erased)
+                for _ in range(0, blocks * block_size, len(_ERASED_PAGE)):
+                    file.write(_ERASED_PAGE)
             self._file = open(path, "r+b", buffering=0)
         if self._file.seek(0, 2) != blocks * block_size:
             raise ValueError("%s is not a flash of %d blocks" % (path, blocks))
@@ -102,7 +103,8 @@ class FileFlash:
             return self._size
         if operation == 6:
             self._file.seek(argument * self._size)
-            self._file.write(bytes([_ERASED]) * self._size)
+            for _ in range(0, self._size, len(_ERASED_PAGE)):
+                self._file.write(_ERASED_PAGE)
         return 0
 
 
@@ -216,11 +218,17 @@ class Board:
                 self._uarts[name].await_bytes(int(count))
         return True
 
+    def _status(self, loop):
+        status = loop.status()
+        if hasattr(gc, "mem_free"):
+            status["heap_free_bytes"] = gc.mem_free()
+        return status
+
     def _report(self, loop):
         words = ["1" if self._relay else "0"]
         for name in self._names:
             words.append(str(self._uarts[name].sent))
-        words.append(json.dumps(loop.status()) if self._status_wanted else "-")
+        words.append(json.dumps(self._status(loop)) if self._status_wanted else "-")
         sys.stdout.write(" ".join(words) + "\n")
         if hasattr(sys.stdout, "flush"):
             sys.stdout.flush()

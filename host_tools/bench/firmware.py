@@ -135,13 +135,17 @@ class Firmware:
         line, self._line = self._line.split(b"\n", 1)
         relay, *rest = line.split(b" ", 1 + len(self.uarts))
         self.relay = relay == b"1"
+        if not rest or not rest[0].isdigit():
+            # No report: MicroPython prints an exception nobody caught on stdout.
+            raise self._ended(line + b"\n" + self._line)
         for name, word in zip(self.uarts, rest, strict=False):
             self.sent[name] = int(word)
         if rest[-1] != b"-":
             self.status = json.loads(rest[-1])
 
-    def _ended(self) -> FirmwareError:
+    def _ended(self, printed: bytes = b"") -> FirmwareError:
+        printed += self._stdout.read()
         self._process.wait()
         self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        said = (printed + self._errors.read()).decode(errors="replace").strip().splitlines()
         return FirmwareError(said[-1] if said else f"the {self.role}'s firmware ended")

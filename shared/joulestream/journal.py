@@ -12,13 +12,16 @@ from binascii import crc32
 from joulestream.compat import const
 
 _MAGIC = b"JNL1"
-_HEADER = const(12)  # magic, sequence, CRC-32 of both
+_HEADER = const(16)  # magic, sequence, CRC-32 of both, a mark that is programmed to void it
+_VOID_AT = const(12)
+_NOT_VOID = b"\xff\xff\xff\xff"
 _OVERHEAD = const(8)  # key size, value size (2), end marker, CRC-32
 _END = const(0xA5)
 _ERASED = const(0xFF)
 _DIRTY = const(-1)
 # Reclaiming a block may itself fill the open one, so one more than the next is kept erased.
 _ERASED_AHEAD = const(2)
+_MAX_RECORD = const(512)
 
 
 class JournalFull(Exception):
@@ -36,6 +39,9 @@ class Journal:
             raise ValueError("a journal needs 4 blocks or more")
         self._sequences = [0] * self._count  # 0: erased, _DIRTY: to be erased
         self._index = {}  # key: (block, offset of value, size of value)
+        # One buffer for every record, so that no packet needs room in a heap that fragments.
+        self._record = bytearray(_MAX_RECORD)
+        self._view = memoryview(self._record)
         self._live = 0
         self._block = -1
         self._offset = self._size
@@ -63,7 +69,7 @@ class Journal:
         replaced = _OVERHEAD + len(key) + known[2] if known else 0
         # Three blocks are open or erased ahead; the others need not be more than half live.
         room = (self._count - 3) * ((self._size - _HEADER) // 2)
-        if size > self._size // 2 or self._live - replaced + size > room:
+        if size > min(_MAX_RECORD, self._size // 2) or self._live - replaced + size > room:
             raise JournalFull("the journal has no room for another record")
         if self._offset + size > self._size:
             self.tend()
@@ -78,18 +84,18 @@ class Journal:
     def _append(self, key, value, size):
         if self._offset + size > self._size:
             self._open_next()
-        record = bytearray(size)
+        record = self._record
         record[0] = len(key)
         record[1:3] = len(value).to_bytes(2, "big")
         at = 3 + len(key)
         record[3:at] = key
         record[at : at + len(value)] = value
         record[size - 5] = _END
-        record[size - 4 :] = crc32(memoryview(record)[: size - 4]).to_bytes(4, "big")
+        record[size - 4 : size] = crc32(self._view[: size - 4]).to_bytes(4, "big")
         offset = self._offset
         # A failed write leaves bytes that cannot be programmed again: never reuse the place.
         self._offset = self._size
-        self._device.writeblocks(self._block, record, offset)
+        self._device.writeblocks(self._block, self._view[:size], offset)
         self._offset = offset + size
         self._index[bytes(key)] = (self._block, offset + at, len(value))
 
@@ -100,7 +106,7 @@ class Journal:
         while self._sequences[block] != 0:
             block = (block + 1) % self._count
         self._newest += 1
-        header = bytearray(_HEADER)
+        header = bytearray(_VOID_AT)
         header[:4] = _MAGIC
         header[4:8] = self._newest.to_bytes(4, "big")
         header[8:] = crc32(memoryview(header)[:8]).to_bytes(4, "big")
@@ -118,7 +124,10 @@ class Journal:
         for key in moving:
             value = self.get(key)
             self._append(key, value, _OVERHEAD + len(key) + len(value))
-        self._sequences[oldest] = _DIRTY
+        if self._sequences[oldest] != _DIRTY:
+            # A cut erase may leave the header and half of the records: void the block first.
+            self._sequences[oldest] = _DIRTY
+            self._device.writeblocks(oldest, bytes(len(_NOT_VOID)), _VOID_AT)
         self._device.ioctl(6, oldest)
         self._sequences[oldest] = 0
 
@@ -126,7 +135,7 @@ class Journal:
         header = bytearray(_HEADER)
         for block in range(self._count):
             self._device.readblocks(block, header, 0)
-            if header[:4] == _MAGIC and self._crc_good(header):
+            if self._is_valid(header):
                 self._sequences[block] = int.from_bytes(header[4:8], "big")
             elif not self._is_erased(block):
                 self._sequences[block] = _DIRTY
@@ -143,6 +152,13 @@ class Journal:
         for key, place in self._index.items():
             self._live += _OVERHEAD + len(key) + place[2]
         self.tend()
+
+    def _is_valid(self, header):
+        return (
+            header[:4] == _MAGIC
+            and self._crc_good(header[:_VOID_AT])
+            and header[_VOID_AT:] == _NOT_VOID
+        )
 
     def _is_erased(self, block):
         data = bytearray(self._size)

@@ -162,9 +162,7 @@ class Session:
         self._note(message, payload)
         self.state = target
         for request in self._asked:
-            if number == MESSAGES[request][2] or (
-                number == STOP and request not in self._answers
-            ):
+            if number == MESSAGES[request][2] or (number == STOP and request not in self._answers):
                 self._answers[request] = payload
         if target in (RECEIPTED, CLOSED):
             self._pending.clear()
