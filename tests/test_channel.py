@@ -1,0 +1,273 @@
+"""Channel terms and id, certificates, claims, and that nothing else signed looks like a claim."""
+
+from hashlib import sha256
+
+from dual_runtime import Random, raised
+from joulestream import channel, errors
+from joulestream.channel import (
+    CLAIM_PREFIX,
+    CLAIM_SIZE,
+    KIND_EVM,
+    KIND_SQL,
+    KIND_XRPL,
+    MAX_AMOUNT,
+    SIGNATURE_SIZE,
+    SIGNED_PREFIX,
+    Certificate,
+    Claim,
+    Terms,
+    claim_reason,
+    genuine_reason,
+    signed_bytes,
+    time_bytes,
+    validity_reason,
+)
+from joulestream.errors import LocalError, MalformedError
+from joulestream.fields import UINT, size_of
+from joulestream.messages import POLE, SignedOffer, SignedReceipt, SignedTariff
+from joulestream.session import Session
+from joulestream.signing import Signer, verify
+
+ISSUER = Signer(b"i" * 32)
+PAYER = Signer(b"v" * 32)
+PAYEE = Signer(b"p" * 32)
+
+DAY_S = 86_400
+NOW_S = 1_790_000_000
+
+
+def terms(**changes):
+    values = {
+        "kind": KIND_SQL,
+        "chain_id": 1,
+        "contract": b"c" * 32,
+        "asset": b"EUR" + bytes(29),
+        "base_units_per_claim_unit": 1,
+        "payer_key": PAYER.public_key,
+        "refund_account": b"r" * 32,
+        "payee_key": PAYEE.public_key,
+        "payout_account": b"o" * 32,
+        "dispute_window_s": 7 * DAY_S,
+        "salt": b"s" * 16,
+    }
+    values.update(changes)
+    return Terms(**values)
+
+
+def certify(made=None, **changes):
+    """Return a signed certificate; `changes` are made before it is signed."""
+    made = made or terms()
+    values = {name: getattr(made, name) for name, _, _ in Terms.LAYOUT}
+    values.update(
+        channel_id=made.channel_id(),
+        capacity=1 << 40,
+        issued_at_s=NOW_S - 60,
+        expires_at_s=NOW_S + DAY_S,
+        issuer_key=ISSUER.public_key,
+        signature=bytes(64),
+    )
+    values.update(changes)
+    certificate = Certificate(**values)
+    certificate.signature = ISSUER.sign(certificate.signed_bytes())
+    return certificate
+
+
+def test_channel_id_is_the_hash_of_229_bytes():
+    data = terms().to_bytes()
+    assert len(data) == 229
+    assert terms().channel_id() == sha256(data).digest()
+    assert Terms.from_bytes(data).to_bytes() == data
+
+
+def test_every_changed_byte_changes_the_id():
+    data = terms().to_bytes()
+    channel_id = terms().channel_id()
+    for at in range(len(data)):
+        copy = bytearray(data)
+        copy[at] ^= 1 << at % 8
+        assert Terms.from_bytes(copy).channel_id() != channel_id, at
+
+
+def test_terms_of_a_wrong_size():
+    data = terms().to_bytes()
+    for wrong in (data[:-1], data + b"\0", b""):
+        assert isinstance(raised(Terms.from_bytes, wrong), MalformedError)
+    for name, size, kind in Terms.LAYOUT:
+        for value in (-1, 1 << 8 * size) if kind == UINT else (bytes(size - 1), bytes(size + 1)):
+            assert isinstance(raised(terms(**{name: value}).to_bytes), LocalError), name
+
+
+def test_certificate_round_trip():
+    data = certify().to_bytes()
+    assert len(data) == 381
+    again = Certificate.from_bytes(data)
+    assert again.to_bytes() == data
+    assert again.terms().to_bytes() == terms().to_bytes() == data[:229]
+    assert again.signed_bytes() == b"JST1\5" + data[:-64]
+    assert genuine_reason(again) == 0
+    assert isinstance(raised(Certificate.from_bytes, data[:-1]), MalformedError)
+    assert isinstance(raised(Certificate.from_bytes, data + b"\0"), MalformedError)
+
+
+def test_every_changed_byte_makes_a_certificate_not_genuine():
+    data = certify().to_bytes()
+    for at in range(len(data)):
+        copy = bytearray(data)
+        copy[at] ^= 1 << at % 8
+        reason = genuine_reason(Certificate.from_bytes(copy))
+        if at == 0:
+            assert reason == errors.WRONG_LEDGER or reason == errors.WRONG_CHANNEL
+        elif at < 229 + 32:
+            assert reason == errors.WRONG_CHANNEL, at
+        else:
+            assert reason == errors.CERTIFICATE_FORGED, at
+
+
+def test_the_issuer_must_have_signed_this():
+    certificate = certify()
+    certificate.signature = PAYER.sign(certificate.signed_bytes())
+    assert genuine_reason(certificate) == errors.CERTIFICATE_FORGED
+    certificate.signature = ISSUER.sign(certificate.to_bytes()[:-SIGNATURE_SIZE])
+    assert genuine_reason(certificate) == errors.CERTIFICATE_FORGED
+    certificate.issuer_key = bytes(32)
+    assert genuine_reason(certificate) == errors.CERTIFICATE_FORGED
+
+
+def test_only_xrpl_gives_its_own_channel_ids():
+    other = b"\xab" * 32
+    assert genuine_reason(certify(terms(kind=KIND_XRPL), channel_id=other)) == 0
+    for kind in (KIND_SQL, KIND_EVM):
+        assert genuine_reason(certify(terms(kind=kind))) == 0
+        forged = certify(terms(kind=kind), channel_id=other)
+        assert genuine_reason(forged) == errors.WRONG_CHANNEL
+    for kind in (0, 4, 255):
+        assert genuine_reason(certify(terms(kind=kind))) == errors.WRONG_LEDGER
+
+
+def test_validity_in_time():
+    certificate = certify()
+    begin, end = certificate.issued_at_s, certificate.expires_at_s
+    for now_s, reason in (
+        (begin - 1, errors.CERTIFICATE_EXPIRED),
+        (begin, 0),
+        (end - 1, 0),
+        (end, errors.CERTIFICATE_EXPIRED),
+        (0, errors.CERTIFICATE_EXPIRED),
+        (MAX_AMOUNT, errors.CERTIFICATE_EXPIRED),
+    ):
+        assert validity_reason(certificate, now_s, 0) == reason, now_s
+
+
+def test_the_pole_must_be_able_to_collect_inside_the_dispute_window():
+    certificate = certify()
+    slack_s = certificate.issued_at_s + 7 * DAY_S - certificate.expires_at_s
+    assert validity_reason(certificate, NOW_S, slack_s) == 0
+    assert validity_reason(certificate, NOW_S, slack_s + 1) == errors.CERTIFICATE_WINDOW
+    edge = certify(expires_at_s=NOW_S - 60 + 7 * DAY_S)
+    assert validity_reason(edge, NOW_S, 0) == 0
+    assert validity_reason(edge, NOW_S, 1) == errors.CERTIFICATE_WINDOW
+    never = certify(terms(dispute_window_s=0))
+    assert validity_reason(never, NOW_S, 0) == errors.CERTIFICATE_WINDOW
+    # Sums beyond 64 bits are no way round the rule.
+    far = certify(expires_at_s=MAX_AMOUNT)
+    assert validity_reason(far, NOW_S, 1) == errors.CERTIFICATE_WINDOW
+
+
+def test_claim_bytes():
+    channel_id = terms().channel_id()
+    claim = Claim(channel_id)
+    for amount in (0, 1, 1 << 32, (1 << 53) + 1, MAX_AMOUNT):
+        message = claim.message(amount)
+        assert len(message) == CLAIM_SIZE == 44
+        assert message == b"CLM\0" + channel_id + amount.to_bytes(8, "big")
+    signature = PAYER.sign(claim.message(5))
+    assert verify(PAYER.public_key, claim.message(5), signature)
+    assert not verify(PAYER.public_key, claim.message(6), signature)
+    assert not verify(PAYER.public_key, Claim(bytes(32)).message(5), signature)
+
+
+def test_claim_rules():
+    for amount, best, due, capacity, reason in (
+        (100, 100, 100, 100, 0),
+        (101, 100, 100, 200, 0),
+        (99, 100, 50, 200, errors.AMOUNT_SHRINKS),
+        (0, 1, 0, 200, errors.AMOUNT_SHRINKS),
+        (201, 100, 150, 200, errors.OVER_CAPACITY),
+        (MAX_AMOUNT, 0, 0, MAX_AMOUNT - 1, errors.OVER_CAPACITY),
+        (MAX_AMOUNT, 0, MAX_AMOUNT, MAX_AMOUNT, 0),
+        (149, 100, 150, 200, errors.UNDERPAID),
+        (150, 100, 150, 200, 0),
+        (0, 0, 0, 0, 0),
+        # Several faults: the first of shrinking, capacity, coverage is told.
+        (99, 100, 150, 50, errors.AMOUNT_SHRINKS),
+        (120, 100, 150, 110, errors.OVER_CAPACITY),
+    ):
+        assert claim_reason(amount, best, due, capacity) == reason, (amount, best, due, capacity)
+
+
+def started_session(random):
+    session = Session(POLE, 250, 2000)
+    session.vehicle_nonce = random.bytes(16)
+    session.pole_nonce = random.bytes(16)
+    session.payer_key = PAYER.public_key
+    session.payee_key = PAYEE.public_key
+    session.channel_id = terms().channel_id()
+    return session
+
+
+def statements(session):
+    """Yield everything that is signed and is no claim, with the greatest and least values."""
+    for fill in (0, 0xFF):
+        for signed_type, record in (
+            (channel.SIGNED_OFFER, SignedOffer),
+            (channel.SIGNED_TARIFF, SignedTariff),
+            (channel.SIGNED_RECEIPT, SignedReceipt),
+        ):
+            extreme = record.from_bytes(bytes([fill]) * size_of(record.LAYOUT))
+            yield session.signed(signed_type, extreme.to_bytes())
+        proof = bytes([fill]) * (32 + 8 + 381)
+        yield session.signed(channel.SIGNED_PROOF, proof)
+        yield time_bytes(bytes([fill]) * 16, PAYEE.public_key, MAX_AMOUNT if fill else 0)
+    yield certify().signed_bytes()
+
+
+def test_nothing_but_a_claim_looks_like_one():
+    assert SIGNED_PREFIX == b"JST1" and CLAIM_PREFIX == b"CLM\0"
+    kinds = set()
+    for message in statements(started_session(Random(1))):
+        assert message[:4] == b"JST1"
+        assert len(message) != CLAIM_SIZE
+        kinds.add((message[4], len(message)))
+    assert kinds == {(1, 554), (2, 449), (3, 147), (4, 178), (5, 322), (6, 61)}
+
+
+def test_a_claim_as_nonce_is_not_signed_raw():
+    """A peer chooses its nonce and its key; it never chooses how signed bytes begin."""
+    session = started_session(Random(2))
+    session.pole_nonce = (b"CLM\0" + terms().channel_id())[:16]
+    for message in statements(session):
+        assert message[:4] == b"JST1"
+    assert signed_bytes(9, b"CLM\0")[:5] == b"JST1\x09"
+
+
+def test_session_signatures_are_bound_to_nonces_keys_and_channel():
+    session = started_session(Random(3))
+    message = session.signed(channel.SIGNED_TARIFF, b"body")
+    bound = (
+        session.vehicle_nonce
+        + session.pole_nonce
+        + session.payer_key
+        + session.payee_key
+        + session.channel_id
+    )
+    assert message == b"JST1\3" + bound + b"body"
+    for name in ("vehicle_nonce", "pole_nonce", "payer_key", "payee_key", "channel_id"):
+        other = started_session(Random(3))
+        setattr(other, name, bytes(len(getattr(other, name))))
+        assert other.signed(channel.SIGNED_TARIFF, b"body") != message, name
+    assert session.signed(channel.SIGNED_RECEIPT, b"body") != message
+
+
+def test_time_bytes():
+    message = time_bytes(b"n" * 16, PAYEE.public_key, NOW_S)
+    assert message == b"JST1\6" + b"n" * 16 + PAYEE.public_key + NOW_S.to_bytes(8, "big")

@@ -1,0 +1,287 @@
+"""Configurations: every broken one is refused with the name of the field that is wrong."""
+
+import json
+import os
+
+from dual_runtime import raised
+from joulestream.config import (
+    REQUIRED,
+    ConfigError,
+    check_table,
+    hexadecimal,
+    load,
+    mapping,
+    one_of,
+    rows,
+    section,
+    text,
+    texts,
+    whole,
+)
+from pole.config import load_config as load_pole
+from pole.config import packet_amount
+from vehicle.config import load_config as load_vehicle
+
+METER = {"model": "sdm120"}
+ISSUER = {
+    "key": "11" * 32,
+    "limit": 1_000_000,
+    "kind": "sql",
+    "chain_id": 1,
+    "contract": "22" * 32,
+    "asset": "33" * 32,
+    "base_units_per_claim_unit": 1,
+}
+POLE = {
+    "board": {},
+    "seed_file": "pole.seed",
+    "payout_account": "44" * 32,
+    "issuers": [ISSUER],
+    "collect_within_s": 86_400,
+    "prices": [{"from_s": 0, "price_per_kwh": 320_000}],
+    "credit": 960,
+    "prepay": 0,
+    "max_power_w": 11_500,
+    "meter": METER,
+}
+VEHICLE = {
+    "board": {},
+    "seed_file": "vehicle.seed",
+    "certificates": ["channel.cert"],
+    "budget": 700_000,
+    "max_price_per_kwh": 500_000,
+    "energy_wanted_mwh": 40_000_000,
+    "prepay": 640,
+    "max_power_w": 11_500,
+    "meter": METER,
+}
+ABSENT = object()
+
+
+def with_file(content, use):
+    """Return use(path) for a temporary file of `content`."""
+    path = "%s/joulestream-%s.json" % (os.getenv("TMPDIR") or "/tmp", os.urandom(8).hex())
+    with open(path, "w") as file:
+        file.write(content)
+    try:
+        return use(path)
+    finally:
+        os.remove(path)
+
+
+def loaded(loader, base, changes):
+    """Return the configuration `base` with `changes`, or the error that loading it raises."""
+    values = dict(base)
+    values.update(changes)
+    values = {name: values[name] for name in values if values[name] is not ABSENT}
+
+    def use(path):
+        try:
+            return loader(path)
+        except Exception as error:
+            return error
+
+    return with_file(json.dumps(values), use)
+
+
+def refused(loader, base, cases):
+    for changes, field in cases:
+        error = loaded(loader, base, changes)
+        assert isinstance(error, ConfigError), (changes, error)
+        assert error.field == field, (changes, error.field)
+        assert str(error).startswith("configuration field '%s': " % field), str(error)
+        assert len(str(error)) < 200 and "\n" not in str(error)
+
+
+def row(base, **changes):
+    changed = dict(base)
+    changed.update(changes)
+    return {name: changed[name] for name in changed if changed[name] is not ABSENT}
+
+
+def test_good_ones():
+    pole = loaded(load_pole, POLE, {})
+    assert pole.credit == 960 and pole.max_power_mw == 11_500_000
+    assert pole.packet_energy_mwh == 1_000 and pole.issuers[0].kind == 1
+    assert pole.issuers[0].key == b"\x11" * 32 and pole.meter.unit == 1
+    vehicle = loaded(load_vehicle, VEHICLE, {})
+    assert vehicle.budget == 700_000 and vehicle.audit == "meter"
+    assert loaded(load_vehicle, VEHICLE, {"audit": "power", "meter": ABSENT}).meter is None
+
+
+def test_every_field_that_must_be_there_and_one_too_many():
+    for loader, base, optional in (
+        (load_pole, POLE, ()),
+        (load_vehicle, VEHICLE, ("meter",)),
+    ):
+        for name in base:
+            if name not in optional:
+                refused(loader, base, [({name: ABSENT}, name)])
+        refused(loader, base, [({"credits": 1}, "credits"), ({"Meter": METER}, "Meter")])
+
+
+def test_every_field_of_a_wrong_type():
+    for loader, base in ((load_pole, POLE), (load_vehicle, VEHICLE)):
+        for name in base:
+            for wrong in (None, True, 1.5, -1, "", [], {"x": {}}):
+                if name == "board" and isinstance(wrong, dict):
+                    continue
+                error = loaded(loader, base, {name: wrong})
+                assert isinstance(error, ConfigError), (name, wrong, error)
+                assert error.field.split(".")[0] == name, (name, wrong, error.field)
+
+
+def test_limits_of_the_pole():
+    refused(
+        load_pole,
+        POLE,
+        [
+            ({"credit": 0, "prepay": 0}, "credit"),
+            ({"credit": 319, "prepay": 0}, "credit"),
+            ({"credit": 0, "prepay": 319}, "credit"),
+            ({"credit": 160, "prepay": 159}, "credit"),
+            ({"credit": 320, "packet_energy_mwh": 1_001}, "credit"),
+            ({"credit": 1 << 64}, "credit"),
+            ({"packet_energy_mwh": 0}, "packet_energy_mwh"),
+            ({"packet_ms": 9}, "packet_ms"),
+            ({"max_power_w": 0}, "max_power_w"),
+            ({"retry_ms": 1_001}, "retry_ms"),
+            ({"link_timeout_ms": 400}, "retry_ms"),
+            ({"relay_hold_ms": 10_001}, "relay_hold_ms"),
+            ({"max_channels": 0}, "max_channels"),
+            ({"collect_within_s": 1 << 32}, "collect_within_s"),
+        ],
+    )
+    for good in (
+        {"credit": 320, "prepay": 0},
+        {"credit": 0, "prepay": 320},
+        {"credit": 160, "prepay": 160},
+        {"credit": (1 << 64) - 1},
+        {"retry_ms": 1_000},
+    ):
+        assert not isinstance(loaded(load_pole, POLE, good), Exception), good
+
+
+def test_one_packet_is_judged_at_the_highest_price():
+    prices = [{"from_s": 0, "price_per_kwh": 1}, {"from_s": 5, "price_per_kwh": 960_001}]
+    refused(load_pole, POLE, [({"prices": prices}, "credit")])
+    prices[1]["price_per_kwh"] = 960_000
+    assert loaded(load_pole, POLE, {"prices": prices}).prices[1].price_per_kwh == 960_000
+    assert packet_amount(960_001, 1_000) == 961 and packet_amount(960_000, 1_000) == 960
+
+
+def test_the_poles_lists():
+    price = POLE["prices"][0]
+    refused(
+        load_pole,
+        POLE,
+        [
+            ({"prices": [row(price, from_s=1)]}, "prices"),
+            ({"prices": [price, price]}, "prices"),
+            ({"prices": [price, row(price, from_s=9), row(price, from_s=8)]}, "prices"),
+            ({"prices": [row(price, price_per_kwh=0)]}, "prices.price_per_kwh"),
+            ({"prices": [row(price, until_s=1)]}, "prices.until_s"),
+            ({"prices": [7]}, "prices"),
+            ({"issuers": [ISSUER] * 5}, "issuers"),
+            ({"issuers": [row(ISSUER, key="11" * 31)]}, "issuers.key"),
+            ({"issuers": [row(ISSUER, key="zz" * 32)]}, "issuers.key"),
+            ({"issuers": [row(ISSUER, key=5)]}, "issuers.key"),
+            ({"issuers": [row(ISSUER, kind="paper")]}, "issuers.kind"),
+            ({"issuers": [row(ISSUER, limit=0)]}, "issuers.limit"),
+            ({"issuers": [row(ISSUER, limit=ABSENT)]}, "issuers.limit"),
+        ],
+    )
+
+
+def test_meters_of_both():
+    for loader, base in ((load_pole, POLE), (load_vehicle, VEHICLE)):
+        refused(
+            loader,
+            base,
+            [
+                ({"meter": {}}, "meter.model"),
+                ({"meter": row(METER, model="sdm999")}, "meter.model"),
+                ({"meter": row(METER, unit=0)}, "meter.unit"),
+                ({"meter": row(METER, unit=248)}, "meter.unit"),
+                ({"meter": row(METER, baud=9600)}, "meter.baud"),
+                ({"meter": row(METER, interval_ms=701)}, "meter.timeout_ms"),
+                ({"meter": row(METER, answer_ms=401)}, "meter.timeout_ms"),
+                ({"meter": row(METER, timeout_ms=499)}, "meter.timeout_ms"),
+            ],
+        )
+        assert loaded(loader, base, {"meter": row(METER, timeout_ms=500)}).meter.timeout_ms == 500
+
+
+def test_limits_of_the_vehicle():
+    refused(
+        load_vehicle,
+        VEHICLE,
+        [
+            ({"budget": 0}, "budget"),
+            ({"max_price_per_kwh": 0}, "max_price_per_kwh"),
+            ({"energy_wanted_mwh": 0}, "energy_wanted_mwh"),
+            ({"certificates": [""]}, "certificates"),
+            ({"certificates": ["a", 1]}, "certificates"),
+            ({"audit": "trust"}, "audit"),
+            ({"audit_percent": 26}, "audit_percent"),
+            ({"meter": ABSENT}, "meter"),
+            ({"retry_ms": 1_001}, "retry_ms"),
+            ({"audit_wait_ms": 2_000}, "audit_wait_ms"),
+        ],
+    )
+    # Nothing paid ahead is energy-first: it is the pole's credit that must allow it.
+    assert loaded(load_vehicle, VEHICLE, {"prepay": 0}).prepay == 0
+
+
+def test_files_that_are_none():
+    for loader in (load_pole, load_vehicle):
+        for content in ("", "{", "[1, 2", "{'a': 1}", "nonsense"):
+            error = with_file(content, lambda path, loader=loader: raised(loader, path))
+            assert isinstance(error, ConfigError) and error.field == "(file)", content
+        for content in ("[]", "1", '"text"', "null"):
+            error = with_file(content, lambda path, loader=loader: raised(loader, path))
+            assert isinstance(error, ConfigError) and error.field == "(file)", content
+        error = raised(loader, "/nowhere/pole.json")
+        assert isinstance(error, ConfigError) and "cannot be read" in str(error)
+
+
+def test_checks_one_by_one():
+    for check, good, wrong in (
+        (whole(1, 5), (1, 5), (0, 6, True, "3", None, 2.0)),
+        (text, ("a",), ("", None, 1, ["a"])),
+        (texts, (["a", "b"],), ([], "a", [1], [""], None)),
+        (mapping, ({}, {"a": 1}), ([], None, "x")),
+        (hexadecimal(2), ("00ff", "ABcd"), ("0", "00", "00ff00", "xyzw", None, 12, [])),
+        (one_of("a", "b"), ("a",), ("c", "", None, 1)),
+    ):
+        for value in good:
+            assert raised(check, value) is None, value
+        for value in wrong:
+            assert isinstance(raised(check, value), ValueError), value
+    assert hexadecimal(2)("00fF") == b"\x00\xff"
+
+
+def test_names_of_nested_fields():
+    inner = (("low", whole(0, 9), REQUIRED), ("high", whole(0, 9), 9))
+    table = (("range", section(inner), REQUIRED), ("list", rows(inner, 1, 2), REQUIRED))
+    outer = (("deep", section(table), REQUIRED),)
+    good = {"deep": {"range": {"low": 1}, "list": [{"low": 2, "high": 3}]}}
+    checked = check_table(outer, good)
+    assert (checked.deep.range.low, checked.deep.range.high) == (1, 9)
+    assert checked.deep.list[0].high == 3
+    for values, field in (
+        ({"range": {"low": 10}, "list": [{"low": 2}]}, "deep.range.low"),
+        ({"range": {"low": 1}, "list": [{"low": 2, "high": "x"}]}, "deep.list.high"),
+        ({"range": {}, "list": [{"low": 2}]}, "deep.range.low"),
+        ({"range": {"low": 1, "mid": 1}, "list": [{"low": 2}]}, "deep.range.mid"),
+        ({"range": 5, "list": [{"low": 2}]}, "deep.range"),
+        ({"range": {"low": 1}, "list": []}, "deep.list"),
+    ):
+        error = raised(check_table, outer, {"deep": values})
+        assert isinstance(error, ConfigError) and error.field == field, error
+        assert "': " in str(error) and str(error).count("configuration field") == 1
+
+
+def test_load_takes_any_table():
+    table = (("a", whole(0, 9), 4),)
+    assert with_file("{}", lambda path: load(path, table)).a == 4

@@ -1,0 +1,223 @@
+"""Whole sessions over a link that loses and doubles frames: both ends see what they would have
+seen on a good one."""
+
+from dual_runtime import Random
+from joulestream import messages
+from joulestream.errors import OWNER_STOP
+from joulestream.fields import UINT
+from joulestream.messages import (
+    ACCEPT,
+    HELLO,
+    INVOICE,
+    MESSAGES,
+    OFFER,
+    POLE,
+    RECEIPT,
+    RECEIPT_ACK,
+    RENEW,
+    RENEW_REQUEST,
+    RENEWED,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    TIME,
+    UPDATE,
+    VEHICLE,
+    Message,
+)
+from joulestream.session import CLOSED, STOPPING, Session
+from joulestream.units import TICKS_PERIOD, ticks_add
+
+RETRY_MS = 250
+TICK_MS = 50
+PACKETS = 12  # enough that a lost renewal is sent again before the end
+# What nobody answers is sent once: it may be lost, and the session must go on without it.
+UNANSWERED = (TIME, RENEW_REQUEST)
+
+
+class End:
+    """One end that plays its part by rote and logs what it is delivered."""
+
+    def __init__(self, role, stopper, now_ms):
+        self.session = Session(role, RETRY_MS, 60_000)
+        self.log = []
+        self._stopper = stopper  # the role that stops after PACKETS invoices
+        self._now_ms = now_ms
+        if role == VEHICLE:
+            self.send(HELLO)
+
+    def send(self, number, **changes):
+        values = {}
+        for name, size, kind in MESSAGES[number][3]:
+            values[name] = 1 if kind == UINT else bytes([number]) * size
+        values.update(changes)
+        self.session.send(Message(number, **values), self._now_ms)
+
+    def take(self, payload, now_ms):
+        self._now_ms = now_ms
+        message = self.session.receive(payload, now_ms)
+        if message is not None:
+            self.log.append((message.number, bytes(payload)))
+            (self._as_pole if self.session.role == POLE else self._as_vehicle)(message)
+
+    def _as_vehicle(self, message):
+        number = message.number
+        if number == OFFER:
+            self.send(TIME)
+            self.send(ACCEPT)
+        elif number == INVOICE:
+            self.send(UPDATE, sequence=message.sequence, amount=message.sequence)
+            if message.sequence == PACKETS and self._stopper == VEHICLE:
+                self.send(STOP, reason=OWNER_STOP)
+        elif number == TARIFF:
+            self.send(TARIFF_ACCEPT, from_energy_mwh=message.from_energy_mwh)
+        elif number == RENEW_REQUEST:
+            self.send(RENEW)
+        elif number == RECEIPT:
+            self.send(RECEIPT_ACK)
+
+    def _as_pole(self, message):
+        number = message.number
+        session = self.session
+        if number == HELLO:
+            self.send(OFFER)
+        elif number == ACCEPT:
+            self.send(INVOICE, sequence=1)
+        elif number == UPDATE:
+            if message.sequence == PACKETS:
+                if self._stopper == POLE:
+                    self.send(STOP, reason=OWNER_STOP)
+                    self.send(RECEIPT)
+                elif session.state == STOPPING:
+                    self.send(RECEIPT)
+                return
+            if message.sequence == 1:
+                self.send(TARIFF, from_energy_mwh=7)
+                self.send(RENEW_REQUEST)
+            self.send(INVOICE, sequence=message.sequence + 1)
+        elif number == RENEW:
+            self.send(RENEWED)
+        elif number == STOP and not session.is_waiting_for(UPDATE):
+            self.send(RECEIPT)
+
+
+def play(stopper, fate, start_ms=0):
+    """Run one session; `fate(role, number)` is how often a frame arrives. Return both ends."""
+    ends = [None, None]
+    ends[POLE] = End(POLE, stopper, start_ms)
+    ends[VEHICLE] = End(VEHICLE, stopper, start_ms)
+    for turn in range(4000):
+        now_ms = ticks_add(start_ms, turn * TICK_MS)
+        for end in ends:
+            assert end.session.poll(now_ms) == 0
+            sent = list(end.session.outbox)
+            end.session.outbox.clear()
+            for payload in sent:
+                for _ in range(fate(end.session.role, payload[0])):
+                    ends[1 - end.session.role].take(memoryview(payload), now_ms)
+        if ends[POLE].session.state == CLOSED and ends[VEHICLE].session.state == CLOSED:
+            return ends
+    raise AssertionError("the session did not end")
+
+
+def once(role, number):
+    return 1
+
+
+class Nth:
+    """The n-th frame of all arrives `times` times, the others once."""
+
+    def __init__(self, n, times):
+        self._left = n
+        self._times = times
+        self.number = 0
+
+    def __call__(self, role, number):
+        self._left -= 1
+        if self._left:
+            return 1
+        self.number = number
+        return self._times
+
+
+def logs(ends):
+    return [sorted(end.log) for end in ends]
+
+
+def without(numbers, both):
+    return [[entry for entry in log if entry[0] not in numbers] for log in both]
+
+
+def lacking(number, stopper):
+    """Return the message numbers that may be missing when a frame of `number` was lost."""
+    if number == RENEW_REQUEST:
+        return (RENEW_REQUEST, RENEW, RENEWED)
+    if number == STOP and stopper == POLE:
+        return (STOP,)
+    return (number,) if number in UNANSWERED else ()
+
+
+def test_a_good_link_delivers_every_message():
+    for stopper in (POLE, VEHICLE):
+        ends = play(stopper, once)
+        seen = {number for end in ends for number, _ in end.log}
+        assert seen == set(MESSAGES)
+        assert [end.session.stale for end in ends] == [0, 0]
+        assert [end.session.retransmissions for end in ends] == [0, 0]
+
+
+def frames(stopper):
+    count = [0]
+
+    def counting(role, number):
+        count[0] += 1
+        return 1
+
+    play(stopper, counting)
+    return count[0]
+
+
+def test_any_one_frame_lost():
+    for stopper in (POLE, VEHICLE):
+        expected = logs(play(stopper, once))
+        for n in range(1, frames(stopper) + 1):
+            fate = Nth(n, 0)
+            found = logs(play(stopper, fate))
+            missing = lacking(fate.number, stopper)
+            assert without(missing, found) == without(missing, expected), (stopper, n, fate.number)
+
+
+def test_any_one_frame_doubled():
+    for stopper in (POLE, VEHICLE):
+        expected = logs(play(stopper, once))
+        for n in range(1, frames(stopper) + 1):
+            for times in (2, 3):
+                fate = Nth(n, times)
+                assert logs(play(stopper, fate)) == expected, (stopper, n, fate.number)
+
+
+def test_many_frames_lost_and_doubled():
+    # The end may come before what was lost is sent again.
+    optional = (TIME, TARIFF, TARIFF_ACCEPT, RENEW_REQUEST, RENEW, RENEWED, STOP)
+    for stopper in (POLE, VEHICLE):
+        expected = without(optional, logs(play(stopper, once)))
+        for seed in range(1, 31):
+            random = Random(seed)
+
+            def fate(role, number, random=random):
+                luck = random.below(10)
+                return 0 if luck < 3 else 2 if luck > 7 else 1
+
+            start_ms = TICKS_PERIOD - 2_000 if seed % 2 else 0
+            found = logs(play(stopper, fate, start_ms))
+            assert without(optional, found) == expected, (stopper, seed)
+
+
+def test_every_message_was_tried():
+    tried = set()
+    for n in range(1, frames(VEHICLE) + 1):
+        fate = Nth(n, 2)
+        play(VEHICLE, fate)
+        tried.add(fate.number)
+    assert tried == set(MESSAGES)
+    assert messages.VERSION == 1

@@ -1,0 +1,180 @@
+"""Every message of the table: to bytes and back, and what is refused."""
+
+from dual_runtime import Random, peer_reason, raised
+from joulestream import messages
+from joulestream.channel import CERTIFICATE_SIZE
+from joulestream.errors import UNKNOWN_VERSION, LocalError, MalformedError
+from joulestream.fields import BYTES, UINT, size_of
+from joulestream.framing import MAX_PAYLOAD
+from joulestream.messages import EITHER, MESSAGES, POLE, VEHICLE, VERSION, Message, decode, encode
+
+# number: (sender, answer's number, size of the payload)
+WIRE = {
+    0x01: (VEHICLE, 0x02, 82),
+    0x02: (POLE, None, 381),
+    0x03: (VEHICLE, None, 105),
+    0x04: (VEHICLE, 0x10, 454),
+    0x10: (POLE, 0x11, 19),
+    0x11: (VEHICLE, None, 77),
+    0x12: (POLE, 0x13, 79),
+    0x13: (VEHICLE, None, 15),
+    0x14: (POLE, None, 9),
+    0x15: (VEHICLE, 0x16, 382),
+    0x16: (POLE, None, 17),
+    0x20: (EITHER, 0x21, 2),
+    0x21: (POLE, 0x22, 110),
+    0x22: (VEHICLE, None, 1),
+}
+
+
+def sample(number, integer, random):
+    """Return message `number` with `integer(size)` in each integer field."""
+    values = {}
+    for name, size, kind in MESSAGES[number][3]:
+        values[name] = integer(size) if kind == UINT else random.bytes(size)
+    if "version" in values:
+        values["version"] = VERSION
+    return Message(number, **values)
+
+
+def fields_of(message):
+    return [getattr(message, name) for name, _, _ in MESSAGES[message.number][3]]
+
+
+def test_numbers_and_sizes_on_the_wire():
+    random = Random(1)
+    assert sorted(MESSAGES) == sorted(WIRE)
+    for number in WIRE:
+        sender, answer, size = WIRE[number]
+        assert MESSAGES[number][1:3] == (sender, answer), number
+        assert len(encode(sample(number, lambda size: 0, random))) == size, number
+        assert size <= MAX_PAYLOAD
+
+
+def test_round_trip():
+    random = Random(2)
+    for number in MESSAGES:
+        for integer in (
+            lambda size: 0,
+            lambda size: 1,
+            lambda size: (1 << 8 * size) - 1,
+            lambda size: int.from_bytes(random.bytes(size), "big"),
+        ):
+            message = sample(number, integer, random)
+            payload = encode(message)
+            for kind in (bytes, bytearray, lambda data: memoryview(bytearray(data))):
+                decoded = decode(kind(payload))
+                assert decoded.number == number
+                assert fields_of(decoded) == fields_of(message), number
+                assert encode(decoded) == payload
+
+
+def test_integers_are_big_endian_and_in_order():
+    payload = encode(Message(messages.INVOICE, sequence=1, energy_mwh=2, amount_due=3))
+    assert payload == b"\x10" + b"\0\0\0\1" + b"\0\0\0\0\0\2" + b"\0\0\0\0\0\0\0\3"
+    assert encode(Message(messages.STOP, reason=0x41)) == b"\x20\x41"
+
+
+def test_decoded_bytes_outlive_the_buffer():
+    buffer = bytearray(encode(Message(messages.RENEW, certificate=b"\7" * CERTIFICATE_SIZE)))
+    message = decode(memoryview(buffer))
+    buffer[:] = bytes(len(buffer))
+    assert message.certificate == b"\7" * CERTIFICATE_SIZE
+
+
+def test_every_unknown_number():
+    for number in range(256):
+        if number not in MESSAGES:
+            for size in (0, 1, 76, 380):
+                assert isinstance(raised(decode, bytes([number]) + bytes(size)), MalformedError)
+            assert isinstance(raised(encode, Message(number)), LocalError)
+
+
+def test_every_wrong_length():
+    random = Random(3)
+    for number in MESSAGES:
+        payload = bytes(encode(sample(number, lambda size: 5, random)))
+        for size in range(1, len(payload)):
+            error = raised(decode, payload[:size])
+            assert isinstance(error, MalformedError), (number, size)
+        for more in (1, 2, 100):
+            assert isinstance(raised(decode, payload + bytes(more)), MalformedError)
+    for number in MESSAGES:
+        if WIRE[number][2] > 1:
+            assert isinstance(raised(decode, bytes([number])), MalformedError)
+
+
+def test_fields_out_of_range():
+    random = Random(4)
+    for number in MESSAGES:
+        for name, size, kind in MESSAGES[number][3]:
+            if kind == UINT:
+                wrong = (-1, 1 << 8 * size)
+            else:
+                wrong = (bytes(size - 1), bytes(size + 1), b"")
+            for value in wrong:
+                message = sample(number, lambda size: 0, random)
+                setattr(message, name, value)
+                error = raised(encode, message)
+                assert isinstance(error, LocalError) and name in str(error), (number, name)
+
+
+def test_unknown_versions_whatever_the_length():
+    random = Random(5)
+    for number in (messages.HELLO, messages.OFFER):
+        payload = bytearray(encode(sample(number, lambda size: 0, random)))
+        assert payload[1] == VERSION
+        for version in (0, VERSION + 1, 255):
+            payload[1] = version
+            for data in (payload, payload[:2], payload + bytes(40)):
+                assert peer_reason(decode, data) == UNKNOWN_VERSION
+
+
+def test_stop_is_the_same_in_all_versions():
+    assert MESSAGES[messages.STOP][3] == (("reason", 1, UINT),)
+    assert messages.STOP == 0x20
+    for reason in range(256):
+        assert decode(bytes([0x20, reason])).reason == reason
+
+
+def test_random_bytes_are_refused_or_a_message():
+    random = Random(6)
+    numbers = sorted(MESSAGES)
+    for turn in range(300):
+        data = bytearray(random.bytes(1 + random.below(MAX_PAYLOAD)))
+        if turn % 2:
+            data[0] = numbers[random.below(len(numbers))]
+        error = raised(decode, data)
+        unknown = data[0] in (messages.HELLO, messages.OFFER)
+        assert isinstance(error, MalformedError) or (
+            unknown and getattr(error, "reason", 0) == UNKNOWN_VERSION
+        )
+
+
+def test_signed_parts_are_the_message_without_its_signature():
+    random = Random(7)
+    for number, record in (
+        (messages.OFFER, messages.SignedOffer),
+        (messages.TARIFF, messages.SignedTariff),
+        (messages.RECEIPT, messages.SignedReceipt),
+    ):
+        message = sample(number, lambda size: 7, random)
+        values = {name: getattr(message, name) for name, _, _ in record.LAYOUT}
+        body = record(**values).to_bytes()
+        assert bytes(encode(message)) == bytes([number]) + body + message.signature
+        assert isinstance(raised(record.from_bytes, body[:-1]), MalformedError)
+        assert isinstance(raised(record.from_bytes, body + b"\0"), MalformedError)
+        again = record.from_bytes(body)
+        assert again.to_bytes() == body
+
+
+def test_field_names_and_kinds():
+    for number in MESSAGES:
+        layout = MESSAGES[number][3]
+        names = [name for name, _, _ in layout]
+        assert len(set(names)) == len(names)
+        assert 1 + size_of(layout) == WIRE[number][2]
+        for name, size, kind in layout:
+            assert kind in (UINT, BYTES)
+            if kind == UINT:
+                assert size in (1, 4, 6, 8), (name, size)

@@ -1,0 +1,256 @@
+"""The estimate between a meter's readings, and the watch over a meter that may lie."""
+
+from dual_runtime import Random
+from joulestream.errors import (
+    METER_BACKWARD,
+    METER_FROZEN,
+    METER_JUMP,
+    METER_SILENT,
+    METER_STALE,
+)
+from joulestream.units import MS_PER_HOUR, TICKS_PERIOD, ticks_add
+from meter.eastron import Reading
+from meter.estimate import EnergyEstimate
+from meter.watch import MeterWatch
+
+INTERVAL_MS = 200
+NEAR_WRAP = TICKS_PERIOD - 3_000
+
+
+def reading_at(time_ms, energy_mwh, power_mw=11_000_000, voltage_mv=230_000, step_mwh=1_000):
+    return Reading(time_ms, energy_mwh, step_mwh, power_mw, voltage_mv)
+
+
+def test_the_estimate_fills_a_step_and_stays_inside():
+    for start_ms in (0, NEAR_WRAP):
+        estimate = EnergyEstimate()
+        estimate.advance(start_ms)
+        estimate.take(reading_at(start_ms, 5_000_000, 3_600_000))  # 1 mWh in 1 ms
+        assert estimate.advance(start_ms) == 0
+        assert estimate.advance(ticks_add(start_ms, 400)) == 400
+        assert estimate.advance(ticks_add(start_ms, 5_000)) == 999
+        estimate.take(reading_at(ticks_add(start_ms, 5_100), 5_001_000, 0))
+        assert estimate.advance(ticks_add(start_ms, 5_200)) == 1_000
+
+
+def test_power_that_flows_back_is_no_energy():
+    estimate = EnergyEstimate()
+    estimate.take(reading_at(0, 7, -3_600_000))
+    assert estimate.advance(10_000) == 0
+    estimate.take(reading_at(10_000, 7, 3_600_000))  # and earns none that is to be made up for
+    assert estimate.advance(10_100) == 100
+
+
+def test_the_estimate_never_runs_backwards_nor_beyond_its_step():
+    for seed in range(1, 16):
+        random = Random(seed)
+        step_mwh = (1, 1_000, 1_954, 100_000)[seed % 4]
+        estimate = EnergyEstimate()
+        now_ms = NEAR_WRAP if seed % 2 else 0
+        register = base = random.below(1 << 33) // step_mwh * step_mwh
+        estimate.advance(now_ms)
+        estimate.take(reading_at(now_ms, register, 0, step_mwh=step_mwh))
+        last = 0
+        for _ in range(300):
+            now_ms = ticks_add(now_ms, random.below(400))
+            if random.below(3) == 0:
+                steps = random.below(3)
+                # A float32 register's step is rounded up: it may move a little less.
+                register += steps * step_mwh - (random.below(2) if steps and step_mwh > 1 else 0)
+                power = random.below(22_000_000) - 2_000_000
+                estimate.take(reading_at(now_ms, register, power, step_mwh=step_mwh))
+            total = estimate.advance(now_ms)
+            assert last <= total, "backwards"
+            assert register - base <= total, "behind the register"
+            assert total < register - base + step_mwh, "beyond the step"
+            last = total
+
+
+def test_a_distrusted_register_counts_nothing():
+    estimate = EnergyEstimate()
+    estimate.take(reading_at(0, 1_000_000, 0))
+    estimate.take(reading_at(100, 1_003_000, 3_600_000))
+    assert estimate.advance(200) == 3_100
+    estimate.rebase()
+    assert estimate.advance(9_000) == 3_100
+    estimate.take(reading_at(9_100, 77_000_000, 0))
+    assert estimate.advance(9_200) == 3_100
+    estimate.take(reading_at(9_300, 77_002_000, 0))
+    assert estimate.advance(9_300) == 5_100
+
+
+class Heard:
+    """What a watch asks its meter."""
+
+    heard_ms = None
+
+
+class Watched:
+    """A watch that is given a reading every INTERVAL_MS."""
+
+    def __init__(self, start_ms=0, power_mw=11_000_000):
+        self.meter = Heard()
+        self.watch = MeterWatch(self.meter, 11_500_000, 1_000, 30_000, 10_000)
+        self.now_ms = start_ms
+        self.power_mw = power_mw
+        self.energy = 50_000_000 * MS_PER_HOUR
+        self.voltage_mv = 230_000
+
+    def register(self):
+        return self.energy // MS_PER_HOUR // 1_000 * 1_000
+
+    def give(self, closed=True, energy_mwh=None, power_mw=None, wait_ms=INTERVAL_MS):
+        """Let time pass and give a reading; return (followed, reason)."""
+        self.now_ms = ticks_add(self.now_ms, wait_ms)
+        self.energy += self.power_mw * wait_ms
+        self.meter.heard_ms = self.now_ms
+        self.voltage_mv = 460_001 - self.voltage_mv
+        reading = reading_at(
+            self.now_ms,
+            self.register() if energy_mwh is None else energy_mwh,
+            self.power_mw if power_mw is None else power_mw,
+            self.voltage_mv,
+        )
+        return self.watch.take(reading, closed), self.watch.reason(self.now_ms)
+
+    def later(self, ms):
+        return self.watch.reason(ticks_add(self.now_ms, ms))
+
+
+def starts():
+    return (0, NEAR_WRAP)
+
+
+def test_a_good_meter_is_trusted():
+    for start_ms in starts():
+        watched = Watched(start_ms)
+        for _ in range(600):
+            assert watched.give() == (True, 0)
+
+
+def test_silent_and_stale():
+    for start_ms in starts():
+        watched = Watched(start_ms)
+        assert watched.watch.reason(start_ms) == METER_SILENT
+        watched.meter.heard_ms = start_ms
+        assert watched.watch.reason(start_ms) == METER_STALE
+        watched.give()
+        assert watched.later(1_000) == 0
+        assert watched.later(1_001) == METER_SILENT
+        # It still says something, but nothing whole.
+        watched.meter.heard_ms = ticks_add(watched.now_ms, 900)
+        assert watched.later(1_001) == METER_STALE
+        assert watched.later(1_901) == METER_SILENT
+        assert watched.give(wait_ms=2_000) == (True, 0)
+
+
+def test_a_meter_that_stays_silent_is_never_trusted_again():
+    """Ticks wrap: what is older than half their period must not look new."""
+    watched = Watched()
+    watched.give()
+    for ms in range(0, 2 * TICKS_PERIOD, 20_000_000):
+        reason = watched.later(ms)
+        assert reason == (METER_SILENT if ms else 0), ms
+
+
+def test_backwards():
+    for start_ms in starts():
+        watched = Watched(start_ms)
+        for _ in range(20):
+            watched.give()
+        assert watched.give(energy_mwh=watched.register() - 1_000) == (False, METER_BACKWARD)
+        assert watched.later(999) == METER_BACKWARD
+
+
+def test_jump_of_the_register():
+    for start_ms in starts():
+        watched = Watched(start_ms)
+        for _ in range(20):
+            watched.give()
+        assert watched.give(energy_mwh=watched.register() + 5_000) == (False, METER_JUMP)
+    watched = Watched()
+    watched.give(power_mw=0)
+    # Two steps at once are no jump, a step more than the power allows is one.
+    start = watched.register()
+    assert watched.give(energy_mwh=start + 2_000)[1] == 0
+    assert watched.give(energy_mwh=start + 5_000) == (False, METER_JUMP)
+
+
+def test_jump_of_the_power():
+    for power_mw, reason in ((12_900_000, 0), (13_000_000, METER_JUMP), (-13_000_000, METER_JUMP)):
+        watched = Watched()
+        watched.give()
+        assert watched.give(power_mw=power_mw) == (not reason, reason)
+
+
+def test_a_register_that_stands_still_while_power_flows_is_frozen():
+    for start_ms in starts():
+        watched = Watched(start_ms)
+        watched.give()
+        stands = watched.register()
+        turn = reason = 0
+        while not reason and turn < 40:
+            followed, reason = watched.give(energy_mwh=stands)
+            turn += 1
+        assert (followed, reason) == (False, METER_FROZEN)
+        # Three steps of 1 Wh at 11 kW are 0.98 s.
+        assert 900 <= turn * INTERVAL_MS <= 1_300
+
+
+def test_everything_repeating_to_the_last_digit_is_frozen():
+    for start_ms in starts():
+        watched = Watched(start_ms, power_mw=0)
+        reason = turn = 0
+        while not reason and turn < 1_000:
+            watched.voltage_mv = 230_000
+            watched.now_ms = ticks_add(watched.now_ms, INTERVAL_MS)
+            watched.meter.heard_ms = watched.now_ms
+            watched.watch.take(reading_at(watched.now_ms, 5_000, 0), True)
+            reason = watched.watch.reason(watched.now_ms)
+            turn += 1
+        assert reason == METER_FROZEN
+        assert 30_000 <= turn * INTERVAL_MS <= 30_400
+    watched = Watched(power_mw=0)
+    for turn in range(400):  # with the relay open nothing needs to move
+        time_ms = turn * INTERVAL_MS
+        watched.watch.take(reading_at(time_ms, 5_000, 0), False)
+        assert watched.watch.reason(time_ms) == 0
+
+
+def test_a_fault_passes_when_the_meter_behaves():
+    for start_ms in starts():
+        watched = Watched(start_ms)
+        for _ in range(20):
+            watched.give()
+        assert watched.give(energy_mwh=0)[1] == METER_BACKWARD
+        # From what it said last on, the register is judged anew.
+        watched.energy = 0
+        for turn in range(60):
+            followed, reason = watched.give()
+            assert followed
+            assert reason == (METER_BACKWARD if (turn + 1) * INTERVAL_MS < 10_000 else 0), turn
+
+
+def test_a_fault_that_comes_again_stays():
+    watched = Watched()
+    watched.give()
+    for turn in range(200):
+        energy = watched.register()
+        watched.give(energy_mwh=energy + (10_000 if turn % 40 == 0 else 20_000))
+        if turn:
+            assert watched.later(0) in (METER_JUMP, METER_BACKWARD), turn
+
+
+def test_a_pole_that_was_idle_for_weeks_trusts_its_meter():
+    """Nothing flowed for longer than half a period of ticks; then the first watt-hour comes."""
+    hour_ms = MS_PER_HOUR
+    for hours in (1, 100, 149, 150, 200, 298, 299, 500):
+        meter = Heard()
+        watch = MeterWatch(meter, 11_500_000, 1_000, 30_000, 10_000)
+        now_ms = 0
+        for turn in range(hours):
+            now_ms = turn * hour_ms % TICKS_PERIOD
+            assert watch.take(reading_at(now_ms, 5_000, 0, 230_000 + turn % 2), False)
+        now_ms = ticks_add(now_ms, INTERVAL_MS)
+        assert watch.take(reading_at(now_ms, 6_000, 11_000_000), True), hours
+        assert watch.reason(now_ms) == 0, hours

@@ -1,0 +1,64 @@
+"""The dual-runtime test files on the MicroPython unix port, with a board's heap."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from host_tools.bench.firmware import micropython, micropython_environment
+
+HERE = Path(__file__).resolve().parent
+HEAP = "heapsize=256k"
+TIMEOUT_S = 120
+
+FILES = (
+    "test_channel.py",
+    "test_config.py",
+    "test_ed25519.py",
+    "test_framing.py",
+    "test_journal.py",
+    "test_lossy_link.py",
+    "test_messages.py",
+    "test_meter.py",
+    "test_modbus.py",
+    "test_session.py",
+    "test_tariff.py",
+    "test_units.py",
+    "test_vectors.py",
+)
+
+
+def run_file(path):
+    """Run one test file in a fresh process; return the finished process."""
+    return subprocess.run(
+        [micropython(), "-X", HEAP, str(HERE / "micropython_runner.py"), str(path)],
+        env=micropython_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=TIMEOUT_S,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file(name):
+    done = run_file(HERE / name)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def test_wrong():\n    assert 1 == 2\n",
+        "def test_error():\n    int('x')\n",
+        "import nothing_like_this\n\n\ndef test_one():\n    pass\n",
+        "def no_test():\n    pass\n",
+    ],
+    ids=["assertion", "exception", "import", "empty"],
+)
+def test_the_runner_can_fail(text, tmp_path):
+    path = tmp_path / "test_sample.py"
+    path.write_text(text)
+    done = run_file(path)
+    assert done.returncode != 0, done.stdout

@@ -1,0 +1,405 @@
+"""One session's state machine, by its table: every state, message and role; time; quiet ends."""
+
+from hashlib import sha256
+
+from dual_runtime import Random, peer_reason, raised
+from joulestream import messages
+from joulestream.errors import (
+    BAD_FIELD,
+    LINK_TIMEOUT,
+    OWNER_STOP,
+    PAYMENT_TIMEOUT,
+    UNEXPECTED_MESSAGE,
+    UNKNOWN_VERSION,
+    LocalError,
+    MalformedError,
+)
+from joulestream.fields import UINT
+from joulestream.messages import MESSAGES, POLE, VEHICLE, Message, encode
+from joulestream.session import (
+    CLOSED,
+    GREETED,
+    IDLE,
+    OPEN,
+    STATE_NAMES,
+    STOPPING,
+    TRANSITIONS,
+    Session,
+)
+from joulestream.units import TICKS_PERIOD, ticks_add
+
+RETRY_MS = 250
+TIMEOUT_MS = 2000
+
+# docs/protocol.md, section "States", written out: state, message, next state.
+TABLE = """
+idle hello greeted
+greeted hello greeted
+greeted offer offered
+greeted stop closed
+offered hello greeted
+offered time offered
+offered accept accepted
+offered stop closed
+accepted hello greeted
+accepted invoice open
+accepted stop closed
+open hello greeted
+open invoice open
+open update open
+open tariff open
+open tariff_accept open
+open renew_request open
+open renew open
+open renewed open
+open stop stopping
+open receipt receipted
+stopping hello greeted
+stopping invoice stopping
+stopping update stopping
+stopping tariff stopping
+stopping tariff_accept stopping
+stopping renew_request stopping
+stopping renew stopping
+stopping renewed stopping
+stopping stop stopping
+stopping receipt receipted
+receipted hello greeted
+receipted update receipted
+receipted tariff_accept receipted
+receipted renew receipted
+receipted stop receipted
+receipted receipt_ack closed
+closed hello greeted
+"""
+
+NUMBERS = {row[0]: number for number, row in MESSAGES.items()}
+
+
+def table():
+    """Return {(state, message number): next state}."""
+    rows = {}
+    for line in TABLE.strip().split("\n"):
+        state, name, target = line.split()
+        rows[STATE_NAMES.index(state), NUMBERS[name]] = STATE_NAMES.index(target)
+    return rows
+
+
+def sample(number, **changes):
+    values = {}
+    for name, size, kind in MESSAGES[number][3]:
+        values[name] = 1 if kind == UINT else bytes([number]) * size
+    values.update(changes)
+    return Message(number, **values)
+
+
+def session_in(role, state, number=None):
+    """Return a session of `role` in `state`, ready for an UPDATE if that is `number`."""
+    session = Session(role, RETRY_MS, TIMEOUT_MS)
+    if number == messages.UPDATE and role == POLE:
+        session.state = OPEN
+        session.send(sample(messages.INVOICE), 0)
+        session.outbox.clear()
+    elif number == messages.UPDATE:
+        session.sequence = 1
+    session.state = state
+    return session
+
+
+def test_the_table():
+    rows = table()
+    for state in range(len(STATE_NAMES)):
+        for number in MESSAGES:
+            assert TRANSITIONS[state].get(number) == rows.get((state, number)), (state, number)
+        assert set(TRANSITIONS[state]) <= set(MESSAGES)
+
+
+def test_sending_everything_everywhere():
+    rows = table()
+    for role in (POLE, VEHICLE):
+        for state in range(len(STATE_NAMES)):
+            for number in MESSAGES:
+                session = session_in(role, state)
+                target = rows.get((state, number))
+                message = sample(number)
+                if target is not None and MESSAGES[number][1] in (role, messages.EITHER):
+                    session.send(message, 0)
+                    assert session.state == target
+                    assert session.outbox == [encode(message)]
+                else:
+                    error = raised(session.send, message, 0)
+                    assert isinstance(error, LocalError), (role, state, number)
+                    assert session.state == state and session.outbox == []
+
+
+def test_receiving_everything_everywhere():
+    rows = table()
+    for role in (POLE, VEHICLE):
+        for state in range(len(STATE_NAMES)):
+            for number in MESSAGES:
+                session = session_in(role, state, number)
+                target = rows.get((state, number))
+                payload = encode(sample(number))
+                if target is not None and MESSAGES[number][1] in (1 - role, messages.EITHER):
+                    assert session.receive(memoryview(payload), 0).number == number
+                    assert session.state == target, (role, state, number)
+                    continue
+                reason = peer_reason(session.receive, payload, 0)
+                quiet = state in (IDLE, CLOSED)
+                assert reason == (0 if quiet else UNEXPECTED_MESSAGE), (role, state, number)
+                assert session.stale == (1 if quiet else 0)
+                assert session.state == state and session.outbox == []
+
+
+def test_bad_bytes_change_no_state():
+    for role in (POLE, VEHICLE):
+        for state in range(len(STATE_NAMES)):
+            session = session_in(role, state)
+            for data in (b"\x00", b"\xff" * 9, b"\x10", b"\x20", b"\x20\1\1", b"\x11" * 76):
+                assert isinstance(raised(session.receive, data, 0), MalformedError)
+            assert peer_reason(session.receive, b"\x01\x02", 0) == UNKNOWN_VERSION
+            assert peer_reason(session.receive, b"\x02\x00\x00", 0) == UNKNOWN_VERSION
+            assert session.state == state and session.outbox == []
+
+
+def test_a_field_that_does_not_fit_changes_no_state():
+    session = session_in(POLE, OPEN)
+    assert isinstance(raised(session.send, sample(messages.INVOICE, sequence=-1), 0), LocalError)
+    assert session.state == OPEN and session.outbox == [] and session.sequence == 0
+    assert session.poll(RETRY_MS) == 0 and session.outbox == []
+
+
+def vehicle_with_invoice(sequence):
+    session = session_in(VEHICLE, OPEN)
+    session.sequence = sequence - 1
+    session.receive(encode(sample(messages.INVOICE, sequence=sequence)), 0)
+    return session
+
+
+def test_invoices_come_in_sequence():
+    for sequence, outcome in ((4, "late"), (5, "bad"), (6, "next"), (7, "bad"), (1 << 31, "bad")):
+        session = vehicle_with_invoice(5)
+        payload = encode(sample(messages.INVOICE, sequence=sequence, amount_due=99))
+        if outcome == "bad":
+            assert peer_reason(session.receive, payload, 0) == BAD_FIELD, sequence
+            assert session.sequence == 5
+        elif outcome == "late":
+            assert session.receive(payload, 0) is None
+            assert (session.stale, session.sequence) == (1, 5)
+        else:
+            assert session.receive(payload, 0).sequence == 6
+            assert session.sequence == 6
+
+
+def test_updates_answer_the_invoice_that_is_out():
+    for sequence, outcome in ((4, "late"), (5, "this"), (6, "bad")):
+        session = session_in(POLE, OPEN)
+        session.send(sample(messages.INVOICE, sequence=5), 0)
+        payload = encode(sample(messages.UPDATE, sequence=sequence))
+        if outcome == "bad":
+            assert peer_reason(session.receive, payload, 0) == BAD_FIELD
+        elif outcome == "late":
+            assert session.receive(payload, 0) is None and session.stale == 1
+        else:
+            assert session.is_waiting_for(messages.UPDATE)
+            assert session.receive(payload, 0).sequence == 5
+            assert not session.is_waiting_for(messages.UPDATE)
+            # Another one for the same invoice is late, even with another amount.
+            other = encode(sample(messages.UPDATE, sequence=5, amount=77))
+            assert session.receive(other, 0) is None and session.stale == 1
+
+
+def test_a_request_is_sent_again_until_it_is_answered():
+    for start_ms in (0, TICKS_PERIOD - 600):
+        session = Session(VEHICLE, RETRY_MS, TIMEOUT_MS)
+        session.send(sample(messages.HELLO), start_ms)
+        hello = session.outbox.pop()
+        for turn in range(1, 5):
+            before = ticks_add(start_ms, turn * RETRY_MS - 1)
+            assert session.poll(before) == 0 and session.outbox == []
+            assert session.poll(ticks_add(before, 1)) == 0
+            assert session.outbox.pop() == hello and session.outbox == []
+        assert session.retransmissions == 4
+        session.receive(encode(sample(messages.OFFER)), ticks_add(start_ms, 1100))
+        assert session.poll(ticks_add(start_ms, 1500)) == 0 and session.outbox == []
+
+
+def test_what_is_asked_again_is_answered_again():
+    """Every request and its answer: the repetition gets the same bytes and is not delivered."""
+    for request in MESSAGES:
+        answer = MESSAGES[request][2]
+        if answer is None:
+            continue
+        role = MESSAGES[answer][1]
+        state = STOPPING
+        for candidate in range(len(STATE_NAMES)):
+            following = TRANSITIONS[candidate].get(request)
+            if following is not None and answer in TRANSITIONS[following]:
+                state = candidate
+        session = session_in(role, state)
+        payload = encode(sample(request))
+        assert session.receive(payload, 0).number == request
+        # Before the answer there is nothing to repeat.
+        assert session.receive(payload, 0) is None and session.outbox == []
+        session.send(sample(answer), 0)
+        given = session.outbox.pop()
+        state = session.state
+        for _ in range(3):
+            assert session.receive(memoryview(payload), 0) is None
+            assert session.outbox.pop() == given and session.outbox == []
+        assert session.state == state
+
+
+def test_a_new_request_is_not_answered_with_an_old_answer():
+    session = session_in(VEHICLE, OPEN)
+    for sequence in (1, 2):
+        payload = encode(sample(messages.INVOICE, sequence=sequence))
+        assert session.receive(payload, 0).sequence == sequence
+        assert session.receive(payload, 0) is None and session.outbox == []
+        session.send(sample(messages.UPDATE, sequence=sequence), 0)
+        assert session.receive(payload, 0) is None
+        assert session.outbox.pop() == session.outbox.pop()
+
+
+def test_a_new_hello_forgets_the_session_before_it():
+    for state in range(len(STATE_NAMES)):
+        session = session_in(POLE, state)
+        session.sequence = 9
+        session.outbox.append(b"of before")
+        hello = sample(messages.HELLO, nonce=b"n" * 16)
+        assert session.receive(encode(hello), 0).number == messages.HELLO
+        assert session.outbox == [] and session.sequence == 0
+        assert session.state == GREETED
+        assert session.vehicle_nonce == b"n" * 16
+        assert session.pole_nonce == b""
+        # An answer of the session before must not come for a question of this one.
+        assert session.receive(encode(hello), 0) is None and session.outbox == []
+
+
+def test_offer_hash_covers_the_whole_payload():
+    payload = encode(sample(messages.OFFER))
+    vehicle = session_in(VEHICLE, GREETED)
+    vehicle.receive(payload, 0)
+    pole = session_in(POLE, GREETED)
+    pole.send(sample(messages.OFFER), 0)
+    assert vehicle.offer_hash == pole.offer_hash == sha256(payload).digest()
+    assert vehicle.pole_nonce == pole.pole_nonce == b"\2" * 16
+    assert vehicle.payee_key == pole.payee_key == b"\2" * 32
+
+
+def test_silence_ends_a_session_but_no_quiet_state():
+    for start_ms in (0, TICKS_PERIOD - 1000):
+        for state in range(len(STATE_NAMES)):
+            session = Session(POLE, RETRY_MS, TIMEOUT_MS)
+            session.receive(encode(sample(messages.HELLO)), start_ms)
+            session.state = state
+            assert session.poll(ticks_add(start_ms, TIMEOUT_MS)) == 0
+            expected = 0 if state in (IDLE, CLOSED) else LINK_TIMEOUT
+            assert session.poll(ticks_add(start_ms, TIMEOUT_MS + 1)) == expected
+
+
+def test_only_what_is_new_breaks_the_silence():
+    session = vehicle_with_invoice(1)
+    session.receive(encode(sample(messages.INVOICE, sequence=1)), TIMEOUT_MS)
+    assert session.poll(TIMEOUT_MS + 1) == LINK_TIMEOUT
+    session.receive(encode(sample(messages.INVOICE, sequence=2)), TIMEOUT_MS + 1)
+    assert session.poll(2 * TIMEOUT_MS + 1) == 0
+
+
+def test_an_unpaid_invoice_ends_a_session_even_on_a_lively_link():
+    for start_ms in (0, TICKS_PERIOD - 1000):
+        session = session_in(POLE, OPEN)
+        session.send(sample(messages.INVOICE), start_ms)
+        for turn in range(9):
+            later = ticks_add(start_ms, turn * 250)
+            renew = encode(sample(messages.RENEW, certificate=bytes([turn]) * 381))
+            session.receive(renew, later)
+            assert session.poll(later) == 0
+        assert session.poll(ticks_add(start_ms, TIMEOUT_MS + 1)) == PAYMENT_TIMEOUT
+
+
+def test_after_the_end_nothing_is_sent_again():
+    vehicle = session_in(VEHICLE, OPEN)
+    vehicle.stop(OWNER_STOP, 0)
+    vehicle.outbox.clear()
+    vehicle.abort()
+    assert vehicle.state == CLOSED
+    pole = session_in(POLE, STOPPING)
+    pole.send(sample(messages.INVOICE), 0)
+    pole.send(sample(messages.RECEIPT), 0)
+    pole.receive(encode(sample(messages.RECEIPT_ACK)), 0)
+    pole.outbox.clear()
+    for session in (vehicle, pole):
+        for now_ms in range(0, 10 * TIMEOUT_MS, 100):
+            assert session.poll(now_ms) == 0
+        assert session.outbox == []
+
+
+def test_a_receipt_ends_the_wait_for_payment():
+    pole = session_in(POLE, OPEN)
+    pole.send(sample(messages.INVOICE), 0)
+    pole.send(sample(messages.RECEIPT), 0)
+    pole.outbox.clear()
+    pole.poll(RETRY_MS)
+    assert pole.outbox == [encode(sample(messages.RECEIPT))]
+    assert pole.receive(encode(sample(messages.UPDATE)), RETRY_MS) is None
+
+
+def test_stop_in_any_state():
+    for role in (POLE, VEHICLE):
+        for state in range(len(STATE_NAMES)):
+            session = session_in(role, state)
+            session.stop(OWNER_STOP, 0)
+            assert session.outbox == [b"\x20" + bytes([OWNER_STOP])]
+            assert session.state == table().get((state, messages.STOP), state)
+
+
+def test_a_refused_hello_is_refused_again():
+    pole = Session(POLE, RETRY_MS, TIMEOUT_MS)
+    hello = encode(sample(messages.HELLO))
+    pole.receive(hello, 0)
+    pole.stop(OWNER_STOP, 0)
+    assert pole.state == CLOSED
+    stop = pole.outbox.pop()
+    assert pole.receive(hello, 0) is None
+    assert pole.outbox == [stop]
+
+
+def test_quiet_ends_answer_nothing_unasked():
+    random = Random(1)
+    for role in (POLE, VEHICLE):
+        for state in (IDLE, CLOSED):
+            session = session_in(role, state)
+            for _ in range(200):
+                number = sorted(MESSAGES)[random.below(len(MESSAGES))]
+                if number == messages.HELLO:
+                    continue
+                changes = {}
+                if number == messages.STOP:
+                    changes["reason"] = random.below(256)
+                assert session.receive(encode(sample(number, **changes)), 0) is None
+            assert session.outbox == [] and session.state == state
+
+
+def test_two_ends_come_to_rest_after_a_stop():
+    """From every pair of states: what each end answers to a STOP dies out."""
+    for pole_state in range(len(STATE_NAMES)):
+        for vehicle_state in range(len(STATE_NAMES)):
+            ends = (session_in(POLE, pole_state), session_in(VEHICLE, vehicle_state))
+            ends[0].stop(OWNER_STOP, 0)
+            ends[1].stop(UNEXPECTED_MESSAGE, 0)
+            frames = 0
+            for now_ms in range(0, 3 * TIMEOUT_MS, 50):
+                for end, other in (ends, (ends[1], ends[0])):
+                    if end.poll(now_ms):
+                        end.abort()
+                    sent = list(end.outbox)
+                    end.outbox.clear()
+                    frames += len(sent)
+                    for payload in sent:
+                        reason = peer_reason(other.receive, payload, now_ms)
+                        if reason and other.state != STOPPING:
+                            other.stop(reason, now_ms)
+                if now_ms >= 2 * TIMEOUT_MS:
+                    assert not ends[0].outbox and not ends[1].outbox
+            assert frames < 40, (pole_state, vehicle_state, frames)

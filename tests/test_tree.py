@@ -1,0 +1,247 @@
+"""The tree keeps its promises: pure shared code, separate firmwares, document and code alike."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from joulestream.channel import Certificate, Terms
+from joulestream.errors import REASONS
+from joulestream.fields import UINT
+from joulestream.framing import MAX_FRAME, MAX_PAYLOAD
+from joulestream.messages import MESSAGES
+from joulestream.session import STATE_NAMES, TRANSITIONS
+from test_on_micropython import FILES
+
+ROOT = Path(__file__).resolve().parents[1]
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+SENDERS = ("pole", "vehicle", "either")
+# Host names that appear only in the address of a place to download from.
+REGISTRIES = re.compile(
+    r"(pypi\.org|pythonhosted\.org|registry\.npmjs|registry\.yarnpkg|crates\.io|proxy\.golang"
+    r"|deb\.debian\.org|artifactory)",
+    re.IGNORECASE,
+)
+
+
+def tracked_files():
+    """Return every file of the tree that git knows or would add."""
+    done = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+    )
+    if done.returncode:
+        pytest.skip("the tree is no git checkout")
+    names = done.stdout.decode().split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def imports(path):
+    """Return the names of the modules that a Python file imports, at any depth."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." * node.level + (node.module or ""))
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "__import__":
+            names |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+    return names
+
+
+def packages(path):
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def sources(folder):
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found, folder
+    return found
+
+
+@pytest.mark.parametrize("path", sources("shared/joulestream"), ids=lambda path: path.name)
+def test_shared_code_is_pure(path):
+    allowed = {"joulestream", "binascii", "hashlib", "json", "micropython"}
+    if path.name == "signing.py":
+        allowed |= {"_ed25519"}
+    assert packages(path) <= allowed
+
+
+@pytest.mark.parametrize(
+    "path", sources("firmware"), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_firmwares_are_separate(path):
+    folder = path.parent.name
+    allowed = {
+        "pole": {"pole", "meter", "boards"},
+        "vehicle": {"vehicle", "meter", "boards"},
+        "meter": {"meter"},
+        "boards": {"boards"},
+    }[folder]
+    ours = {"pole", "vehicle", "meter", "boards", "host_tools", "asyncio", "_thread"}
+    assert packages(path) & ours <= allowed
+    if path.name != "main.py":
+        assert "boards" not in packages(path) or folder == "boards"
+
+
+@pytest.mark.parametrize("name", ["make_protocol.py", "make_ed25519.py"])
+def test_vectors_are_up_to_date(name):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "vectors" / name), "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["make_protocol.py", "make_ed25519.py"])
+def test_an_old_vector_file_is_noticed(name, tmp_path):
+    folder = tmp_path / "tests" / "vectors"
+    folder.mkdir(parents=True)
+    for path in (ROOT / "tests").glob("edwards25519.py"):
+        (tmp_path / "tests" / path.name).write_text(path.read_text())
+    for path in (ROOT / "tests" / "vectors").iterdir():
+        if path.is_file():
+            (folder / path.name).write_text(path.read_text().replace("00", "01", 1))
+    code = (ROOT / "tests" / "vectors" / name).read_text()
+    (folder / name).write_text(code)
+    for path in (ROOT / "tests" / "vectors").glob("transcript.py"):
+        (folder / path.name).write_text(path.read_text())
+    done = subprocess.run(
+        [sys.executable, str(folder / name), "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    assert ".json is out of date" in done.stderr
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_dual_runtime_files_import_what_both_runtimes_have(name):
+    allowed = {"binascii", "hashlib", "json", "os", "dual_runtime", "micropython", "_ed25519"}
+    allowed |= {"joulestream", "pole", "vehicle", "meter"}
+    assert packages(ROOT / "tests" / name) <= allowed
+
+
+def rows_below(heading, columns):
+    """Return the rows of the first table below a heading, as tuples of texts."""
+    assert PROTOCOL.count(f"\n{heading}\n") == 1, heading
+    rows = []
+    for line in PROTOCOL.split(f"\n{heading}\n")[1].splitlines():
+        if line.startswith("|"):
+            rows.append(tuple(cell.strip() for cell in line.strip("|").split("|")))
+        elif rows or line.startswith("#"):
+            break
+    assert len(rows) > 2, heading
+    assert all(len(row) == columns for row in rows), heading
+    return rows[2:]
+
+
+def test_reasons_are_as_documented():
+    rows = rows_below("## 9. Reasons", 3)
+    assert [(int(code), name, text) for code, name, text in rows] == [
+        (code, name, text) for code, (name, text) in REASONS.items()
+    ]
+
+
+def size(layout):
+    return sum(size for _, size, _ in layout)
+
+
+def test_messages_are_as_documented():
+    rows = rows_below("## 3. Messages", 5)
+    expected = []
+    for number, (name, sender, answer, layout) in MESSAGES.items():
+        answered = MESSAGES[answer][0].upper() if answer else "-"
+        expected.append(
+            (f"0x{number:02x}", name.upper(), SENDERS[sender], answered, str(1 + size(layout)))
+        )
+    assert rows == expected
+
+
+def documented_layout(heading):
+    return [(name, int(size), kind) for name, size, kind, _ in rows_below(heading, 4)]
+
+
+def layout_of(rows):
+    return [(name, size, "uint" if kind == UINT else "bytes") for name, size, kind in rows]
+
+
+@pytest.mark.parametrize("number", [number for number in MESSAGES if MESSAGES[number][3]])
+def test_fields_are_as_documented(number):
+    name, _, _, layout = MESSAGES[number]
+    assert documented_layout(f"#### {name.upper()}") == layout_of(layout)
+
+
+def test_terms_and_certificate_are_as_documented():
+    assert documented_layout("### 5.1 Terms and channel_id") == layout_of(Terms.LAYOUT)
+    rest = Certificate.LAYOUT[len(Terms.LAYOUT) :]
+    assert documented_layout("### 5.2 Certificate") == layout_of(rest)
+    assert f"The terms are {size(Terms.LAYOUT)} bytes" in PROTOCOL
+    assert f"{size(Certificate.LAYOUT)} bytes in all" in PROTOCOL
+
+
+def test_states_are_as_documented():
+    numbers = {row[0].upper(): number for number, row in MESSAGES.items()}
+    states = {name.upper(): state for state, name in enumerate(STATE_NAMES)}
+    table = {state: {} for state in TRANSITIONS}
+    for state, names, target in rows_below("### 4.1 States", 3):
+        for name in names.split(", "):
+            assert numbers[name] not in table[states[state]]
+            table[states[state]][numbers[name]] = states[target]
+    assert table == TRANSITIONS
+
+
+def test_the_picture_shows_only_what_the_table_has():
+    """Arrows of the mermaid picture, for messages that it names in full."""
+    numbers = {row[0].upper(): number for number, row in MESSAGES.items()}
+    states = {name.upper(): state for state, name in enumerate(STATE_NAMES)}
+    picture = PROTOCOL.split("```mermaid\n")[1].split("```")[0]
+    arrows = re.findall(r"^ +(\w+) --> (\w+): (.+)$", picture, re.MULTILINE)
+    assert len(arrows) > 10
+    for state, target, label in arrows:
+        for word in label.replace(",", " ").split():
+            if word in numbers:
+                assert TRANSITIONS[states[state]][numbers[word]] == states[target], label
+    drawn = {(state, target) for state, target, _ in arrows}
+    for state, row in TRANSITIONS.items():
+        for number, target in row.items():
+            if MESSAGES[number][0] != "hello" and STATE_NAMES[state] != "receipted":
+                pair = (STATE_NAMES[state].upper(), STATE_NAMES[target].upper())
+                assert pair in drawn, pair
+
+
+def test_limits_are_as_documented():
+    assert f"A payload has 1 to {MAX_PAYLOAD} bytes" in PROTOCOL
+    assert f"a frame has at most {MAX_FRAME} bytes" in PROTOCOL
+    assert f"more than {MAX_FRAME} bytes without a 0x00" in PROTOCOL
+
+
+def test_every_section_that_is_named_exists():
+    for number in set(re.findall(r"[Ss]ection (\d(?:\.\d)?)", PROTOCOL)):
+        assert re.search(rf"^##+ {re.escape(number)}\.? ", PROTOCOL, re.MULTILINE), number
+
+
+def test_every_reason_named_in_the_text_exists():
+    names = {name for name, _ in REASONS.values()}
+    messages = {row[0].upper() for row in MESSAGES.values()}
+    known = names | messages | {name.upper() for name in STATE_NAMES}
+    for word in set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", PROTOCOL)):
+        assert word in known, word
+
+
+def test_no_registry_addresses_nor_paths_of_a_machine():
+    for path in tracked_files():
+        if path == Path(__file__).resolve():
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        found = REGISTRIES.search(text)
+        assert not found, f"{path.relative_to(ROOT)}: {found.group()}"
+        for word in ("/work/" + "shared", "/work/" + "main", "/root/"):
+            assert word not in text, f"{path.relative_to(ROOT)}: {word}"

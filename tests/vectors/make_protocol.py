@@ -1,0 +1,317 @@
+"""Writes protocol.json: the test vectors of docs/protocol.md.
+
+    python tests/vectors/make_protocol.py [--check]
+
+--check writes nothing and fails if the file is not what this script makes. Integers that a
+message carries are written as decimal texts, since JSON readers lose digits above 2^53; bytes
+are hexadecimal. Signatures come from edwards25519.py, not from the native module under test.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from transcript import (  # noqa: E402
+    ISSUER,
+    NOW_S,
+    PACKET_MWH,
+    POLE,
+    PREPAY,
+    PRICE,
+    VEHICLE,
+    Transcript,
+    pattern,
+)
+
+from joulestream import channel, errors, framing, messages, units  # noqa: E402
+from joulestream.channel import Certificate, Claim, Terms  # noqa: E402
+from joulestream.fields import UINT  # noqa: E402
+from joulestream.messages import Message  # noqa: E402
+from joulestream.tariff import Tariff  # noqa: E402
+
+FILE = HERE / "protocol.json"
+
+DAY_S = 86_400
+NEW_PRICE = 450_000
+
+
+def fields(layout, source):
+    """Return [name, size, kind, value] for each field of `layout`."""
+    rows = []
+    for name, size, kind in layout:
+        value = getattr(source, name)
+        text = str(value) if kind == UINT else bytes(value).hex()
+        rows.append([name, size, "uint" if kind == UINT else "bytes", text])
+    return rows
+
+
+def frames():
+    """Return payloads and their frames around everything COBS treats specially."""
+    payloads = [b"\0", b"\1", b"\xff", bytes(3), b"\0a\0", b"123456789", b"\x20\1", b"\x22"]
+    # 4 bytes of CRC follow, so runs of 254 end in the payload, at its end and in the CRC.
+    for size in (249, 250, 251, 252, 253, 254, 255):
+        payloads.append(b"\x11" * size)
+    payloads += [b"x" * 254 + b"\0", b"x" * 254 + b"\0y", b"\0" + b"x" * 254, b"x" * 508]
+    payloads += [b"\x11" * framing.MAX_PAYLOAD, bytes(framing.MAX_PAYLOAD)]
+    cases = []
+    for payload in payloads:
+        out = bytearray(framing.MAX_FRAME)
+        size = framing.encode(payload, out, bytearray(framing.MAX_PAYLOAD + framing.CRC_SIZE))
+        cases.append({"payload": payload.hex(), "frame": out[:size].hex()})
+    return cases
+
+
+def every_message():
+    """Return each message with fields of full width and with zeros."""
+    cases = []
+    for number, (name, _, _, layout) in sorted(messages.MESSAGES.items()):
+        for fill in ("pattern", "zero"):
+            values = {}
+            for field, size, kind in layout:
+                data = pattern(f"{name} {field}", size) if fill == "pattern" else bytes(size)
+                values[field] = int.from_bytes(data, "big") if kind == UINT else data
+            if "version" in values:
+                values["version"] = messages.VERSION
+            message = Message(number, **values)
+            cases.append(
+                {
+                    "name": name,
+                    "number": number,
+                    "fields": fields(layout, message),
+                    "payload": messages.encode(message).hex(),
+                }
+            )
+            if not layout:
+                break
+    return cases
+
+
+def make_terms(kind, salt):
+    """Return the terms of a channel from vehicle to pole."""
+    return Terms(
+        kind=kind,
+        chain_id=(1 << 40) + kind,
+        contract=ISSUER.public_key if kind == channel.KIND_SQL else pattern("contract", 32),
+        asset=b"EUR".ljust(32, b"\0"),
+        base_units_per_claim_unit=1 if kind == channel.KIND_SQL else 10**9,
+        payer_key=VEHICLE.public_key,
+        refund_account=pattern("refund account", 32),
+        payee_key=POLE.public_key,
+        payout_account=pattern("payout account", 32),
+        dispute_window_s=7 * DAY_S,
+        salt=pattern(salt, 16),
+    )
+
+
+def certify(terms, capacity, expires_at_s, channel_id=None):
+    """Return the issuer's certificate for `terms`."""
+    certificate = Certificate(
+        **{name: getattr(terms, name) for name, _, _ in Terms.LAYOUT},
+        channel_id=channel_id or terms.channel_id(),
+        capacity=capacity,
+        issued_at_s=NOW_S - 3_600,
+        expires_at_s=expires_at_s,
+        issuer_key=ISSUER.public_key,
+        signature=bytes(64),
+    )
+    certificate.signature = ISSUER.sign(certificate.signed_bytes())
+    return certificate
+
+
+TERMS = {
+    "sql": make_terms(channel.KIND_SQL, "sql channel"),
+    "evm": make_terms(channel.KIND_EVM, "evm channel"),
+    "xrpl": make_terms(channel.KIND_XRPL, "xrpl channel"),
+}
+XRPL_CHANNEL_ID = pattern("the ledger's own channel id", 32)
+CERTIFICATES = {
+    "sql": certify(TERMS["sql"], (1 << 41), NOW_S + 60),
+    "evm": certify(TERMS["evm"], (1 << 53) + 1, NOW_S + DAY_S),
+    "xrpl": certify(TERMS["xrpl"], 10**6, NOW_S + DAY_S, XRPL_CHANNEL_ID),
+}
+
+
+def channels():
+    """Return terms and ids; on XRPL the id is not the hash."""
+    return [
+        {
+            "name": name,
+            "terms": fields(Terms.LAYOUT, terms),
+            "terms_bytes": terms.to_bytes().hex(),
+            "channel_id": CERTIFICATES[name].channel_id.hex(),
+            "id_is_hash": name != "xrpl",
+        }
+        for name, terms in TERMS.items()
+    ]
+
+
+def certificates():
+    """Return certificates, what the issuer signs, and the signature."""
+    return [
+        {
+            "name": name,
+            "fields": fields(Certificate.LAYOUT, certificate),
+            "certificate": certificate.to_bytes().hex(),
+            "message": certificate.signed_bytes().hex(),
+            "signature": certificate.signature.hex(),
+        }
+        for name, certificate in CERTIFICATES.items()
+    ]
+
+
+def claims():
+    """Return claims of amounts up to the largest."""
+    cases = []
+    for name in ("sql", "xrpl"):
+        channel_id = CERTIFICATES[name].channel_id
+        for amount in (0, 1, 640, (1 << 32) + 1, (1 << 53) + 1, channel.MAX_AMOUNT):
+            message = Claim(channel_id).message(amount)
+            cases.append(
+                {
+                    "channel_id": channel_id.hex(),
+                    "amount": str(amount),
+                    "message": message.hex(),
+                    "signature": VEHICLE.sign(message).hex(),
+                }
+            )
+    return cases
+
+
+def tariffs():
+    """Return amounts due, with changes of price, above 32 bits."""
+    cases = []
+    for start_mwh, start_amount, price, changes in (
+        (0, 0, PRICE, ()),
+        (0, 0, 999_999, ((1, 1_000_000), (2, 999_999), (3, 1_000_001))),
+        ((1 << 33) + 1, (1 << 40) + 7, PRICE, (((1 << 33) + 3_001, NEW_PRICE),)),
+        ((1 << 31) - 5, (1 << 32) - 3, 333_333, (((1 << 31) - 5, 1), ((1 << 31) + 9, 777_777))),
+        (5, 0, (1 << 48) - 1, (((1 << 40) + 1, 1 << 47),)),
+    ):
+        tariff = Tariff(start_mwh, start_amount, price)
+        due = [[str(start_mwh), str(tariff.amount_due(start_mwh))]]
+        last = start_mwh
+        for from_mwh, next_price in changes:
+            tariff.change(from_mwh, next_price)
+            for energy in sorted({last, (last + from_mwh) // 2, from_mwh, from_mwh + 1}):
+                due.append([str(energy), str(tariff.amount_due(energy))])
+            tariff.settle_change(from_mwh)
+            last = from_mwh + 1
+        for energy in (last + 1, last + 999, last + 12_345_678):
+            due.append([str(energy), str(tariff.amount_due(energy))])
+        cases.append(
+            {
+                "start_energy_mwh": str(start_mwh),
+                "start_amount": str(start_amount),
+                "price_per_kwh": str(price),
+                "changes": [[str(from_mwh), str(next_price)] for from_mwh, next_price in changes],
+                "due": due,
+            }
+        )
+    return cases
+
+
+def ticks():
+    """Return differences of ticks across the wrap."""
+    period = units.TICKS_PERIOD
+    edges = (0, 1, 5_000, period // 2 - 1, period // 2, period // 2 + 1, period - 1)
+    return [
+        [later, earlier, units.ticks_diff(later, earlier)] for later in edges for earlier in edges
+    ]
+
+
+def float32():
+    """Return float32 bits, a scale, the scaled value rounded down (null: none), the step."""
+    patterns = (0, 1, 0x80000000, 0x3F800000, 0x43660000, 0xC3660000, 0x3DCCCCCD, 0xBDCCCCCD)
+    patterns += (0x46800001, 0x47C34F80, 0x4B800001, 0x7F7FFFFF, 0x7F800000, 0x7FC00000)
+    return [
+        [
+            f"{bits:08x}",
+            scale,
+            None if (value := units.float32_scaled(bits, scale)) is None else str(value),
+            None if value is None else str(units.float32_step(bits, scale)),
+        ]
+        for bits in patterns
+        for scale in (1_000, 1_000_000)
+    ]
+
+
+def known_channel():
+    """A channel with a history: credit, a new price, a renewed certificate, a stop."""
+    energy_mwh = (1 << 33) + 123_456
+    amount_due = (1 << 40) + 1_000
+    transcript = Transcript("known channel")
+    transcript.open(CERTIFICATES["sql"], energy_mwh, amount_due, amount_due + PREPAY, PREPAY)
+    transcript.packet(energy_mwh, PREPAY)
+    transcript.packet(energy_mwh + 1_000, PREPAY)
+    change = {"price_per_kwh": NEW_PRICE, "from_energy_mwh": energy_mwh + 3_000}
+    transcript.send_signed(messages.TARIFF, channel.SIGNED_TARIFF, messages.SignedTariff, **change)
+    transcript.send(VEHICLE, messages.TARIFF_ACCEPT, **change)
+    transcript.tariff.change(energy_mwh + 3_000, NEW_PRICE)
+    transcript.packet(energy_mwh + 2_000, PREPAY)
+    transcript.send(POLE, messages.RENEW_REQUEST, valid_until_s=CERTIFICATES["sql"].expires_at_s)
+    renewed = certify(TERMS["sql"], 1 << 42, NOW_S + DAY_S)
+    transcript.send(VEHICLE, messages.RENEW, certificate=renewed.to_bytes())
+    transcript.send(
+        POLE, messages.RENEWED, expires_at_s=renewed.expires_at_s, capacity=renewed.capacity
+    )
+    transcript.packet(energy_mwh + 3_500, PREPAY)
+    transcript.send(VEHICLE, messages.STOP, reason=errors.ENERGY_REACHED)
+    transcript.receipt(errors.ENERGY_REACHED, energy_mwh, energy_mwh + 3_777)
+    return transcript.document()
+
+
+def fresh_channel():
+    """A channel never seen before: token-first, stopped by the pole."""
+    packet = PRICE * PACKET_MWH // units.MWH_PER_KWH
+    transcript = Transcript("fresh channel")
+    transcript.open(CERTIFICATES["evm"], 0, 0, 0, packet)
+    transcript.packet(0, packet)
+    transcript.packet(1_000, packet)
+    transcript.packet(2_000, packet)
+    transcript.send(POLE, messages.STOP, reason=errors.UNPLUGGED)
+    transcript.packet(3_100, 0)
+    transcript.receipt(errors.UNPLUGGED, 0, 3_100)
+    return transcript.document()
+
+
+def make():
+    """Return the text of the file."""
+    document = {
+        "source": "tests/vectors/make_protocol.py",
+        "version": messages.VERSION,
+        "keys": {
+            key.role: {"seed": key.seed.hex(), "public_key": key.public_key.hex()}
+            for key in (POLE, VEHICLE, ISSUER)
+        },
+        "frames": frames(),
+        "messages": every_message(),
+        "channels": channels(),
+        "certificates": certificates(),
+        "claims": claims(),
+        "tariffs": tariffs(),
+        "ticks": ticks(),
+        "float32": float32(),
+        "sessions": [known_channel(), fresh_channel()],
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def main():
+    """Write or check the file; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare only, write nothing")
+    text = make()
+    if not parser.parse_args().check:
+        FILE.write_text(text)
+    elif not FILE.is_file() or FILE.read_text() != text:
+        print(f"{FILE.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
