@@ -95,7 +95,6 @@ class Demo:
             credit = 3 * _DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH
             pole = world.pole(
                 credit=credit,
-                packet_ms=5_000,
                 prices=[
                     {"from_s": 0, "price_per_kwh": _DAY_PRICE_PER_KWH},
                     {"from_s": _NIGHT_FROM_S, "price_per_kwh": _NIGHT_PRICE_PER_KWH},

@@ -127,7 +127,7 @@ def pole_values(**changes):
         "credit": 3 * PACKET_PRICE,
         "prepay": 0,
         "packet_energy_mwh": PACKET_MWH,
-        "packet_ms": 2_000,
+        "packet_ms": 1_500,
         "max_power_w": 11_500,
         "meter": METER,
     }

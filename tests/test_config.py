@@ -147,6 +147,7 @@ def test_limits_of_the_pole():
             ({"max_power_w": 0}, "max_power_w"),
             ({"retry_ms": 1_001}, "retry_ms"),
             ({"link_timeout_ms": 400}, "retry_ms"),
+            ({"packet_ms": 1_750}, "packet_ms"),
             ({"relay_hold_ms": 10_001}, "relay_hold_ms"),
             ({"max_channels": 0}, "max_channels"),
             ({"collect_within_s": 1 << 32}, "collect_within_s"),
@@ -157,7 +158,8 @@ def test_limits_of_the_pole():
         {"credit": 0, "prepay": 320},
         {"credit": 160, "prepay": 160},
         {"credit": (1 << 64) - 1},
-        {"retry_ms": 1_000},
+        {"retry_ms": 999},
+        {"packet_ms": 1_749},
     ):
         assert not isinstance(loaded(load_pole, POLE, good), Exception), good
 

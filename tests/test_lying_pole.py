@@ -53,6 +53,7 @@ def test_offers_that_are_refused():
     assert offered(best_amount=1) == errors.BAD_SIGNATURE
     assert offered(issuer_count=0) == errors.UNTRUSTED_ISSUER
     assert offered(issuer_count=200) == errors.BAD_FIELD
+    assert offered(packet_ms=2_000) == errors.BAD_FIELD
     assert offered(packet_energy_mwh=1_000_000) == errors.PREPAY_TOO_SMALL
     assert offered(payee_key=KEYS["stranger"].public_key) == errors.NO_CHANNEL
 

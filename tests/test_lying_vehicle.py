@@ -290,11 +290,29 @@ def test_a_strangers_or_replayed_or_early_proof_of_time_is_refused():
         (told_the_time(NOW_S, key="stranger"), errors.UNTRUSTED_ISSUER),
         (told_the_time(NOW_S, nonce=bytes(16)), errors.BAD_TIME),
         (told_the_time(NOW_S, bound_s=NOW_S + 1), errors.BAD_TIME),
+        (told_the_time((1 << 64) - 1), errors.BAD_TIME),
     )
     for world, reason in cases:
         world.run(lambda world=world: world.payee.last_stop)
         assert world.payee.last_stop == reason
         assert world.pole_energy_mwh == 0
+
+
+def test_a_pole_that_knows_the_time_takes_no_other():
+    world = told_the_time(NOW_S + DAY_S)
+    world.clock.set(NOW_S, world.now_ms)
+    world.charge(2)
+    assert world.clock.time_s(world.now_ms) < NOW_S + 60
+
+
+def test_a_clock_keeps_time_while_nobody_charges():
+    world = World()
+    days = 30
+    world.payer.step = lambda *arguments: None
+    for _ in range(days * 24):
+        world.now_ms = (world.now_ms + 3_600_000) % (1 << 30)
+        world.step()
+    assert world.clock.time_s(world.now_ms) - NOW_S - days * DAY_S < 60
 
 
 def test_an_expired_certificate_after_a_power_cut_energises_nothing():

@@ -26,12 +26,15 @@ FILES = (
     "test_units.py",
     "test_vectors.py",
 )
+# Both firmwares in one process need both firmwares' heaps.
+PAIRS = ("test_lying_pole.py", "test_lying_vehicle.py")
+HEAP_OF_A_PAIR = "heapsize=512k"
 
 
-def run_file(path):
+def run_file(path, heap=HEAP):
     """Run one test file in a fresh process; return the finished process."""
     return subprocess.run(
-        [micropython(), "-X", HEAP, str(HERE / "micropython_runner.py"), str(path)],
+        [micropython(), "-X", heap, str(HERE / "micropython_runner.py"), str(path)],
         env=micropython_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -44,6 +47,12 @@ def run_file(path):
 @pytest.mark.parametrize("name", FILES)
 def test_file(name):
     done = run_file(HERE / name)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pair(name):
+    done = run_file(HERE / name, HEAP_OF_A_PAIR)
     assert done.returncode == 0, done.stdout
 
 

@@ -166,23 +166,22 @@ class Board:
         """Return the unix time of the real-time clock, or None when it was never set."""
         return None if self._time_s == _UNKNOWN_TIME else self._time_s
 
-    def run(self, loop, idle=None):
-        """Step `loop` until stdin ends; call `idle` when nothing waits."""
+    def run(self, loop):
+        """Call `loop.step(now_ms)` until stdin ends, and `loop.idle()` when nothing waits."""
         if self._stepped:
-            self._run_stepped(loop, idle)
+            self._run_stepped(loop)
         else:
-            self._run_freely(loop, idle)
+            self._run_freely(loop)
 
-    def _run_stepped(self, loop, idle):
+    def _run_stepped(self, loop):
         while True:
             loop.step(self._now_ms)
-            if idle is not None:
-                idle()
+            loop.idle()
             self._report(loop)
             if not self._read_pins():
                 return
 
-    def _run_freely(self, loop, idle):
+    def _run_freely(self, loop):
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
         for uart in self._uarts.values():
@@ -197,8 +196,8 @@ class Board:
                 shown_ms = now_ms
                 self._report(loop)
             ready = poller.poll(1)
-            if not ready and idle is not None:
-                idle()
+            if not ready:
+                loop.idle()
             for item in ready:
                 if item[0] is sys.stdin and not self._read_pins():
                     return

@@ -33,16 +33,23 @@ class MeterWatch:
         self._frozen_ms = frozen_ms
         self._recover_ms = recover_ms
         self._last = None
-        self._moved_ms = 0
+        # Ticks wrap: what was once too old is remembered as such, or it would look new again.
+        self._lost = True
+        self._old_heard_ms = None
         self._expected = 0  # mW times ms since the register last moved
         self._changed_ms = 0
         self._fault = 0
         self._fault_until_ms = 0
 
     def take(self, reading, relay_closed):
-        """Judge a reading; return whether its register can be followed."""
+        """Judge a reading; return whether its register can be followed.
+
+        The first one after the meter was lost cannot: who knows what it counted meanwhile.
+        """
         last = self._last
         self._last = reading
+        lost = self._lost
+        self._lost = False
         if last is None:
             self._start(reading)
             return True
@@ -50,14 +57,16 @@ class MeterWatch:
         moved_mwh = reading.energy_mwh - last.energy_mwh
         if moved_mwh < 0:
             return self._fail(METER_BACKWARD, reading)
-        since_ms = ticks_diff(reading.time_ms, self._moved_ms)
-        most_mwh = self._max_power_mw * since_ms // MS_PER_HOUR + _JUMP_STEPS * reading.step_mwh
+        if lost:
+            self._start(reading)
+            return False
+        most_mwh = self._max_power_mw * elapsed_ms // MS_PER_HOUR
+        most_mwh += _JUMP_STEPS * reading.step_mwh
         if moved_mwh > most_mwh:
             return self._fail(METER_JUMP, reading)
         if abs(reading.power_mw) > self._max_power_mw:
             return self._fail(METER_JUMP, reading)
         if moved_mwh:
-            self._moved_ms = reading.time_ms
             self._expected = 0
         else:
             self._expected += max(last.power_mw, 0) * elapsed_ms
@@ -76,17 +85,25 @@ class MeterWatch:
 
     def reason(self, now_ms):
         """Return the reason code (errors.py) why the meter cannot be trusted now, or 0."""
-        if self._last is None or ticks_diff(now_ms, self._last.time_ms) > self._timeout_ms:
-            heard_ms = self._meter.heard_ms
-            if heard_ms is None or ticks_diff(now_ms, heard_ms) > self._timeout_ms:
-                return METER_SILENT
-            return METER_STALE
+        if not self._lost and ticks_diff(now_ms, self._last.time_ms) > self._timeout_ms:
+            self._lost = True
+        if self._lost:
+            return METER_STALE if self._hears(now_ms) else METER_SILENT
         if self._fault and ticks_diff(now_ms, self._fault_until_ms) >= 0:
             self._fault = 0
         return self._fault
 
+    def _hears(self, now_ms):
+        """Return whether the meter sent anything lately, be it damaged."""
+        heard_ms = self._meter.heard_ms
+        if heard_ms is None or heard_ms == self._old_heard_ms:
+            return False
+        if ticks_diff(now_ms, heard_ms) <= self._timeout_ms:
+            return True
+        self._old_heard_ms = heard_ms
+        return False
+
     def _start(self, reading):
-        self._moved_ms = reading.time_ms
         self._changed_ms = reading.time_ms
         self._expected = 0
 

@@ -1,10 +1,11 @@
 """The pole's trusted time. Time is evidence: without it nothing is energised."""
 
-from joulestream.units import TICKS_PERIOD, ticks_add, ticks_diff
+from joulestream.units import ticks_add, ticks_diff
 
 _KEY = b"t"
 _MS_PER_S = 1000
 _KEEP_EVERY_S = 60
+_LAST_S = 1 << 48
 
 
 class TrustedClock:
@@ -22,7 +23,7 @@ class TrustedClock:
 
     def set(self, time_s, now_ms):
         """Take `time_s` as the time at `now_ms`; return whether it is believed."""
-        if time_s < self._bound_s:
+        if not self._bound_s <= time_s < _LAST_S:
             return False
         self._base_s = time_s
         self._base_ms = now_ms
@@ -32,12 +33,16 @@ class TrustedClock:
         """Return the unix time in seconds, or None while it is unknown."""
         if self._base_s is None:
             return None
+        return self._base_s + ticks_diff(now_ms, self._base_ms) // _MS_PER_S
+
+    def tick(self, now_ms):
+        """Follow the ticks; called at least once in every quarter of their period."""
+        if self._base_s is None:
+            return
         elapsed_s = ticks_diff(now_ms, self._base_ms) // _MS_PER_S
-        if elapsed_s > TICKS_PERIOD // (4 * _MS_PER_S):
+        if elapsed_s >= _KEEP_EVERY_S:
             self._base_s += elapsed_s
             self._base_ms = ticks_add(self._base_ms, elapsed_s * _MS_PER_S)
-            elapsed_s = 0
-        return self._base_s + elapsed_s
 
     def keep(self, now_ms):
         """Journal the present time as the lower bound after a power cut, if it is news."""

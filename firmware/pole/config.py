@@ -89,5 +89,7 @@ def consistent(config):
         raise ConfigError("prices", "must start with from_s 0 and rise by from_s")
     if config.retry_ms * 2 > config.link_timeout_ms:
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
+    if config.packet_ms + config.retry_ms >= config.link_timeout_ms:
+        raise ConfigError("packet_ms", "plus 'retry_ms' must be below 'link_timeout_ms'")
     check_meter(config.meter)
     return config

@@ -18,10 +18,11 @@ class PoleLoop:
     `board` offers `uart(name)`, `relay(closed)` and `plugged()` (see boards/unix.py).
     """
 
-    def __init__(self, config, board, payee):
+    def __init__(self, config, board, payee, journal):
         meter = config.meter
         self._board = board
         self._payee = payee
+        self._journal = journal
         self._meter = EastronMeter(
             board.uart("meter"), meter.model, meter.unit, meter.interval_ms, meter.answer_ms
         )
@@ -50,6 +51,14 @@ class PoleLoop:
             )
             self._switch(now_ms)
             self._flush()
+        except Exception:
+            self._relay.open()
+            raise
+
+    def idle(self):
+        """Do what takes long, when nothing waits: erase flash ahead of need."""
+        try:
+            self._journal.tend()
         except Exception:
             self._relay.open()
             raise

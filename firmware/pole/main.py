@@ -25,7 +25,7 @@ def main(path):
         clock.set(time_s, board.now_ms())
     accounts = Accounts(journal, config.max_channels)
     payee = Payee(config, signer, accounts, clock, board.random)
-    board.run(PoleLoop(config, board, payee), journal.tend)
+    board.run(PoleLoop(config, board, payee, journal))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class Payee:
         self._stopping = 0
         self._settle_ms = 0
         self._tariff_out = None
-        self._renew_asked = False
+        self._renew_ms = 0
         self._meter_reason = errors.METER_SILENT
         self._handlers = {
             HELLO: self._on_hello,
@@ -100,6 +100,7 @@ class Payee:
         """Move the session on. `total_mwh` is the meter's total, `meter_reason` 0 when good."""
         self._total_mwh = total_mwh
         self._meter_reason = meter_reason
+        self._clock.tick(now_ms)
         charge = self.charge
         timeout = self.session.poll(now_ms)
         if charge is None:
@@ -177,6 +178,8 @@ class Payee:
         self._send_signed(OFFER, SIGNED_OFFER, SignedOffer, fields, now_ms)
 
     def _on_time(self, message, now_ms):
+        if self._clock.time_s(now_ms) is not None:
+            return
         if self._admission.issuer(message.issuer_key) is None:
             raise PeerError(errors.UNTRUSTED_ISSUER)
         proof = time_bytes(self.session.pole_nonce, self._signer.public_key, message.time_s)
@@ -222,7 +225,7 @@ class Payee:
         self.last_stop = 0
         self._stopping = 0
         self._tariff_out = None
-        self._renew_asked = False
+        self._renew_ms = now_ms
         self._send_invoice(self.charge, account.energy_mwh, now_ms)
 
     def _on_update(self, update, now_ms):
@@ -276,7 +279,6 @@ class Payee:
             raise PeerError(errors.BAD_FIELD)
         self._admit(certificate, charge.account, now_ms)
         charge.certificate = certificate
-        self._renew_asked = False
         self.session.send(
             Message(RENEWED, expires_at_s=certificate.expires_at_s, capacity=certificate.capacity),
             now_ms,
@@ -330,11 +332,12 @@ class Payee:
         self._send_signed(TARIFF, SIGNED_TARIFF, SignedTariff, fields, now_ms)
 
     def _step_renewal(self, charge, now_ms):
-        if self._renew_asked:
+        if ticks_diff(now_ms, self._renew_ms) < 0:
             return
         expires_at_s = charge.certificate.expires_at_s
         if self._clock.time_s(now_ms) + self._config.renew_before_s >= expires_at_s:
-            self._renew_asked = True
+            # The vehicle may get its certificate only later, so it is asked again.
+            self._renew_ms = ticks_add(now_ms, self._config.link_timeout_ms)
             self.session.send(Message(RENEW_REQUEST, valid_until_s=expires_at_s), now_ms)
 
     def _step_invoice(self, charge, now_ms):
@@ -402,7 +405,7 @@ class Payee:
         """Store `account` as the channel's; return whether it is stored."""
         try:
             self._accounts.store(charge.certificate.channel_id, account)
-        except (OSError, JournalFull):
+        except OSError:
             return False
         return True
 

@@ -68,8 +68,9 @@ class VehicleLoop:
     `own_meter` is an OwnMeter or a PowerAudit; `board` offers `uart(name)` and `plugged()`.
     """
 
-    def __init__(self, board, payer, own_meter):
+    def __init__(self, board, payer, own_meter, journal):
         self._board = board
+        self._journal = journal
         self._payer = payer
         self._own = own_meter
         self._now_ms = 0
@@ -86,6 +87,10 @@ class VehicleLoop:
         for payload in outbox:
             self._link.send(payload)
         outbox.clear()
+
+    def idle(self):
+        """Do what takes long, when nothing waits: erase flash ahead of need."""
+        self._journal.tend()
 
     def status(self):
         """Return what the vehicle does and why, as a flat dictionary."""

@@ -40,9 +40,10 @@ def main(path):
     certificates = load_certificates(config.certificates)
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
+    journal = Journal(board.storage())
     wallet = Wallet(
         Signer(board.seed(config.seed_file)),
-        Journal(board.storage()),
+        journal,
         certificates,
         config.budget,
         config.budget_period,
@@ -59,7 +60,7 @@ def main(path):
             return []
 
     payer = Payer(config, wallet, board.random, renewals)
-    board.run(VehicleLoop(board, payer, own_meter))
+    board.run(VehicleLoop(board, payer, own_meter, journal))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from joulestream.channel import (
     Claim,
 )
 from joulestream.errors import PeerError
-from joulestream.journal import JournalFull
 from joulestream.messages import (
     ACCEPT,
     HELLO,
@@ -43,6 +42,8 @@ from vehicle.config import AUDIT_METER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
 _PASSING = (
+    errors.BAD_SIGNATURE,
+    errors.UNEXPECTED_MESSAGE,
     errors.LINK_TIMEOUT,
     errors.PAYMENT_TIMEOUT,
     errors.RESTARTED,
@@ -344,7 +345,7 @@ class Payer:
             signature = self._wallet.sign_claim(
                 self.session.channel_id, channel, amount, self._claim
             )
-        except (JournalFull, OSError):
+        except OSError:
             self.stop(errors.WALLET_UNABLE, now_ms)
             return
         self.packets += 1
@@ -364,6 +365,9 @@ class Payer:
         if offer.price_per_kwh > self._config.max_price_per_kwh:
             return errors.PRICE_TOO_HIGH
         if offer.issuer_count > MAX_ISSUERS:
+            return errors.BAD_FIELD
+        # A pole that may stay silent for longer than this end waits would only be cut off.
+        if offer.packet_ms >= self._config.link_timeout_ms:
             return errors.BAD_FIELD
         keys = [offer.issuers[32 * i : 32 * i + 32] for i in range(offer.issuer_count)]
         return 0 if certificate.issuer_key in keys else errors.UNTRUSTED_ISSUER
@@ -408,5 +412,5 @@ class Payer:
         self.channel.own_mwh = self.audit.own_mwh
         try:
             self._wallet.store(self.session.channel_id, self.channel)
-        except (JournalFull, OSError):
+        except OSError:
             self.last_stop = errors.WALLET_UNABLE

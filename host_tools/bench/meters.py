@@ -43,6 +43,8 @@ class MeterServer:
         device = SimDevice(self._unit, simdata=zeros, action=self._refresh)
         self._server = ModbusSerialServer(device, framer=FramerType.RTU, port=self.port.path)
         await self._server.serve_forever(background=True)
+        # pymodbus opens the port in a callback; a server stopped before that would complain.
+        await asyncio.sleep(0)
 
     async def answer(self, request: bytes) -> bytes:
         """Return what the server answers to `request`; empty when the meter is silent."""

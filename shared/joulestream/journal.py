@@ -24,7 +24,7 @@ _ERASED_AHEAD = const(2)
 _MAX_RECORD = const(512)
 
 
-class JournalFull(Exception):
+class JournalFull(OSError):
     """The live records leave no room for another one."""
 
 

@@ -88,8 +88,10 @@ TRANSITIONS = {
     CLOSED: _row(),
 }
 
-# Unasked messages are answered with a STOP only inside a session, or two ends would never rest.
+# Outside a session nothing is awaited, and nothing unexpected is answered with a STOP.
 _QUIET_STATES = (IDLE, CLOSED)
+# What comes before the offer is left over from the session before.
+_STATES_OF_LATE_MESSAGES = (IDLE, GREETED, CLOSED)
 
 
 class Session:
@@ -162,7 +164,9 @@ class Session:
         self._note(message, payload)
         self.state = target
         for request in self._asked:
-            if number == MESSAGES[request][2] or (number == STOP and request not in self._answers):
+            # A STOP never answers a STOP, or two ends would never rest.
+            instead = number == STOP and request != STOP and request not in self._answers
+            if instead or number == MESSAGES[request][2]:
                 self._answers[request] = payload
         if target in (RECEIPTED, CLOSED):
             self._pending.clear()
@@ -192,7 +196,7 @@ class Session:
         target = TRANSITIONS[self.state].get(number)
         sender = MESSAGES[number][1]
         if target is None or sender not in (1 - self.role, EITHER):
-            if self.state in _QUIET_STATES:
+            if self.state in _STATES_OF_LATE_MESSAGES:
                 self.stale += 1
                 return None
             raise PeerError(UNEXPECTED_MESSAGE)
