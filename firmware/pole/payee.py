@@ -238,10 +238,6 @@ class Payee:
             raise PeerError(reason)
         if not charge.verifier.verify(charge.claim.message(update.amount), update.signature):
             raise PeerError(errors.BAD_SIGNATURE)
-        if (update.amount, energy_mwh) == (account.amount, account.energy_mwh):
-            # A packet in which nothing flowed: what is stored already says so.
-            charge.pay(account)
-            return
         paid = Account(
             amount=update.amount,
             signature=update.signature,

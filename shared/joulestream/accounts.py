@@ -57,26 +57,18 @@ class Accounts:
         return None if data is None else Certificate.from_bytes(data)
 
     def admit(self, certificate, account):
-        """Store `certificate`, and `account` if it is new: what opens or renews a session.
+        """Store `certificate` and `account`: what opens or renews a session.
 
         Raises JournalFull or OSError.
         """
-        known = self._amounts.get(certificate.channel_id)
-        if known is None and len(self._amounts) >= self._most:
+        if certificate.channel_id not in self._amounts and len(self._amounts) >= self._most:
             raise JournalFull("there is no room for another channel")
         self.store_certificate(certificate)
-        if known is None or known[0] != account.issuer_key:
-            self.store(certificate.channel_id, account)
+        self.store(certificate.channel_id, account)
 
     def store_certificate(self, certificate):
-        """Store `certificate` as its channel's newest. Raises JournalFull or OSError.
-
-        What is stored already is not written again, so that reconnecting wears out no flash.
-        """
-        key = _CERTIFICATE_KEY + certificate.channel_id
-        data = certificate.to_bytes()
-        if self._journal.get(key) != data:
-            self._journal.put(key, data)
+        """Store `certificate` as its channel's newest. Raises JournalFull or OSError."""
+        self._journal.put(_CERTIFICATE_KEY + certificate.channel_id, certificate.to_bytes())
 
     def store(self, channel_id, account):
         """Store `account`; it is safe when this returns. Raises JournalFull or OSError."""

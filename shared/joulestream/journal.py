@@ -63,9 +63,14 @@ class Journal:
         return list(self._index)
 
     def put(self, key, value):
-        """Store `value` as the newest of `key`. Raises JournalFull, or the device's OSError."""
+        """Store `value` as the newest of `key`. Raises JournalFull, or the device's OSError.
+
+        A value that is the newest already is not written again.
+        """
         size = _OVERHEAD + len(key) + len(value)
         known = self._index.get(key)
+        if known and known[2] == len(value) and self.get(key) == value:
+            return
         replaced = _OVERHEAD + len(key) + known[2] if known else 0
         # Three blocks are open or erased ahead; the others need not be more than half live.
         room = (self._count - 3) * ((self._size - _HEADER) // 2)
