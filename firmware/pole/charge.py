@@ -1,6 +1,6 @@
 """One charging session's figures: energy, packets, amount due, paid and unpaid."""
 
-from joulestream.channel import MAX_AMOUNT, Claim
+from joulestream.channel import Claim
 from joulestream.signing import Verifier
 from joulestream.tariff import Tariff
 from pole.packetizer import Packetizer
@@ -57,10 +57,6 @@ class Charge:
         channel that was never seen before starts token-first.
         """
         return min(self._credit, self.account.amount)
-
-    def capacity(self):
-        """Return the most that the channel can pay in total, in claim units."""
-        return min(self.certificate.capacity, MAX_AMOUNT)
 
     def settle(self):
         """Bring the account up to the energy that has flowed."""

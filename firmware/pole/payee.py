@@ -233,7 +233,9 @@ class Payee:
         account = charge.account
         energy_mwh = charge.packetizer.invoiced_mwh
         amount_due = charge.tariff.amount_due(energy_mwh)
-        reason = claim_reason(update.amount, account.amount, amount_due, charge.capacity())
+        reason = claim_reason(
+            update.amount, account.amount, amount_due, charge.certificate.capacity
+        )
         if reason:
             raise PeerError(reason)
         if not charge.verifier.verify(charge.claim.message(update.amount), update.signature):
@@ -306,7 +308,7 @@ class Payee:
             return reason
         if self._tariff_out is not None and charge.energy_mwh >= self._tariff_out[1]:
             return errors.TARIFF_REFUSED
-        if charge.tariff.amount_due(charge.energy_mwh) >= charge.capacity():
+        if charge.tariff.amount_due(charge.energy_mwh) >= charge.certificate.capacity:
             return errors.CAPACITY_EXHAUSTED
         return 0
 
