@@ -107,6 +107,7 @@ def _age_channel(world: World) -> None:
         amount=_START_AMOUNT,
         signature=world.payer.sign(Claim(channel_id).message(_START_AMOUNT)),
         amount_due=_START_AMOUNT,
+        remainder=0,
         energy_mwh=_START_ENERGY_MWH,
         issuer_key=world.issuer.signer.public_key,
     )

@@ -43,9 +43,9 @@ class Flash:
             self.cut_after -= count
         data = self.data[block]
         for at in range(count):
-            # A record is programmed once: what is programmed over would be lost on real flash.
-            assert data[offset + at] == 0xFF, "programmed twice"
-            data[offset + at] &= buffer[at]
+            # Programming only clears bits: what asks for more would be damaged on real flash.
+            assert data[offset + at] & buffer[at] == buffer[at], "programmed over"
+            data[offset + at] = buffer[at]
         if cut:
             raise PowerCut()
         if failing:

@@ -90,8 +90,14 @@ def flash(amount, amount_signature):
     journal = Journal(image)
     accounts = Accounts(journal, 4)
     journal.put(b"k" + certificate().channel_id, certificate().to_bytes())
-    values = {"amount_due": amount, "energy_mwh": 0, "issuer_key": certificate().issuer_key}
-    account = Account(amount=amount, signature=amount_signature, **values)
+    account = Account(
+        amount=amount,
+        signature=amount_signature,
+        amount_due=amount,
+        remainder=0,
+        energy_mwh=0,
+        issuer_key=certificate().issuer_key,
+    )
     accounts.store(certificate().channel_id, account)
     with open("pole.flash", "wb") as file:
         for number in range(64):

@@ -11,7 +11,7 @@ from joulestream.messages import EITHER, MESSAGES, POLE, VEHICLE, VERSION, Messa
 # number: (sender, answer's number, size of the payload)
 WIRE = {
     0x01: (VEHICLE, 0x02, 82),
-    0x02: (POLE, None, 381),
+    0x02: (POLE, None, 385),
     0x03: (VEHICLE, None, 105),
     0x04: (VEHICLE, 0x10, 454),
     0x10: (POLE, 0x11, 19),

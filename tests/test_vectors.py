@@ -22,7 +22,7 @@ SESSION_PARTS = 16 + 16 + 32 + 32 + 32
 # what: (type number, total size)
 SIGNED = {
     "accept": (1, 5 + SESSION_PARTS + 32 + 8 + 381),
-    "offer": (2, 5 + SESSION_PARTS + 316),
+    "offer": (2, 5 + SESSION_PARTS + 320),
     "tariff": (3, 5 + SESSION_PARTS + 14),
     "receipt": (4, 5 + SESSION_PARTS + 45),
     "time": (6, 5 + 16 + 32 + 8),
@@ -293,7 +293,12 @@ def test_sessions_add_up():
                 claim = Claim(message.channel_id)
             elif message.number == messages.OFFER:
                 best = message.best_amount
-                tariff = Tariff(message.energy_mwh, message.amount_due, message.price_per_kwh)
+                tariff = Tariff(
+                    message.energy_mwh,
+                    message.amount_due,
+                    message.price_per_kwh,
+                    message.remainder,
+                )
                 if best:
                     assert verify(vehicle, claim.message(best), message.best_signature)
             elif message.number == messages.ACCEPT:

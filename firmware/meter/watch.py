@@ -40,48 +40,34 @@ class MeterWatch:
         self._changed_ms = 0
         self._fault = 0
         self._fault_until_ms = 0
+        self._followed = True
 
     def take(self, reading, relay_closed):
         """Judge a reading; return whether its register can be followed.
 
-        The first one after the meter was lost cannot: who knows what it counted meanwhile.
+        Too much power is a fault, but what the register counted of it did flow. A register that
+        was not plausible is not followed again before the fault is over.
         """
         last = self._last
         self._last = reading
-        lost = self._lost
+        # After the meter was lost, no more can have flowed than until the relay was open.
+        elapsed_ms = 2 * self._timeout_ms
+        if last is not None and not self._lost:
+            elapsed_ms = ticks_diff(reading.time_ms, last.time_ms)
         self._lost = False
         if last is None:
             self._start(reading)
             return True
-        elapsed_ms = ticks_diff(reading.time_ms, last.time_ms)
-        moved_mwh = reading.energy_mwh - last.energy_mwh
-        if moved_mwh < 0:
-            return self._fail(METER_BACKWARD, reading)
-        if lost:
+        reason = self._register_reason(reading, last, elapsed_ms, relay_closed)
+        if reason:
             self._start(reading)
-            return False
-        most_mwh = self._max_power_mw * elapsed_ms // MS_PER_HOUR
-        most_mwh += _JUMP_STEPS * reading.step_mwh
-        if moved_mwh > most_mwh:
-            return self._fail(METER_JUMP, reading)
-        if abs(reading.power_mw) > self._max_power_mw:
-            return self._fail(METER_JUMP, reading)
-        if moved_mwh:
-            self._expected = 0
-        else:
-            self._expected += max(last.power_mw, 0) * elapsed_ms
-        same = (
-            not moved_mwh
-            and reading.power_mw == last.power_mw
-            and reading.voltage_mv == last.voltage_mv
-        )
-        if not same or not relay_closed:
-            self._changed_ms = reading.time_ms
-        if self._expected // MS_PER_HOUR > _FROZEN_STEPS * reading.step_mwh or (
-            ticks_diff(reading.time_ms, self._changed_ms) >= self._frozen_ms
-        ):
-            return self._fail(METER_FROZEN, reading)
-        return True
+            self._fail(reason, reading)
+            self._followed = False
+        elif abs(reading.power_mw) > self._max_power_mw:
+            self._fail(METER_JUMP, reading)
+        elif not self.reason(reading.time_ms):
+            self._followed = True
+        return self._followed
 
     def reason(self, now_ms):
         """Return the reason code (errors.py) why the meter cannot be trusted now, or 0."""
@@ -103,6 +89,31 @@ class MeterWatch:
         self._old_heard_ms = heard_ms
         return False
 
+    def _register_reason(self, reading, last, elapsed_ms, relay_closed):
+        """Return why the register's way from `last` to `reading` is not plausible, or 0."""
+        moved_mwh = reading.energy_mwh - last.energy_mwh
+        if moved_mwh < 0:
+            return METER_BACKWARD
+        most_mwh = self._max_power_mw * elapsed_ms // MS_PER_HOUR
+        if moved_mwh > most_mwh + _JUMP_STEPS * reading.step_mwh:
+            return METER_JUMP
+        if moved_mwh:
+            self._expected = 0
+        else:
+            self._expected += max(last.power_mw, 0) * elapsed_ms
+        same = (
+            not moved_mwh
+            and reading.power_mw == last.power_mw
+            and reading.voltage_mv == last.voltage_mv
+        )
+        if not same or not relay_closed:
+            self._changed_ms = reading.time_ms
+        if self._expected // MS_PER_HOUR > _FROZEN_STEPS * reading.step_mwh:
+            return METER_FROZEN
+        if ticks_diff(reading.time_ms, self._changed_ms) >= self._frozen_ms:
+            return METER_FROZEN
+        return 0
+
     def _start(self, reading):
         self._changed_ms = reading.time_ms
         self._expected = 0
@@ -110,5 +121,3 @@ class MeterWatch:
     def _fail(self, reason, reading):
         self._fault = reason
         self._fault_until_ms = ticks_add(reading.time_ms, self._recover_ms)
-        self._start(reading)
-        return False

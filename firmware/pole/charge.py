@@ -17,7 +17,9 @@ class Charge:
         self.account = account
         self.claim = Claim(certificate.channel_id)
         self.verifier = Verifier(certificate.payer_key)
-        self.tariff = Tariff(account.energy_mwh, account.amount_due, price_per_kwh)
+        self.tariff = Tariff(
+            account.energy_mwh, account.amount_due, price_per_kwh, account.remainder
+        )
         self.packetizer = Packetizer(
             config.packet_energy_mwh, config.packet_ms, account.energy_mwh, now_ms
         )
@@ -60,8 +62,10 @@ class Charge:
 
     def settle(self):
         """Bring the account up to the energy that has flowed."""
-        self.account.energy_mwh = self.energy_mwh
-        self.account.amount_due = self.tariff.amount_due(self.energy_mwh)
+        account = self.account
+        account.energy_mwh = self.energy_mwh
+        account.amount_due = self.tariff.amount_due(self.energy_mwh)
+        account.remainder = self.tariff.remainder(self.energy_mwh)
 
     def _refresh(self):
         self.unpaid = self.tariff.amount_due(self.energy_mwh) - self.account.amount

@@ -4,7 +4,7 @@ from joulestream.units import ticks_add, ticks_diff
 
 _KEY = b"t"
 _MS_PER_S = 1000
-_KEEP_EVERY_S = 60
+_KEEP_EVERY_S = 600
 _LAST_S = 1 << 48
 
 

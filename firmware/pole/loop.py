@@ -59,6 +59,7 @@ class PoleLoop:
         """Do what takes long, when nothing waits: erase flash ahead of need."""
         try:
             self._journal.tend()
+            self._payee.keep_time(self._now_ms)
         except Exception:
             self._relay.open()
             raise
@@ -110,18 +111,20 @@ class PoleLoop:
         reading = self._meter.poll(now_ms)
         if reading is not None:
             self._power_mw = reading.power_mw
-            if self._watch.take(reading, self._relay.closed) and not self._watch.reason(now_ms):
+            if self._watch.take(reading, self._relay.closed):
                 self._estimate.take(reading)
             else:
                 self._estimate.rebase()
         self._meter_reason = self._watch.reason(now_ms)
 
     def _switch(self, now_ms):
+        if self._relay.expired(now_ms):
+            self._relay.open()
+            self._payee.stop(errors.INTERNAL, now_ms)
         if self._payee.may_energise() and not self._meter_reason and self._board.plugged():
             self._relay.arm(now_ms)
         elif self._relay.closed:
             self._relay.open()
-        self._relay.poll(now_ms)
 
     def _flush(self):
         outbox = self._payee.session.outbox

@@ -25,7 +25,10 @@ def main(path):
         clock.set(time_s, board.now_ms())
     accounts = Accounts(journal, config.max_channels)
     payee = Payee(config, signer, accounts, clock, board.random)
-    board.run(PoleLoop(config, board, payee, journal))
+    try:
+        board.run(PoleLoop(config, board, payee, journal))
+    finally:
+        board.relay(False)
 
 
 if __name__ == "__main__":

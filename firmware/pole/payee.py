@@ -36,7 +36,7 @@ from joulestream.messages import (
     SignedReceipt,
     SignedTariff,
 )
-from joulestream.session import OPEN, RECEIPTED, Session
+from joulestream.session import GREETED, OPEN, RECEIPTED, Session
 from joulestream.signing import verify
 from joulestream.units import energy_from_power, ticks_add, ticks_diff
 from pole.admission import Admission
@@ -71,6 +71,8 @@ class Payee:
         self._total_mwh = 0
         self._offered_account = None
         self._offered_price = 0
+        self._hello = None  # a HELLO that waits for the session before it to end
+        self._unstored = None  # (channel id, account) that the store did not take
         self._stopping = 0
         self._settle_ms = 0
         self._tariff_out = None
@@ -119,6 +121,10 @@ class Payee:
         self._step_renewal(charge, now_ms)
         self._step_invoice(charge, now_ms)
 
+    def keep_time(self, now_ms):
+        """Journal the time now and then, for the pole that wakes up without a clock."""
+        self._clock.keep(now_ms)
+
     def may_energise(self):
         """Return whether the relay may be closed, as of the last step."""
         charge = self.charge
@@ -141,9 +147,20 @@ class Payee:
     # Messages
 
     def _on_hello(self, hello, now_ms):
-        if self.charge is not None:
+        self._hello = hello
+        if self.charge is None:
+            self._offer(now_ms)
+        elif not self._stopping:
+            # What flows until the relay is open belongs to this channel: the offer waits for it.
             self.last_stop = errors.RESTARTED
-            self._close_out(self.charge)
+            self._begin_stopping(errors.RESTARTED, now_ms)
+
+    def _offer(self, now_ms):
+        """Answer the newest HELLO."""
+        hello = self._hello
+        self._hello = None
+        if self._unstored is not None and not self._store(*self._unstored):
+            raise PeerError(errors.STORE_FAILED)
         if self._meter_reason:
             raise PeerError(self._meter_reason)
         config = self._config
@@ -170,6 +187,7 @@ class Payee:
             "max_power_mw": config.max_power_mw,
             "energy_mwh": account.energy_mwh,
             "amount_due": account.amount_due,
+            "remainder": account.remainder,
             "best_amount": account.amount,
             "best_signature": account.signature,
             "issuer_count": len(config.issuers),
@@ -244,10 +262,11 @@ class Payee:
             amount=update.amount,
             signature=update.signature,
             amount_due=amount_due,
+            remainder=charge.tariff.remainder(energy_mwh),
             energy_mwh=energy_mwh,
             issuer_key=account.issuer_key,
         )
-        if not self._store(charge, paid):
+        if not self._store(charge.certificate.channel_id, paid):
             raise PeerError(errors.STORE_FAILED)
         charge.pay(paid)
 
@@ -275,6 +294,7 @@ class Payee:
             raise PeerError(reason)
         if certificate.expires_at_s <= charge.certificate.expires_at_s:
             raise PeerError(errors.BAD_FIELD)
+        charge.account.issuer_key = certificate.issuer_key
         self._admit(certificate, charge.account, now_ms)
         charge.certificate = certificate
         self.session.send(
@@ -354,12 +374,23 @@ class Payee:
             return
         if ticks_diff(now_ms, self._settle_ms) < 0:
             return
+        if self._hello is not None:
+            self._close_out(charge)
+            if session.state == GREETED:
+                self._answer_hello(now_ms)
+            return
         if not timeout and session.is_waiting_for(UPDATE):
             return
         if not timeout and charge.unpaid > 0 and charge.has_uninvoiced():
             self._send_invoice(charge, charge.energy_mwh, now_ms)
         else:
             self._finish(charge, now_ms)
+
+    def _answer_hello(self, now_ms):
+        try:
+            self._offer(now_ms)
+        except PeerError as error:
+            self.stop(error.reason, now_ms)
 
     def _begin_stopping(self, reason, now_ms):
         self._stopping = reason
@@ -370,7 +401,7 @@ class Payee:
         """Fix the figures, store them, send the receipt."""
         charge.settle()
         account = charge.account
-        self._store(charge, account)
+        self._store(charge.certificate.channel_id, account)
         self.receipt = {
             "reason": self._stopping,
             "started_s": charge.started_s,
@@ -385,7 +416,7 @@ class Payee:
     def _close_out(self, charge):
         """End the charge with what has flowed by now, receipt or not."""
         charge.settle()
-        self._store(charge, charge.account)
+        self._store(charge.certificate.channel_id, charge.account)
         self.charge = None
         self._stopping = 0
 
@@ -399,12 +430,17 @@ class Payee:
         except OSError:
             raise PeerError(errors.STORE_FAILED)
 
-    def _store(self, charge, account):
-        """Store `account` as the channel's; return whether it is stored."""
+    def _store(self, channel_id, account):
+        """Store `account` as the channel's; return whether it is stored.
+
+        What could not be stored is kept, and no other session begins before it is.
+        """
         try:
-            self._accounts.store(charge.certificate.channel_id, account)
+            self._accounts.store(channel_id, account)
         except OSError:
+            self._unstored = (channel_id, account)
             return False
+        self._unstored = None
         return True
 
     def _price(self, now_ms):

@@ -4,7 +4,11 @@ from joulestream.units import ticks_add, ticks_diff
 
 
 class Relay:
-    """Drives `switch(closed)`; opens unless `arm` was called within the last `hold_ms`."""
+    """Drives `switch(closed)`, which is told at every `arm` and every `open`.
+
+    A board whose relay driver is a retriggerable one-shot takes each telling as a trigger, so
+    that a firmware that hangs opens the relay. Where there is none, `expired` finds out late.
+    """
 
     def __init__(self, switch, hold_ms):
         self._switch = switch
@@ -16,16 +20,14 @@ class Relay:
     def arm(self, now_ms):
         """Close the relay, or keep it closed, until `hold_ms` after `now_ms`."""
         self._until_ms = ticks_add(now_ms, self._hold_ms)
-        if not self.closed:
-            self.closed = True
-            self._switch(True)
+        self.closed = True
+        self._switch(True)
 
     def open(self):
-        """Open the relay at once. The switch is told every time, whatever it was told before."""
+        """Open the relay at once."""
         self.closed = False
         self._switch(False)
 
-    def poll(self, now_ms):
-        """Open the relay when it was not armed in time."""
-        if self.closed and ticks_diff(now_ms, self._until_ms) >= 0:
-            self.open()
+    def expired(self, now_ms):
+        """Return whether the relay is closed though it was not armed in time: a step hung."""
+        return self.closed and ticks_diff(now_ms, self._until_ms) >= 0

@@ -1,4 +1,4 @@
-"""The vehicle believes its own meter: whether an invoice is justified by it, and adds up."""
+"""The vehicle believes its own meter: whether what is billed is justified by it, and adds up."""
 
 from joulestream.errors import OVERBILLED, WRONG_AMOUNT
 
@@ -6,30 +6,46 @@ _PERCENT = 100
 
 
 class Audit:
-    """Judges invoices for one session on one channel.
+    """Judges the invoices of one session by what the own meter counted since its offer.
 
-    The channel's whole life is judged at once, so that a tolerance cannot be collected again
-    with every reconnect. `percent` and one `step_mwh` of the own meter are tolerated.
+    Own and billed energy are compared over the channel's whole life, so that a tolerance cannot
+    be collected again with every reconnect. Of the pole's own counting only differences matter.
+    `total_mwh` arguments are the own meter's total, `step_mwh` its step; `percent` is tolerated.
     """
 
-    def __init__(self, channel, percent):
-        self._origin_mwh = channel.origin_mwh
-        self._own_before_mwh = channel.own_mwh
+    def __init__(self, channel, percent, start_total_mwh, start_energy_mwh):
+        self._own_mwh = channel.own_mwh
+        self._billed_mwh = channel.billed_mwh
         self._percent = percent
-        self.own_mwh = channel.own_mwh
+        self._start_total_mwh = start_total_mwh
+        self._start_energy_mwh = start_energy_mwh
 
-    def measure(self, session_mwh):
-        """Take what the own meter (or power times time) counted since the session opened."""
-        self.own_mwh = self._own_before_mwh + session_mwh
+    def own_mwh(self, total_mwh):
+        """Return what the own meter counted on this channel, sessions before included."""
+        return self._own_mwh + total_mwh - self._start_total_mwh
 
-    def justified_mwh(self, step_mwh):
-        """Return the channel energy up to which invoices are justified now."""
-        tolerated_mwh = self.own_mwh * (_PERCENT + self._percent) // _PERCENT
-        return self._origin_mwh + tolerated_mwh + step_mwh
+    def billed_mwh(self, energy_mwh):
+        """Return what was billed on this channel once the pole counts `energy_mwh`."""
+        return self._billed_mwh + energy_mwh - self._start_energy_mwh
 
-    def energy_reason(self, invoice, step_mwh):
+    def energy_reason(self, invoice, total_mwh, step_mwh):
         """Return OVERBILLED while the invoice's energy is above what is justified, or 0."""
-        return OVERBILLED if invoice.energy_mwh > self.justified_mwh(step_mwh) else 0
+        justified_mwh = tolerated(self.own_mwh(total_mwh), self._percent) + step_mwh
+        return OVERBILLED if self.billed_mwh(invoice.energy_mwh) > justified_mwh else 0
+
+    def flowed_mwh(self, total_mwh, step_mwh):
+        """Return what the pole must have counted by now at the least, on its own scale.
+
+        A new price for less than that would be one after the fact.
+        """
+        session_mwh = total_mwh - self._start_total_mwh
+        least_mwh = session_mwh * (_PERCENT - self._percent) // _PERCENT - step_mwh
+        return self._start_energy_mwh + least_mwh
+
+
+def tolerated(own_mwh, percent):
+    """Return up to which energy a meter that counts `percent` more than the own one may bill."""
+    return own_mwh * (_PERCENT + percent) // _PERCENT
 
 
 def amount_reason(invoice, tariff):

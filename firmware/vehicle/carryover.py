@@ -1,9 +1,10 @@
-"""What a channel brings into a session: the offer's standing against the vehicle's own record."""
+"""What a channel brings into a session: the offer's standing against the own record."""
 
 from joulestream.channel import Claim
 from joulestream.errors import BAD_SIGNATURE, CARRIED_DEBT
 from joulestream.signing import verify
-from joulestream.units import amount_from_numerator
+from joulestream.units import MWH_PER_KWH, amount_from_numerator
+from vehicle.audit import tolerated
 from vehicle.wallet import Channel
 
 
@@ -15,7 +16,7 @@ def best_claim_reason(offer, channel_id, payer_key):
     return 0 if verify(payer_key, claim, offer.best_signature) else BAD_SIGNATURE
 
 
-def new_channel(offer):
+def new_channel(offer, own_total_mwh):
     """Return the record of a channel that this wallet does not know, or no longer knows.
 
     The pole's best claim, signed by this wallet's key, tells what was paid.
@@ -23,31 +24,38 @@ def new_channel(offer):
     return Channel(
         signed=offer.best_amount,
         amount_due=offer.best_amount,
+        remainder=0,
         energy_mwh=offer.energy_mwh,
-        origin_mwh=offer.energy_mwh,
+        billed_mwh=0,
         own_mwh=0,
-        grace=0,
+        own_total_mwh=own_total_mwh,
         price_per_kwh=offer.price_per_kwh,
+        grace=0,
     )
 
 
-def carry_over(offer, channel, justified_mwh, prepay):
+def carry_over(offer, channel, growth_mwh, percent, step_mwh, prepay):
     """Bring `channel` to where the offer says it stands; return CARRIED_DEBT, or 0.
 
-    `justified_mwh` is the channel energy that the own meter justifies. What it does not justify
-    is taken on the pole's word, in all of a channel's life no more than `prepay` claim units;
+    `growth_mwh` is what the own meter counted after the last signature; it justifies as much
+    energy that the pole invoices only now, at the price of then. Whatever else the pole asks for
+    is taken on its word, in all of a channel's life no more than `prepay` claim units:
     `channel.grace` counts it, and as much less is prepaid from then on.
+
+    Energy that the own meter counted and the pole did not bill is forgotten, but for one step of
+    the meter, since the new session may have a higher price.
     """
-    more_mwh = max(offer.energy_mwh - channel.energy_mwh, 0)
-    known_due = channel.amount_due
-    if more_mwh:
-        # The pole rounds down once for a session; here it is cut in two.
-        known_due += amount_from_numerator(more_mwh * channel.price_per_kwh) + 1
-    excess_mwh = max(offer.energy_mwh - justified_mwh, 0)
-    grace = channel.grace + max(offer.amount_due - known_due, 0)
-    grace += -amount_from_numerator(-excess_mwh * channel.price_per_kwh)
+    own_mwh = channel.own_mwh + growth_mwh
+    gap_mwh = max(offer.energy_mwh - channel.energy_mwh, 0)
+    justified_mwh = max(tolerated(own_mwh, percent) + step_mwh - channel.billed_mwh, 0)
+    gap_mwh = min(gap_mwh, justified_mwh)
+    more = (offer.amount_due - channel.amount_due) * MWH_PER_KWH
+    more += offer.remainder - channel.remainder
+    excess = max(more - gap_mwh * channel.price_per_kwh, 0)
+    grace = channel.grace - amount_from_numerator(-excess)
     if grace > prepay:
         return CARRIED_DEBT
     channel.grace = grace
-    channel.origin_mwh += excess_mwh
+    channel.billed_mwh += gap_mwh
+    channel.own_mwh = min(own_mwh, channel.billed_mwh + step_mwh)
     return 0

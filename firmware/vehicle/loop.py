@@ -25,6 +25,7 @@ class OwnMeter:
             meter.recover_ms,
         )
         self._estimate = EnergyEstimate()
+        self._base_mwh = None
         self.step_mwh = 0
         self.total_mwh = 0
         self.reason = errors.METER_SILENT
@@ -34,13 +35,16 @@ class OwnMeter:
         reading = self._meter.poll(now_ms)
         if reading is not None:
             self.step_mwh = reading.step_mwh
+            if self._base_mwh is None:
+                # The total goes on where the register stands, over reboots.
+                self._base_mwh = max(reading.energy_mwh, 0)
             # The vehicle does not know the pole's relay: standing still is no sign of a fault.
-            if self._watch.take(reading, False) and not self._watch.reason(now_ms):
+            if self._watch.take(reading, False):
                 self._estimate.take(reading)
             else:
                 self._estimate.rebase()
         self.reason = self._watch.reason(now_ms)
-        self.total_mwh = self._estimate.advance(now_ms)
+        self.total_mwh = (self._base_mwh or 0) + self._estimate.advance(now_ms)
 
 
 class PowerAudit:

@@ -35,10 +35,10 @@ from joulestream.messages import (
 from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
 from joulestream.signing import Verifier
 from joulestream.tariff import Tariff
-from joulestream.units import MWH_PER_KWH, ticks_add, ticks_diff
+from joulestream.units import MWH_PER_KWH, energy_from_power, ticks_add, ticks_diff
 from vehicle.audit import Audit, amount_reason
 from vehicle.carryover import best_claim_reason, carry_over, new_channel
-from vehicle.config import AUDIT_METER
+from vehicle.config import AUDIT_METER, AUDIT_POWER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
 _PASSING = (
@@ -91,7 +91,7 @@ class Payer:
         self.receipt = None
         self.packets = 0
         self.tariff = None
-        self.audit = None
+        self._audit = None
         self.channel = None
         self._certificate = None
         self._pole = None
@@ -103,9 +103,8 @@ class Payer:
         self._invoice = None
         self._invoice_ms = 0
         self._total_mwh = 0
-        self._start_total_mwh = 0
+        self._visit_mwh = 0
         self._step_mwh = 0
-        self._open_ms = 0
         self._retry_at_ms = None
         self._done = False
         self._handlers = {
@@ -184,11 +183,11 @@ class Payer:
         if reason:
             raise PeerError(reason)
         channel_id = certificate.channel_id
-        channel = wallet.load(channel_id) or new_channel(offer)
-        audit = Audit(channel, self._percent())
+        channel = wallet.load(channel_id) or new_channel(offer, self._total_mwh)
         prepay = self._config.prepay
+        growth_mwh = self._growth_mwh(channel)
         reason = best_claim_reason(offer, channel_id, wallet.public_key) or carry_over(
-            offer, channel, audit.justified_mwh(self._step_mwh), prepay
+            offer, channel, growth_mwh, self._percent(), self._step_mwh, prepay
         )
         if reason:
             raise PeerError(reason)
@@ -202,14 +201,16 @@ class Payer:
         self._packet_mwh = offer.packet_energy_mwh
         self._start_mwh = offer.energy_mwh
         self._last_mwh = offer.energy_mwh
-        self.tariff = Tariff(offer.energy_mwh, offer.amount_due, offer.price_per_kwh)
-        self.audit = None
+        self.tariff = Tariff(
+            offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
+        )
+        self._audit = Audit(channel, self._percent(), self._total_mwh, offer.energy_mwh)
+        # What the pole carries over next time, this session's energy included, has its price.
+        channel.price_per_kwh = offer.price_per_kwh
         self._claim = Claim(channel_id)
         self._accept(certificate, now_ms)
 
     def _on_invoice(self, invoice, now_ms):
-        if self.audit is None:
-            self._open(now_ms)
         if invoice.energy_mwh < self._last_mwh:
             raise PeerError(errors.BAD_FIELD)
         reason = amount_reason(invoice, self.tariff)
@@ -224,7 +225,8 @@ class Payer:
         tariff = self.tariff
         if tariff.next_price_per_kwh is not None:
             raise PeerError(errors.BAD_FIELD)
-        if message.from_energy_mwh < self._last_mwh:
+        flowed_mwh = self._audit.flowed_mwh(self._total_mwh, self._step_mwh)
+        if message.from_energy_mwh < max(self._last_mwh, flowed_mwh):
             raise PeerError(errors.BAD_FIELD)
         if message.price_per_kwh > self._config.max_price_per_kwh:
             raise PeerError(errors.PRICE_TOO_HIGH)
@@ -303,22 +305,13 @@ class Payer:
             Message(ACCEPT, certificate=data, prepay=self._prepay, signature=signature), now_ms
         )
 
-    def _open(self, now_ms):
-        channel = self.channel
-        self.audit = Audit(channel, self._percent())
-        self._start_total_mwh = self._total_mwh
-        self._open_ms = now_ms
-        channel.price_per_kwh = self.tariff.price_per_kwh
-
     def _step_audit(self, now_ms):
         """Pay the waiting invoice once the own meter justifies it; refuse it when it never does.
 
         The own meter may lag the pole's by its own interval, so an invoice may wait a little.
         """
         invoice = self._invoice
-        audit = self.audit
-        audit.measure(self._total_mwh - self._start_total_mwh)
-        reason = audit.energy_reason(invoice, self._step_mwh)
+        reason = self._audit.energy_reason(invoice, self._total_mwh, self._step_mwh)
         if reason:
             if ticks_diff(now_ms, self._invoice_ms) >= self._config.audit_wait_ms:
                 self._invoice = None
@@ -337,10 +330,15 @@ class Payer:
             self.stop(self._limit_reason(), now_ms)
             return
         amount = max(min(invoice.amount_due + prepay, limit), channel.signed)
+        energy_mwh = invoice.energy_mwh
         channel.amount_due = invoice.amount_due
-        channel.energy_mwh = invoice.energy_mwh
-        self._last_mwh = invoice.energy_mwh
-        channel.own_mwh = self.audit.own_mwh
+        channel.remainder = self.tariff.remainder(energy_mwh)
+        channel.energy_mwh = energy_mwh
+        channel.billed_mwh = self._audit.billed_mwh(energy_mwh)
+        channel.own_mwh = self._audit.own_mwh(self._total_mwh)
+        channel.own_total_mwh = self._total_mwh
+        self._visit_mwh += energy_mwh - self._last_mwh
+        self._last_mwh = energy_mwh
         try:
             signature = self._wallet.sign_claim(
                 self.session.channel_id, channel, amount, self._claim
@@ -355,7 +353,7 @@ class Payer:
         )
         if self.session.state != OPEN:
             return
-        if self.energy_mwh >= self._config.energy_wanted_mwh:
+        if self._visit_mwh >= self._config.energy_wanted_mwh:
             self.stop(errors.ENERGY_REACHED, now_ms)
         elif self.tariff.amount_due(invoice.energy_mwh + self._packet_mwh) > limit:
             self.stop(self._limit_reason(), now_ms)
@@ -367,7 +365,7 @@ class Payer:
         if offer.issuer_count > MAX_ISSUERS:
             return errors.BAD_FIELD
         # A pole that may stay silent for longer than this end waits would only be cut off.
-        if offer.packet_ms >= self._config.link_timeout_ms:
+        if offer.packet_ms + self._config.retry_ms >= self._config.link_timeout_ms:
             return errors.BAD_FIELD
         keys = [offer.issuers[32 * i : 32 * i + 32] for i in range(offer.issuer_count)]
         return 0 if certificate.issuer_key in keys else errors.UNTRUSTED_ISSUER
@@ -378,6 +376,17 @@ class Payer:
         if left <= self._wallet.budget_left:
             return errors.CAPACITY_EXHAUSTED
         return errors.BUDGET_EXHAUSTED
+
+    def _growth_mwh(self, channel):
+        """Return what the own meter counted after the channel's last signature.
+
+        No more than can flow until a pole misses its payment: the rest flowed elsewhere.
+        """
+        config = self._config
+        most_mwh = energy_from_power(config.max_power_mw, 2 * config.link_timeout_ms)
+        if config.audit == AUDIT_POWER:
+            return most_mwh
+        return min(max(self._total_mwh - channel.own_total_mwh, 0), most_mwh)
 
     def _percent(self):
         return self._config.audit_percent if self._config.audit == AUDIT_METER else 0
@@ -394,23 +403,12 @@ class Payer:
             self._end(0)
         self._done = False
         self._retry_at_ms = None
+        self._visit_mwh = 0
 
     def _end(self, now_ms):
         """Leave the session; come back later only if the reason is a passing one."""
-        self._save()
         self.session.abort()
         self._invoice = None
         reconnect_ms = self._config.reconnect_ms
         self._done = not reconnect_ms or self.last_stop not in _PASSING
         self._retry_at_ms = ticks_add(now_ms, reconnect_ms)
-
-    def _save(self):
-        """Keep what the own meter counted, for the audit of the next session's carry-over."""
-        if self.audit is None:
-            return
-        self.audit.measure(self._total_mwh - self._start_total_mwh)
-        self.channel.own_mwh = self.audit.own_mwh
-        try:
-            self._wallet.store(self.session.channel_id, self.channel)
-        except OSError:
-            self.last_stop = errors.WALLET_UNABLE

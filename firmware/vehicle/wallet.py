@@ -12,20 +12,23 @@ _KEY = b"c"
 class Channel(Record):
     """What the vehicle knows of one channel, and the running total of its budget.
 
-    `signed` is the highest amount signed, `amount_due` and `energy_mwh` the last invoice that
-    passed the audit, `price_per_kwh` its tariff, `own_mwh` what the vehicle's own meter counted
-    since the channel stood at `origin_mwh`. `grace` is what was once taken on the pole's word, in
-    claim units (see carryover.py).
+    `signed` is the highest amount signed. `amount_due`, its `remainder` and `energy_mwh` (as the
+    pole counts) are those of the last invoice that passed the audit, `price_per_kwh` the highest
+    price of then. `billed_mwh` and `own_mwh` are what was billed and what the own meter counted
+    in the channel's life; the own meter's total stood at `own_total_mwh` then. `grace` is what
+    was taken on the pole's word, in claim units (see carryover.py).
     """
 
     LAYOUT = (
         ("signed", 8, UINT),
         ("amount_due", 8, UINT),
+        ("remainder", 4, UINT),
         ("energy_mwh", 6, UINT),
-        ("origin_mwh", 6, UINT),
+        ("billed_mwh", 6, UINT),
         ("own_mwh", 6, UINT),
-        ("grace", 8, UINT),
+        ("own_total_mwh", 6, UINT),
         ("price_per_kwh", 8, UINT),
+        ("grace", 8, UINT),
         ("period", 8, BYTES),
         ("spent", 8, UINT),
     )

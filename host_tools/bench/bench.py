@@ -196,7 +196,6 @@ class Bench:
                 self.plant.advance(self.elapsed_ms)
                 for key, _ in ready:
                     await self._carry_now(*key.data)
-                self.plant.drive_relay(self.pole.relay)
                 if now_s - sampled_s >= 0.1:
                     sampled_s = now_s
                     for role in self._firmwares:
@@ -212,6 +211,8 @@ class Bench:
     async def _carry_now(self, role: str, name: str) -> None:
         if name == "pins":
             self._firmwares[role].poll_reports()
+            if role == "pole":
+                self.plant.drive_relay(self.pole.relay)
             return
         data = self._ports[role][name].read()
         if name == "meter":

@@ -37,18 +37,21 @@ class ChargingProfile:
 class Plant:
     """What physically flows. Energy is kept in mW times ms, so nothing is lost to rounding.
 
-    The relay's contacts follow its coil `relay_delay_ms` late. Mains voltage is noisy from a
+    The relay's driver is a retriggerable one-shot: the coil stays on for `relay_hold_ms` after it
+    was last told to. The contacts follow it `relay_delay_ms` late. Mains voltage is noisy from a
     seeded generator, as a real meter's last digits are.
     """
 
     profile: ChargingProfile = field(default_factory=ChargingProfile)
     relay_delay_ms: int = 20
+    relay_hold_ms: int = 500
     seed: int = 1
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._flowed = 0
         self._coil_since_ms = 0
+        self._told_ms = 0
         self._now_ms = 0
         self.coil = False
         self.contact = False
@@ -63,7 +66,8 @@ class Plant:
         return self._flowed // MS_PER_HOUR
 
     def drive_relay(self, closed: bool) -> None:
-        """Set the relay's coil."""
+        """Trigger the relay's coil, or switch it off."""
+        self._told_ms = self._now_ms
         if closed != self.coil:
             self.coil = closed
             self._coil_since_ms = self._now_ms
@@ -73,6 +77,8 @@ class Plant:
         elapsed_ms = now_ms - self._now_ms
         self._now_ms = now_ms
         self._flowed += self.power_mw * elapsed_ms
+        if self.coil and now_ms - self._told_ms >= self.relay_hold_ms:
+            self.drive_relay(False)
         if now_ms - self._coil_since_ms >= self.relay_delay_ms:
             self.contact = self.coil
         flowing = self.contact and self.plugged

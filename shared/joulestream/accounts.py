@@ -11,13 +11,15 @@ _CERTIFICATE_KEY = b"k"
 class Account(Record):
     """A channel's standing: `amount` with its `signature` is the best claim.
 
-    `amount_due` is what all energy delivered so far costs; both are totals in claim units.
+    `amount_due` is what all energy delivered so far costs; both are totals in claim units, and
+    `remainder` is what was rounded off the latter, in millionths.
     """
 
     LAYOUT = (
         ("amount", 8, UINT),
         ("signature", SIGNATURE_SIZE, BYTES),
         ("amount_due", 8, UINT),
+        ("remainder", 4, UINT),
         ("energy_mwh", 6, UINT),
         ("issuer_key", KEY_SIZE, BYTES),
     )
@@ -47,6 +49,7 @@ class Accounts:
             amount=0,
             signature=bytes(SIGNATURE_SIZE),
             amount_due=0,
+            remainder=0,
             energy_mwh=0,
             issuer_key=bytes(KEY_SIZE),
         )

@@ -12,9 +12,7 @@ from binascii import crc32
 from joulestream.compat import const
 
 _MAGIC = b"JNL1"
-_HEADER = const(16)  # magic, sequence, CRC-32 of both, a mark that is programmed to void it
-_VOID_AT = const(12)
-_NOT_VOID = b"\xff\xff\xff\xff"
+_HEADER = const(12)  # magic, sequence, CRC-32 of both
 _OVERHEAD = const(8)  # key size, value size (2), end marker, CRC-32
 _END = const(0xA5)
 _ERASED = const(0xFF)
@@ -111,7 +109,7 @@ class Journal:
         while self._sequences[block] != 0:
             block = (block + 1) % self._count
         self._newest += 1
-        header = bytearray(_VOID_AT)
+        header = bytearray(_HEADER)
         header[:4] = _MAGIC
         header[4:8] = self._newest.to_bytes(4, "big")
         header[8:] = crc32(memoryview(header)[:8]).to_bytes(4, "big")
@@ -130,9 +128,10 @@ class Journal:
             value = self.get(key)
             self._append(key, value, _OVERHEAD + len(key) + len(value))
         if self._sequences[oldest] != _DIRTY:
-            # A cut erase may leave the header and half of the records: void the block first.
+            # A cut erase may leave the header and half of the records. Of a header of zeros it
+            # leaves zeros and ones, in whatever order it erases: nothing valid.
             self._sequences[oldest] = _DIRTY
-            self._device.writeblocks(oldest, bytes(len(_NOT_VOID)), _VOID_AT)
+            self._device.writeblocks(oldest, bytes(_HEADER), 0)
         self._device.ioctl(6, oldest)
         self._sequences[oldest] = 0
 
@@ -140,7 +139,7 @@ class Journal:
         header = bytearray(_HEADER)
         for block in range(self._count):
             self._device.readblocks(block, header, 0)
-            if self._is_valid(header):
+            if header[:4] == _MAGIC and self._crc_good(header):
                 self._sequences[block] = int.from_bytes(header[4:8], "big")
             elif not self._is_erased(block):
                 self._sequences[block] = _DIRTY
@@ -157,13 +156,6 @@ class Journal:
         for key, place in self._index.items():
             self._live += _OVERHEAD + len(key) + place[2]
         self.tend()
-
-    def _is_valid(self, header):
-        return (
-            header[:4] == _MAGIC
-            and self._crc_good(header[:_VOID_AT])
-            and header[_VOID_AT:] == _NOT_VOID
-        )
 
     def _is_erased(self, block):
         data = bytearray(self._size)

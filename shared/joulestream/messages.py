@@ -50,6 +50,7 @@ _OFFER_FIELDS = (
     ("max_power_mw", 8, UINT),
     ("energy_mwh", 6, UINT),
     ("amount_due", 8, UINT),
+    ("remainder", 4, UINT),
     ("best_amount", 8, UINT),
     ("best_signature", SIGNATURE_SIZE, BYTES),
     ("issuer_count", 1, UINT),

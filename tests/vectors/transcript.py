@@ -103,7 +103,9 @@ class Transcript:
         """Send everything up to the ACCEPT."""
         self.claim = Claim(certificate.channel_id)
         self.sequence = 0
-        self.tariff = Tariff(energy_mwh, amount_due, PRICE)
+        # A channel used before has a fraction of a claim unit to carry over.
+        remainder = 345_678 if best_amount else 0
+        self.tariff = Tariff(energy_mwh, amount_due, PRICE, remainder)
         self.best_amount = best_amount
         best = VEHICLE.sign(self.claim.message(best_amount)) if best_amount else bytes(64)
         pole_nonce = pattern(f"{self.name} pole nonce", 16)
@@ -135,6 +137,7 @@ class Transcript:
             max_power_mw=MAX_POWER_MW,
             energy_mwh=energy_mwh,
             amount_due=amount_due,
+            remainder=remainder,
             best_amount=best_amount,
             best_signature=best,
             issuer_count=2,
