@@ -15,7 +15,6 @@ _MAGIC = b"JNL1"
 _HEADER = const(12)  # magic, sequence, CRC-32 of both
 _OVERHEAD = const(8)  # key size, value size (2), end marker, CRC-32
 _END = const(0xA5)
-_ERASED = const(0xFF)
 _DIRTY = const(-1)
 # Reclaiming a block may itself fill the open one, so one more than the next is kept erased.
 _ERASED_AHEAD = const(2)
@@ -141,7 +140,7 @@ class Journal:
             self._device.readblocks(block, header, 0)
             if header[:4] == _MAGIC and self._crc_good(header):
                 self._sequences[block] = int.from_bytes(header[4:8], "big")
-            elif not self._is_erased(block):
+            elif not self._is_erased(block, 0):
                 self._sequences[block] = _DIRTY
         if min(self._sequences) > 0:
             # Only reclaiming opens the last erased block. The power went while it copied: what
@@ -157,32 +156,37 @@ class Journal:
             self._live += _OVERHEAD + len(key) + place[2]
         self.tend()
 
-    def _is_erased(self, block):
-        data = bytearray(self._size)
-        self._device.readblocks(block, data, 0)
-        return data == b"\xff" * self._size
+    def _is_erased(self, block, offset):
+        """Return whether `block` is erased from `offset` on."""
+        chunk = self._record
+        while offset < self._size:
+            size = min(len(chunk), self._size - offset)
+            self._device.readblocks(block, self._view[:size], offset)
+            if chunk.count(b"\xff", 0, size) != size:
+                return False
+            offset += size
+        return True
 
     def _crc_good(self, data):
         size = len(data) - 4
-        return crc32(memoryview(data)[:size]) == int.from_bytes(data[size:], "big")
+        return crc32(data[:size]) == int.from_bytes(data[size:], "big")
 
     def _scan(self, block):
         """Index the records of `block`; return where the next one may be written."""
-        data = bytearray(self._size)
-        self._device.readblocks(block, data, 0)
-        view = memoryview(data)
+        record = self._record
         offset = _HEADER
         while offset + _OVERHEAD <= self._size:
-            if data[offset] == _ERASED and data[offset:] == b"\xff" * (self._size - offset):
-                return offset
-            value_at = offset + 3 + data[offset]
-            value_size = int.from_bytes(data[offset + 1 : offset + 3], "big")
-            end = value_at + value_size + 5
-            if end > self._size or data[end - 5] != _END:
+            self._device.readblocks(block, self._view[:3], offset)
+            value_at = 3 + record[0]
+            value_size = int.from_bytes(record[1:3], "big")
+            size = value_at + value_size + 5
+            if size > _MAX_RECORD or offset + size > self._size:
                 break
-            if not self._crc_good(view[offset:end]):
+            self._device.readblocks(block, self._view[:size], offset)
+            if record[size - 5] != _END or not self._crc_good(self._view[:size]):
                 break
-            key = bytes(data[offset + 3 : value_at])
-            self._index[key] = (block, value_at, value_size)
-            offset = end
-        return self._size
+            key = bytes(record[3:value_at])
+            self._index[key] = (block, offset + value_at, value_size)
+            offset += size
+        # What is not erased was torn: nothing can be programmed there.
+        return offset if self._is_erased(block, offset) else self._size
