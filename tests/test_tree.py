@@ -245,3 +245,23 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
         assert not found, f"{path.relative_to(ROOT)}: {found.group()}"
         for word in ("/work/" + "shared", "/work/" + "main", "/root/"):
             assert word not in text, f"{path.relative_to(ROOT)}: {word}"
+
+
+def test_every_configuration_field_is_documented_with_its_default():
+    from boards import unix
+    from meter.config import METER
+    from pole import config as pole_config
+    from vehicle import config as vehicle_config
+
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    sections = dict(zip(("Pole", "Vehicle", "Meter", "Unix board"), text.split("\n## ")[1:]))
+    tables = (pole_config.TABLE, vehicle_config.TABLE, METER, unix._TABLE)
+    for name, table in zip(sections, tables):
+        lines = [line for line in sections[name].splitlines() if line.startswith("| `")]
+        cells = [[cell.strip(" `") for cell in line.split("|")] for line in lines]
+        shown = {row[1]: row[2] for row in cells}
+        has_default = {field: default for field, _, default in table}
+        assert list(shown) == [field for field, _, _ in table], name
+        for field, default in shown.items():
+            plain = isinstance(has_default[field], (int, str))
+            assert default == (str(has_default[field]) if plain else ""), (name, field)

@@ -69,6 +69,8 @@ class FileFlash:
     """A file that behaves like NOR flash: erased by block to ones, programming clears bits."""
 
     def __init__(self, path, blocks, block_size):
+        if block_size % len(_ERASED_PAGE):
+            raise ValueError("blocks of %d bytes are no multiple of 256" % block_size)
         self._blocks = blocks
         self._size = block_size
         try:
