@@ -1,11 +1,26 @@
-// Ed25519 on Monocypher's field, group and scalar arithmetic.
+// Ed25519 (RFC 8032) on our own field, group and comb, and on Monocypher's arithmetic modulo L.
 //
-// Monocypher's source is included, not linked: its internals are static, and one translation
-// unit lets the compiler drop the three quarters of it that Ed25519 does not use.
+// Sources are included, not linked: Monocypher's internals are static, and one translation unit
+// lets the compiler drop the nine tenths of it that are not used here. docs/ed25519.md says why
+// its field and group are not.
 
 #include "ed25519.h"
+
+#ifdef __GNUC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#endif
 #include "monocypher.c"
+#ifdef __GNUC__
+#pragma GCC diagnostic pop
+#endif
+
 #include "sha512.c"
+#include "field25519.c"
+#include "safegcd.c"
+#include "comb.c"
+#include "straus.c"
 
 // SHA-512(a | b | c) modulo L. Wipes what it leaves behind, as a may be a secret prefix.
 static void hash_mod_l(u8 h[32], const u8 *a, size_t a_size, const u8 *b, size_t b_size,
@@ -22,13 +37,25 @@ static void hash_mod_l(u8 h[32], const u8 *a, size_t a_size, const u8 *b, size_t
     WIPE_BUFFER(digest);
 }
 
+// Write the encoding of k B for a secret k below 2^255 + L, in constant time.
+static void encode_multiple_of_base(u8 encoding[32], const u8 k[32]) {
+    u32 odd[8];
+    point product;
+    load32_le_buf(odd, k, 8);
+    comb_make_odd(odd);
+    comb_base_secret(&product, odd);
+    point_encode(encoding, &product);
+    WIPE_BUFFER(odd);
+    WIPE_CTX(&product);
+}
+
 void ed25519_expand(uint8_t expanded[96], const uint8_t seed[32]) {
     sha512_ctx ctx;
     sha512_init(&ctx);
     sha512_update(&ctx, seed, 32);
     sha512_final(&ctx, expanded);
     crypto_eddsa_trim_scalar(expanded, expanded);
-    crypto_eddsa_scalarbase(expanded + 64, expanded);
+    encode_multiple_of_base(expanded + 64, expanded);
     WIPE_CTX(&ctx);
 }
 
@@ -48,7 +75,7 @@ void ed25519_sign(uint8_t signature[64], const uint8_t expanded[96], const uint8
     u8 h[32];
     u8 out[64]; // so that signature may overlap the inputs
     hash_mod_l(nonce, prefix, 32, message, message_size, NULL, 0);
-    crypto_eddsa_scalarbase(out, nonce);
+    encode_multiple_of_base(out, nonce);
     hash_mod_l(h, out, 32, public_key, 32, message, message_size);
     crypto_eddsa_mul_add(out + 32, h, scalar, nonce);
     COPY(signature, out, 64);
@@ -90,57 +117,67 @@ static int has_small_order(const u8 encoding[32]) {
     return 0;
 }
 
-// sum = [s]B + [h]P for scalars below L, taken as the integers they are: adding a multiple of L
-// to h would change the result for a P with a part of small order. Variable time.
-static void double_scalarmult(ge *sum, const u8 s[32], const u8 h[32], const ge *p) {
-    ge_cached odd_multiples[P_W_SIZE]; // P, 3P, ...
-    ge twice, tmp;
-    ge_double(&twice, p, &tmp);
-    ge_cache(&odd_multiples[0], p);
-    for (int i = 1; i < P_W_SIZE; i++) {
-        ge_add(&tmp, &twice, &odd_multiples[i - 1]);
-        ge_cache(&odd_multiples[i], &tmp);
+// Read a public key and negate it. Return 0 if it is none that libsodium takes.
+static int decode_key(point *minus_a, const u8 encoding[32]) {
+    if (!is_canonical(encoding) || has_small_order(encoding) || !point_decode(minus_a, encoding)) {
+        return 0;
     }
+    gf_sub(minus_a->x, GF_ZERO, minus_a->x);
+    gf_sub(minus_a->t, GF_ZERO, minus_a->t);
+    return 1;
+}
 
-    slide_ctx s_slide, h_slide;
-    slide_init(&s_slide, s);
-    slide_init(&h_slide, h);
-    ge_zero(sum);
-    for (int i = MAX(s_slide.next_check, h_slide.next_check); i >= 0; i--) {
-        fe a, b;
-        ge_double(sum, sum, &tmp);
-        int h_digit = slide_step(&h_slide, P_W_WIDTH, i, h);
-        int s_digit = slide_step(&s_slide, B_W_WIDTH, i, s);
-        if (h_digit > 0) {
-            ge_add(sum, sum, &odd_multiples[h_digit / 2]);
-        } else if (h_digit < 0) {
-            ge_sub(sum, sum, &odd_multiples[-h_digit / 2]);
-        }
-        if (s_digit > 0) {
-            ge_madd(sum, sum, &b_window[s_digit / 2], a, b);
-        } else if (s_digit < 0) {
-            ge_msub(sum, sum, &b_window[-s_digit / 2], a, b);
-        }
-    }
+// Read S of a signature as words. Return 0 if it is not below L.
+static int decode_s(u32 s[8], const u8 signature[64]) {
+    load32_le_buf(s, signature + 32, 8);
+    return !is_above_l(s);
+}
+
+static void hash_signed(u32 h[8], const u8 signature[64], const u8 public_key[32],
+    const u8 *message, size_t message_size) {
+    u8 bytes[32];
+    hash_mod_l(bytes, signature, 32, public_key, 32, message, message_size);
+    load32_le_buf(h, bytes, 8);
+}
+
+// Tell whether a point is the R of a signature.
+//
+// Equal to a canonical encoding, R needs no decoding and no check of its own but its order.
+static int is_r(const point *sum, const u8 signature[64]) {
+    u8 expected[32];
+    point_encode(expected, sum);
+    return crypto_verify32(expected, signature) == 0 && !has_small_order(signature);
 }
 
 int ed25519_verify(const uint8_t public_key[32], const uint8_t *message, size_t message_size,
     const uint8_t signature[64]) {
-    const u8 *r = signature;
-    const u8 *s = signature + 32;
-    u32 s_words[8];
-    ge minus_a, sum;
-    u8 h[32];
-    u8 expected[32];
-
-    load32_le_buf(s_words, s, 8);
-    if (is_above_l(s_words) || !is_canonical(public_key) || has_small_order(public_key)
-        || ge_frombytes_neg_vartime(&minus_a, public_key) != 0) {
+    point minus_a, sum;
+    u32 s[8], h[8];
+    if (!decode_s(s, signature) || !decode_key(&minus_a, public_key)) {
         return 0;
     }
-    hash_mod_l(h, r, 32, public_key, 32, message, message_size);
-    double_scalarmult(&sum, s, h, &minus_a);
-    ge_tobytes(expected, &sum);
-    // Equal to a canonical encoding, R needs no decoding and no check of its own but its order.
-    return crypto_verify32(expected, r) == 0 && !has_small_order(r);
+    hash_signed(h, signature, public_key, message, message_size);
+    straus_base_and_point(&sum, s, h, &minus_a);
+    return is_r(&sum, signature);
+}
+
+int ed25519_prepare(void *table, const uint8_t public_key[32]) {
+    point minus_a;
+    if (!decode_key(&minus_a, public_key)) {
+        return 0;
+    }
+    comb_build((point_affine *)table, &minus_a);
+    return 1;
+}
+
+int ed25519_verify_prepared(const void *table, const uint8_t public_key[32],
+    const uint8_t *message, size_t message_size, const uint8_t signature[64]) {
+    point sum;
+    u32 s[8], h[8];
+    if (!decode_s(s, signature)) {
+        return 0;
+    }
+    hash_signed(h, signature, public_key, message, message_size);
+    comb_base_and_point(&sum, s, h, (const point_affine *)table);
+    return is_r(&sum, signature);
 }

@@ -10,6 +10,7 @@
 #define ED25519_PUBLIC_KEY_BYTES 32
 #define ED25519_EXPANDED_BYTES 96
 #define ED25519_SIGNATURE_BYTES 64
+#define ED25519_TABLE_BYTES 6144
 
 // What a shared library built with -fvisibility=hidden exports.
 #if defined(__GNUC__)
@@ -40,5 +41,17 @@ ED25519_API void ed25519_sign(uint8_t signature[64], const uint8_t expanded[96],
 // reduced modulo L. Monocypher's own check multiplies by the cofactor and takes more.
 ED25519_API int ed25519_verify(const uint8_t public_key[32], const uint8_t *message,
     size_t message_size, const uint8_t signature[64]);
+
+// Fill a table of a public key, for ed25519_verify_prepared. Return 1, or 0 if no signature can be
+// good under that key. Variable time.
+//
+// table is ED25519_TABLE_BYTES long and aligned for uint32_t.
+ED25519_API int ed25519_prepare(void *table, const uint8_t public_key[32]);
+
+// Return what ed25519_verify returns, in a third of its time. Variable time.
+//
+// table was filled from the same public_key by an ed25519_prepare that returned 1.
+ED25519_API int ed25519_verify_prepared(const void *table, const uint8_t public_key[32],
+    const uint8_t *message, size_t message_size, const uint8_t signature[64]);
 
 #endif

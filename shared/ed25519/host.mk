@@ -11,7 +11,7 @@ CFLAGS += -std=c99 -O2 -Wall -Wextra -fPIC
 CFLAGS += -fvisibility=hidden -ffunction-sections -fdata-sections
 LDFLAGS += -shared -Wl,--gc-sections
 
-$(LIB): $(addprefix $(SOURCE_DIR)/,ed25519.c ed25519.h sha512.c sha512.h host.mk) \
+$(LIB): $(addprefix $(SOURCE_DIR)/,ed25519.c host.mk) $(wildcard $(SOURCE_DIR)/*.c $(SOURCE_DIR)/*.h) \
 	$(addprefix $(MONOCYPHER_DIR)/,monocypher.c monocypher.h)
 	@echo "CC $@"
 	@$(CC) $(CFLAGS) -I$(MONOCYPHER_DIR) $(LDFLAGS) -o $@.tmp $<

@@ -98,6 +98,37 @@ static mp_obj_t verify(mp_obj_t key, mp_obj_t message, mp_obj_t signature) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(verify_obj, verify);
 
+// Find the memory of a verifier's table.
+static void *get_table(mp_obj_t object, mp_uint_t flags) {
+    uint8_t *table = get_exact(object, ED25519_TABLE_BYTES, flags, "table must be 6144 bytes");
+    if ((uintptr_t)table % sizeof(uint32_t) != 0) {
+        mp_raise_ValueError("table must be aligned to 4 bytes");
+    }
+    return table;
+}
+
+// prepare(public_key, table) -> bool
+static mp_obj_t prepare(mp_obj_t key, mp_obj_t table) {
+    const uint8_t *a = get_exact(key, ED25519_PUBLIC_KEY_BYTES, MP_BUFFER_READ,
+        "public key must be 32 bytes");
+    return mp_obj_new_bool(ed25519_prepare(get_table(table, MP_BUFFER_RW), a));
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(prepare_obj, prepare);
+
+// verify_prepared(table, public_key, message, signature) -> bool
+static mp_obj_t verify_prepared(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const void *table = get_table(args[0], MP_BUFFER_READ);
+    const uint8_t *a = get_exact(args[1], ED25519_PUBLIC_KEY_BYTES, MP_BUFFER_READ,
+        "public key must be 32 bytes");
+    mp_buffer_info_t m;
+    get_buffer(args[2], &m, MP_BUFFER_READ);
+    const uint8_t *rs = get_exact(args[3], ED25519_SIGNATURE_BYTES, MP_BUFFER_READ,
+        "signature must be 64 bytes");
+    return mp_obj_new_bool(ed25519_verify_prepared(table, a, m.buf, m.len, rs));
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(verify_prepared_obj, 4, 4, verify_prepared);
+
 __attribute__((externally_visible))
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
     (void)n_args;
@@ -108,5 +139,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     mp_store_global(MP_QSTR_expand, MP_OBJ_FROM_PTR(&expand_obj));
     mp_store_global(MP_QSTR_sign, MP_OBJ_FROM_PTR(&sign_obj));
     mp_store_global(MP_QSTR_verify, MP_OBJ_FROM_PTR(&verify_obj));
+    mp_store_global(MP_QSTR_prepare, MP_OBJ_FROM_PTR(&prepare_obj));
+    mp_store_global(MP_QSTR_verify_prepared, MP_OBJ_FROM_PTR(&verify_prepared_obj));
     MP_DYNRUNTIME_INIT_EXIT
 }

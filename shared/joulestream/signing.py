@@ -13,7 +13,7 @@ SEED_SIZE = 32
 PUBLIC_KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 _EXPANDED_SIZE = 96
-_REFUSED = b"\xff" * SIGNATURE_SIZE
+_TABLE_SIZE = 6144
 
 
 def public_key(seed: bytes | bytearray | memoryview) -> bytes:
@@ -22,6 +22,19 @@ def public_key(seed: bytes | bytearray | memoryview) -> bytes:
     Raises ValueError if the seed has another length, TypeError if it is not bytes-like.
     """
     return _ed25519.public_key(seed)
+
+
+def sign(seed: bytes | bytearray | memoryview, message: bytes | bytearray | memoryview) -> bytes:
+    """Return the signature (64 bytes) of a message under a seed (32 secret bytes).
+
+    Expands the seed anew, which doubles the work of Signer.sign(). Raises ValueError on another
+    length of seed, TypeError on anything not bytes-like.
+    """
+    signer = Signer(seed)
+    try:
+        return signer.sign(message)
+    finally:
+        signer.close()
 
 
 def verify(
@@ -79,7 +92,10 @@ class Signer:
 
 
 class Verifier:
-    """A public key, ready to verify many signatures.
+    """A public key, checked once and ready to verify many signatures.
+
+    Making one costs what four verifications do, and 6 KB of memory: a table that makes each
+    verification three times as fast as verify().
 
     Args:
         public_key: 32 bytes. Any 32 bytes are taken: under a key that no signature can be good
@@ -90,8 +106,8 @@ class Verifier:
     """
 
     def __init__(self, public_key: bytes | bytearray | memoryview) -> None:
-        # Checks type and length; a signature with S >= L is refused before any work.
-        _ed25519.verify(public_key, b"", _REFUSED)
+        table = bytearray(_TABLE_SIZE)
+        self._table = table if _ed25519.prepare(public_key, table) else None
         self.public_key = bytes(public_key)
 
     def verify(
@@ -101,9 +117,12 @@ class Verifier:
     ) -> bool:
         """Tell whether a signature (64 bytes) of a message is good under this key.
 
-        Raises ValueError on another length of signature, TypeError on anything not bytes-like.
+        Allocates nothing on the heap. Raises ValueError on another length of signature,
+        TypeError on anything not bytes-like.
         """
-        return _ed25519.verify(self.public_key, message, signature)
+        if self._table is None:  # False, after the same checks of the arguments
+            return _ed25519.verify(self.public_key, message, signature)
+        return _ed25519.verify_prepared(self._table, self.public_key, message, signature)
 
     def __repr__(self) -> str:
         return f"Verifier(public_key={self.public_key.hex()})"

@@ -1,0 +1,272 @@
+// Multiplication by a fixed point with two signed combs of six teeth.
+//
+// C. H. Lim, P. J. Lee, "More flexible exponentiation with precomputation", 1994; all digits 1 or
+// -1 as in M. Hamburg, "Fast and compact elliptic-curve cryptography", 2012.
+//
+// An odd number k below 2^264 is the sum of s_i 2^i, 0 <= i < 264, with every s_i 1 or -1: the
+// digit's sign is bit i + 1 of k, and s_263 = 1. Digit i belongs to column i % 22, and its tooth
+// i / 22 to comb 0 (teeth 0..5) or comb 1 (teeth 6..11). Entry n of comb c is
+//     P[6c + 5] + sum over t < 5 of (bit t of n ? P[6c + t] : -P[6c + t]),   P[i] = 2^(22 i) P,
+// and the other 32 sums of that kind are the negatives of those. So k P takes 21 doublings and
+// 44 additions, for 64 points of 96 bytes.
+
+#include "point25519.c"
+
+#define COMB_COLUMNS 22
+#define COMB_TEETH 6
+#define COMB_COUNT 2
+#define COMB_ENTRIES 32 // of one comb
+#define COMB_DIGITS (COMB_COLUMNS * COMB_TEETH * COMB_COUNT)
+#define COMB_WORDS ((COMB_DIGITS + 31) / 32)
+#define COMB_TABLE_BYTES (COMB_COUNT * COMB_ENTRIES * sizeof(point_affine))
+
+// Signs of the digits, one bit each, 1 for positive.
+typedef uint32_t comb_signs[COMB_WORDS];
+
+static const point_affine COMB_BASE[COMB_COUNT * COMB_ENTRIES] = {
+#include "comb_base.h"
+};
+
+// Recode an odd number below 2^256.
+static void comb_recode(comb_signs signs, const uint32_t k[8]) {
+    for (int i = 0; i < 8; i++) {
+        signs[i] = k[i] >> 1 | (i < 7 ? k[i + 1] << 31 : 0);
+    }
+    signs[8] = 1u << (COMB_DIGITS - 1 - 256);
+}
+
+// Make a number below 2^255 + L odd, in constant time, by adding L. Only for the base point and
+// its multiples: L times any other point is not zero.
+static void comb_make_odd(uint32_t k[8]) {
+    uint32_t mask = (k[0] & 1) - 1;
+    uint64_t carry = 0;
+    for (int i = 0; i < 8; i++) {
+        carry += (uint64_t)k[i] + (L[i] & mask);
+        k[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+}
+
+// Return the six digits of a column of a comb, the highest tooth in bit 5.
+static uint32_t comb_column(const comb_signs signs, int comb, int column) {
+    uint32_t digits = 0;
+    for (int tooth = 0; tooth < COMB_TEETH; tooth++) {
+        int i = column + COMB_COLUMNS * (comb * COMB_TEETH + tooth);
+        digits |= (signs[i >> 5] >> (i & 31) & 1) << tooth;
+    }
+    return digits;
+}
+
+// Tell which table entry six digits mean: index is set, all ones is returned to subtract it.
+static uint32_t comb_lookup(uint32_t *index, uint32_t digits) {
+    uint32_t negative = (digits >> (COMB_TEETH - 1)) - 1;
+    *index = (digits ^ negative) & (COMB_ENTRIES - 1);
+    return negative;
+}
+
+// out = entry of one comb of the base point for secret digits, read in the same way for all.
+static void comb_select(point_affine *out, const point_affine *entries, uint32_t digits) {
+    uint32_t index;
+    uint32_t negative = comb_lookup(&index, digits);
+    uint32_t *to = out->sum;
+    for (int part = 0; part < 3; part++, to += GF_LIMBS) {
+        uint32_t r0 = 0, r1 = 0, r2 = 0, r3 = 0, r4 = 0, r5 = 0, r6 = 0, r7 = 0;
+        const uint32_t *from = entries->sum + part * GF_LIMBS;
+        for (uint32_t i = 0; i < COMB_ENTRIES; i++, from += 3 * GF_LIMBS) {
+            uint32_t mask = ((i ^ index) - 1) >> 31;
+            mask = -mask;
+            r0 |= from[0] & mask;
+            r1 |= from[1] & mask;
+            r2 |= from[2] & mask;
+            r3 |= from[3] & mask;
+            r4 |= from[4] & mask;
+            r5 |= from[5] & mask;
+            r6 |= from[6] & mask;
+            r7 |= from[7] & mask;
+        }
+        to[0] = r0;
+        to[1] = r1;
+        to[2] = r2;
+        to[3] = r3;
+        to[4] = r4;
+        to[5] = r5;
+        to[6] = r6;
+        to[7] = r7;
+    }
+    gf other;
+    gf_copy(other, out->sum);
+    gf_select(out->sum, out->difference, negative);
+    gf_select(out->difference, other, negative);
+    gf_sub(other, GF_ZERO, out->dt2);
+    gf_select(out->dt2, other, negative);
+}
+
+// out = k B for the base point B and an odd secret k below 2^256. Constant time.
+static void comb_base_secret(point *out, const uint32_t k[8]) {
+    comb_signs signs;
+    point_affine entry;
+    comb_recode(signs, k);
+    point_zero(out);
+    for (int column = COMB_COLUMNS - 1; column >= 0; column--) {
+        if (column != COMB_COLUMNS - 1) {
+            point_double(out, out, WITH_T);
+        }
+        for (int comb = 0; comb < COMB_COUNT; comb++) {
+            comb_select(&entry, COMB_BASE + comb * COMB_ENTRIES,
+                comb_column(signs, comb, column));
+            point_add_affine(out, out, &entry, 0, comb == COMB_COUNT - 1 ? WITHOUT_T : WITH_T);
+        }
+    }
+    crypto_wipe(signs, sizeof(signs));
+    crypto_wipe(&entry, sizeof(entry));
+}
+
+// sum += a column of k P, for public k and a table of P, in variable time.
+static void comb_add_column(point *sum, const point_affine *table, const comb_signs signs,
+    int column, int with_t) {
+    for (int comb = 0; comb < COMB_COUNT; comb++) {
+        uint32_t index;
+        uint32_t negative = comb_lookup(&index, comb_column(signs, comb, column));
+        point_add_affine(sum, sum, &table[(uint32_t)comb * COMB_ENTRIES + index], negative != 0,
+            with_t || comb < COMB_COUNT - 1);
+    }
+}
+
+static void comb_shift_right(uint32_t k[8]) {
+    for (int i = 0; i < 8; i++) {
+        k[i] = k[i] >> 1 | (i < 7 ? k[i + 1] << 31 : 0);
+    }
+}
+
+// Halve a number below L modulo L; variable time.
+static void comb_halve_modulo_l(uint32_t s[8]) {
+    if (s[0] & 1) {
+        uint64_t carry = 0;
+        for (int i = 0; i < 8; i++) {
+            carry += (uint64_t)s[i] + L[i];
+            s[i] = (uint32_t)carry;
+            carry >>= 32;
+        }
+    }
+    comb_shift_right(s);
+}
+
+// sum = s B + h P for s, h < L and a table of P, in variable time; s and h are lost.
+//
+// A comb takes odd numbers only. Adding L to h would change the result if P has a part of small
+// order, so an even h is halved until it is odd, s is halved modulo L (B has order L) along with
+// it, and the sum is doubled as often in the end.
+static void comb_base_and_point(point *sum, uint32_t s[8], uint32_t h[8],
+    const point_affine *table) {
+    comb_signs s_signs, h_signs;
+    uint32_t any = 0;
+    int doublings = 0;
+    for (int i = 0; i < 8; i++) {
+        any |= h[i];
+    }
+    if (any) {
+        for (; (h[0] & 1) == 0; doublings++) {
+            comb_shift_right(h);
+            comb_halve_modulo_l(s);
+        }
+    }
+    comb_make_odd(s);
+    comb_recode(s_signs, s);
+    comb_recode(h_signs, h);
+    point_zero(sum);
+    for (int column = COMB_COLUMNS - 1; column >= 0; column--) {
+        if (column != COMB_COLUMNS - 1) {
+            point_double(sum, sum, WITH_T);
+        }
+        if (any) {
+            comb_add_column(sum, table, h_signs, column, WITH_T);
+        }
+        comb_add_column(sum, COMB_BASE, s_signs, column, WITHOUT_T);
+    }
+    while (doublings-- > 0) {
+        point_double(sum, sum, WITHOUT_T);
+    }
+}
+
+// A comb is filled in place. While it grows, its memory holds 16 whole points of 128 bytes (every
+// sum over the teeth above the lowest), then what is added to them.
+enum {
+    GROW_POINTS = COMB_ENTRIES / 2,
+    GROW_ADDENDS_AT = GROW_POINTS * (int)(sizeof(point) / sizeof(uint32_t)),
+};
+
+// Write a point as X, Y, Z.
+static void comb_put(point_affine *entry, const point *p) {
+    gf_copy(entry->sum, p->x);
+    gf_copy(entry->difference, p->y);
+    gf_copy(entry->dt2, p->z);
+}
+
+// Fill one comb with X, Y, Z of its entries for P[6c] = p, and advance p to P[6c + 6].
+static void comb_grow(point_affine *entries, point *p) {
+    point *grown = (point *)entries;
+    point_addend *twice = (point_addend *)(entries->sum + GROW_ADDENDS_AT); // 2 P[6c + t]
+    point_addend addend;
+    point sum, half;
+    point_zero(&sum);
+    for (int tooth = 0; tooth < COMB_TEETH; tooth++) {
+        int is_top = tooth == COMB_TEETH - 1;
+        point_to_addend(&addend, p);
+        point_add(&sum, &sum, &addend, !is_top, WITH_T);
+        point_double(p, p, WITH_T);
+        if (!is_top) {
+            point_to_addend(&twice[tooth], p);
+        }
+        for (int i = 1; i < COMB_COLUMNS; i++) {
+            point_double(p, p, i == COMB_COLUMNS - 1);
+        }
+    }
+    grown[0] = sum;
+    for (int tooth = 1; tooth < COMB_TEETH - 1; tooth++) {
+        int count = 1 << (tooth - 1);
+        for (int i = 0; i < count; i++) {
+            point_add(&grown[count + i], &grown[i], &twice[tooth], 0, WITH_T);
+        }
+    }
+    // Downwards, a pair of entries is written only over points that were read before.
+    addend = twice[0];
+    for (int i = GROW_POINTS - 1; i >= 0; i--) {
+        half = grown[i];
+        point_add(&sum, &half, &addend, 0, WITHOUT_T);
+        comb_put(&entries[2 * i], &half);
+        comb_put(&entries[2 * i + 1], &sum);
+    }
+}
+
+enum { NORMALISE_BATCH = 16 };
+
+// Turn X, Y, Z in a batch of entries into y + x, y - x, 2 d x y, with one inversion for all.
+static void comb_normalise(point_affine *entries) {
+    gf before[NORMALISE_BATCH]; // products of the z before each
+    gf inverse, x, y;
+    gf_copy(inverse, GF_ONE);
+    for (int i = 0; i < NORMALISE_BATCH; i++) {
+        gf_copy(before[i], inverse);
+        gf_mul(inverse, inverse, entries[i].dt2);
+    }
+    gf_invert(inverse, inverse);
+    for (int i = NORMALISE_BATCH - 1; i >= 0; i--) {
+        gf_mul(before[i], before[i], inverse); // 1 / z
+        gf_mul(inverse, inverse, entries[i].dt2);
+        gf_mul(x, entries[i].sum, before[i]);
+        gf_mul(y, entries[i].difference, before[i]);
+        gf_add_sub(entries[i].sum, entries[i].difference, y, x);
+        gf_mul(x, x, y);
+        gf_mul(entries[i].dt2, x, POINT_2D);
+    }
+}
+
+// Fill a table of any point p (also one of small order), which is lost. Variable time.
+static void comb_build(point_affine table[COMB_COUNT * COMB_ENTRIES], point *p) {
+    for (int comb = 0; comb < COMB_COUNT; comb++) {
+        comb_grow(&table[comb * COMB_ENTRIES], p);
+    }
+    for (int i = 0; i < COMB_COUNT * COMB_ENTRIES; i += NORMALISE_BATCH) {
+        comb_normalise(&table[i]);
+    }
+}

@@ -1,0 +1,332 @@
+// Arithmetic modulo 2^255 - 19 in eight saturated limbs. See field25519.h.
+//
+// Multiplication works row by row. The multiplicand's limbs, the running row and one carry stay
+// in registers (21 of the 27 that a RISC-V compiler may use), so that a limb product costs eight
+// instructions and nothing is spilled. Unsaturated limbs need fewer instructions a product, but
+// more products, more carries and more memory: see docs/ed25519.md.
+
+#include "field25519.h"
+
+// carry:low = value, for a 64-bit sum that cannot overflow.
+#define GF_SPLIT(low, value) \
+    do { \
+        uint64_t split = (value); \
+        (low) = (uint32_t)split; \
+        carry = (uint32_t)(split >> 32); \
+    } while (0)
+
+static void gf_copy(gf out, const gf a) {
+    for (int i = 0; i < GF_LIMBS; i++) {
+        out[i] = a[i];
+    }
+}
+
+// Add 38 carry, carry being what overflowed limb 7 of r0..r7, and write the result to out.
+//
+// carry <= 39. If the sum overflows once more, the value left is below 38 * 39, so that limb 0
+// can take the last 38 without a carry.
+#define GF_FOLD_ADD(out) \
+    do { \
+        carry *= 38; \
+        GF_RIPPLE_ADD(r0, r0); \
+        GF_RIPPLE_ADD((out)[1], r1); \
+        GF_RIPPLE_ADD((out)[2], r2); \
+        GF_RIPPLE_ADD((out)[3], r3); \
+        GF_RIPPLE_ADD((out)[4], r4); \
+        GF_RIPPLE_ADD((out)[5], r5); \
+        GF_RIPPLE_ADD((out)[6], r6); \
+        GF_RIPPLE_ADD((out)[7], r7); \
+        (out)[0] = r0 + (-carry & 38); \
+    } while (0)
+
+#define GF_RIPPLE_ADD(out, r) \
+    do { \
+        uint32_t limb = (r) + carry; \
+        carry = limb < carry; \
+        (out) = limb; \
+    } while (0)
+
+// Subtract 38 borrow, borrow (0 or 1) being what limb 7 of r0..r7 lacked, and write to out.
+//
+// If that borrows once more, the value left is at least 2^256 - 38: limb 0 can give the last 38.
+#define GF_FOLD_SUB(out) \
+    do { \
+        borrow = -borrow & 38; \
+        GF_RIPPLE_SUB(r0, r0); \
+        GF_RIPPLE_SUB((out)[1], r1); \
+        GF_RIPPLE_SUB((out)[2], r2); \
+        GF_RIPPLE_SUB((out)[3], r3); \
+        GF_RIPPLE_SUB((out)[4], r4); \
+        GF_RIPPLE_SUB((out)[5], r5); \
+        GF_RIPPLE_SUB((out)[6], r6); \
+        GF_RIPPLE_SUB((out)[7], r7); \
+        (out)[0] = r0 - (-borrow & 38); \
+    } while (0)
+
+#define GF_RIPPLE_SUB(out, r) \
+    do { \
+        uint32_t limb = (r); \
+        (out) = limb - borrow; \
+        borrow = limb < borrow; \
+    } while (0)
+
+// r = x + y + carry; the carry stays 0 or 1.
+#define GF_ADD_LIMB(r, x, y) \
+    do { \
+        uint32_t partial = (x) + (y); \
+        uint32_t first = partial < (x); \
+        r = partial + carry; \
+        carry = first + (r < partial); \
+    } while (0)
+
+// r = x - y - borrow; the borrow stays 0 or 1.
+#define GF_SUB_LIMB(r, x, y) \
+    do { \
+        uint32_t partial = (x) - (y); \
+        uint32_t first = (x) < (y); \
+        r = partial - borrow; \
+        borrow = first + (partial < borrow); \
+    } while (0)
+
+static void gf_add(gf out, const gf a, const gf b) {
+    uint32_t r0, r1, r2, r3, r4, r5, r6, r7, carry = 0;
+    GF_ADD_LIMB(r0, a[0], b[0]);
+    GF_ADD_LIMB(r1, a[1], b[1]);
+    GF_ADD_LIMB(r2, a[2], b[2]);
+    GF_ADD_LIMB(r3, a[3], b[3]);
+    GF_ADD_LIMB(r4, a[4], b[4]);
+    GF_ADD_LIMB(r5, a[5], b[5]);
+    GF_ADD_LIMB(r6, a[6], b[6]);
+    GF_ADD_LIMB(r7, a[7], b[7]);
+    GF_FOLD_ADD(out);
+}
+
+static void gf_sub(gf out, const gf a, const gf b) {
+    uint32_t r0, r1, r2, r3, r4, r5, r6, r7, borrow = 0;
+    GF_SUB_LIMB(r0, a[0], b[0]);
+    GF_SUB_LIMB(r1, a[1], b[1]);
+    GF_SUB_LIMB(r2, a[2], b[2]);
+    GF_SUB_LIMB(r3, a[3], b[3]);
+    GF_SUB_LIMB(r4, a[4], b[4]);
+    GF_SUB_LIMB(r5, a[5], b[5]);
+    GF_SUB_LIMB(r6, a[6], b[6]);
+    GF_SUB_LIMB(r7, a[7], b[7]);
+    GF_FOLD_SUB(out);
+}
+
+static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
+    gf_add(sum, a, b);
+    gf_sub(difference, a, b);
+}
+
+// The low half of the product is in low[0..7], the high half in r0..r7: 2^256 = 38 modulo p.
+// 38 (2^32 - 1) + (2^32 - 1) + carry < 39 * 2^32, so the last carry is at most 38.
+#define GF_FOLD_PRODUCT(out, low) \
+    do { \
+        GF_SPLIT(r0, (uint64_t)r0 * 38 + (low)[0]); \
+        GF_SPLIT(r1, (uint64_t)r1 * 38 + (low)[1] + carry); \
+        GF_SPLIT(r2, (uint64_t)r2 * 38 + (low)[2] + carry); \
+        GF_SPLIT(r3, (uint64_t)r3 * 38 + (low)[3] + carry); \
+        GF_SPLIT(r4, (uint64_t)r4 * 38 + (low)[4] + carry); \
+        GF_SPLIT(r5, (uint64_t)r5 * 38 + (low)[5] + carry); \
+        GF_SPLIT(r6, (uint64_t)r6 * 38 + (low)[6] + carry); \
+        GF_SPLIT(r7, (uint64_t)r7 * 38 + (low)[7] + carry); \
+        GF_FOLD_ADD(out); \
+    } while (0)
+
+// Row i: r0..r7 += a[i] b, then the lowest limb, which is final, leaves for out[i].
+// (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1: no sum overflows.
+#define GF_MUL_ROW(i) \
+    do { \
+        uint32_t x = a[i]; \
+        GF_SPLIT(out[i], (uint64_t)x * b0 + r0); \
+        GF_SPLIT(r0, (uint64_t)x * b1 + r1 + carry); \
+        GF_SPLIT(r1, (uint64_t)x * b2 + r2 + carry); \
+        GF_SPLIT(r2, (uint64_t)x * b3 + r3 + carry); \
+        GF_SPLIT(r3, (uint64_t)x * b4 + r4 + carry); \
+        GF_SPLIT(r4, (uint64_t)x * b5 + r5 + carry); \
+        GF_SPLIT(r5, (uint64_t)x * b6 + r6 + carry); \
+        GF_SPLIT(r6, (uint64_t)x * b7 + r7 + carry); \
+        r7 = carry; \
+    } while (0)
+
+// Row i is done with a[i] before it writes out[i], and b is in registers: out may be a or b.
+static void gf_mul(gf out, const gf a, const gf b) {
+    uint32_t b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3];
+    uint32_t b4 = b[4], b5 = b[5], b6 = b[6], b7 = b[7];
+    uint32_t r0 = 0, r1 = 0, r2 = 0, r3 = 0, r4 = 0, r5 = 0, r6 = 0, r7 = 0, carry;
+    GF_MUL_ROW(0);
+    GF_MUL_ROW(1);
+    GF_MUL_ROW(2);
+    GF_MUL_ROW(3);
+    GF_MUL_ROW(4);
+    GF_MUL_ROW(5);
+    GF_MUL_ROW(6);
+    GF_MUL_ROW(7);
+    GF_FOLD_PRODUCT(out, out);
+}
+
+// Limbs 2i and 2i + 1 of the square: twice the cross products there, plus a[i]^2.
+//
+// bit is what doubling shifted out of the limb before; carry stays below 2. The square's high
+// half plus carry cannot overflow, as (2^32 - 1)^2 + (2^32 - 1) + 1 < 2^64.
+#define GF_SQUARE_PAIR(low, high, even, odd, a) \
+    do { \
+        uint32_t even_limb = (even), odd_limb = (odd); \
+        uint64_t square = (uint64_t)(a) * (a) + carry; \
+        uint32_t doubled = even_limb << 1 | bit; \
+        GF_SPLIT(low, (uint64_t)(uint32_t)square + doubled); \
+        doubled = odd_limb << 1 | even_limb >> 31; \
+        bit = odd_limb >> 31; \
+        GF_SPLIT(high, (uint64_t)(uint32_t)(square >> 32) + doubled + carry); \
+    } while (0)
+
+static void gf_square(gf out, const gf a) {
+    uint32_t a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
+    uint32_t a4 = a[4], a5 = a[5], a6 = a[6], a7 = a[7];
+    // c1..c14: limbs of the sum of a[i] a[j] for i < j.
+    uint32_t c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, carry;
+    GF_SPLIT(c1, (uint64_t)a0 * a1);
+    GF_SPLIT(c2, (uint64_t)a0 * a2 + carry);
+    GF_SPLIT(c3, (uint64_t)a0 * a3 + carry);
+    GF_SPLIT(c4, (uint64_t)a0 * a4 + carry);
+    GF_SPLIT(c5, (uint64_t)a0 * a5 + carry);
+    GF_SPLIT(c6, (uint64_t)a0 * a6 + carry);
+    GF_SPLIT(c7, (uint64_t)a0 * a7 + carry);
+    c8 = carry;
+    GF_SPLIT(c3, (uint64_t)a1 * a2 + c3);
+    GF_SPLIT(c4, (uint64_t)a1 * a3 + c4 + carry);
+    GF_SPLIT(c5, (uint64_t)a1 * a4 + c5 + carry);
+    GF_SPLIT(c6, (uint64_t)a1 * a5 + c6 + carry);
+    GF_SPLIT(c7, (uint64_t)a1 * a6 + c7 + carry);
+    GF_SPLIT(c8, (uint64_t)a1 * a7 + c8 + carry);
+    c9 = carry;
+    GF_SPLIT(c5, (uint64_t)a2 * a3 + c5);
+    GF_SPLIT(c6, (uint64_t)a2 * a4 + c6 + carry);
+    GF_SPLIT(c7, (uint64_t)a2 * a5 + c7 + carry);
+    GF_SPLIT(c8, (uint64_t)a2 * a6 + c8 + carry);
+    GF_SPLIT(c9, (uint64_t)a2 * a7 + c9 + carry);
+    c10 = carry;
+    GF_SPLIT(c7, (uint64_t)a3 * a4 + c7);
+    GF_SPLIT(c8, (uint64_t)a3 * a5 + c8 + carry);
+    GF_SPLIT(c9, (uint64_t)a3 * a6 + c9 + carry);
+    GF_SPLIT(c10, (uint64_t)a3 * a7 + c10 + carry);
+    c11 = carry;
+    GF_SPLIT(c9, (uint64_t)a4 * a5 + c9);
+    GF_SPLIT(c10, (uint64_t)a4 * a6 + c10 + carry);
+    GF_SPLIT(c11, (uint64_t)a4 * a7 + c11 + carry);
+    c12 = carry;
+    GF_SPLIT(c11, (uint64_t)a5 * a6 + c11);
+    GF_SPLIT(c12, (uint64_t)a5 * a7 + c12 + carry);
+    c13 = carry;
+    GF_SPLIT(c13, (uint64_t)a6 * a7 + c13);
+    c14 = carry;
+
+    uint32_t r0, r1, r2, r3, r4, r5, r6, r7, bit = 0;
+    carry = 0;
+    GF_SQUARE_PAIR(out[0], out[1], 0, c1, a0);
+    GF_SQUARE_PAIR(out[2], out[3], c2, c3, a1);
+    GF_SQUARE_PAIR(out[4], out[5], c4, c5, a2);
+    GF_SQUARE_PAIR(out[6], out[7], c6, c7, a3);
+    GF_SQUARE_PAIR(r0, r1, c8, c9, a4);
+    GF_SQUARE_PAIR(r2, r3, c10, c11, a5);
+    GF_SQUARE_PAIR(r4, r5, c12, c13, a6);
+    GF_SQUARE_PAIR(r6, r7, c14, 0, a7);
+    GF_FOLD_PRODUCT(out, out);
+}
+
+static void gf_square_n(gf out, const gf a, int n) {
+    gf_square(out, a);
+    while (--n > 0) {
+        gf_square(out, out);
+    }
+}
+
+static void gf_reduce(gf out, const gf a) {
+    // Below 2^256 < 2p + 39: bit 255 first, which leaves less than p + 38, then at most one p.
+    uint32_t carry = (a[7] >> 31) * 19;
+    for (int i = 0; i < GF_LIMBS; i++) {
+        uint32_t limb = a[i] + carry;
+        carry = limb < carry;
+        out[i] = limb;
+        if (i == 6) {
+            carry += a[7] & 0x7fffffff;
+            break;
+        }
+    }
+    out[7] = carry;
+    // x >= p exactly when x + 19 reaches 2^255.
+    carry = 19;
+    for (int i = 0; i < GF_LIMBS; i++) {
+        carry = out[i] + carry < carry;
+        if (i == 6) {
+            carry = (out[7] + carry) >> 31;
+            break;
+        }
+    }
+    carry *= 19;
+    for (int i = 0; i < GF_LIMBS; i++) {
+        uint32_t limb = out[i] + carry;
+        carry = limb < carry;
+        out[i] = limb;
+    }
+    out[7] &= 0x7fffffff;
+}
+
+// a^(2^252 - 3). Exponents of the intermediate values: 2^n - 1 for n = 5, 10, 20, 50, 100, 250.
+static void gf_pow_p58(gf out, const gf a) {
+    gf x, y;
+    gf_square(x, a);
+    gf_square_n(y, x, 2);
+    gf_mul(y, y, a); // 9
+    gf_mul(x, x, y); // 11
+    gf_square(x, x);
+    gf_mul(x, x, y); // 31 = 2^5 - 1
+    gf_square_n(y, x, 5);
+    gf_mul(x, y, x); // 2^10 - 1
+    gf_square_n(y, x, 10);
+    gf_mul(y, y, x); // 2^20 - 1
+    gf_square_n(out, y, 20);
+    gf_mul(y, out, y); // 2^40 - 1
+    gf_square_n(y, y, 10);
+    gf_mul(x, y, x); // 2^50 - 1
+    gf_square_n(y, x, 50);
+    gf_mul(y, y, x); // 2^100 - 1
+    gf_square_n(out, y, 100);
+    gf_mul(y, out, y); // 2^200 - 1
+    gf_square_n(y, y, 50);
+    gf_mul(x, y, x); // 2^250 - 1
+    gf_square_n(x, x, 2);
+    gf_mul(out, x, a);
+}
+
+static void gf_load(gf out, const uint8_t bytes[32]) {
+    for (int i = 0; i < GF_LIMBS; i++, bytes += 4) {
+        out[i] = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16
+            | (uint32_t)bytes[3] << 24;
+    }
+}
+
+static void gf_store(uint8_t bytes[32], const gf a) {
+    gf reduced;
+    gf_reduce(reduced, a);
+    for (int i = 0; i < 32; i++) {
+        bytes[i] = (uint8_t)(reduced[i >> 2] >> (8 * (i & 3)));
+    }
+}
+
+static int gf_is_zero(const gf a) {
+    gf reduced;
+    uint32_t any = 0;
+    gf_reduce(reduced, a);
+    for (int i = 0; i < GF_LIMBS; i++) {
+        any |= reduced[i];
+    }
+    return any == 0;
+}
+
+static void gf_select(gf out, const gf a, uint32_t mask) {
+    for (int i = 0; i < GF_LIMBS; i++) {
+        out[i] ^= (out[i] ^ a[i]) & mask;
+    }
+}

@@ -1,0 +1,60 @@
+// Arithmetic modulo p = 2^255 - 19, for machines whose widest product is 32 x 32 -> 64 bits.
+//
+// An element is eight 32-bit limbs, least significant first, and may hold ANY 256-bit integer:
+// it stands for its value modulo p. So there are no limb bounds that a caller could break, table
+// entries are used where they lie, and the only bounds to prove are those of the carries inside
+// each function, which field25519.c states. Every function takes the same time for all values,
+// and every result may overlap the operands unless it says otherwise.
+
+#ifndef JOULESTREAM_FIELD25519_H
+#define JOULESTREAM_FIELD25519_H
+
+#include <stdint.h>
+
+#define GF_LIMBS 8
+
+typedef uint32_t gf[GF_LIMBS];
+
+// out = a
+static void gf_copy(gf out, const gf a);
+
+// out = a + b
+static void gf_add(gf out, const gf a, const gf b);
+
+// out = a - b
+static void gf_sub(gf out, const gf a, const gf b);
+
+// sum = a + b and difference = a - b; sum must not overlap a or b.
+static void gf_add_sub(gf sum, gf difference, const gf a, const gf b);
+
+// out = a b
+static void gf_mul(gf out, const gf a, const gf b);
+
+// out = a^2
+static void gf_square(gf out, const gf a);
+
+// out = a^(2^n), n >= 1
+static void gf_square_n(gf out, const gf a, int n);
+
+// out = the one representative of a below p
+static void gf_reduce(gf out, const gf a);
+
+// out = a^-1, or 0 for a = 0 (safegcd.c)
+static void gf_invert(gf out, const gf a);
+
+// out = a^((p - 5) / 8), from which square roots are made; out must not overlap a.
+static void gf_pow_p58(gf out, const gf a);
+
+// Read 32 bytes, all 256 bits of them, least significant first.
+static void gf_load(gf out, const uint8_t bytes[32]);
+
+// Write the representative below p as 32 bytes, least significant first.
+static void gf_store(uint8_t bytes[32], const gf a);
+
+// Return 1 if a = 0 modulo p, else 0.
+static int gf_is_zero(const gf a);
+
+// out = a where mask is all ones, out unchanged where it is 0.
+static void gf_select(gf out, const gf a, uint32_t mask);
+
+#endif

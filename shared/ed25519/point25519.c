@@ -1,0 +1,162 @@
+// Points of edwards25519 in extended coordinates, over field25519.c.
+//
+// Formulas: H. Hisil, K. K. Wong, G. Carter, E. Dawson, "Twisted Edwards curves revisited", 2008,
+// as RFC 8032 section 5.1.4 gives them. They hold for every pair of points, equal, opposite or of
+// small order, so nothing here has special cases. Results may overlap operands.
+
+#include "field25519.h"
+
+// x = X / Z, y = Y / Z, x y = T / Z
+typedef struct {
+    gf x, y, z, t;
+} point;
+
+// What adding a point takes: y + x, y - x, 2 z, 2 d t.
+typedef struct {
+    gf sum, difference, z2, dt2;
+} point_addend;
+
+// The same for z = 1: y + x, y - x, 2 d x y. This is what tables hold, 96 bytes a point.
+typedef struct {
+    gf sum, difference, dt2;
+} point_affine;
+
+// Whether a result's t is wanted: doubling needs none, adding does.
+enum { WITHOUT_T, WITH_T };
+
+static const gf POINT_2D = {
+    0x26b2f159, 0xebd69b94, 0x8283b156, 0x00e0149a, 0xeef3d130, 0x198e80f2, 0x56dffce7, 0x2406d9dc,
+};
+
+static const gf POINT_D = {
+    0x135978a3, 0x75eb4dca, 0x4141d8ab, 0x00700a4d, 0x7779e898, 0x8cc74079, 0x2b6ffe73, 0x52036cee,
+};
+
+static const gf POINT_SQRT_MINUS_1 = {
+    0x4a0ea0b0, 0xc4ee1b27, 0xad2fe478, 0x2f431806, 0x3dfbd7a7, 0x2b4d0099, 0x4fc1df0b, 0x2b832480,
+};
+
+static const gf GF_ONE = {1};
+static const gf GF_ZERO = {0};
+
+static void point_zero(point *out) {
+    gf_copy(out->x, GF_ZERO);
+    gf_copy(out->y, GF_ONE);
+    gf_copy(out->z, GF_ONE);
+    gf_copy(out->t, GF_ZERO);
+}
+
+// out = (e f, g h, f g, e h), with which every formula ends.
+static void point_finish(point *out, const gf e, const gf f, const gf g, const gf h, int with_t) {
+    gf_mul(out->x, e, f);
+    gf_mul(out->y, g, h);
+    gf_mul(out->z, f, g);
+    if (with_t) {
+        gf_mul(out->t, e, h);
+    }
+}
+
+// out = 2 a; a's t is not read.
+static void point_double(point *out, const point *a, int with_t) {
+    gf e, f, g, h, xx, yy;
+    gf_square(xx, a->x);
+    gf_square(yy, a->y);
+    gf_square(f, a->z);
+    gf_add(f, f, f);
+    gf_add(e, a->x, a->y);
+    gf_square(e, e);
+    gf_add_sub(h, g, xx, yy);
+    gf_sub(e, h, e);
+    gf_add(f, f, g);
+    point_finish(out, e, f, g, h, with_t);
+}
+
+// out = a + b, or a - b if negative, from b's parts and d = 2 a->z b->z.
+static void point_add_parts(point *out, const point *a, const gf sum, const gf difference,
+    const gf dt2, const gf d, int negative, int with_t) {
+    gf e, f, g, h, c;
+    gf_add_sub(h, e, a->y, a->x);
+    gf_mul(h, h, negative ? difference : sum);
+    gf_mul(e, e, negative ? sum : difference);
+    gf_mul(c, a->t, dt2);
+    gf_add_sub(g, f, d, c);
+    gf_add_sub(c, e, h, e);
+    if (negative) {
+        point_finish(out, e, g, f, c, with_t);
+    } else {
+        point_finish(out, e, f, g, c, with_t);
+    }
+}
+
+// out = a + b, or a - b if negative, which must not be secret.
+static void point_add(point *out, const point *a, const point_addend *b, int negative,
+    int with_t) {
+    gf d;
+    gf_mul(d, a->z, b->z2);
+    point_add_parts(out, a, b->sum, b->difference, b->dt2, d, negative, with_t);
+}
+
+// The same for a point of a table.
+static void point_add_affine(point *out, const point *a, const point_affine *b, int negative,
+    int with_t) {
+    gf d;
+    gf_add(d, a->z, a->z);
+    point_add_parts(out, a, b->sum, b->difference, b->dt2, d, negative, with_t);
+}
+
+static void point_to_addend(point_addend *out, const point *a) {
+    gf_add_sub(out->sum, out->difference, a->y, a->x);
+    gf_add(out->z2, a->z, a->z);
+    gf_mul(out->dt2, a->t, POINT_2D);
+}
+
+// Write the encoding of a point (RFC 8032, section 5.1.2).
+static void point_encode(uint8_t bytes[32], const point *a) {
+    gf inverse, x, y;
+    gf_invert(inverse, a->z);
+    gf_mul(x, a->x, inverse);
+    gf_mul(y, a->y, inverse);
+    gf_reduce(x, x);
+    gf_store(bytes, y);
+    bytes[31] |= (uint8_t)(x[0] << 7);
+}
+
+// Read a point (RFC 8032, section 5.1.3). Return 0 if there is none, in variable time.
+//
+// y is taken modulo p and "x = -0" as 0: whether those are encodings is the caller's business.
+static int point_decode(point *out, const uint8_t bytes[32]) {
+    gf u, v, x, check;
+    gf_load(out->y, bytes);
+    uint32_t sign = out->y[7] >> 31;
+    out->y[7] &= 0x7fffffff;
+    gf_copy(out->z, GF_ONE);
+    // x^2 = u / v = (y^2 - 1) / (d y^2 + 1); x = u v^3 (u v^7)^((p - 5) / 8), perhaps times i.
+    gf_square(u, out->y);
+    gf_mul(v, u, POINT_D);
+    gf_sub(u, u, GF_ONE);
+    gf_add(v, v, GF_ONE);
+    gf_square(check, v);
+    gf_mul(check, check, v); // v^3
+    gf_mul(out->x, check, u); // u v^3
+    gf_square(check, check);
+    gf_mul(check, check, v);
+    gf_mul(check, check, u); // u v^7
+    gf_pow_p58(x, check);
+    gf_mul(x, x, out->x);
+    gf_square(check, x);
+    gf_mul(check, check, v);
+    gf_sub(out->t, check, u);
+    if (!gf_is_zero(out->t)) {
+        gf_add(out->t, check, u);
+        if (!gf_is_zero(out->t)) {
+            return 0;
+        }
+        gf_mul(x, x, POINT_SQRT_MINUS_1);
+    }
+    gf_reduce(out->x, x);
+    if ((out->x[0] & 1) != sign) {
+        gf_sub(out->x, GF_ZERO, out->x);
+    }
+    gf_mul(out->t, out->x, out->y);
+    return 1;
+}

@@ -1,0 +1,160 @@
+// Inversion modulo p = 2^255 - 19 in constant time, a quarter of the work of a power.
+//
+// D. J. Bernstein, B.-Y. Yang, "Fast constant-time gcd computation and modular inversion", 2019:
+// thirty division steps at a time on the low words, gathered in a 2 x 2 matrix, which is then
+// applied to the full numbers. Steps start at delta = 1/2 (P. Wuille, "Bounds on divsteps
+// iterations in safegcd", 2021), which brings any 256-bit pair to gcd within 590 steps.
+//
+// Numbers are nine limbs of 30 bits, the top one signed, the others in [0, 2^30).
+//   |f|, |g| < 2^256 always, as a step never exceeds the larger of both.
+//   Each row of a matrix has |entry| + |entry| <= 2^30, so a limb product sum is below 2^61.
+//   |d|, |e| grow by at most p / 2 a round (the multiple of p added is at most 2^29 p, divided by
+//   2^30), from 1 to less than 11 p after 20 rounds: 259 bits, which nine limbs hold.
+
+#include "field25519.h"
+
+#ifdef JOULESTREAM_ED25519_CHECK
+#include <assert.h>
+#define SAFEGCD_CHECK(condition) assert(condition)
+#else
+#define SAFEGCD_CHECK(condition) ((void)0)
+#endif
+
+#define SAFEGCD_LIMBS 9
+#define SAFEGCD_BITS 30
+#define SAFEGCD_MASK 0x3fffffff
+#define SAFEGCD_ROUNDS 20 // 600 steps
+
+typedef int32_t gcd_number[SAFEGCD_LIMBS];
+
+// 2^30 (f', g') = (ff fg; gf gg) (f, g)
+typedef struct {
+    int32_t ff, fg, gf, gg;
+} gcd_matrix;
+
+// Do 30 division steps on the low words of f and g; return the new 2 delta.
+static int32_t gcd_steps(gcd_matrix *matrix, int32_t delta2, int32_t f_low, int32_t g_low) {
+    // Two's complement words; a step reads only bits that 30 steps leave exact.
+    uint32_t f = (uint32_t)f_low, g = (uint32_t)g_low;
+    uint32_t ff = 1, fg = 0, gf = 0, gg = 1;
+    uint32_t delta = (uint32_t)delta2;
+    for (int i = 0; i < SAFEGCD_BITS; i++) {
+        // odd: g is odd; swap: it is, and delta > 0 (2 delta is odd, so never 0). All or no ones.
+        uint32_t odd = -(g & 1);
+        uint32_t swap = odd & ((delta >> 31) - 1);
+        // g + f or, to swap, g - f; then f becomes the old g, which is that plus f.
+        g += ((f ^ swap) - swap) & odd;
+        gf += ((ff ^ swap) - swap) & odd;
+        gg += ((fg ^ swap) - swap) & odd;
+        f += g & swap;
+        ff += gf & swap;
+        fg += gg & swap;
+        delta = ((delta ^ swap) - swap) + 2;
+        g >>= 1;
+        ff <<= 1;
+        fg <<= 1;
+    }
+    matrix->ff = (int32_t)ff;
+    matrix->fg = (int32_t)fg;
+    matrix->gf = (int32_t)gf;
+    matrix->gg = (int32_t)gg;
+    return (int32_t)delta;
+}
+
+// (f, g) = matrix (f, g) / 2^30, an exact division.
+static void gcd_apply(gcd_number f, gcd_number g, const gcd_matrix *matrix) {
+    int64_t ff = matrix->ff, fg = matrix->fg, gf = matrix->gf, gg = matrix->gg;
+    int64_t next_f = ff * f[0] + fg * g[0];
+    int64_t next_g = gf * f[0] + gg * g[0];
+    SAFEGCD_CHECK((next_f & SAFEGCD_MASK) == 0 && (next_g & SAFEGCD_MASK) == 0);
+    for (int i = 1; i < SAFEGCD_LIMBS; i++) {
+        next_f = (next_f >> SAFEGCD_BITS) + ff * f[i] + fg * g[i];
+        next_g = (next_g >> SAFEGCD_BITS) + gf * f[i] + gg * g[i];
+        f[i - 1] = (int32_t)next_f & SAFEGCD_MASK;
+        g[i - 1] = (int32_t)next_g & SAFEGCD_MASK;
+    }
+    f[SAFEGCD_LIMBS - 1] = (int32_t)(next_f >> SAFEGCD_BITS);
+    g[SAFEGCD_LIMBS - 1] = (int32_t)(next_g >> SAFEGCD_BITS);
+    SAFEGCD_CHECK(f[SAFEGCD_LIMBS - 1] >> 16 == f[SAFEGCD_LIMBS - 1] >> 31);
+    SAFEGCD_CHECK(g[SAFEGCD_LIMBS - 1] >> 16 == g[SAFEGCD_LIMBS - 1] >> 31);
+}
+
+// Return m in [-2^29, 2^29) such that low + m p is a multiple of 2^30; p = -19 modulo 2^30.
+static int64_t gcd_cancel(int64_t low) {
+    const uint32_t inverse_of_19 = 0x286bca1b; // modulo 2^30
+    uint32_t m = (uint32_t)low * inverse_of_19;
+    return (int64_t)((int32_t)(m << 2) >> 2);
+}
+
+// (d, e) = matrix (d, e) / 2^30 modulo p, where p = 2^15 2^240 - 19 touches two limbs only.
+static void gcd_apply_modulo(gcd_number d, gcd_number e, const gcd_matrix *matrix) {
+    int64_t ff = matrix->ff, fg = matrix->fg, gf = matrix->gf, gg = matrix->gg;
+    int64_t next_d = ff * d[0] + fg * e[0];
+    int64_t next_e = gf * d[0] + gg * e[0];
+    int64_t m_d = gcd_cancel(next_d);
+    int64_t m_e = gcd_cancel(next_e);
+    next_d -= 19 * m_d;
+    next_e -= 19 * m_e;
+    SAFEGCD_CHECK((next_d & SAFEGCD_MASK) == 0 && (next_e & SAFEGCD_MASK) == 0);
+    for (int i = 1; i < SAFEGCD_LIMBS; i++) {
+        next_d = (next_d >> SAFEGCD_BITS) + ff * d[i] + fg * e[i];
+        next_e = (next_e >> SAFEGCD_BITS) + gf * d[i] + gg * e[i];
+        if (i == SAFEGCD_LIMBS - 1) {
+            next_d += m_d * (1 << 15);
+            next_e += m_e * (1 << 15);
+        }
+        d[i - 1] = (int32_t)next_d & SAFEGCD_MASK;
+        e[i - 1] = (int32_t)next_e & SAFEGCD_MASK;
+    }
+    d[SAFEGCD_LIMBS - 1] = (int32_t)(next_d >> SAFEGCD_BITS);
+    e[SAFEGCD_LIMBS - 1] = (int32_t)(next_e >> SAFEGCD_BITS);
+    // 11 p is below 2^240 (11 * 2^15).
+    SAFEGCD_CHECK(d[SAFEGCD_LIMBS - 1] < 11 << 15 && d[SAFEGCD_LIMBS - 1] >= -(11 << 15));
+    SAFEGCD_CHECK(e[SAFEGCD_LIMBS - 1] < 11 << 15 && e[SAFEGCD_LIMBS - 1] >= -(11 << 15));
+}
+
+static void gf_invert(gf out, const gf a) {
+    gcd_number f = {-19, 0, 0, 0, 0, 0, 0, 0, 1 << 15}; // p
+    gcd_number g, d = {0}, e = {1};
+    gcd_matrix matrix;
+    gf reduced;
+    // Safe to feed a limb outside [0, 2^30): only sums of products read it.
+    gf_reduce(reduced, a);
+    for (int i = 0; i < SAFEGCD_LIMBS; i++) {
+        int at = i * SAFEGCD_BITS;
+        uint64_t pair = reduced[at >> 5];
+        if ((at >> 5) + 1 < GF_LIMBS) {
+            pair |= (uint64_t)reduced[(at >> 5) + 1] << 32;
+        }
+        g[i] = (int32_t)(uint32_t)(pair >> (at & 31)) & SAFEGCD_MASK;
+    }
+    int32_t delta2 = 1;
+    for (int i = 0; i < SAFEGCD_ROUNDS; i++) {
+        delta2 = gcd_steps(&matrix, delta2, f[0], g[0]);
+        gcd_apply(f, g, &matrix);
+        gcd_apply_modulo(d, e, &matrix);
+    }
+    // Now g = 0, f = 1 or -1 (p or -p for a = 0, when d = 0) and the inverse is f d.
+    uint32_t negative = (uint32_t)(f[SAFEGCD_LIMBS - 1] >> 31);
+    // out = f d + 16 p, a number of up to 260 bits; what lies above 2^256 counts 38-fold.
+    int64_t carry = -16 * 19;
+    uint64_t word = 0;
+    int bits = 0, limb = 0;
+    for (int i = 0; i < SAFEGCD_LIMBS; i++) {
+        int32_t signed_limb = (int32_t)(((uint32_t)d[i] ^ negative) - negative);
+        carry += signed_limb;
+        if (i == SAFEGCD_LIMBS - 1) {
+            carry += 16 << 15;
+        }
+        word |= (uint64_t)(carry & SAFEGCD_MASK) << bits;
+        carry >>= SAFEGCD_BITS;
+        bits += SAFEGCD_BITS;
+        if (bits >= 32) {
+            reduced[limb++] = (uint32_t)word;
+            word >>= 32;
+            bits -= 32;
+        }
+    }
+    gf excess = {(uint32_t)word * 38};
+    gf_add(out, reduced, excess);
+}

@@ -1,0 +1,76 @@
+// s B + h P for a point P that is met once: E. G. Straus, "Addition chains of vectors", 1964.
+//
+// h goes in signed sliding windows of four bits over P, 3P, 5P, 7P (F. Morain, J. Olivos, 1990);
+// s joins in the last columns, where doublings are done anyway, from the comb of the base point.
+// All of it is public and in variable time.
+
+enum {
+    STRAUS_WINDOW = 4,
+    STRAUS_MULTIPLES = 1 << (STRAUS_WINDOW - 2),
+    STRAUS_DIGITS = 254, // a number below L < 2^253 and a carry
+};
+
+// Recode h < 2^253 into digits: 0 or odd, |digit| < 2^(STRAUS_WINDOW - 1).
+static void straus_recode(int8_t digits[STRAUS_DIGITS], const uint32_t h[8]) {
+    uint32_t carry = 0;
+    for (int i = 0; i < STRAUS_DIGITS;) {
+        uint32_t low = h[i >> 5] >> (i & 31);
+        if ((i & 31) > 32 - STRAUS_WINDOW && (i >> 5) < 7) {
+            low |= h[(i >> 5) + 1] << (32 - (i & 31));
+        }
+        if ((low & 1) == carry) {
+            digits[i++] = 0;
+            continue;
+        }
+        int digit = (int)((low & ((1 << STRAUS_WINDOW) - 1)) + carry);
+        carry = digit > 1 << (STRAUS_WINDOW - 1);
+        digits[i++] = (int8_t)(carry ? digit - (1 << STRAUS_WINDOW) : digit);
+        for (int j = 1; j < STRAUS_WINDOW && i < STRAUS_DIGITS; j++) {
+            digits[i++] = 0;
+        }
+    }
+}
+
+// sum = s B + h p for s, h < L. Nothing is added to h: p may have a part of small order.
+static void straus_base_and_point(point *sum, const uint32_t s[8], const uint32_t h[8],
+    const point *p) {
+    point_addend odd_multiples[STRAUS_MULTIPLES]; // p, 3p, ...
+    int8_t digits[STRAUS_DIGITS];
+    uint32_t odd[8];
+    comb_signs signs;
+
+    point_to_addend(&odd_multiples[0], p);
+    point_double(sum, p, WITH_T);
+    point_addend twice;
+    point_to_addend(&twice, sum);
+    *sum = *p;
+    for (int i = 1; i < STRAUS_MULTIPLES; i++) {
+        point_add(sum, sum, &twice, 0, WITH_T);
+        point_to_addend(&odd_multiples[i], sum);
+    }
+    straus_recode(digits, h);
+    for (int i = 0; i < 8; i++) {
+        odd[i] = s[i];
+    }
+    comb_make_odd(odd);
+    comb_recode(signs, odd);
+
+    int i = STRAUS_DIGITS - 1;
+    while (i >= COMB_COLUMNS && digits[i] == 0) {
+        i--;
+    }
+    point_zero(sum);
+    for (; i >= 0; i--) {
+        int digit = digits[i];
+        int in_comb = i < COMB_COLUMNS;
+        point_double(sum, sum, digit != 0 || in_comb);
+        if (digit != 0) {
+            int negative = digit < 0;
+            point_add(sum, sum, &odd_multiples[(negative ? -digit : digit) >> 1], negative,
+                in_comb);
+        }
+        if (in_comb) {
+            comb_add_column(sum, COMB_BASE, signs, i, WITHOUT_T);
+        }
+    }
+}

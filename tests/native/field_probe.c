@@ -1,0 +1,52 @@
+// The field arithmetic of shared/ed25519 as a shared library, for test_field25519.py to call.
+
+#define JOULESTREAM_ED25519_CHECK
+#include "field25519.c"
+#include "safegcd.c"
+
+void probe_add(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_sub(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_mul(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_square(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_reduce(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_invert(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_pow_p58(uint32_t *out, const uint32_t *a, const uint32_t *b);
+int probe_is_zero(const uint32_t *a);
+
+void probe_add(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    gf_add(out, a, b);
+}
+
+void probe_sub(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    gf_sub(out, a, b);
+}
+
+void probe_mul(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    gf_mul(out, a, b);
+}
+
+void probe_square(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    (void)b;
+    gf_square(out, a);
+}
+
+void probe_reduce(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    (void)b;
+    gf_reduce(out, a);
+}
+
+void probe_invert(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    (void)b;
+    gf_invert(out, a);
+}
+
+void probe_pow_p58(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    gf copy;
+    (void)b;
+    gf_copy(copy, a);
+    gf_pow_p58(out, copy);
+}
+
+int probe_is_zero(const uint32_t *a) {
+    return gf_is_zero(a);
+}
