@@ -12,8 +12,8 @@ except (ImportError, ValueError):  # ValueError: an .mpy built for another archi
 SEED_SIZE = 32
 PUBLIC_KEY_SIZE = 32
 SIGNATURE_SIZE = 64
+TABLE_SIZE = 6144
 _EXPANDED_SIZE = 96
-_TABLE_SIZE = 6144
 
 
 def public_key(seed: bytes | bytearray | memoryview) -> bytes:
@@ -100,13 +100,22 @@ class Verifier:
     Args:
         public_key: 32 bytes. Any 32 bytes are taken: under a key that no signature can be good
             for, verify() answers False.
+        table: memory for the table, TABLE_SIZE writable bytes, given up to this object; for
+            firmware that sets it aside at its start and uses it for one key after the other.
 
     Attributes:
         public_key: the same, as bytes.
+
+    Raises:
+        ValueError: public_key or table has another length, or table is not aligned to 4 bytes.
+        TypeError: public_key is not bytes-like, or table not writable.
     """
 
-    def __init__(self, public_key: bytes | bytearray | memoryview) -> None:
-        table = bytearray(_TABLE_SIZE)
+    def __init__(
+        self, public_key: bytes | bytearray | memoryview, table: bytearray | None = None
+    ) -> None:
+        if table is None:
+            table = bytearray(TABLE_SIZE)
         self._table = table if _ed25519.prepare(public_key, table) else None
         self.public_key = bytes(public_key)
 
