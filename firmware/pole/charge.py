@@ -1,7 +1,6 @@
 """One charging session's figures: energy, packets, amount due, paid and unpaid."""
 
 from joulestream.channel import Claim
-from joulestream.signing import Verifier
 from joulestream.tariff import Tariff
 from pole.packetizer import Packetizer
 
@@ -12,11 +11,13 @@ class Charge:
     `total_mwh` arguments are the meter's running total, `credit` is in claim units.
     """
 
-    def __init__(self, config, certificate, account, price_per_kwh, total_mwh, time_s, now_ms):
+    def __init__(
+        self, config, certificate, verifier, account, price_per_kwh, total_mwh, time_s, now_ms
+    ):
         self.certificate = certificate
         self.account = account
         self.claim = Claim(certificate.channel_id)
-        self.verifier = Verifier(certificate.payer_key)
+        self.verifier = verifier
         self.tariff = Tariff(
             account.energy_mwh, account.amount_due, price_per_kwh, account.remainder
         )

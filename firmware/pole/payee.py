@@ -37,7 +37,7 @@ from joulestream.messages import (
     SignedTariff,
 )
 from joulestream.session import GREETED, OPEN, RECEIPTED, Session
-from joulestream.signing import verify
+from joulestream.signing import TABLE_SIZE, Verifier, verify
 from joulestream.units import energy_from_power, ticks_add, ticks_diff
 from pole.admission import Admission
 from pole.charge import Charge
@@ -62,6 +62,8 @@ class Payee:
         self._clock = clock
         self._random = random
         self._admission = Admission(config, signer.public_key, accounts)
+        # Set aside while the heap is whole: later no piece may be left that is large enough.
+        self._table = bytearray(TABLE_SIZE)
         self._issuers = b"".join(issuer.key for issuer in config.issuers)
         self.session = Session(POLE, config.retry_ms, config.link_timeout_ms)
         self.charge = None
@@ -232,6 +234,7 @@ class Payee:
         self.charge = Charge(
             self._config,
             certificate,
+            Verifier(certificate.payer_key, self._table),
             account,
             self._offered_price,
             self._total_mwh,

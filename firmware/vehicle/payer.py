@@ -33,7 +33,7 @@ from joulestream.messages import (
     SignedTariff,
 )
 from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
-from joulestream.signing import Verifier
+from joulestream.signing import verify
 from joulestream.tariff import Tariff
 from joulestream.units import MWH_PER_KWH, energy_from_power, ticks_add, ticks_diff
 from vehicle.audit import Audit, amount_reason
@@ -94,7 +94,7 @@ class Payer:
         self._audit = None
         self.channel = None
         self._certificate = None
-        self._pole = None
+        self._payee_key = b""
         self._claim = None
         self._prepay = 0
         self._packet_mwh = 0
@@ -177,7 +177,7 @@ class Payer:
         if certificate.channel_id != self.session.channel_id:
             self._greet(now_ms)
             return
-        self._pole = Verifier(offer.payee_key)
+        self._payee_key = offer.payee_key
         self._check_signature(SIGNED_OFFER, SignedOffer, offer)
         reason = self._offer_reason(offer, certificate)
         if reason:
@@ -394,7 +394,8 @@ class Payer:
     def _check_signature(self, signed_type, record, message):
         fields = {name: getattr(message, name) for name, _, _ in record.LAYOUT}
         body = record(**fields).to_bytes()
-        if not self._pole.verify(self.session.signed(signed_type, body), message.signature):
+        signed = self.session.signed(signed_type, body)
+        if not verify(self._payee_key, signed, message.signature):
             raise PeerError(errors.BAD_SIGNATURE)
 
     def _unplug(self):
