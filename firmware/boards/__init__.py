@@ -1,6 +1,11 @@
 """Boards: pins and peripherals, no logic. One module a board, all with the same class `Board`."""
 
+import gc
 import sys
+
+# Collecting often keeps what stays in one piece while modules load, so that large buffers fit.
+if hasattr(gc, "threshold"):  # CPython has none
+    gc.threshold(16384)
 
 # sys.platform: module
 _MODULES = {"linux": "boards.unix", "darwin": "boards.unix"}
@@ -12,4 +17,6 @@ def open_board(config):
     if name is None:
         raise ValueError("there is no board file for the platform '%s'" % sys.platform)
     module = __import__(name, None, None, ("Board",))
+    if hasattr(gc, "threshold"):
+        gc.threshold(-1)
     return module.Board(config)
