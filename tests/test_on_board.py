@@ -1,0 +1,76 @@
+"""The dual-runtime test files on the emulated board, put there with the real mpremote."""
+
+import fcntl
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from host_tools import board
+from host_tools.toolchain import BUILD, ToolchainError
+from test_on_micropython import FILES, PAIRS
+
+HERE = Path(__file__).resolve().parent
+HELPERS = ("actors.py", "dual_runtime.py", "micropython_runner.py")
+# test_config.py makes temporary files, with an environment and random names the board lacks.
+ON_BOARD = tuple(name for name in FILES + PAIRS if name != "test_config.py")
+TIMEOUT_S = 300
+
+# One pytest worker runs them all, on one board (--dist loadgroup).
+pytestmark = pytest.mark.xdist_group("emulated board")
+
+RUN = """
+import gc, sys
+sys.path.insert(0, "/tests")
+import micropython_runner
+passed, failed = micropython_runner.run("/tests/%s.py")
+del sys.modules["%s"]
+gc.collect()
+if failed or not passed:
+    raise AssertionError("%%d passed, %%d failed" %% (passed, failed))
+"""
+
+
+def test_files():
+    """Return the directory of the compiled tests and their vectors."""
+    directory = BUILD / "board-lib" / "tests"
+    board.compile_tree((HERE / name for name in HELPERS + ON_BOARD), directory)
+    shutil.copytree(
+        HERE / "vectors",
+        directory / "vectors",
+        ignore=shutil.ignore_patterns("*.py", "__pycache__"),
+        dirs_exist_ok=True,
+    )
+    return directory
+
+
+test_files.__test__ = False
+
+
+@pytest.fixture(scope="module")
+def emulated():
+    """A running board with the library and the tests on it; skip, loudly, where there is none."""
+    BUILD.mkdir(exist_ok=True)
+    try:
+        with open(BUILD / "board.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another pytest worker may be at it
+            firmware, library, tests = board.build(), board.build_library(), test_files()
+    except ToolchainError as error:
+        print(f"\nEMULATED BOARD NOT TESTED: {error}", file=sys.__stderr__, flush=True)
+        pytest.skip(f"emulated board not tested: {error}")
+    with board.EmulatedBoard(firmware) as machine:
+        machine.mpremote("cp", "-r", str(library), str(tests), ":/")
+        yield machine
+
+
+@pytest.mark.parametrize("name", ON_BOARD)
+def test_file(emulated, name):
+    stem = name.removesuffix(".py")
+    printed = emulated.mpremote("exec", RUN % (stem, stem), timeout_s=TIMEOUT_S)
+    assert "FAILED" not in printed and "passed" in printed, printed
+
+
+def test_a_failure_shows(emulated):
+    with pytest.raises(ToolchainError, match="AssertionError"):
+        emulated.mpremote("exec", "assert 1 == 2")
