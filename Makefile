@@ -54,8 +54,9 @@ modules: setup ## build the native module for every board whose compiler is here
 	@$(BIN)/python -m host_tools.toolchain modules
 
 .PHONY: bench
-bench: setup ## measure bytes, packets a second and exposure; rewrite the table in docs/benchmarks.md
+bench: setup ## measure speed, bytes and exposure, Ed25519 on rv32; rewrite the tables in docs/
 	@$(BIN)/joulestream bench
+	@$(BIN)/python -m host_tools.bench_ed25519
 
 .PHONY: format
 format: $(VENV)/ready ## format the code and mend what lint can mend

@@ -25,7 +25,7 @@ from host_tools.toolchain import BUILD, ROOT, ToolchainError
 SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
 FIRMWARE = BUILD / "board" / "firmware.elf"
 
-_EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
+EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
 # GCC 12 has no libraries for the name rv32imac_zicsr, which the port would ask for.
 _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
 # The heap also holds a file system; a board would have that in flash.
@@ -82,7 +82,7 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
     Raises:
         ToolchainError: a tool is missing and cannot be installed, or the build fails.
     """
-    toolchain.require_tools({**toolchain.BUILD_TOOLS, **toolchain.RISCV_COMPILER, **_EMULATOR})
+    toolchain.require_tools({**toolchain.BUILD_TOOLS, **toolchain.RISCV_COMPILER, **EMULATOR})
     output = BUILD / name
     # The board's header is found in the tree of sources it belongs to, not copied.
     header = "-I%s -DMP_CONFIGFILE='<board_config.h>'" % shlex.quote(str(SOURCE))

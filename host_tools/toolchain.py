@@ -177,11 +177,16 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fetch_monocypher(directory: Path) -> None:
-    # pip would build the package's metadata first, which takes minutes.
-    requirement = ["pymonocypher==4.0.3.4", "--no-binary", "-d", str(directory)]
-    command = [sys.executable, "-m", "unearth", *requirement, *_index_option()]
-    run(command, "fetching Monocypher")
+def _fetch_package(requirement: str) -> Callable[[Path], None]:
+    """Return what fetches the source of a package of the Python index."""
+
+    def fetch(directory: Path) -> None:
+        # pip would build the package's metadata first, which takes minutes.
+        options = ["--no-binary", "-d", str(directory), *_index_option()]
+        command = [sys.executable, "-m", "unearth", requirement, *options]
+        run(command, f"fetching {requirement}")
+
+    return fetch
 
 
 def _index_option() -> list[str]:
@@ -309,7 +314,16 @@ MONOCYPHER = Source(
     archive="pymonocypher-4.0.3.4.tar.gz",
     sha256="5e56e3d3eb770a53e0b9f6274146663c11a11f3d0de5cd48e3be0428d1b07a4a",
     directory="pymonocypher-4.0.3.4",
-    fetch=_fetch_monocypher,
+    fetch=_fetch_package("pymonocypher==4.0.3.4"),
+)
+
+# libsodium's source comes with it; only `make bench` wants it, to compare.
+PYNACL = Source(
+    title="libsodium in PyNaCl 1.6.2",
+    archive="pynacl-1.6.2.tar.gz",
+    sha256="018494d6d696ae03c7e656e5e74cdfd8ea1326962cc401bcf018f1ed8436811c",
+    directory="pynacl-1.6.2",
+    fetch=_fetch_package("pynacl==1.6.2"),
 )
 
 MICROPYTHON = Source(
