@@ -45,6 +45,10 @@ test: setup ## run every check and test: lint, types, CPython, MicroPython, end 
 	@$(BIN)/mypy
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
+.PHONY: soak
+soak: setup ## verify a million random and mutated signatures as libsodium does
+	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py
+
 .PHONY: board
 board: setup ## start the emulated riscv32 board, for mpremote to talk to
 	@$(BIN)/python -m host_tools.board

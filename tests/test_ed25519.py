@@ -50,11 +50,16 @@ def test_rfc8032():
 def test_edge_cases():
     cases = load("ed25519_verify.json")["cases"]
     assert len(cases) > 200
+    table = bytearray(signing.TABLE_SIZE)
     for case in cases:
         public, message, signature = [
             unhexlify(case[key]) for key in ("public_key", "message", "signature")
         ]
         assert _ed25519.verify(public, message, signature) is case["valid"], case["name"]
+        # With a table too; one buffer serves all keys, and what an earlier one left matters not.
+        good = _ed25519.prepare(public, table)
+        good = good and _ed25519.verify_prepared(table, public, message, signature)
+        assert good is case["valid"], case["name"]
 
 
 def test_message_lengths():
@@ -113,6 +118,8 @@ def test_out_may_be_the_input():
 
 def test_wrong_lengths():
     expanded = _ed25519.expand(SEED)
+    table = bytearray(signing.TABLE_SIZE)
+    prepared = _ed25519.verify_prepared
     signature = _ed25519.sign(expanded, CLAIM)
     public = expanded[64:]
     for wrong in (0, 1, 31, 33, 63, 65, 95, 97, 128):
@@ -126,6 +133,13 @@ def test_wrong_lengths():
             ("public key must be 32 bytes", _ed25519.verify, (data, CLAIM, signature)),
             ("signature must be 64 bytes", _ed25519.verify, (public, CLAIM, data)),
             ("public key must be 32 bytes", signing.Verifier, (data,)),
+            ("public key must be 32 bytes", _ed25519.prepare, (data, table)),
+            ("table must be 6144 bytes", _ed25519.prepare, (public, bytearray(wrong))),
+            ("table must be 6144 bytes", signing.Verifier, (public, bytearray(wrong))),
+            ("table must be 6144 bytes", prepared, (data, public, CLAIM, signature)),
+            ("public key must be 32 bytes", prepared, (table, data, CLAIM, signature)),
+            ("signature must be 64 bytes", prepared, (table, public, CLAIM, data)),
+            ("seed must be 32 bytes", signing.sign, (data, CLAIM)),
             ("seed must be 32 bytes", signing.Signer, (data,)),
         ):
             error = raised(call, *arguments)
@@ -137,6 +151,8 @@ def test_wrong_types():
     signature = _ed25519.sign(expanded, CLAIM)
     public = expanded[64:]
     required = "a bytes-like object is required"
+    table = bytearray(signing.TABLE_SIZE)
+    prepared = _ed25519.verify_prepared
     for wrong in (None, 32, 1.5, "x" * 32, [0] * 32, (0,) * 32):
         for call, arguments in (
             (_ed25519.public_key, (wrong,)),
@@ -146,6 +162,13 @@ def test_wrong_types():
             (_ed25519.verify, (wrong, CLAIM, signature)),
             (_ed25519.verify, (public, wrong, signature)),
             (_ed25519.verify, (public, CLAIM, wrong)),
+            (_ed25519.prepare, (wrong, table)),
+            (prepared, (wrong, public, CLAIM, signature)),
+            (prepared, (table, wrong, CLAIM, signature)),
+            (prepared, (table, public, wrong, signature)),
+            (prepared, (table, public, CLAIM, wrong)),
+            (signing.sign, (wrong, CLAIM)),
+            (signing.sign, (SEED, wrong)),
             (signing.Verifier, (wrong,)),
             (signing.Signer, (wrong,)),
         ):
@@ -202,6 +225,23 @@ def test_verifier():
     assert verifier.verify(CLAIM + b"\0", signature) is False
     assert isinstance(raised(verifier.verify, CLAIM, signature[:63]), ValueError)
     assert signing.Verifier(bytes(32)).verify(CLAIM, signature) is False
+
+
+def test_sign_at_once():
+    assert signing.sign(SEED, CLAIM) == signing.Signer(SEED).sign(CLAIM)
+
+
+def test_table_given():
+    signer = signing.Signer(SEED)
+    signature = signer.sign(CLAIM)
+    table = bytearray(signing.TABLE_SIZE)
+    assert signing.Verifier(signer.public_key, table).verify(CLAIM, signature)
+    assert any(table)
+    error = raised(signing.Verifier, signer.public_key, memoryview(bytearray(6145))[1:])
+    assert isinstance(error, ValueError) and str(error) == "table must be aligned to 4 bytes"
+    for wrong in (bytes(6144), "x" * 6144, 6144):
+        error = raised(signing.Verifier, signer.public_key, wrong)
+        assert isinstance(error, TypeError) and str(error).startswith("out must be"), error
 
 
 def test_hot_path_allocates_nothing():

@@ -1,12 +1,14 @@
 """The dual-runtime test files on the emulated board, put there with the real mpremote."""
 
 import fcntl
+import random
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from ed25519_cases import cases
 from host_tools import board
 from host_tools.toolchain import BUILD, ToolchainError
 from test_on_micropython import FILES, PAIRS
@@ -69,6 +71,36 @@ def test_file(emulated, name):
     stem = name.removesuffix(".py")
     printed = emulated.mpremote("exec", RUN % (stem, stem), timeout_s=TIMEOUT_S)
     assert "FAILED" not in printed and "passed" in printed, printed
+
+
+RANDOM_KEYS, RANDOM_EACH, RANDOM_ROUNDS = 40, 25, 3
+RUN_RANDOM = """
+from joulestream.signing import Verifier, verify
+with open("/random.bin", "rb") as file:
+    for _ in range(%d):
+        verifier = Verifier(file.read(32))
+        for number in range(%d):
+            message, signature, answer = file.read(44), file.read(64), file.read(1) == b"1"
+            assert verifier.verify(message, signature) is answer, (message, signature)
+            if number %% 5 == 0:
+                assert verify(verifier.public_key, message, signature) is answer, message
+print("all agree")
+"""
+
+
+@pytest.mark.parametrize("number", range(RANDOM_ROUNDS))
+def test_random_signatures_get_libsodiums_answer(emulated, number, tmp_path):
+    path = tmp_path / "random.bin"
+    with path.open("wb") as file:
+        for public, found in cases(random.Random(number), RANDOM_KEYS, RANDOM_EACH):
+            file.write(public)
+            for message, signature, answer in found:
+                file.write(message + signature + (b"1" if answer else b"0"))
+    emulated.mpremote("cp", str(path), ":/random.bin")
+    printed = emulated.mpremote(
+        "exec", RUN_RANDOM % (RANDOM_KEYS, RANDOM_EACH), timeout_s=TIMEOUT_S
+    )
+    assert "all agree" in printed
 
 
 def test_a_failure_shows(emulated):

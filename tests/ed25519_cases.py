@@ -1,0 +1,88 @@
+"""Random and mutated Ed25519 cases, with libsodium's answer to each: for CPython and the board.
+
+A case is a 44-byte message and a signature under a key. One in three is an honest signature; the
+others differ from one in a bit, in S by multiples of L, in a special S, in another or a special R,
+in torsion added to R or to the key, or are signatures of another message or key.
+"""
+
+from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
+from nacl.exceptions import BadSignatureError
+
+import edwards25519 as ed
+
+MESSAGE_SIZE = 44
+TORSION = ed.torsion_points()
+SPECIAL_S = (0, 1, ed.L - 1, ed.L, ed.L + 1, 2**252 - 1, 2**252, 2**253 - 1, 2**255, 2**256 - 1)
+SPECIAL_Y = (0, 1, 2, ed.P - 1, *range(ed.P, 2**255))
+
+
+def sodium_verify(public, message, signature):
+    """Return libsodium's answer."""
+    try:
+        return crypto_sign_open(signature + message, public) == message
+    except BadSignatureError:
+        return False
+
+
+def key_of(rng):
+    """Return (public key, function that signs a message under it); one key in eight has torsion.
+
+    Under a key with torsion the equation holds for one h in two, four or eight.
+    """
+    seed = rng.randbytes(32)
+    public, secret = crypto_sign_seed_keypair(seed)
+    torsion = rng.randrange(8) if rng.randrange(8) == 0 else 0
+    if not torsion:
+        return public, lambda message: crypto_sign(message, secret)[:64]
+    scalar, _ = ed.secret_scalar(seed)
+    public = ed.encode(ed.add(ed.decode(public), TORSION[torsion]))
+    nonce = rng.randrange(ed.L)
+    point = ed.encode(ed.multiply(nonce, ed.BASE))
+
+    def sign(message):
+        s = (nonce + ed.hash_wide(point, public, message) * scalar) % ed.L
+        return point + s.to_bytes(32, "little")
+
+    return public, sign
+
+
+def mutated(rng, message, signature, sign):
+    """Return (message, signature) with one thing about them changed, or nothing."""
+    kind = rng.randrange(12)
+    changed = bytearray(signature)
+    if kind < 4:
+        return message, signature
+    if kind == 4:
+        bit = rng.randrange(8 * len(message))
+        copy = bytearray(message)
+        copy[bit >> 3] ^= 1 << (bit & 7)
+        return bytes(copy), signature
+    if kind in (5, 6):
+        bit = rng.randrange(512)
+        changed[bit >> 3] ^= 1 << (bit & 7)
+    elif kind == 7:
+        s = int.from_bytes(signature[32:], "little") + rng.randrange(1, 15) * ed.L
+        changed[32:] = s.to_bytes(32, "little")
+    elif kind == 8:
+        changed[32:] = rng.choice(SPECIAL_S).to_bytes(32, "little")
+    elif kind == 9:
+        y = rng.choice(SPECIAL_Y) | rng.randrange(2) << 255
+        changed[:32] = y.to_bytes(32, "little")
+    elif kind == 10:
+        r = ed.add(ed.decode(signature[:32]), TORSION[rng.randrange(1, 8)])
+        changed[:32] = ed.encode(r)
+    else:
+        changed[:] = sign(rng.randbytes(MESSAGE_SIZE))
+    return message, bytes(changed)
+
+
+def cases(rng, keys, each):
+    """Yield (public key, list of (message, signature, answer)), `keys` times, `each` a list."""
+    for _ in range(keys):
+        public, sign = key_of(rng)
+        found = []
+        for _ in range(each):
+            message = rng.randbytes(MESSAGE_SIZE)
+            message, signature = mutated(rng, message, sign(message), sign)
+            found.append((message, signature, sodium_verify(public, message, signature)))
+        yield public, found
