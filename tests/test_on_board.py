@@ -84,6 +84,8 @@ with open("/random.bin", "rb") as file:
             assert verifier.verify(message, signature) is answer, (message, signature)
             if number %% 5 == 0:
                 assert verify(verifier.public_key, message, signature) is answer, message
+import os
+os.remove("/random.bin")
 print("all agree")
 """
 
