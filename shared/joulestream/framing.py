@@ -26,27 +26,22 @@ def encode(payload, out, scratch):
     scratch[:size] = payload
     scratch[size : size + CRC_SIZE] = crc32(payload).to_bytes(CRC_SIZE, "big")
     size += CRC_SIZE
-    start = 0
-    at = 0
-    while True:
-        zero = scratch.find(b"\0", start, size)
-        end = size if zero < 0 else zero
-        while end - start >= _LONGEST_RUN:
-            out[at] = 0xFF
-            out[at + 1 : at + 1 + _LONGEST_RUN] = scratch[start : start + _LONGEST_RUN]
-            at += 1 + _LONGEST_RUN
-            start += _LONGEST_RUN
-            if start == size:
-                out[at] = 0
-                return at + 1
-        run = end - start
-        out[at] = run + 1
-        out[at + 1 : at + 1 + run] = scratch[start:end]
-        at += 1 + run
-        if zero < 0:
-            out[at] = 0
-            return at + 1
-        start = end + 1
+    # Byte by byte, as every slice would be an allocation.
+    code_at = 0
+    at = 1
+    for i in range(size):
+        byte = scratch[i]
+        if byte:
+            out[at] = byte
+            at += 1
+            if at - code_at <= _LONGEST_RUN or i == size - 1:
+                continue
+        out[code_at] = at - code_at
+        code_at = at
+        at += 1
+    out[code_at] = at - code_at
+    out[at] = 0
+    return at + 1
 
 
 class Decoder:
