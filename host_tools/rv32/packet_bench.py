@@ -86,6 +86,7 @@ def old_channel():
         amount=START_AMOUNT,
         signature=KEYS["payer"].sign(Claim(channel_id).message(START_AMOUNT)),
         amount_due=START_AMOUNT,
+        remainder=0,
         energy_mwh=START_ENERGY_MWH,
         issuer_key=KEYS["issuer"].public_key,
     )
@@ -133,11 +134,12 @@ class Exchange:
         estimate.take(reading)
         self.pole_link.poll()
         payee.step(estimate.advance(now_ms), 0, True, now_ms)
+        if self.relay.expired(now_ms):
+            self.relay.open()
         if payee.may_energise():
             self.relay.arm(now_ms)
         elif self.relay.closed:
             self.relay.open()
-        self.relay.poll(now_ms)
         send(self.pole_link, payee.session.outbox)
 
     def vehicle_step(self, reading):
