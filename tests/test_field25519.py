@@ -9,6 +9,7 @@ import ctypes
 import itertools
 import random
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,8 @@ def test_inversion_of_structured_numbers(field):
             a = (1 << i) + (1 << j)
             assert field("invert", a) * a % P == 1, (i, j)
             assert field("invert", P - a) * (P - a) % P == 1, (i, j)
+
+
+def test_the_base_points_table_is_up_to_date():
+    script = ROOT / "shared" / "ed25519" / "make_comb_base.py"
+    assert subprocess.run([sys.executable, str(script), "--check"]).returncode == 0
