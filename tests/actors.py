@@ -56,6 +56,12 @@ class RamFlash:
             self.data[start : start + self.size] = b"\xff" * self.size
         return 0
 
+    def copy(self):
+        """Return the flash as it is now, to be read without disturbing who uses it."""
+        other = RamFlash(self.blocks, self.size)
+        other.data[:] = self.data
+        return other
+
 
 class Nonces:
     """A counter in place of a random generator, so that a run repeats."""
@@ -156,8 +162,9 @@ def vehicle_values(**changes):
 class World:
     """Both ends, a wire, an ideal meter on either side, and energy that flows when it may.
 
-    `bend(sender, payload)` may return other payloads in place of one (a list), `pole_power` and
-    `own_share` say how much flows in mWh a step and what share of it the vehicle's meter sees.
+    `bend(sender, payload)` may return other payloads in place of one (a list). While the relay is
+    closed, `step_energy_mwh` flows in a step; `pole_percent` and `own_percent` say what share of
+    it the pole's and the vehicle's meter count.
     """
 
     def __init__(self, pole=None, vehicle=None, certificates=None, time_s=NOW_S, flash=None):
@@ -167,41 +174,70 @@ class World:
         self.pole_energy_mwh = 0
         self.own_energy_mwh = 0
         self.step_energy_mwh = 60
+        self.pole_percent = 100
         self.own_percent = 100
         self.meter_reason = 0
         self.plugged = True
+        self.certificates = certificates or [certificate()]
+        self.renewals = []
+        self.pole_config = pole_config.consistent(
+            check_table(pole_config.TABLE, pole_values(**(pole or {})))
+        )
+        self.vehicle_config = vehicle_config.consistent(
+            check_table(vehicle_config.TABLE, vehicle_values(**(vehicle or {})))
+        )
+        self.boot_pole(time_s)
+        self.boot_vehicle()
+
+    def boot_pole(self, time_s, key="payee"):
+        """Switch the pole on, with what its flash holds and a clock that says `time_s`."""
         journal = Journal(self.pole_flash)
+        config = self.pole_config
+        self._pole_start_mwh = self.pole_energy_mwh
         self.clock = TrustedClock(journal)
         if time_s is not None:
             self.clock.set(time_s, self.now_ms)
-        config = pole_config.consistent(
-            check_table(pole_config.TABLE, pole_values(**(pole or {})))
-        )
         self.accounts = Accounts(journal, config.max_channels)
-        self.payee = Payee(config, KEYS["payee"], self.accounts, self.clock, Nonces(b"pole"))
-        config = vehicle_config.consistent(
-            check_table(vehicle_config.TABLE, vehicle_values(**(vehicle or {})))
-        )
+        nonces = Nonces(b"pole %d" % self.now_ms)
+        self.payee = Payee(config, KEYS[key], self.accounts, self.clock, nonces)
+
+    def boot_vehicle(self):
+        """Switch the vehicle on, with what its flash holds."""
+        config = self.vehicle_config
         self.wallet = Wallet(
             KEYS["payer"],
             Journal(self.vehicle_flash),
-            certificates or [certificate()],
+            self.certificates,
             config.budget,
             config.budget_period,
         )
-        self.renewals = []
-        self.payer = Payer(config, self.wallet, Nonces(b"vehicle"), lambda: self.renewals)
+        nonces = Nonces(b"vehicle %d" % self.now_ms)
+        self.payer = Payer(config, self.wallet, nonces, lambda: self.renewals)
 
     def step(self):
         """Let one step pass at both ends, the wire between."""
         self.now_ms += STEP_MS
         if self.payee.may_energise() and self.plugged and not self.meter_reason:
-            self.pole_energy_mwh += self.step_energy_mwh
+            self.pole_energy_mwh += self.step_energy_mwh * self.pole_percent // 100
             self.own_energy_mwh += self.step_energy_mwh * self.own_percent // 100
-        self.payee.step(self.pole_energy_mwh, self.meter_reason, self.plugged, self.now_ms)
+        # A pole counts from 0 since its own start, a vehicle on where its register stands.
+        total_mwh = self.pole_energy_mwh - self._pole_start_mwh
+        self.payee.step(total_mwh, self.meter_reason, self.plugged, self.now_ms)
         self._carry("pole", self.payee.session.outbox, self.payer)
         self.payer.step(self.own_energy_mwh, 1_000, 0, self.plugged, self.now_ms)
         self._carry("vehicle", self.payer.session.outbox, self.payee)
+
+    def steps(self, count):
+        """Let `count` steps pass."""
+        for _ in range(count):
+            self.step()
+
+    def replug(self):
+        """Pull the plug, wait for the pole to close the session, and plug in again."""
+        self.plugged = False
+        self.step()
+        self.run(lambda: self.payee.charge is None)
+        self.plugged = True
 
     def run(self, condition, limit_ms=60_000):
         """Step until `condition()` holds; fail at the limit."""

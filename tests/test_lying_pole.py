@@ -160,6 +160,10 @@ def test_a_nonce_that_is_a_claim_empties_no_wallet():
             signed.append(bytes(message))
             return signer.sign(message)
 
+        def sign_into(self, message, out):
+            out[:] = self.sign(message)
+            return out
+
     world = World()
     world.wallet._signer = Watched()
     world.payee._random = lambda size: CLAIM.message(1 << 60)[:size]

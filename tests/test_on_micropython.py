@@ -27,7 +27,15 @@ FILES = (
     "test_vectors.py",
 )
 # Both firmwares in one process need both firmwares' heaps.
-PAIRS = ("test_lying_pole.py", "test_lying_vehicle.py")
+PAIRS = (
+    "test_carry_over.py",
+    "test_lying_pole.py",
+    "test_lying_vehicle.py",
+    "test_pole_loop.py",
+    "test_pole_rules.py",
+    "test_restart.py",
+    "test_wallet.py",
+)
 HEAP_OF_A_PAIR = "heapsize=512k"
 
 

@@ -14,7 +14,8 @@ class EnergyEstimate:
         self._register_mwh = None
         self._offset_mwh = 0
         self._step_mwh = 0
-        self._inside = 0  # mW times ms since the register last moved
+        self._inside_mwh = 0  # since the register last moved, and less than one more:
+        self._rest = 0  # mW times ms, kept apart so that both stay small integers on a board
         self._power_mw = 0
         self._time_ms = 0
 
@@ -25,11 +26,10 @@ class EnergyEstimate:
             self._offset_mwh = self.total_mwh - reading.energy_mwh
         if reading.energy_mwh != self._register_mwh:
             self._register_mwh = reading.energy_mwh
-            self._inside = 0
             # What the estimate ran ahead inside the old step is not counted again.
-            ahead = self.total_mwh - self._offset_mwh - reading.energy_mwh
-            if ahead > 0:
-                self._inside = ahead * MS_PER_HOUR
+            ahead_mwh = self.total_mwh - self._offset_mwh - reading.energy_mwh
+            self._inside_mwh = max(ahead_mwh, 0)
+            self._rest = 0
         self._step_mwh = reading.step_mwh
         self._power_mw = max(reading.power_mw, 0)
         self.advance(reading.time_ms)
@@ -46,8 +46,11 @@ class EnergyEstimate:
         if self._register_mwh is None:
             return self.total_mwh
         if elapsed_ms > 0 and self._power_mw:
-            self._inside += self._power_mw * elapsed_ms
-        inside_mwh = min(self._inside // MS_PER_HOUR, self._step_mwh - 1)
+            self._rest += self._power_mw * elapsed_ms
+            if self._rest >= MS_PER_HOUR:
+                self._inside_mwh += self._rest // MS_PER_HOUR
+                self._rest %= MS_PER_HOUR
+        inside_mwh = min(self._inside_mwh, self._step_mwh - 1)
         total_mwh = self._offset_mwh + self._register_mwh + inside_mwh
         if total_mwh > self.total_mwh:
             self.total_mwh = total_mwh

@@ -27,6 +27,8 @@ class Charge:
         self.start_energy_mwh = account.energy_mwh
         self.started_s = time_s
         self.energy_mwh = account.energy_mwh
+        self.amount_due = account.amount_due
+        self.invoice_due = account.amount_due
         self.packets = 0
         self.max_unpaid = 0
         self.max_prepaid = 0
@@ -39,8 +41,14 @@ class Charge:
         energy_mwh = total_mwh + self._offset_mwh
         if energy_mwh != self.energy_mwh:
             self.energy_mwh = energy_mwh
+            self.amount_due = self.tariff.amount_due(energy_mwh)
             self._refresh()
         return self.unpaid
+
+    def invoice(self, energy_mwh, now_ms):
+        """Begin a packet whose invoice asks for all energy up to `energy_mwh`."""
+        self.packetizer.invoice(energy_mwh, now_ms)
+        self.invoice_due = self.tariff.amount_due(energy_mwh)
 
     def pay(self, account):
         """Take the stored `account` with its better claim: one more packet is paid."""
@@ -65,11 +73,11 @@ class Charge:
         """Bring the account up to the energy that has flowed."""
         account = self.account
         account.energy_mwh = self.energy_mwh
-        account.amount_due = self.tariff.amount_due(self.energy_mwh)
+        account.amount_due = self.amount_due
         account.remainder = self.tariff.remainder(self.energy_mwh)
 
     def _refresh(self):
-        self.unpaid = self.tariff.amount_due(self.energy_mwh) - self.account.amount
+        self.unpaid = self.amount_due - self.account.amount
         if self.unpaid > self.max_unpaid:
             self.max_unpaid = self.unpaid
         if -self.unpaid > self.max_prepaid:

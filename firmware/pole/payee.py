@@ -253,7 +253,7 @@ class Payee:
         charge = self.charge
         account = charge.account
         energy_mwh = charge.packetizer.invoiced_mwh
-        amount_due = charge.tariff.amount_due(energy_mwh)
+        amount_due = charge.invoice_due
         reason = claim_reason(
             update.amount, account.amount, amount_due, charge.certificate.capacity
         )
@@ -331,7 +331,7 @@ class Payee:
             return reason
         if self._tariff_out is not None and charge.energy_mwh >= self._tariff_out[1]:
             return errors.TARIFF_REFUSED
-        if charge.tariff.amount_due(charge.energy_mwh) >= charge.certificate.capacity:
+        if charge.amount_due >= charge.certificate.capacity:
             return errors.CAPACITY_EXHAUSTED
         return 0
 
@@ -456,13 +456,13 @@ class Payee:
         return price_per_kwh
 
     def _send_invoice(self, charge, energy_mwh, now_ms):
-        charge.packetizer.invoice(energy_mwh, now_ms)
+        charge.invoice(energy_mwh, now_ms)
         self.session.send(
             Message(
                 INVOICE,
                 sequence=self.session.sequence + 1,
                 energy_mwh=energy_mwh,
-                amount_due=charge.tariff.amount_due(energy_mwh),
+                amount_due=charge.invoice_due,
             ),
             now_ms,
         )

@@ -38,7 +38,7 @@ from joulestream.tariff import Tariff
 from joulestream.units import MWH_PER_KWH, energy_from_power, ticks_add, ticks_diff
 from vehicle.audit import Audit, amount_reason
 from vehicle.carryover import best_claim_reason, carry_over, new_channel
-from vehicle.config import AUDIT_METER, AUDIT_POWER
+from vehicle.config import AUDIT_METER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
 _PASSING = (
@@ -384,8 +384,6 @@ class Payer:
         """
         config = self._config
         most_mwh = energy_from_power(config.max_power_mw, 2 * config.link_timeout_ms)
-        if config.audit == AUDIT_POWER:
-            return most_mwh
         return min(max(self._total_mwh - channel.own_total_mwh, 0), most_mwh)
 
     def _percent(self):

@@ -2,9 +2,9 @@
 
 from hashlib import sha256
 
-from joulestream.channel import SIGNED_PREFIX
+from joulestream.channel import SIGNATURE_SIZE, SIGNED_PREFIX
 from joulestream.errors import MalformedError
-from joulestream.fields import BYTES, UINT, Record
+from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
 _KEY = b"c"
 
@@ -47,6 +47,9 @@ class Wallet:
         self._budget = budget
         self._period = sha256(period.encode()).digest()[:8]
         self._spent = 0
+        # One buffer for every packet's record, one for its signature.
+        self._buffer = bytearray(size_of(Channel.LAYOUT))
+        self._signature = bytearray(SIGNATURE_SIZE)
         self.certificates = certificates
         self.public_key = signer.public_key
         for key in journal.keys():
@@ -81,10 +84,13 @@ class Wallet:
         """Store `channel`. Raises JournalFull or OSError."""
         channel.period = self._period
         channel.spent = self._spent
-        self._journal.put(_KEY + channel_id, channel.to_bytes())
+        write_fields(Channel.LAYOUT, channel, self._buffer, 0)
+        self._journal.put(_KEY + channel_id, self._buffer)
 
     def sign_claim(self, channel_id, channel, amount, claim):
         """Return the signature of `claim.message(amount)`, after storing that it was given.
+
+        The buffer returned is valid until the next call.
 
         Raises ValueError when the budget does not allow it or the amount shrinks, JournalFull or
         OSError when it cannot be stored.
@@ -97,7 +103,7 @@ class Wallet:
         self._spent += more
         channel.signed = amount
         self.store(channel_id, channel)
-        return self._signer.sign(claim.message(amount))
+        return self._signer.sign_into(claim.message(amount), self._signature)
 
     def prove(self, message):
         """Return the signature of `message`, which must not be a claim."""

@@ -1,7 +1,7 @@
 """What a pole knows of each channel, in its journal: best claim, amount due, energy."""
 
 from joulestream.channel import KEY_SIZE, SIGNATURE_SIZE, Certificate
-from joulestream.fields import BYTES, UINT, Record
+from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 from joulestream.journal import JournalFull
 
 _ACCOUNT_KEY = b"c"
@@ -31,6 +31,8 @@ class Accounts:
     def __init__(self, journal, most):
         self._journal = journal
         self._most = most
+        # One buffer for every packet's account.
+        self._buffer = bytearray(size_of(Account.LAYOUT))
         self._amounts = {}  # channel id: (issuer key, best amount)
         for key in journal.keys():
             if key[:1] == _ACCOUNT_KEY:
@@ -75,7 +77,8 @@ class Accounts:
 
     def store(self, channel_id, account):
         """Store `account`; it is safe when this returns. Raises JournalFull or OSError."""
-        self._journal.put(_ACCOUNT_KEY + channel_id, account.to_bytes())
+        write_fields(Account.LAYOUT, account, self._buffer, 0)
+        self._journal.put(_ACCOUNT_KEY + channel_id, self._buffer)
         self._amounts[channel_id] = (account.issuer_key, account.amount)
 
     def uncollected(self, issuer_key, but_channel_id):

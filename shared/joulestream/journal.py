@@ -66,8 +66,11 @@ class Journal:
         """
         size = _OVERHEAD + len(key) + len(value)
         known = self._index.get(key)
-        if known and known[2] == len(value) and self.get(key) == value:
-            return
+        if known and known[2] == len(value):
+            view = self._view[: known[2]]
+            self._device.readblocks(known[0], view, known[1])
+            if view == value:
+                return
         replaced = _OVERHEAD + len(key) + known[2] if known else 0
         # Three blocks are open or erased ahead; the others need not be more than half live.
         room = (self._count - 3) * ((self._size - _HEADER) // 2)

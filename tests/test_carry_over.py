@@ -1,0 +1,230 @@
+"""A pole that lies about the past when a vehicle comes back: it gains no more than the prepayment.
+
+The pole's side is the real payee; it lies because its account, its price or its meter are changed
+behind its back, so that all it says afterwards agrees with the lie.
+"""
+
+from actors import KEYS, NOW_S, PACKET_PRICE, PRICE, RamFlash, World, certificate, terms
+from joulestream import errors
+from joulestream.messages import HELLO
+from joulestream.units import energy_from_power
+
+CHANNEL_ID = terms().channel_id()
+PREPAY = 2 * PACKET_PRICE
+CHEAP = 100_000
+# What may flow unseen until a vehicle that was left alone notices, counted once.
+LAG_MWH = energy_from_power(11_500_000, 2 * 2_000)
+COMING_BACK = {"reconnect_ms": 40}
+
+
+def justified(own_mwh, price_per_kwh=PRICE):
+    """Return what a vehicle may sign at the most after its own meter counted `own_mwh`."""
+    return (own_mwh * 103 // 100 + 1_000) * price_per_kwh // 1_000_000 + PREPAY
+
+
+def signed(world, channel_id=CHANNEL_ID):
+    """Return the highest amount that the wallet's journal says was signed."""
+    channel = world.wallet.load(channel_id)
+    return 0 if channel is None else channel.signed
+
+
+def come_back(world, **changes):
+    """Let the pole vanish and stand there again with its account changed."""
+    world.payee.session.abort()
+    world.payee.charge = None
+    account = world.accounts.load(CHANNEL_ID)
+    for name in changes:
+        setattr(account, name, changes[name])
+    world.accounts.store(CHANNEL_ID, account)
+
+
+def price(world, price_per_kwh):
+    world.pole_config.prices[0].price_per_kwh = price_per_kwh
+
+
+def test_an_offer_that_moves_the_account_gains_no_more_than_the_prepayment():
+    lies = (
+        lambda channel: {"energy_mwh": 0, "amount_due": channel.amount_due},
+        lambda channel: {"energy_mwh": channel.energy_mwh // 2, "amount_due": channel.amount_due},
+        lambda channel: {"energy_mwh": 0, "amount_due": 0, "remainder": 0},
+        lambda channel: {"amount_due": channel.amount_due + PACKET_PRICE},
+        lambda channel: {"amount_due": channel.amount_due + 100 * PACKET_PRICE},
+        lambda channel: {"remainder": 999_999, "energy_mwh": channel.energy_mwh + 1},
+        lambda channel: {"remainder": 0xFFFFFFFF},
+        lambda channel: {"energy_mwh": channel.energy_mwh + 1_000_000},
+        lambda channel: {
+            "energy_mwh": channel.energy_mwh + 10_000,
+            "amount_due": channel.amount_due + 10 * PACKET_PRICE,
+        },
+    )
+    for lie in lies:
+        world = World(vehicle=COMING_BACK)
+        world.charge(12)
+        world.own_percent = 0
+        most = justified(world.own_energy_mwh)
+        for _ in range(4):
+            come_back(world, **lie(world.wallet.load(CHANNEL_ID)))
+            world.steps(250)
+            assert signed(world) <= most, (lies.index(lie), signed(world), most)
+            world.replug()
+
+
+def test_a_cheap_session_makes_no_invented_energy_payable_at_the_full_price():
+    """The own meter never counts a thing; only the pole says that energy flowed."""
+    histories = (
+        ((0, 0), (0, 5_000_000), (PRICE, 0)),
+        ((0, 5_000_000), (PRICE, 5_000_000), (PRICE, 0)),
+        ((1, 0), (1, 5_000_000), (PRICE, 0)),
+        ((1, 5_000_000), (PRICE, 0), (PRICE, 5_000_000)),
+    )
+    for history in histories:
+        world = World(vehicle=COMING_BACK)
+        world.own_percent = 0
+        world.step_energy_mwh = 1_000
+        for price_per_kwh, energy_mwh in history:
+            price(world, price_per_kwh)
+            come_back(world, energy_mwh=energy_mwh)
+            world.steps(250)
+            assert signed(world) <= justified(0)
+            world.replug()
+
+
+def test_a_unit_more_with_every_reconnect_is_bounded_by_the_prepayment_in_total():
+    """A coarse price makes the rounding of one reconnect worth a whole unit."""
+    prepay = 2
+    world = World(
+        pole={"prices": [{"from_s": 0, "price_per_kwh": 32}], "credit": 1, "prepay": 1},
+        vehicle={"reconnect_ms": 40, "prepay": prepay, "max_price_per_kwh": 40},
+    )
+    world.charge(40)
+    world.step_energy_mwh = 0
+    channel = world.wallet.load(CHANNEL_ID)
+    most = channel.amount_due + prepay
+    for _ in range(8):
+        channel = world.wallet.load(CHANNEL_ID)
+        changes = {"energy_mwh": channel.energy_mwh + 1, "amount_due": channel.amount_due + 1}
+        come_back(world, **changes)
+        world.steps(120)
+        assert world.wallet.load(CHANNEL_ID).amount_due <= most
+        assert signed(world) <= most
+
+
+def test_energy_drawn_elsewhere_does_not_become_billable():
+    def unplugged(world):
+        world.plugged = False
+
+    def unanswered(world):
+        world.bend = lambda sender, payload: []
+
+    for elsewhere in (unplugged, unanswered):
+        world = World(vehicle=COMING_BACK)
+        world.charge(12)
+        world.replug()
+        here_mwh = world.own_energy_mwh
+        elsewhere(world)
+        for _ in range(150):
+            world.own_energy_mwh += 100_000
+            world.step()
+        world.bend = None
+        world.plugged = True
+        world.own_percent = 0
+        for _ in range(3):
+            channel = world.wallet.load(CHANNEL_ID)
+            come_back(
+                world,
+                energy_mwh=channel.energy_mwh + 100_000,
+                amount_due=channel.amount_due + LAG_MWH * PRICE // 1_000_000,
+            )
+            world.steps(400)
+            assert signed(world) <= justified(here_mwh + LAG_MWH)
+            world.replug()
+
+
+def withheld(world):
+    """Let energy flow at the cheap price, none of which the pole asks money for yet."""
+    world.charge(3)
+    world.pole_percent = 0
+    world.run(lambda: world.clock.time_s(world.now_ms) >= NOW_S + 14)
+    world.pole_percent = 100
+    world.own_percent = 0
+    return world.own_energy_mwh
+
+
+def test_a_price_raised_after_the_fact():
+    """The new price would begin at the last invoice, behind which the energy lies already."""
+    prices = [
+        {"from_s": 0, "price_per_kwh": CHEAP},
+        {"from_s": NOW_S + 15, "price_per_kwh": 4 * CHEAP},
+    ]
+    world = World(pole={"prices": prices, "packet_ms": 500})
+    own_mwh = withheld(world)
+    world.run(lambda: world.payee.charge is None)
+    assert world.payer.last_stop == errors.BAD_FIELD
+    assert signed(world) <= justified(own_mwh, CHEAP)
+
+
+def test_a_price_raised_after_the_fact_through_a_reconnect():
+    cheap = [{"from_s": 0, "price_per_kwh": CHEAP}]
+    world = World(pole={"prices": cheap, "packet_ms": 500}, vehicle=COMING_BACK)
+    own_mwh = withheld(world)
+    for _ in range(3):
+        price(world, 4 * CHEAP)
+        come_back(world)
+        world.steps(1_500)
+        # One step of the meter is not told apart from energy of the new session.
+        assert signed(world) <= justified(own_mwh, CHEAP) + 1_000 * 4 * CHEAP // 1_000_000
+        world.replug()
+
+
+def two_poles(refused):
+    """Charge at one pole, then at another, which refuses the greeting with that number."""
+    other = terms(payee_key=KEYS["stranger"].public_key)
+    budget = 20_000
+    world = World(
+        vehicle={"reconnect_ms": 40, "budget": budget},
+        certificates=[certificate(), certificate(other)],
+    )
+    world.charge(20)
+    world.replug()
+    first = world.wallet.load(CHANNEL_ID).to_bytes()
+    here_mwh = world.own_energy_mwh
+    world.pole_flash = RamFlash()
+    world.boot_pole(NOW_S, "stranger")
+    greetings = [0]
+
+    def bend(sender, payload):
+        if payload[0] == HELLO:
+            greetings[0] += 1
+            bad = greetings[0] == refused
+            world.payee._meter_reason = errors.METER_SILENT if bad else 0
+        return [payload]
+
+    world.bend = bend
+    world.charge(20)
+    assert greetings[0] >= 3
+    assert world.wallet.load(CHANNEL_ID).to_bytes() == first
+    there = world.wallet.load(other.channel_id())
+    assert there.signed == world.payee.charge.account.amount
+    assert there.signed <= justified(world.own_energy_mwh - here_mwh)
+    assert world.wallet.budget_left == budget - signed(world) - there.signed
+    world.run(lambda: world.payer.last_stop == errors.BUDGET_EXHAUSTED)
+    assert signed(world) + signed(world, other.channel_id()) <= budget
+
+
+def test_a_vehicle_with_two_channels_keeps_their_records_apart():
+    """It greets with the wrong channel first; the other pole refuses one of its greetings."""
+    two_poles(refused=1)
+    two_poles(refused=2)
+
+
+def test_the_energy_wanted_counts_over_reconnects_until_the_plug_is_pulled():
+    wanted_mwh = 20_000
+    world = World(vehicle={"reconnect_ms": 40, "energy_wanted_mwh": wanted_mwh})
+    for visit in (1, 2):
+        for count in (6, 12):
+            world.charge(count)
+            come_back(world, energy_mwh=world.payee.last_charge.energy_mwh)
+        world.run(lambda: world.payer.last_stop == errors.ENERGY_REACHED)
+        billed_mwh = world.payer.channel.billed_mwh
+        assert abs(billed_mwh - visit * wanted_mwh) <= visit * 4_000, billed_mwh
+        world.replug()

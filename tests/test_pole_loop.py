@@ -1,0 +1,229 @@
+"""The pole's loop on a Modbus meter and a relay that switches: what opens it, what is billed."""
+
+from actors import NOW_S, certificate
+from joulestream import errors
+from pole_bench import Bench
+
+
+def opened(bench):
+    """Return whether the relay is open, as the board was told last, and its coil."""
+    return not bench.relay_log[-1] and not bench.plant.coil
+
+
+def unpaid(bench):
+    """Return what was truly delivered and not paid, in claim units."""
+    return bench.amount(bench.plant.energy_mwh) - bench.account.amount
+
+
+def test_the_relay_is_told_to_stay_closed_in_every_step():
+    bench = Bench()
+    bench.charge()
+    before = len(bench.relay_log)
+    for _ in range(20):
+        bench.step()
+    assert bench.relay_log[before:] == [True] * 20
+
+
+def test_a_step_that_came_too_late_opens_the_relay_and_stops_the_session():
+    bench = Bench()
+    bench.charge()
+    before = len(bench.relay_log)
+    bench.now_ms += 700
+    bench.step()
+    assert False in bench.relay_log[before:]
+    assert opened(bench)
+    assert bench.payee.last_stop == errors.INTERNAL
+    bench.run_ms(2_000)
+    assert True not in bench.relay_log[before:]
+
+
+def test_a_step_that_came_late_but_in_time_keeps_the_relay_closed():
+    bench = Bench()
+    bench.charge()
+    bench.now_ms += 400
+    bench.step()
+    assert not opened(bench)
+
+
+def test_any_exception_opens_the_relay_and_is_raised():
+    def fail(*arguments):
+        raise RuntimeError("a fault")
+
+    def in_payee(bench):
+        bench.payee.step = fail
+
+    def in_plug(bench):
+        bench.plugged = fail
+
+    def in_meter(bench):
+        bench.meter.readinto = fail
+
+    def in_link(bench):
+        bench.link.readinto = fail
+
+    def in_journal(bench):
+        bench.loop._journal.tend = fail
+
+    def in_clock(bench):
+        bench.payee.keep_time = fail
+
+    def step(bench):
+        for _ in range(50):
+            bench.step()
+
+    def idle(bench):
+        bench.loop.idle()
+
+    cases = (
+        (in_payee, step),
+        (in_plug, step),
+        (in_meter, step),
+        (in_link, step),
+        (in_journal, idle),
+        (in_clock, idle),
+    )
+    for plant_fault, act in cases:
+        bench = Bench()
+        bench.charge()
+        assert not opened(bench)
+        plant_fault(bench)
+        try:
+            act(bench)
+        except RuntimeError:
+            assert opened(bench)
+            continue
+        raise AssertionError("the exception was swallowed")
+
+
+def test_every_doubt_opens_the_relay_in_the_same_step():
+    def unplug(bench):
+        bench.is_plugged = False
+
+    def lose_time(bench):
+        bench.world.clock._base_s = None
+
+    def expire(bench):
+        bench.payee.charge.certificate = certificate(expires_at_s=NOW_S)
+
+    def fault(bench):
+        bench.loop._watch.reason = lambda now_ms: errors.METER_STALE
+
+    def stop(bench):
+        bench.payee.stop(errors.OWNER_STOP, bench.now_ms)
+
+    cases = (
+        (unplug, errors.UNPLUGGED),
+        (lose_time, errors.TIME_UNKNOWN),
+        (expire, errors.CERTIFICATE_EXPIRED),
+        (fault, errors.METER_STALE),
+        (stop, errors.OWNER_STOP),
+    )
+    for happen, reason in cases:
+        bench = Bench()
+        bench.charge()
+        happen(bench)
+        bench.step()
+        assert opened(bench), errors.reason_name(reason)
+        assert bench.payee.last_stop == reason
+
+
+def test_the_switch_itself_asks_for_meter_and_plug():
+    """Whatever the session thinks, no power flows past a bad meter or a pulled plug."""
+
+    def unplug(bench):
+        bench.is_plugged = False
+
+    def silence(bench):
+        bench.loop._watch.reason = lambda now_ms: errors.METER_SILENT
+
+    for happen in (unplug, silence):
+        bench = Bench()
+        bench.charge()
+        bench.payee.may_energise = lambda: True
+        bench.step()
+        assert not opened(bench)
+        happen(bench)
+        bench.step()
+        assert opened(bench)
+
+
+def test_a_silent_meter_opens_the_relay_within_its_timeout():
+    bench = Bench()
+    bench.charge()
+    bench.meter.silent = True
+    meter = bench.world.pole_config.meter
+    bench.run_ms(meter.timeout_ms + meter.interval_ms + 100)
+    assert opened(bench)
+    assert bench.payee.last_stop == errors.METER_SILENT
+
+
+def test_greeting_again_and_again_draws_no_more_than_the_bound():
+    """The vehicle pays some packets, then only greets, accepts, draws a little, and greets."""
+    for draw_ms in (60, 180, 400):
+        for wait_ms in (0, 300):
+            bench = Bench()
+            bench.charge()
+            bench.paying = False
+            for _ in range(10):
+                bench.greet()
+                bench.run_ms(wait_ms)
+                bench.accept()
+                bench.run_ms(draw_ms)
+            bench.greet()
+            bench.run_ms(2_000)
+            assert unpaid(bench) <= bench.bound(), (draw_ms, wait_ms)
+            account = bench.account
+            assert account.energy_mwh >= bench.plant.energy_mwh - 1_000
+            assert account.amount_due == bench.amount(account.energy_mwh)
+
+
+def drawn_without_paying(power_mw, act, cycles=4):
+    """Draw `power_mw` in some sessions that pay nothing, through `act`; return the bench."""
+    bench = Bench()
+    bench.charge()
+    bench.paying = False
+    bench.plant.power_mw = power_mw
+    for _ in range(cycles):
+        act(bench)
+        # Long enough for a fault to pass and the session to close.
+        bench.run_ms(14_000)
+        bench.greet()
+        bench.accept()
+    bench.run_ms(14_000)
+    return bench
+
+
+def test_too_much_power_is_billed_as_the_register_counts_it():
+    bench = drawn_without_paying(13_500_000, lambda bench: bench.run_ms(400))
+    assert errors.METER_JUMP in bench.stops
+    assert unpaid(bench) <= bench.bound()
+    assert bench.account.energy_mwh >= bench.plant.energy_mwh - 1_000
+
+
+def test_what_flows_while_the_meter_is_silent_is_billed_when_it_speaks_again():
+    def fall_silent(bench):
+        bench.meter.silent = True
+        bench.run_ms(1_500)
+        bench.meter.silent = False
+
+    bench = drawn_without_paying(11_000_000, fall_silent)
+    assert errors.METER_SILENT in bench.stops
+    assert unpaid(bench) <= bench.bound()
+    assert bench.account.energy_mwh >= bench.plant.energy_mwh - 1_000
+
+
+def test_what_a_meter_made_up_is_never_billed():
+    for jump_mwh in (500_000, -50_000):
+        bench = Bench()
+        bench.charge()
+        bench.meter.register_mwh += jump_mwh
+        bench.run(lambda: bench.payee.last_stop)  # noqa: B023
+        assert opened(bench)
+        expected = errors.METER_JUMP if jump_mwh > 0 else errors.METER_BACKWARD
+        assert bench.payee.last_stop == expected
+        bench.run_ms(14_000)
+        bench.charge(3)
+        bench.payee.stop(errors.OWNER_STOP, bench.now_ms)
+        bench.run_ms(5_000)
+        billed_mwh = bench.account.energy_mwh
+        assert billed_mwh <= bench.plant.energy_mwh + 1_000

@@ -1,0 +1,211 @@
+"""The pole's rules for opening, renewing and ending a session, against one that bends them."""
+
+from actors import (
+    DAY_S,
+    KEYS,
+    NOW_S,
+    PACKET_PRICE,
+    PRICE,
+    World,
+    bending,
+    both,
+    certificate,
+    pole_values,
+    terms,
+)
+from joulestream import errors, messages
+from joulestream.channel import SIGNED_PROOF, Certificate, Claim
+from joulestream.journal import Journal
+from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, UPDATE
+from pole.clock import TrustedClock
+
+CHANNEL_ID = terms().channel_id()
+
+
+def prove_anew(world, accept):
+    """Let the vehicle sign an ACCEPT anew after a change."""
+    session = world.payer.session
+    body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
+    accept.signature = KEYS["payer"].sign(session.signed(SIGNED_PROOF, body))
+
+
+def test_an_accept_that_promises_too_little_ahead():
+    """On a fresh channel there is no credit yet: a whole packet must be paid ahead."""
+
+    def change(accept):
+        accept.prepay = PACKET_PRICE - 1
+        prove_anew(world, accept)
+
+    world = World()
+    world.bend = bending(ACCEPT, change)
+    assert world.run_to_stop() == both(errors.PREPAY_TOO_SMALL)
+    assert world.pole_energy_mwh == 0
+
+
+def test_an_accept_with_a_certificate_that_is_used_up():
+    world = World(vehicle={"energy_wanted_mwh": 5_000})
+    world.run_to_stop()
+    delivered_mwh = world.pole_energy_mwh
+    used_up = certificate(capacity=world.accounts.load(CHANNEL_ID).amount_due - 1)
+
+    def change(accept):
+        accept.certificate = used_up.to_bytes()
+        prove_anew(world, accept)
+
+    world.replug()
+    world.bend = bending(ACCEPT, change)
+    world.payee.last_stop = world.payer.last_stop = 0
+    assert world.run_to_stop() == both(errors.CAPACITY_EXHAUSTED)
+    assert world.pole_energy_mwh == delivered_mwh
+
+
+def test_the_capacity_ends_the_session_whatever_the_vehicle_believes():
+    """The vehicle thinks that it has more, and pays the capacity to the last unit."""
+    capacity = 8_000
+    small = certificate(capacity=capacity)
+
+    def bend(sender, payload):
+        if payload[0] not in (ACCEPT, UPDATE):
+            return [payload]
+        message = messages.decode(payload)
+        if payload[0] == ACCEPT:
+            message.certificate = small.to_bytes()
+            prove_anew(world, message)
+        else:
+            message.amount = min(message.amount, capacity)
+            claim = Claim(CHANNEL_ID).message(message.amount)
+            message.signature = KEYS["payer"].sign(claim)
+        return [messages.encode(message)]
+
+    world = World()
+    world.bend = bend
+    world.run(lambda: world.payee.last_stop)
+    assert world.payee.last_stop == errors.CAPACITY_EXHAUSTED
+    step = world.step_energy_mwh * PRICE // 1_000_000 + 1
+    assert world.pole_energy_mwh * PRICE // 1_000_000 <= capacity + step
+
+
+def test_a_tariff_that_is_never_answered_ends_the_session_before_it_begins():
+    prices = [
+        {"from_s": 0, "price_per_kwh": PRICE},
+        {"from_s": NOW_S + 3, "price_per_kwh": PRICE // 2},
+    ]
+    world = World(pole={"prices": prices})
+    world.bend = lambda sender, payload: [] if payload[0] == TARIFF else [payload]
+    assert world.run_to_stop() == both(errors.TARIFF_REFUSED)
+    account = world.accounts.load(CHANNEL_ID)
+    assert account.amount_due == account.energy_mwh * PRICE // 1_000_000
+
+
+def test_a_certificate_that_expires_in_mid_session_ends_it():
+    world = World(certificates=[certificate(expires_at_s=NOW_S + 6)])
+    assert world.run_to_stop() == both(errors.CERTIFICATE_EXPIRED)
+    assert world.pole_energy_mwh > 0
+    assert world.clock.time_s(world.now_ms) <= NOW_S + 10
+
+
+def test_renewals_that_are_refused():
+    later_s = NOW_S + 2 * DAY_S
+    first_s = NOW_S + 50
+    forged = certificate(expires_at_s=later_s)
+    forged.capacity += 1
+    cases = (
+        (forged, errors.CERTIFICATE_FORGED),
+        (certificate(expires_at_s=first_s), errors.BAD_FIELD),
+        (certificate(expires_at_s=first_s - 1), errors.BAD_FIELD),
+        (certificate(expires_at_s=NOW_S), errors.CERTIFICATE_EXPIRED),
+        (certificate(expires_at_s=NOW_S + 30 * DAY_S), errors.CERTIFICATE_WINDOW),
+        (certificate(issuer="stranger", expires_at_s=later_s), errors.UNTRUSTED_ISSUER),
+        (certificate(terms(salt=b"x" * 16), expires_at_s=later_s), errors.WRONG_CHANNEL),
+        (certificate(capacity=2_000_001, expires_at_s=later_s), errors.ISSUER_LIMIT),
+    )
+    for renewal, reason in cases:
+        world = World(
+            pole={"renew_before_s": 48}, certificates=[certificate(expires_at_s=first_s)]
+        )
+        world.renewals = [certificate(expires_at_s=later_s)]
+
+        def change(message):
+            message.certificate = renewal.to_bytes()  # noqa: B023
+
+        world.bend = bending(RENEW, change)
+        assert world.run_to_stop()[0] == reason, errors.reason_name(reason)
+        kept = world.accounts.certificate(CHANNEL_ID)
+        assert kept.expires_at_s == first_s
+
+
+def test_after_a_renewal_by_another_issuer_its_limit_counts():
+    issuers = pole_values()["issuers"]
+    other = dict(issuers[0])
+    other["key"] = KEYS["stranger"].public_key.hex()
+    other["limit"] = 100_000
+    issuers.append(other)
+    world = World(
+        pole={"issuers": issuers, "renew_before_s": 100},
+        certificates=[certificate(expires_at_s=NOW_S + 50)],
+    )
+    renewal = certificate(issuer="stranger", capacity=100_000, expires_at_s=NOW_S + DAY_S)
+    world.renewals = [renewal]
+    world.charge(6)
+    assert world.payee.charge.certificate.issuer_key == KEYS["stranger"].public_key
+    amount = world.payee.charge.account.amount
+    assert world.accounts.uncollected(KEYS["stranger"].public_key, b"") == amount
+    assert world.accounts.uncollected(KEYS["issuer"].public_key, b"") == 0
+    second = terms(salt=b"2" * 16)
+    for capacity, reason in ((100_000 - amount, 0), (100_001 - amount, errors.ISSUER_LIMIT)):
+        asked = certificate(second, issuer="stranger", capacity=capacity)
+        assert reason == world.payee._admission.certificate_reason(
+            asked, second.channel_id(), KEYS["payer"].public_key, NOW_S
+        )
+
+
+def test_a_bad_meter_neither_offers_nor_opens():
+    world = World()
+    world.meter_reason = errors.METER_STALE
+    seen = []
+    world.bend = lambda sender, payload: seen.append(payload[0]) or [payload]
+    world.run(lambda: world.payer.last_stop)
+    assert world.payer.last_stop == errors.METER_STALE
+    assert OFFER not in seen and HELLO in seen
+
+    def late(sender, payload):
+        if payload[0] == OFFER:
+            world.meter_reason = errors.METER_FROZEN
+        # The first ACCEPT is lost; until it comes again the pole has seen its meter.
+        if payload[0] == ACCEPT and not lost:
+            lost.append(payload)
+            return []
+        return [payload]
+
+    lost = []
+    world = World()
+    world.bend = late
+    assert world.run_to_stop() == both(errors.METER_FROZEN)
+    assert world.payee.last_charge is None
+
+
+def test_the_time_is_journaled_when_a_session_opens_and_while_nobody_charges():
+    def believes(time_s):
+        clock = TrustedClock(Journal(world.pole_flash.copy()))
+        return clock.set(time_s, world.now_ms)
+
+    world = World()
+    assert believes(NOW_S - 1)
+    world.charge(1)
+    assert not believes(NOW_S - 1) and believes(NOW_S + 2)
+    for _ in range(4):
+        world.now_ms += 600_000
+        world.payee.step(0, 0, False, world.now_ms)
+        world.payee.keep_time(world.now_ms)
+    assert not believes(NOW_S + 3 * 600) and believes(NOW_S + 2_700)
+
+
+def test_a_pole_remembers_a_certificate_only_once_it_was_admitted():
+    forged = certificate()
+    forged.capacity += 1
+    world = World(certificates=[forged])
+    world.run_to_stop()
+    assert world.accounts.certificate(CHANNEL_ID) is None
+    world = World()
+    world.charge(1)
+    assert isinstance(world.accounts.certificate(CHANNEL_ID), Certificate)

@@ -1,0 +1,245 @@
+"""Reboots, link cuts, lost frames and new prices between honest ends: nothing is lost or invented,
+and charging goes on."""
+
+from actors import (
+    NOW_S,
+    PACKET_PRICE,
+    PRICE,
+    STEP_MS,
+    World,
+    bending,
+    certificate,
+    pole_values,
+    terms,
+)
+from dual_runtime import Random
+from joulestream import errors, messages
+from joulestream.accounts import Accounts
+from joulestream.journal import Journal
+from joulestream.messages import OFFER, RECEIPT, UPDATE
+
+CHANNEL_ID = terms().channel_id()
+COARSE = 32
+
+
+def stored(world):
+    """Return the account as a pole that boots now would find it."""
+    return Accounts(Journal(world.pole_flash.copy()), 64).load(CHANNEL_ID)
+
+
+def greet_anew(world):
+    """Let the vehicle forget its session without a word, and greet again."""
+    world.payer.session.abort()
+    world.payer._done = False
+    world.payer._retry_at_ms = None
+
+
+def unpaid_by_now(world):
+    """Stop paying, and run until the pole delivers no more; return its account's standing."""
+    world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
+    world.run(lambda: not world.payee.may_energise())
+    return world.payee.charge.unpaid
+
+
+def test_a_greeting_in_mid_session_forgets_no_debt():
+    world = World(vehicle={"reconnect_ms": 40})
+    world.charge(8)
+    unpaid_by_now(world)
+    for _ in range(4):
+        charge = world.payee.charge
+        offers = []
+        world.bend = lambda sender, payload: (
+            (
+                offers.append(messages.decode(payload)) if payload[0] == OFFER else None  # noqa: B023
+            )
+            or ([] if payload[0] == UPDATE else [payload])
+        )
+        greet_anew(world)
+        world.run(lambda: world.payee.charge is not charge)  # noqa: B023
+        world.run(lambda: offers)  # noqa: B023
+        assert offers[0].energy_mwh == world.pole_energy_mwh
+        assert offers[0].amount_due == world.pole_energy_mwh * PRICE // 1_000_000
+        world.steps(20)
+    account = stored(world)
+    step = world.step_energy_mwh * PRICE // 1_000_000 + 1
+    assert account.amount_due - account.amount <= 3 * PACKET_PRICE + step
+
+
+def test_what_flows_until_the_relay_is_open_is_billed():
+    """A meter tells of the last energy some intervals late: after a STOP, and after a HELLO."""
+    world = World()
+    world.charge(5)
+    world.payer.stop(errors.OWNER_STOP, world.now_ms)
+    world.run(lambda: world.payee.last_stop)
+    world.steps(500 // STEP_MS)
+    world.pole_energy_mwh += 700
+    world.own_energy_mwh += 700
+    world.run_to_stop()
+    assert world.payee.receipt["energy_mwh"] == world.pole_energy_mwh
+    assert stored(world).energy_mwh == world.pole_energy_mwh
+
+    world = World(vehicle={"reconnect_ms": 40})
+    world.charge(5)
+    greet_anew(world)
+    charge = world.payee.charge
+    world.run(lambda: world.payee.last_stop == errors.RESTARTED)
+    world.steps(500 // STEP_MS)
+    world.pole_energy_mwh += 700
+    world.own_energy_mwh += 700
+    world.run(lambda: world.payee.charge is not charge)
+    assert stored(world).energy_mwh == world.pole_energy_mwh
+
+
+def test_a_receipt_covers_what_no_invoice_asked_for():
+    """What was prepaid already needs no invoice any more."""
+    world = World(pole={"packet_energy_mwh": 1_000})
+    world.charge(5)
+    world.run(lambda: world.payee.charge.has_uninvoiced())
+    assert world.payee.charge.unpaid < 0
+    receipts = []
+    world.bend = lambda sender, payload: (
+        (receipts.append(messages.decode(payload)) if payload[0] == RECEIPT else None) or [payload]
+    )
+    world.payer.stop(errors.OWNER_STOP, world.now_ms)
+    world.run_to_stop()
+    assert receipts[0].energy_mwh == world.pole_energy_mwh
+    assert receipts[0].amount_due == world.pole_energy_mwh * PRICE // 1_000_000
+
+
+def test_the_amount_due_is_exact_over_many_restarts():
+    """At 32 units per kWh a unit is 31 Wh: what one session rounds off is not lost."""
+    world = World(
+        pole={
+            "prices": [{"from_s": 0, "price_per_kwh": COARSE}],
+            "credit": 1,
+            "prepay": 1,
+            "packet_energy_mwh": 10_000,
+        },
+        vehicle={"max_price_per_kwh": 40, "prepay": 2, "reconnect_ms": 40, "budget": 5_000},
+    )
+    world.step_energy_mwh = 317
+    world.charge(3)
+    remainders = set()
+    for count in range(40):
+        start_mwh = world.pole_energy_mwh
+        world.run(lambda: world.pole_energy_mwh >= start_mwh + 1_777 * (4 + count % 9))  # noqa: B023
+        if count % 3 == 2:
+            world.replug()
+            world.boot_pole(NOW_S)
+        else:
+            charge = world.payee.charge
+            greet_anew(world)
+            world.run(lambda: world.payee.charge is not charge)  # noqa: B023
+        account = stored(world)
+        numerator = world.pole_energy_mwh * COARSE
+        assert account.energy_mwh == world.pole_energy_mwh
+        assert account.amount_due == numerator // 1_000_000
+        assert account.remainder == numerator % 1_000_000
+        remainders.add(account.remainder)
+        world.run(world.payee.may_energise)
+    assert len(remainders) > 20
+    # A power cut in mid-session finds what the last claim stored.
+    world.charge(4)
+    account_paid = stored(world)
+    numerator = account_paid.energy_mwh * COARSE
+    assert account_paid.amount_due == numerator // 1_000_000
+    assert account_paid.remainder == numerator % 1_000_000
+    assert world.payee.charge.account.amount >= account.amount_due
+
+
+def test_a_store_that_fails_at_the_end_of_a_session_is_asked_again_before_the_next():
+    world = World(vehicle={"reconnect_ms": 40})
+    world.charge(8)
+    unpaid_by_now(world)
+    debt = world.payee.charge.unpaid
+    delivered_mwh = world.pole_energy_mwh
+    program = world.pole_flash.writeblocks
+
+    def fail(*arguments):
+        raise OSError(5)
+
+    world.pole_flash.writeblocks = fail
+    refusals = []
+    for _ in range(3):
+        world.run(lambda: world.payee.charge is None)
+        world.payee.last_stop = 0
+        greet_anew(world)
+        world.run(lambda: world.payee.last_stop)
+        refusals.append(world.payee.last_stop)
+    assert refusals == [errors.STORE_FAILED] * 3
+    assert world.pole_energy_mwh == delivered_mwh
+    world.pole_flash.writeblocks = program
+    offers = []
+    world.bend = bending(OFFER, offers.append, 9)
+    greet_anew(world)
+    world.run(lambda: offers)
+    assert offers[0].amount_due - offers[0].best_amount == debt
+    account = stored(world)
+    assert account.energy_mwh == delivered_mwh
+    assert account.amount_due - account.amount == debt
+
+
+def history(seed, kind):
+    """Live through many events of one kind between honest ends.
+
+    Returns why a retry never mends what became of it, or "" when charging went on to the end.
+    """
+    random = Random(seed)
+
+    def choice(*values):
+        return values[random.below(len(values))]
+
+    price = choice(320_000, 333_333, 17, 99_991)
+    packet_mwh = choice(1_000, 777, 5_000)
+    packet = -(-price * packet_mwh // 1_000_000)
+    prices = [{"from_s": 0, "price_per_kwh": price}]
+    if kind == "tariff":
+        for count in range(1, 10):
+            other = choice(price, max(price // 2, 1), price + price // 4)
+            prices.append({"from_s": NOW_S + 7 * count, "price_per_kwh": other})
+    issuers = pole_values()["issuers"]
+    issuers[0]["limit"] = 10**12
+    world = World(
+        pole={
+            "prices": prices,
+            "packet_energy_mwh": packet_mwh,
+            "credit": choice(0, 4, 6) * packet,
+            "prepay": 2 * packet,
+            "packet_ms": 1_000,
+            "issuers": issuers,
+        },
+        vehicle={
+            "prepay": 4 * packet,
+            "max_price_per_kwh": 1_000_000,
+            "reconnect_ms": 200,
+            "budget": 10**9,
+        },
+        certificates=[certificate(capacity=10**9)],
+    )
+    world.own_percent = choice(98, 99, 100, 101)
+    loss = choice(0, 2, 10)
+    cut = [False]
+    world.bend = lambda sender, payload: [] if cut[0] or random.below(100) < loss else [payload]
+    for _ in range(8):
+        event = choice(kind, "cut", "none") if kind != "cut" else "cut"
+        if event in ("cut", "vehicle"):
+            cut[0] = True
+            world.steps(1 + random.below(180))
+            cut[0] = False
+        if event == "vehicle":
+            world.boot_vehicle()
+        elif event == "pole":
+            world.boot_pole(NOW_S + world.now_ms // 1_000)
+        before_mwh = world.pole_energy_mwh
+        world.steps(500 + random.below(300))
+        if world.payer._done or world.pole_energy_mwh == before_mwh:
+            reason = world.payer.last_stop or world.payee.last_stop
+            return errors.reason_name(reason) or "no progress"
+    return ""
+
+
+def test_honest_ends_go_on_charging_whatever_happens_between():
+    for kind in ("cut", "vehicle", "pole", "tariff"):
+        for seed in range(1, 13):
+            why = history(seed, kind)
+            assert not why, (kind, seed, why)

@@ -1,0 +1,176 @@
+"""What leaves the wallet: journaled before it is signed, within capacity and budget, once."""
+
+from actors import KEYS, PRICE, RamFlash, World, certificate, terms
+from joulestream import errors, messages
+from joulestream.channel import Claim
+from joulestream.journal import Journal
+from joulestream.messages import INVOICE, UPDATE
+from vehicle.wallet import Wallet
+
+CHANNEL_ID = terms().channel_id()
+
+
+class PowerCut(Exception):
+    """The power went while the flash was written."""
+
+
+def watched(world, check):
+    """Let `check(amount)` see every amount that leaves the vehicle."""
+    amounts = []
+
+    def bend(sender, payload):
+        if payload[0] == UPDATE:
+            amount = messages.decode(payload).amount
+            amounts.append(amount)
+            check(amount)
+        return [payload]
+
+    world.bend = bend
+    return amounts
+
+
+def remembered(flash, budget=500_000):
+    """Return what a wallet that boots with `flash` believes it signed, and its budget left."""
+    wallet = Wallet(KEYS["payer"], Journal(flash.copy()), [certificate()], budget, "always")
+    channel = wallet.load(CHANNEL_ID)
+    return (0 if channel is None else channel.signed), wallet.budget_left
+
+
+def test_no_claim_leaves_before_the_journal_holds_it():
+    def check(amount):
+        held, left = remembered(world.vehicle_flash)
+        assert held >= amount
+        assert left <= 500_000 - amount
+
+    world = World()
+    amounts = watched(world, check)
+    world.charge(12)
+    assert len(amounts) >= 12
+
+
+def test_a_power_cut_never_makes_the_wallet_forget_a_claim():
+    """The flash fails at one write after the other; each time no more left than it remembers."""
+    for cut_at in range(6, 16):
+        flash = RamFlash()
+        world = World(flash=(RamFlash(), flash))
+        program = flash.writeblocks
+        writes = [0]
+        signer = KEYS["payer"]
+        signed = [0]
+
+        class Watched:
+            public_key = signer.public_key
+
+            def sign(self, message):
+                if message[:4] == b"CLM\0":
+                    signed[0] = max(signed[0], int.from_bytes(message[36:44], "big"))  # noqa: B023
+                return signer.sign(message)  # noqa: B023
+
+            def sign_into(self, message, out):
+                out[:] = self.sign(message)
+                return out
+
+        def writeblocks(block, buffer, offset=0):
+            writes[0] += 1  # noqa: B023
+            if writes[0] == cut_at:  # noqa: B023
+                program(block, buffer[: len(buffer) // 2], offset)  # noqa: B023
+                raise PowerCut
+            program(block, buffer, offset)  # noqa: B023
+
+        flash.writeblocks = writeblocks
+        world.wallet._signer = Watched()
+        try:
+            world.steps(400)
+        except PowerCut:
+            assert remembered(flash)[0] >= signed[0]
+            continue
+        raise AssertionError("the power was not cut")
+
+
+def test_a_journal_that_fails_signs_nothing():
+    def fail(*arguments):
+        raise OSError(5)
+
+    world = World()
+    world.charge(3)
+    before = remembered(world.vehicle_flash)[0]
+    amounts = watched(world, lambda amount: None)
+    world.vehicle_flash.writeblocks = fail
+    assert world.run_to_stop() == (errors.WALLET_UNABLE, errors.WALLET_UNABLE)
+    assert not amounts or max(amounts) <= before
+
+
+def test_no_claim_exceeds_the_capacity():
+    capacity = 8_000
+
+    def check(amount):
+        assert amount <= capacity
+
+    world = World(certificates=[certificate(capacity=capacity)])
+    amounts = watched(world, check)
+    reasons = world.run_to_stop()
+    assert reasons == (errors.CAPACITY_EXHAUSTED, errors.CAPACITY_EXHAUSTED)
+    assert max(amounts) == capacity
+
+
+def ended(reason):
+    """Stop for `reason` while something is unpaid that no invoice asked for; return the world.
+
+    Also returned: the last claim before, and how many invoices came after.
+    """
+    world = World()
+    world.charge(5)
+    world.payer._prepay = 0
+    world.charge(8)
+    charge = world.payee.charge
+    world.run(lambda: charge.unpaid > 0 and not world.payee.session.is_waiting_for(UPDATE))
+    before = world.payer.channel.signed
+    invoices = []
+
+    def bend(sender, payload):
+        if payload[0] == INVOICE:
+            invoices.append(payload)
+        return [payload]
+
+    world.bend = bend
+    world.payer.stop(reason, world.now_ms)
+    assert world.run_to_stop() == (reason, reason)
+    return world, before, len(invoices)
+
+
+def test_after_a_quarrel_nothing_more_is_paid():
+    """The pole's last invoice adds up; the vehicle has stopped for a reason that forbids it."""
+    for reason in (errors.OVERBILLED, errors.WRONG_AMOUNT, errors.BAD_SIGNATURE):
+        world, before, invoices = ended(reason)
+        assert invoices
+        assert world.payer.channel.signed == before
+
+
+def test_a_friendly_end_still_pays_what_flowed():
+    for reason in (errors.OWNER_STOP, errors.ENERGY_REACHED, errors.METER_SILENT):
+        world, before, invoices = ended(reason)
+        account = world.accounts.load(CHANNEL_ID)
+        assert invoices and account.amount > before
+        assert account.amount == account.amount_due
+        assert account.amount_due == world.pole_energy_mwh * PRICE // 1_000_000
+
+
+def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():
+    """An empty flash, and one as it was some packets ago; what was signed is not spent again."""
+    for early in (0, 3):
+        world = World(vehicle={"energy_wanted_mwh": 8_000})
+        if early:
+            world.charge(early)
+        old = world.vehicle_flash.copy()
+        before = remembered(old)
+        world.run_to_stop()
+        best = world.accounts.load(CHANNEL_ID).amount
+        again = World(flash=(world.pole_flash, old))
+        again.own_energy_mwh = world.own_energy_mwh
+        amounts = watched(again, lambda amount: None)
+        again.charge(5)
+        assert min(amounts) >= best
+        spent = before[1] - again.wallet.budget_left
+        assert spent == max(amounts) - best
+        claim = Claim(CHANNEL_ID).message(max(amounts))
+        assert again.payee.charge.account.signature == KEYS["payer"].sign(claim)
