@@ -1,5 +1,6 @@
 """One charging session's figures: energy, packets, amount due, paid and unpaid."""
 
+from joulestream.accounts import Account
 from joulestream.channel import Claim
 from joulestream.tariff import Tariff
 from pole.packetizer import Packetizer
@@ -16,6 +17,8 @@ class Charge:
     ):
         self.certificate = certificate
         self.account = account
+        # The next account is written here and stored before it becomes the account.
+        self.spare_account = Account()
         self.claim = Claim(certificate.channel_id)
         self.verifier = verifier
         self.tariff = Tariff(
@@ -52,7 +55,7 @@ class Charge:
 
     def pay(self, account):
         """Take the stored `account` with its better claim: one more packet is paid."""
-        self.account = account
+        self.spare_account, self.account = self.account, account
         self.packets += 1
         self.tariff.settle_change(account.energy_mwh)
         self._refresh()

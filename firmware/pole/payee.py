@@ -1,7 +1,6 @@
 """The pole's side of a session: offer, admission, invoices, stored claims, receipt."""
 
 from joulestream import errors
-from joulestream.accounts import Account
 from joulestream.channel import (
     SIGNED_OFFER,
     SIGNED_RECEIPT,
@@ -261,14 +260,13 @@ class Payee:
             raise PeerError(reason)
         if not charge.verifier.verify(charge.claim.message(update.amount), update.signature):
             raise PeerError(errors.BAD_SIGNATURE)
-        paid = Account(
-            amount=update.amount,
-            signature=update.signature,
-            amount_due=amount_due,
-            remainder=charge.tariff.remainder(energy_mwh),
-            energy_mwh=energy_mwh,
-            issuer_key=account.issuer_key,
-        )
+        paid = charge.spare_account
+        paid.amount = update.amount
+        paid.signature = update.signature
+        paid.amount_due = amount_due
+        paid.remainder = charge.tariff.remainder(energy_mwh)
+        paid.energy_mwh = energy_mwh
+        paid.issuer_key = account.issuer_key
         if not self._store(charge.certificate.channel_id, paid):
             raise PeerError(errors.STORE_FAILED)
         charge.pay(paid)

@@ -109,9 +109,9 @@ class Decoder:
             end = read + code
             if end > size:
                 return -1
-            run = code - 1
-            payload[wrote : wrote + run] = frame[read + 1 : end]
-            wrote += run
+            for at in range(read + 1, end):  # a slice would be an allocation
+                payload[wrote] = frame[at]
+                wrote += 1
             read = end
             if read == size:
                 return wrote

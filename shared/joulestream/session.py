@@ -206,7 +206,8 @@ class Session:
         elif not self._is_next(message):
             self.stale += 1
             return None
-        self._asked[number] = bytes(payload)
+        if number != UPDATE:  # its sequence tells a repetition, at every packet
+            self._asked[number] = bytes(payload)
         self._answers.pop(number, None)
         for request in tuple(self._pending):
             if MESSAGES[request][2] == number:
