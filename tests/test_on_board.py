@@ -16,8 +16,7 @@ from test_on_micropython import FILES, PAIRS
 HERE = Path(__file__).resolve().parent
 HELPERS = ("actors.py", "dual_runtime.py", "micropython_runner.py", "pole_bench.py")
 # test_config.py makes temporary files, with an environment and random names the board lacks.
-# The emulated board has no os.getenv for test_config.py; the histories of test_restart.py would
-# take it minutes and say nothing about the board.
+# The histories of test_restart.py would take the board minutes and tell nothing about it.
 NOT_ON_BOARD = ("test_config.py", "test_restart.py")
 ON_BOARD = tuple(name for name in FILES + PAIRS if name not in NOT_ON_BOARD)
 TIMEOUT_S = 300
