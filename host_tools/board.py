@@ -23,7 +23,6 @@ from host_tools import toolchain
 from host_tools.toolchain import BUILD, ROOT, ToolchainError
 
 SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
-FIRMWARE = BUILD / "board" / "firmware.elf"
 
 EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
 # GCC 12 has no libraries for the name rv32imac_zicsr, which the port would ask for.

@@ -18,8 +18,8 @@ from joulestream.config import (
     texts,
     whole,
 )
+from joulestream.units import packet_amount
 from pole.config import load_config as load_pole
-from pole.config import packet_amount
 from vehicle.config import load_config as load_vehicle
 
 METER = {"model": "sdm120"}

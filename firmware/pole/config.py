@@ -14,7 +14,7 @@ from joulestream.config import (
     whole,
 )
 from joulestream.messages import MAX_ISSUERS
-from joulestream.units import MW_PER_W, MWH_PER_KWH
+from joulestream.units import MW_PER_W, packet_amount
 from meter.config import METER, check_meter
 
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
@@ -59,11 +59,6 @@ TABLE = (
     ("relay_hold_ms", whole(20, 10_000), 500),
     ("max_channels", whole(1, 1024), 64),
 )
-
-
-def packet_amount(price_per_kwh, packet_energy_mwh):
-    """Return what one packet costs at most, in claim units (rounded up)."""
-    return -(-price_per_kwh * packet_energy_mwh // MWH_PER_KWH)
 
 
 def load_config(path):

@@ -37,10 +37,9 @@ from joulestream.messages import (
 )
 from joulestream.session import GREETED, OPEN, RECEIPTED, Session
 from joulestream.signing import TABLE_SIZE, Verifier, verify
-from joulestream.units import energy_from_power, ticks_add, ticks_diff
+from joulestream.units import energy_from_power, packet_amount, ticks_add, ticks_diff
 from pole.admission import Admission
 from pole.charge import Charge
-from pole.config import packet_amount
 
 # After the relay opened, this many meter intervals show what still flowed.
 _SETTLE_INTERVALS = 3

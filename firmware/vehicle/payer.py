@@ -35,7 +35,7 @@ from joulestream.messages import (
 from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
 from joulestream.signing import verify
 from joulestream.tariff import Tariff
-from joulestream.units import MWH_PER_KWH, energy_from_power, ticks_add, ticks_diff
+from joulestream.units import energy_from_power, packet_amount, ticks_add, ticks_diff
 from vehicle.audit import Audit, amount_reason
 from vehicle.carryover import best_claim_reason, carry_over, new_channel
 from vehicle.config import AUDIT_METER
@@ -192,7 +192,7 @@ class Payer:
         if reason:
             raise PeerError(reason)
         self._prepay = min(offer.prepay, prepay - channel.grace)
-        packet = -(-offer.price_per_kwh * offer.packet_energy_mwh // MWH_PER_KWH)
+        packet = packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
         if min(offer.credit, offer.best_amount) + self._prepay < packet:
             raise PeerError(errors.PREPAY_TOO_SMALL)
         # A wallet that lost its state learns from its own signature what it signed.

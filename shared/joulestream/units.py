@@ -1,6 +1,6 @@
 """Integer units: energy in mWh, power in mW, time in ms, money in claim units.
 
-This file holds the only two places where Joulestream rounds.
+All rounding of money and energy that both sides must agree on is in this file.
 """
 
 from joulestream.compat import const
@@ -35,6 +35,11 @@ def amount_from_numerator(numerator):
     Rounds down, once, so that a payer never owes a fraction that was not delivered.
     """
     return numerator // MWH_PER_KWH
+
+
+def packet_amount(price_per_kwh, packet_energy_mwh):
+    """Return what one packet costs at most, in claim units (rounded up)."""
+    return -(-price_per_kwh * packet_energy_mwh // MWH_PER_KWH)
 
 
 def energy_from_power(power_mw, duration_ms):
