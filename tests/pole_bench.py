@@ -8,7 +8,7 @@ import struct
 from actors import KEYS, STEP_MS, RamFlash, World, certificate
 from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
-from joulestream.framing import CRC_SIZE, MAX_FRAME, MAX_PAYLOAD, Decoder, encode
+from joulestream.framing import MAX_FRAME, Decoder, encode
 from joulestream.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, STOP, UPDATE, VEHICLE, Message
 from joulestream.session import Session
@@ -202,8 +202,7 @@ class Bench:
 
     def _send(self, message):
         frame = bytearray(MAX_FRAME)
-        scratch = bytearray(MAX_PAYLOAD + CRC_SIZE)
-        size = encode(messages.encode(message), frame, scratch)
+        size = encode(messages.encode(message), frame)
         self.link.to_pole += bytes(frame[:size])
 
     def _take(self, payload):

@@ -17,10 +17,11 @@ from joulestream.channel import (
     Claim,
     Terms,
     claim_reason,
+    expiry_reason,
     genuine_reason,
     signed_bytes,
     time_bytes,
-    validity_reason,
+    window_reason,
 )
 from joulestream.errors import LocalError, MalformedError
 from joulestream.fields import UINT, size_of
@@ -155,22 +156,22 @@ def test_validity_in_time():
         (0, errors.CERTIFICATE_EXPIRED),
         (MAX_AMOUNT, errors.CERTIFICATE_EXPIRED),
     ):
-        assert validity_reason(certificate, now_s, 0) == reason, now_s
+        assert expiry_reason(certificate, now_s) == reason, now_s
 
 
 def test_the_pole_must_be_able_to_collect_inside_the_dispute_window():
     certificate = certify()
     slack_s = certificate.issued_at_s + 7 * DAY_S - certificate.expires_at_s
-    assert validity_reason(certificate, NOW_S, slack_s) == 0
-    assert validity_reason(certificate, NOW_S, slack_s + 1) == errors.CERTIFICATE_WINDOW
+    assert window_reason(certificate, slack_s) == 0
+    assert window_reason(certificate, slack_s + 1) == errors.CERTIFICATE_WINDOW
     edge = certify(expires_at_s=NOW_S - 60 + 7 * DAY_S)
-    assert validity_reason(edge, NOW_S, 0) == 0
-    assert validity_reason(edge, NOW_S, 1) == errors.CERTIFICATE_WINDOW
+    assert window_reason(edge, 0) == 0
+    assert window_reason(edge, 1) == errors.CERTIFICATE_WINDOW
     never = certify(terms(dispute_window_s=0))
-    assert validity_reason(never, NOW_S, 0) == errors.CERTIFICATE_WINDOW
+    assert window_reason(never, 0) == errors.CERTIFICATE_WINDOW
     # Sums beyond 64 bits are no way round the rule.
     far = certify(expires_at_s=MAX_AMOUNT)
-    assert validity_reason(far, NOW_S, 1) == errors.CERTIFICATE_WINDOW
+    assert window_reason(far, 1) == errors.CERTIFICATE_WINDOW
 
 
 def test_claim_bytes():

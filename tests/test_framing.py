@@ -3,14 +3,14 @@
 from binascii import crc32
 
 from dual_runtime import Random, raised
-from joulestream.framing import CRC_SIZE, MAX_FRAME, MAX_PAYLOAD, Decoder, encode
+from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
 
 COUNTERS = ("bad_cobs", "bad_crc", "oversized")
 
 
 def frame_of(payload):
     out = bytearray(MAX_FRAME)
-    size = encode(payload, out, bytearray(MAX_PAYLOAD + CRC_SIZE))
+    size = encode(payload, out)
     return bytes(out[:size])
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from dual_runtime import load_section
 from joulestream import messages
 from joulestream.channel import Certificate, Claim, Terms, claim_reason, genuine_reason
-from joulestream.framing import CRC_SIZE, MAX_FRAME, MAX_PAYLOAD, Decoder, encode
+from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
 from joulestream.messages import MESSAGES, POLE, VEHICLE, Message
 from joulestream.session import CLOSED, Session
 from joulestream.signing import Signer, public_key, verify
@@ -111,7 +111,7 @@ def test_frames():
         frame = unhex(case["frame"])
         assert frame == plain_stuff(payload + plain_crc(payload).to_bytes(4, "big")) + b"\0"
         out = bytearray(MAX_FRAME)
-        size = encode(payload, out, bytearray(MAX_PAYLOAD + CRC_SIZE))
+        size = encode(payload, out)
         assert out[:size] == frame
         got = []
         Decoder(lambda data, got=got: got.append(bytes(data))).feed(bytearray(frame), len(frame))
@@ -198,7 +198,7 @@ def test_tariffs():
             if waiting and tariff.next_price_per_kwh is None:
                 tariff.change(*waiting.pop(0))
             assert tariff.amount_due(energy) == int(amount)
-            tariff.settle_change(energy)
+            tariff.settle(energy)
             biggest = max(biggest, int(amount))
         assert not waiting
     assert biggest > 1 << 40
@@ -317,7 +317,7 @@ def test_sessions_add_up():
                 assert claim_reason(message.amount, best, due, certificate.capacity) == 0
                 assert verify(vehicle, claim.message(message.amount), message.signature)
                 best = message.amount
-                tariff.settle_change(energy)
+                tariff.settle(energy)
             elif message.number == messages.RECEIPT:
                 assert message.amount_paid == best
                 assert message.amount_due == tariff.amount_due(message.energy_mwh)

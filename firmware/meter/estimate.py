@@ -1,6 +1,6 @@
 """Energy between two register steps: the register is the truth, power times time fills it."""
 
-from joulestream.units import MS_PER_HOUR, ticks_diff
+from joulestream.units import MS_PER_HOUR, small, ticks_diff
 
 
 class EnergyEstimate:
@@ -12,7 +12,7 @@ class EnergyEstimate:
     def __init__(self):
         self.total_mwh = 0
         self._register_mwh = None
-        self._offset_mwh = 0
+        self._register_total_mwh = 0  # the total that the register stands for
         self._step_mwh = 0
         self._inside_mwh = 0  # since the register last moved, and less than one more:
         self._rest = 0  # mW times ms, kept apart so that both stay small integers on a board
@@ -22,13 +22,14 @@ class EnergyEstimate:
     def take(self, reading):
         """Follow a good reading."""
         self.advance(reading.time_ms)
-        if self._register_mwh is None:
-            self._offset_mwh = self.total_mwh - reading.energy_mwh
         if reading.energy_mwh != self._register_mwh:
+            if self._register_mwh is None:
+                self._register_total_mwh = self.total_mwh
+            else:
+                self._register_total_mwh += small(reading.energy_mwh - self._register_mwh)
             self._register_mwh = reading.energy_mwh
             # What the estimate ran ahead inside the old step is not counted again.
-            ahead_mwh = self.total_mwh - self._offset_mwh - reading.energy_mwh
-            self._inside_mwh = max(ahead_mwh, 0)
+            self._inside_mwh = max(self.total_mwh - self._register_total_mwh, 0)
             self._rest = 0
         self._step_mwh = reading.step_mwh
         self._power_mw = max(reading.power_mw, 0)
@@ -51,7 +52,7 @@ class EnergyEstimate:
                 self._inside_mwh += self._rest // MS_PER_HOUR
                 self._rest %= MS_PER_HOUR
         inside_mwh = min(self._inside_mwh, self._step_mwh - 1)
-        total_mwh = self._offset_mwh + self._register_mwh + inside_mwh
+        total_mwh = self._register_total_mwh + inside_mwh
         if total_mwh > self.total_mwh:
             self.total_mwh = total_mwh
         return self.total_mwh

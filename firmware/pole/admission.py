@@ -1,7 +1,7 @@
 """Whether a vehicle's ACCEPT lets it charge here: certificate, issuer, ledger, proof of key."""
 
 from joulestream import errors
-from joulestream.channel import SIGNED_PROOF, genuine_reason, validity_reason
+from joulestream.channel import SIGNED_PROOF, expiry_reason, genuine_reason, window_reason
 from joulestream.signing import verify
 
 _LEDGER_FIELDS = ("kind", "chain_id", "contract", "asset", "base_units_per_claim_unit")
@@ -38,17 +38,17 @@ class Admission:
         for name in _LEDGER_FIELDS:
             if getattr(certificate, name) != getattr(issuer, name):
                 return errors.WRONG_LEDGER
-        reason = genuine_reason(certificate) or self.validity_reason(certificate, time_s)
+        reason = (
+            genuine_reason(certificate)
+            or expiry_reason(certificate, time_s)
+            or window_reason(certificate, self._collect_within_s)
+        )
         if reason:
             return reason
         uncollected = self._accounts.uncollected(certificate.issuer_key, channel_id)
         if certificate.capacity + uncollected > issuer.limit:
             return errors.ISSUER_LIMIT
         return 0
-
-    def validity_reason(self, certificate, time_s):
-        """Return why `certificate` is not valid for this pole at `time_s`, or 0."""
-        return validity_reason(certificate, time_s, self._collect_within_s)
 
     def proof_is_good(self, session, accept):
         """Return whether `accept` is signed by the payer, over this very offer."""

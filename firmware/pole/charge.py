@@ -3,6 +3,7 @@
 from joulestream.accounts import Account
 from joulestream.channel import Claim
 from joulestream.tariff import Tariff
+from joulestream.units import small
 from pole.packetizer import Packetizer
 
 
@@ -15,7 +16,8 @@ class Charge:
     def __init__(
         self, config, certificate, verifier, account, price_per_kwh, total_mwh, time_s, now_ms
     ):
-        self.certificate = certificate
+        self._renew_before_s = config.renew_before_s
+        self.renew(certificate)
         self.account = account
         # The next account is written here and stored before it becomes the account.
         self.spare_account = Account()
@@ -32,12 +34,18 @@ class Charge:
         self.energy_mwh = account.energy_mwh
         self.amount_due = account.amount_due
         self.invoice_due = account.amount_due
+        self.invoice_remainder = account.remainder
         self.packets = 0
         self.max_unpaid = 0
         self.max_prepaid = 0
-        self.unpaid = account.amount_due - account.amount
+        self.unpaid = small(account.amount_due - account.amount)
         self._credit = config.credit
         self._offset_mwh = account.energy_mwh - total_mwh
+
+    def renew(self, certificate):
+        """Go on with `certificate`; near its end, from `renew_from_s` on, ask for the next."""
+        self.certificate = certificate
+        self.renew_from_s = certificate.expires_at_s - self._renew_before_s
 
     def measure(self, total_mwh):
         """Follow the meter; return the amount that is unpaid now (negative: prepaid)."""
@@ -52,12 +60,13 @@ class Charge:
         """Begin a packet whose invoice asks for all energy up to `energy_mwh`."""
         self.packetizer.invoice(energy_mwh, now_ms)
         self.invoice_due = self.tariff.amount_due(energy_mwh)
+        self.invoice_remainder = self.tariff.remainder(energy_mwh)
 
     def pay(self, account):
         """Take the stored `account` with its better claim: one more packet is paid."""
         self.spare_account, self.account = self.account, account
         self.packets += 1
-        self.tariff.settle_change(account.energy_mwh)
+        self.tariff.settle(account.energy_mwh)
         self._refresh()
 
     def has_uninvoiced(self):
@@ -80,7 +89,7 @@ class Charge:
         account.remainder = self.tariff.remainder(self.energy_mwh)
 
     def _refresh(self):
-        self.unpaid = self.amount_due - self.account.amount
+        self.unpaid = small(self.amount_due - self.account.amount)
         if self.unpaid > self.max_unpaid:
             self.max_unpaid = self.unpaid
         if -self.unpaid > self.max_prepaid:

@@ -7,6 +7,7 @@ from joulestream.channel import (
     SIGNED_TARIFF,
     Certificate,
     claim_reason,
+    expiry_reason,
     time_bytes,
 )
 from joulestream.errors import PeerError
@@ -78,6 +79,7 @@ class Payee:
         self._tariff_out = None
         self._renew_ms = 0
         self._meter_reason = errors.METER_SILENT
+        self._invoice = Message(INVOICE)  # one for every packet
         self._handlers = {
             HELLO: self._on_hello,
             TIME: self._on_time,
@@ -250,10 +252,8 @@ class Payee:
     def _on_update(self, update, now_ms):
         charge = self.charge
         account = charge.account
-        energy_mwh = charge.packetizer.invoiced_mwh
-        amount_due = charge.invoice_due
         reason = claim_reason(
-            update.amount, account.amount, amount_due, charge.certificate.capacity
+            update.amount, account.amount, charge.invoice_due, charge.certificate.capacity
         )
         if reason:
             raise PeerError(reason)
@@ -262,9 +262,9 @@ class Payee:
         paid = charge.spare_account
         paid.amount = update.amount
         paid.signature = update.signature
-        paid.amount_due = amount_due
-        paid.remainder = charge.tariff.remainder(energy_mwh)
-        paid.energy_mwh = energy_mwh
+        paid.amount_due = charge.invoice_due
+        paid.remainder = charge.invoice_remainder
+        paid.energy_mwh = charge.packetizer.invoiced_mwh
         paid.issuer_key = account.issuer_key
         if not self._store(charge.certificate.channel_id, paid):
             raise PeerError(errors.STORE_FAILED)
@@ -296,7 +296,7 @@ class Payee:
             raise PeerError(errors.BAD_FIELD)
         charge.account.issuer_key = certificate.issuer_key
         self._admit(certificate, charge.account, now_ms)
-        charge.certificate = certificate
+        charge.renew(certificate)
         self.session.send(
             Message(RENEWED, expires_at_s=certificate.expires_at_s, capacity=certificate.capacity),
             now_ms,
@@ -323,7 +323,7 @@ class Payee:
         time_s = self._clock.time_s(now_ms)
         if time_s is None:
             return errors.TIME_UNKNOWN
-        reason = self._admission.validity_reason(charge.certificate, time_s)
+        reason = expiry_reason(charge.certificate, time_s)
         if reason:
             return reason
         if self._tariff_out is not None and charge.energy_mwh >= self._tariff_out[1]:
@@ -352,10 +352,10 @@ class Payee:
     def _step_renewal(self, charge, now_ms):
         if ticks_diff(now_ms, self._renew_ms) < 0:
             return
-        expires_at_s = charge.certificate.expires_at_s
-        if self._clock.time_s(now_ms) + self._config.renew_before_s >= expires_at_s:
+        if self._clock.time_s(now_ms) >= charge.renew_from_s:
             # The vehicle may get its certificate only later, so it is asked again.
             self._renew_ms = ticks_add(now_ms, self._config.link_timeout_ms)
+            expires_at_s = charge.certificate.expires_at_s
             self.session.send(Message(RENEW_REQUEST, valid_until_s=expires_at_s), now_ms)
 
     def _step_invoice(self, charge, now_ms):
@@ -454,15 +454,11 @@ class Payee:
 
     def _send_invoice(self, charge, energy_mwh, now_ms):
         charge.invoice(energy_mwh, now_ms)
-        self.session.send(
-            Message(
-                INVOICE,
-                sequence=self.session.sequence + 1,
-                energy_mwh=energy_mwh,
-                amount_due=charge.invoice_due,
-            ),
-            now_ms,
-        )
+        invoice = self._invoice
+        invoice.sequence = self.session.sequence + 1
+        invoice.energy_mwh = energy_mwh
+        invoice.amount_due = charge.invoice_due
+        self.session.send(invoice, now_ms)
 
     def _send_signed(self, number, signed_type, record, fields, now_ms):
         body = record(**fields).to_bytes()

@@ -1,6 +1,7 @@
 """The vehicle believes its own meter: whether what is billed is justified by it, and adds up."""
 
 from joulestream.errors import OVERBILLED, WRONG_AMOUNT
+from joulestream.units import small
 
 _PERCENT = 100
 
@@ -14,24 +15,24 @@ class Audit:
     """
 
     def __init__(self, channel, percent, start_total_mwh, start_energy_mwh):
-        self._own_mwh = channel.own_mwh
-        self._billed_mwh = channel.billed_mwh
+        self._own_offset_mwh = channel.own_mwh - start_total_mwh
+        self._billed_offset_mwh = channel.billed_mwh - start_energy_mwh
         self._percent = percent
         self._start_total_mwh = start_total_mwh
         self._start_energy_mwh = start_energy_mwh
 
     def own_mwh(self, total_mwh):
         """Return what the own meter counted on this channel, sessions before included."""
-        return self._own_mwh + total_mwh - self._start_total_mwh
+        return small(total_mwh + self._own_offset_mwh)
 
     def billed_mwh(self, energy_mwh):
         """Return what was billed on this channel once the pole counts `energy_mwh`."""
-        return self._billed_mwh + energy_mwh - self._start_energy_mwh
+        return small(energy_mwh + self._billed_offset_mwh)
 
-    def energy_reason(self, invoice, total_mwh, step_mwh):
-        """Return OVERBILLED while the invoice's energy is above what is justified, or 0."""
+    def energy_reason(self, energy_mwh, total_mwh, step_mwh):
+        """Return OVERBILLED while an invoice's energy is above what is justified, or 0."""
         justified_mwh = tolerated(self.own_mwh(total_mwh), self._percent) + step_mwh
-        return OVERBILLED if self.billed_mwh(invoice.energy_mwh) > justified_mwh else 0
+        return OVERBILLED if self.billed_mwh(energy_mwh) > justified_mwh else 0
 
     def flowed_mwh(self, total_mwh, step_mwh):
         """Return what the pole must have counted by now at the least, on its own scale.

@@ -35,7 +35,7 @@ from joulestream.messages import (
 from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
 from joulestream.signing import verify
 from joulestream.tariff import Tariff
-from joulestream.units import energy_from_power, packet_amount, ticks_add, ticks_diff
+from joulestream.units import energy_from_power, packet_amount, small, ticks_add, ticks_diff
 from vehicle.audit import Audit, amount_reason
 from vehicle.carryover import best_claim_reason, carry_over, new_channel
 from vehicle.config import AUDIT_METER
@@ -100,7 +100,10 @@ class Payer:
         self._packet_mwh = 0
         self._start_mwh = 0
         self._last_mwh = 0
-        self._invoice = None
+        # A packet is two messages; what they need is made once.
+        self._invoice = Message(INVOICE)
+        self._update = Message(UPDATE)
+        self._invoice_waits = False
         self._invoice_ms = 0
         self._total_mwh = 0
         self._visit_mwh = 0
@@ -154,7 +157,7 @@ class Payer:
             return
         if session.state == OPEN and meter_reason:
             self.stop(meter_reason, now_ms)
-        if self._invoice is not None:
+        if self._invoice_waits:
             self._step_audit(now_ms)
 
     def stop(self, reason, now_ms):
@@ -216,7 +219,11 @@ class Payer:
         reason = amount_reason(invoice, self.tariff)
         if reason:
             raise PeerError(reason)
-        self._invoice = invoice
+        held = self._invoice
+        held.sequence = invoice.sequence
+        held.energy_mwh = invoice.energy_mwh
+        held.amount_due = invoice.amount_due
+        self._invoice_waits = True
         self._invoice_ms = now_ms
         self._step_audit(now_ms)
 
@@ -311,13 +318,13 @@ class Payer:
         The own meter may lag the pole's by its own interval, so an invoice may wait a little.
         """
         invoice = self._invoice
-        reason = self._audit.energy_reason(invoice, self._total_mwh, self._step_mwh)
+        reason = self._audit.energy_reason(invoice.energy_mwh, self._total_mwh, self._step_mwh)
         if reason:
             if ticks_diff(now_ms, self._invoice_ms) >= self._config.audit_wait_ms:
-                self._invoice = None
+                self._invoice_waits = False
                 self.stop(reason, now_ms)
             return
-        self._invoice = None
+        self._invoice_waits = False
         if self.session.state == OPEN:
             self._pay(invoice, self._prepay, now_ms)
         elif self.last_stop in _FRIENDLY:
@@ -337,7 +344,7 @@ class Payer:
         channel.billed_mwh = self._audit.billed_mwh(energy_mwh)
         channel.own_mwh = self._audit.own_mwh(self._total_mwh)
         channel.own_total_mwh = self._total_mwh
-        self._visit_mwh += energy_mwh - self._last_mwh
+        self._visit_mwh += small(energy_mwh - self._last_mwh)
         self._last_mwh = energy_mwh
         try:
             signature = self._wallet.sign_claim(
@@ -347,10 +354,12 @@ class Payer:
             self.stop(errors.WALLET_UNABLE, now_ms)
             return
         self.packets += 1
-        self.tariff.settle_change(invoice.energy_mwh)
-        self.session.send(
-            Message(UPDATE, sequence=invoice.sequence, amount=amount, signature=signature), now_ms
-        )
+        self.tariff.settle(invoice.energy_mwh)
+        update = self._update
+        update.sequence = invoice.sequence
+        update.amount = amount
+        update.signature = signature
+        self.session.send(update, now_ms)
         if self.session.state != OPEN:
             return
         if self._visit_mwh >= self._config.energy_wanted_mwh:
@@ -407,7 +416,7 @@ class Payer:
     def _end(self, now_ms):
         """Leave the session; come back later only if the reason is a passing one."""
         self.session.abort()
-        self._invoice = None
+        self._invoice_waits = False
         reconnect_ms = self._config.reconnect_ms
         self._done = not reconnect_ms or self.last_stop not in _PASSING
         self._retry_at_ms = ticks_add(now_ms, reconnect_ms)

@@ -5,6 +5,7 @@ from hashlib import sha256
 from joulestream.channel import SIGNATURE_SIZE, SIGNED_PREFIX
 from joulestream.errors import MalformedError
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
+from joulestream.units import small
 
 _KEY = b"c"
 
@@ -39,17 +40,18 @@ class Wallet:
 
     `certificates` are joulestream.channel.Certificate. Nothing is signed before the journal
     holds it, so a power cut can make the vehicle remember more than it paid, never less.
+    `budget_left` is what may still be spent in this budget period, in claim units.
     """
 
     def __init__(self, signer, journal, certificates, budget, period):
         self._signer = signer
         self._journal = journal
-        self._budget = budget
         self._period = sha256(period.encode()).digest()[:8]
         self._spent = 0
         # One buffer for every packet's record, one for its signature.
         self._buffer = bytearray(size_of(Channel.LAYOUT))
         self._signature = bytearray(SIGNATURE_SIZE)
+        self._channel_id = self._journal_key = b""  # of the channel stored last
         self.certificates = certificates
         self.public_key = signer.public_key
         for key in journal.keys():
@@ -57,11 +59,7 @@ class Wallet:
                 channel = Channel.from_bytes(journal.get(key))
                 if channel.period == self._period and channel.spent > self._spent:
                     self._spent = channel.spent
-
-    @property
-    def budget_left(self):
-        """What may still be spent in this budget period, in claim units."""
-        return max(self._budget - self._spent, 0)
+        self.budget_left = max(budget - self._spent, 0)
 
     def certificate_for(self, payee_key):
         """Return the certificate of a channel that pays `payee_key`, the latest; else None."""
@@ -85,7 +83,10 @@ class Wallet:
         channel.period = self._period
         channel.spent = self._spent
         write_fields(Channel.LAYOUT, channel, self._buffer, 0)
-        self._journal.put(_KEY + channel_id, self._buffer)
+        if self._channel_id != channel_id:
+            self._channel_id = channel_id
+            self._journal_key = _KEY + channel_id
+        self._journal.put(self._journal_key, self._buffer)
 
     def sign_claim(self, channel_id, channel, amount, claim):
         """Return the signature of `claim.message(amount)`, after storing that it was given.
@@ -95,12 +96,13 @@ class Wallet:
         Raises ValueError when the budget does not allow it or the amount shrinks, JournalFull or
         OSError when it cannot be stored.
         """
-        more = amount - channel.signed
+        more = small(amount - channel.signed)
         if more < 0:
             raise ValueError("a claim never shrinks")
         if more > self.budget_left:
             raise ValueError("the budget does not allow this claim")
         self._spent += more
+        self.budget_left -= more
         channel.signed = amount
         self.store(channel_id, channel)
         return self._signer.sign_into(claim.message(amount), self._signature)

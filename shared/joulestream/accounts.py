@@ -33,14 +33,14 @@ class Accounts:
         self._most = most
         # One buffer for every packet's account.
         self._buffer = bytearray(size_of(Account.LAYOUT))
-        self._amounts = {}  # channel id: (issuer key, best amount)
+        self._channels = {}  # channel id: [journal key, issuer key, best amount]
         for key in journal.keys():
             if key[:1] == _ACCOUNT_KEY:
                 account = Account.from_bytes(journal.get(key))
-                self._amounts[key[1:]] = (account.issuer_key, account.amount)
+                self._channels[key[1:]] = [key, account.issuer_key, account.amount]
 
     def __iter__(self):
-        return iter(list(self._amounts))
+        return iter(list(self._channels))
 
     def load(self, channel_id):
         """Return the channel's account; a new one when the channel was never seen."""
@@ -66,7 +66,7 @@ class Accounts:
 
         Raises JournalFull or OSError.
         """
-        if certificate.channel_id not in self._amounts and len(self._amounts) >= self._most:
+        if certificate.channel_id not in self._channels and len(self._channels) >= self._most:
             raise JournalFull("there is no room for another channel")
         self.store_certificate(certificate)
         self.store(certificate.channel_id, account)
@@ -78,13 +78,18 @@ class Accounts:
     def store(self, channel_id, account):
         """Store `account`; it is safe when this returns. Raises JournalFull or OSError."""
         write_fields(Account.LAYOUT, account, self._buffer, 0)
-        self._journal.put(_ACCOUNT_KEY + channel_id, self._buffer)
-        self._amounts[channel_id] = (account.issuer_key, account.amount)
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            channel = [_ACCOUNT_KEY + channel_id, None, 0]
+        self._journal.put(channel[0], self._buffer)
+        channel[1] = account.issuer_key
+        channel[2] = account.amount
+        self._channels[channel_id] = channel
 
     def uncollected(self, issuer_key, but_channel_id):
         """Return the sum of best claims on the issuer's channels, one channel left out."""
         total = 0
-        for channel_id, (issuer, amount) in self._amounts.items():
+        for channel_id, (_, issuer, amount) in self._channels.items():
             if issuer == issuer_key and channel_id != but_channel_id:
                 total += amount
         return total

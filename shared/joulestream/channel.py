@@ -1,6 +1,7 @@
 """Channel terms and id, the issuer's certificate, the 44-byte claim, and what each must fulfil."""
 
 from hashlib import sha256
+from struct import pack_into
 
 from joulestream import errors
 from joulestream.compat import const
@@ -106,7 +107,7 @@ class Claim:
 
     def message(self, amount):
         """Return the buffer holding the claim for `amount`; it is valid until the next call."""
-        self._buffer[36:CLAIM_SIZE] = amount.to_bytes(8, "big")
+        pack_into(">Q", self._buffer, CLAIM_SIZE - 8, amount)
         return self._buffer
 
 
@@ -137,15 +138,20 @@ def genuine_reason(certificate):
     return 0
 
 
-def validity_reason(certificate, now_s, collect_within_s):
-    """Return why a pole refuses `certificate` at the time `now_s`, or 0.
+def expiry_reason(certificate, now_s):
+    """Return CERTIFICATE_EXPIRED unless `certificate` holds at the time `now_s`, or 0."""
+    if certificate.issued_at_s <= now_s < certificate.expires_at_s:
+        return 0
+    return errors.CERTIFICATE_EXPIRED
+
+
+def window_reason(certificate, collect_within_s):
+    """Return CERTIFICATE_WINDOW if a pole could not collect on `certificate` in time, or 0.
 
     A payer may start closing right after `issued_at_s`. A pole that collects at the latest
     `collect_within_s` after expiry is still inside the dispute window only when
     expires_at + collect_within <= issued_at + dispute_window.
     """
-    if not certificate.issued_at_s <= now_s < certificate.expires_at_s:
-        return errors.CERTIFICATE_EXPIRED
     last_collection = certificate.expires_at_s + collect_within_s
     if last_collection > certificate.issued_at_s + certificate.dispute_window_s:
         return errors.CERTIFICATE_WINDOW

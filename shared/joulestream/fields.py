@@ -4,11 +4,22 @@ A layout is a tuple of `(name, size_in_bytes, kind)`; sizes never vary, so a rec
 length is refused before any field of it is read.
 """
 
+from struct import pack_into, unpack_from
+
 from joulestream.compat import TYPE_CHECKING, const
 from joulestream.errors import LocalError, MalformedError
 
 UINT = const(0)
 BYTES = const(1)
+
+# size in bytes: (struct format, largest value). Neither format nor bound costs an allocation,
+# which slices, to_bytes() and shifts do.
+_FORMATS = {
+    1: (">B", 0xFF),
+    4: (">I", 0xFFFFFFFF),
+    6: ("", 0xFFFFFFFFFFFF),
+    8: (">Q", 0xFFFFFFFFFFFFFFFF),
+}
 
 
 def size_of(layout):
@@ -19,20 +30,24 @@ def size_of(layout):
 def write_fields(layout, source, out, offset):
     """Write the attributes of `source` named by `layout` into `out` at `offset`.
 
-    Returns the offset after the last byte. Raises LocalError for a value that does not fit.
+    Returns the offset after the last byte. Raises LocalError for a value that does not fit. A
+    field of 6 bytes has 2 bytes or more before it in `out`.
     """
     for name, size, kind in layout:
         value = getattr(source, name)
-        end = offset + size
         if kind == UINT:
-            if value < 0 or value >> (8 * size):
+            form, most = _FORMATS[size]
+            if value < 0 or value > most:
                 raise LocalError("%s does not fit %d bytes" % (name, size))
-            out[offset:end] = value.to_bytes(size, "big")
+            if form:
+                pack_into(form, out, offset, value)
+            else:
+                _pack_48(out, offset, value)
         else:
             if len(value) != size:
                 raise LocalError("%s is not %d bytes" % (name, size))
-            out[offset:end] = value
-        offset = end
+            out[offset : offset + size] = value
+        offset += size
     return offset
 
 
@@ -45,10 +60,25 @@ def read_fields(layout, target, data, offset):
         end = offset + size
         if end > len(data):
             raise MalformedError("truncated")
-        raw = data[offset:end]
-        setattr(target, name, int.from_bytes(raw, "big") if kind == UINT else bytes(raw))
+        if kind != UINT:
+            value = bytes(data[offset:end])
+        elif size == 6:
+            high, value = unpack_from(">HI", data, offset)
+            if high:
+                value |= high << 32
+        else:
+            value = unpack_from(_FORMATS[size][0], data, offset)[0]
+        setattr(target, name, value)
         offset = end
     return offset
+
+
+def _pack_48(out, offset, value):
+    """Write 6 bytes: as 8, whose first two are put back to what stood there."""
+    first, second = out[offset - 2], out[offset - 1]
+    pack_into(">Q", out, offset - 2, value)
+    out[offset - 2] = first
+    out[offset - 1] = second
 
 
 class Record:

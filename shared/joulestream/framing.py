@@ -4,6 +4,7 @@ The zero byte stands only between frames, so a receiver finds the next frame aft
 """
 
 from binascii import crc32
+from struct import pack_into
 
 from joulestream.compat import const
 
@@ -11,37 +12,41 @@ CRC_SIZE = const(4)
 MAX_PAYLOAD = const(560)
 # COBS adds one byte for every 254 begun; the zero byte ends the frame.
 MAX_FRAME = const(MAX_PAYLOAD + CRC_SIZE + (MAX_PAYLOAD + CRC_SIZE) // 254 + 2)
-_LONGEST_RUN = const(254)
+# The code of a block of 254 bytes, which no zero follows.
+_LONGEST = const(0xFF)
 
 
-def encode(payload, out, scratch):
+def encode(payload, out):
     """Write the frame of `payload` into `out`; return its length in bytes.
 
-    `out` holds at least `MAX_FRAME` bytes and `scratch` at least `MAX_PAYLOAD + CRC_SIZE`.
-    Raises ValueError when the payload is longer than `MAX_PAYLOAD`.
+    `out` is a bytearray of at least `MAX_FRAME` bytes. Raises ValueError when the payload is
+    longer than `MAX_PAYLOAD`.
     """
     size = len(payload)
     if size > MAX_PAYLOAD:
         raise ValueError("a payload of %d bytes does not fit a frame" % size)
-    scratch[:size] = payload
-    scratch[size : size + CRC_SIZE] = crc32(payload).to_bytes(CRC_SIZE, "big")
-    size += CRC_SIZE
-    # Byte by byte, as every slice would be an allocation.
+    # COBS moves all by one byte and writes the distance to the next zero over each zero, so only
+    # the zeros are visited.
+    out[1 : size + 1] = payload
+    pack_into(">I", out, size + 1, crc32(payload))
+    end = size + 1 + CRC_SIZE
     code_at = 0
-    at = 1
-    for i in range(size):
-        byte = scratch[i]
-        if byte:
-            out[at] = byte
-            at += 1
-            if at - code_at <= _LONGEST_RUN or i == size - 1:
-                continue
-        out[code_at] = at - code_at
-        code_at = at
-        at += 1
-    out[code_at] = at - code_at
-    out[at] = 0
-    return at + 1
+    while True:
+        zero_at = out.find(b"\0", code_at + 1, end)
+        if zero_at < 0:
+            zero_at = end
+        code = zero_at - code_at
+        if code > _LONGEST or (code == _LONGEST and zero_at < end):
+            out[code_at] = _LONGEST
+            code_at += _LONGEST
+            out[code_at + 1 : end + 1] = out[code_at:end]
+            end += 1
+            continue
+        out[code_at] = code
+        code_at = zero_at
+        if code_at == end:
+            out[end] = 0
+            return end + 1
 
 
 class Decoder:
@@ -54,67 +59,62 @@ class Decoder:
     def __init__(self, deliver):
         self._deliver = deliver
         self._frame = bytearray(MAX_FRAME)
-        self._payload = bytearray(MAX_FRAME)
-        self._view = memoryview(self._payload)
+        self._view = memoryview(self._frame)
+        self._crc = bytearray(CRC_SIZE)
         self._size = 0
-        self._skip = False
         self.bad_cobs = 0
         self.bad_crc = 0
         self.oversized = 0
 
     def feed(self, data, size):
         """Take the first `size` bytes of the bytearray `data`."""
+        view = memoryview(data)
         start = 0
         while start < size:
             zero = data.find(b"\0", start, size)
             end = size if zero < 0 else zero
-            run = end - start
-            if self._skip or self._size + run > MAX_FRAME:
-                self._skip = True
-            elif run:
-                self._frame[self._size : self._size + run] = data[start:end]
-                self._size += run
+            if end > start:
+                frame_end = self._size + end - start
+                if frame_end <= MAX_FRAME:
+                    self._frame[self._size : frame_end] = view[start:end]
+                self._size = min(frame_end, MAX_FRAME + 1)
             if zero < 0:
                 return
-            self._finish()
+            frame_size = self._size
+            self._size = 0
+            if frame_size:
+                self._finish(frame_size)
             start = end + 1
 
-    def _finish(self):
-        size = self._size
-        self._size = 0
-        if self._skip:
-            self._skip = False
+    def _finish(self, size):
+        if size > MAX_FRAME:
             self.oversized += 1
-            return
-        if not size:
             return
         length = self._unstuff(size) - CRC_SIZE
         if length < 1:
             self.bad_cobs += 1
             return
-        payload = self._view[:length]
-        if crc32(payload) != int.from_bytes(self._view[length : length + CRC_SIZE], "big"):
-            self.bad_crc += 1
-            return
+        payload = self._view[1 : length + 1]
+        pack_into(">I", self._crc, 0, crc32(payload))
+        for at in range(CRC_SIZE):
+            if self._crc[at] != self._frame[length + 1 + at]:
+                self.bad_crc += 1
+                return
         self._deliver(payload)
 
     def _unstuff(self, size):
-        """Undo COBS from the frame into the payload buffer; return the length, -1 if invalid."""
+        """Undo COBS in place, from the second byte on; return the length, -1 if invalid."""
         frame = self._frame
-        payload = self._payload
-        read = 0
-        wrote = 0
-        while True:
-            code = frame[read]
-            end = read + code
-            if end > size:
-                return -1
-            for at in range(read + 1, end):  # a slice would be an allocation
-                payload[wrote] = frame[at]
-                wrote += 1
-            read = end
-            if read == size:
-                return wrote
-            if code != 0xFF:
-                payload[wrote] = 0
-                wrote += 1
+        code = frame[0]
+        at = code
+        while at < size:
+            following = frame[at]
+            if code == _LONGEST:
+                size -= 1
+                frame[at:size] = frame[at + 1 : size + 1]
+                at -= 1
+            else:
+                frame[at] = 0
+            code = following
+            at += code
+        return size - 1 if at == size else -1

@@ -8,6 +8,7 @@ protocol: `readblocks(n, buf, offset)`, `writeblocks(n, buf, offset)` programs w
 """
 
 from binascii import crc32
+from struct import pack_into
 
 from joulestream.compat import const
 
@@ -35,7 +36,7 @@ class Journal:
         if self._count < 4:
             raise ValueError("a journal needs 4 blocks or more")
         self._sequences = [0] * self._count  # 0: erased, _DIRTY: to be erased
-        self._index = {}  # key: (block, offset of value, size of value)
+        self._index = {}  # key: [block, offset of value, size of value]
         # One buffer for every record, so that no packet needs room in a heap that fragments.
         self._record = bytearray(_MAX_RECORD)
         self._view = memoryview(self._record)
@@ -90,19 +91,27 @@ class Journal:
         if self._offset + size > self._size:
             self._open_next()
         record = self._record
-        record[0] = len(key)
-        record[1:3] = len(value).to_bytes(2, "big")
+        pack_into(">BH", record, 0, len(key), len(value))
         at = 3 + len(key)
         record[3:at] = key
         record[at : at + len(value)] = value
         record[size - 5] = _END
-        record[size - 4 : size] = crc32(self._view[: size - 4]).to_bytes(4, "big")
+        pack_into(">I", record, size - 4, crc32(self._view[: size - 4]))
         offset = self._offset
         # A failed write leaves bytes that cannot be programmed again: never reuse the place.
         self._offset = self._size
         self._device.writeblocks(self._block, self._view[:size], offset)
         self._offset = offset + size
-        self._index[bytes(key)] = (self._block, offset + at, len(value))
+        self._point(key, self._block, offset + at, len(value))
+
+    def _point(self, key, block, offset, size):
+        """Note where the newest value of `key` stands."""
+        place = self._index.get(key)
+        if place is None:
+            place = self._index[key] = [0, 0, 0]
+        place[0] = block
+        place[1] = offset
+        place[2] = size
 
     def _open_next(self):
         if 0 not in self._sequences:
@@ -189,7 +198,7 @@ class Journal:
             if record[size - 5] != _END or not self._crc_good(self._view[:size]):
                 break
             key = bytes(record[3:value_at])
-            self._index[key] = (block, offset + value_at, value_size)
+            self._point(key, block, offset + value_at, value_size)
             offset += size
         # What is not erased was torn: nothing can be programmed there.
         return offset if self._is_erased(block, offset) else self._size

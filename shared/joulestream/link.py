@@ -1,7 +1,7 @@
 """A session's payloads over a UART: framing, sessions' outboxes, and the counters of both."""
 
 from joulestream.errors import MalformedError
-from joulestream.framing import CRC_SIZE, MAX_FRAME, MAX_PAYLOAD, Decoder, encode
+from joulestream.framing import MAX_FRAME, Decoder, encode
 
 
 class Link:
@@ -16,7 +16,6 @@ class Link:
         self._deliver = deliver
         self._frame = bytearray(MAX_FRAME)
         self._frame_view = memoryview(self._frame)
-        self._scratch = bytearray(MAX_PAYLOAD + CRC_SIZE)
         self._received = bytearray(MAX_FRAME)
         self._decoder = Decoder(self._guarded)
         self._malformed = 0
@@ -24,7 +23,7 @@ class Link:
 
     def send(self, payload):
         """Write one payload as a frame."""
-        size = encode(payload, self._frame, self._scratch)
+        size = encode(payload, self._frame)
         self._uart.write(self._frame_view[:size])
         self.bytes_sent += size
 

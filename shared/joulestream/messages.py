@@ -110,6 +110,9 @@ MESSAGES = {
     RECEIPT_ACK: ("receipt_ack", VEHICLE, None, ()),
 }
 
+# answer: the one request it answers
+REQUEST_OF = {row[2]: number for number, row in MESSAGES.items() if row[2] is not None}
+
 _SIZES = {number: 1 + size_of(row[3]) for number, row in MESSAGES.items()}
 
 
@@ -152,22 +155,28 @@ def message_name(number):
     return MESSAGES[number][0]
 
 
-def encode(message):
-    """Return the payload of `message`. Raises LocalError for a field that does not fit."""
+def encode(message, out=None):
+    """Return the payload of `message`, in the bytearray `out` if one of its size is given.
+
+    Raises LocalError for a field that does not fit.
+    """
     number = message.number
     if number not in _SIZES:
         raise LocalError("there is no message %d" % number)
-    out = bytearray(_SIZES[number])
+    if out is None:
+        out = bytearray(_SIZES[number])
     out[0] = number
     write_fields(MESSAGES[number][3], message, out, 1)
     return out
 
 
-def decode(payload):
+def decode(payload, reused=None):
     """Return the message in `payload` (any buffer).
 
-    Raises MalformedError when it is none: unknown number or wrong length. Raises PeerError with
-    UNKNOWN_VERSION for a HELLO or OFFER of another version, whatever its length.
+    `reused` is a dictionary of messages by number: one of them is filled in where there is one,
+    since a new one costs allocations. Raises MalformedError when the payload is no message:
+    unknown number or wrong length. Raises PeerError with UNKNOWN_VERSION for a HELLO or OFFER of
+    another version, whatever its length.
     """
     number = payload[0]
     row = MESSAGES.get(number)
@@ -177,6 +186,8 @@ def decode(payload):
         raise PeerError(UNKNOWN_VERSION)
     if len(payload) != _SIZES[number]:
         raise MalformedError("wrong length")
-    message = Message(number)
+    message = reused.get(number) if reused else None
+    if message is None:
+        message = Message(number)
     read_fields(row[3], message, payload, 1)
     return message

@@ -31,11 +31,13 @@ from joulestream.messages import (
     RENEW,
     RENEW_REQUEST,
     RENEWED,
+    REQUEST_OF,
     STOP,
     TARIFF,
     TARIFF_ACCEPT,
     TIME,
     UPDATE,
+    Message,
 )
 from joulestream.units import ticks_add, ticks_diff
 
@@ -94,10 +96,21 @@ _QUIET_STATES = (IDLE, CLOSED)
 _STATES_OF_LATE_MESSAGES = (IDLE, GREETED, CLOSED)
 
 
+class _Request:
+    """A request that this end sent: sent again while it is `waiting` for its answer."""
+
+    def __init__(self):
+        self.waiting = False
+        self.payload = b""
+        self.first_ms = 0
+        self.retry_ms = 0
+
+
 class Session:
     """The protocol state of one end. `role` is messages.POLE or messages.VEHICLE.
 
-    `outbox` collects payloads to send; the owner takes them out. `stale` counts messages that
+    `outbox` collects payloads to send; the owner takes them out before it sends another message of
+    the same number, whose payload is written into the same buffer. `stale` counts messages that
     came too late to matter. Times are wrapped ticks in ms.
     """
 
@@ -109,11 +122,17 @@ class Session:
         self.retransmissions = 0
         self._retry_ms = retry_ms
         self._timeout_ms = timeout_ms
+        self._requests = {}
+        for request in REQUEST_OF.values():
+            self._requests[request] = _Request()
+        # A packet is two messages; what they need is made once.
+        self._packets = {INVOICE: Message(INVOICE), UPDATE: Message(UPDATE)}
+        self._buffers = {}  # message: the buffer its payloads are written into
         self._reset(0)
 
     def _reset(self, now_ms):
         self._news_ms = now_ms
-        self._pending = {}  # request: [payload, first sent, next retry]
+        self._forget_requests()
         self._asked = {}  # message: payload of the last one received
         self._answers = {}  # request: payload of the answer given
         self.sequence = 0
@@ -127,14 +146,11 @@ class Session:
     def abort(self):
         """Forget the session: nothing is sent again, what still comes is late."""
         self.state = CLOSED
-        self._pending.clear()
+        self._forget_requests()
 
     def is_waiting_for(self, answer):
         """Return whether a request is out that the message `answer` answers."""
-        for request in self._pending:
-            if MESSAGES[request][2] == answer:
-                return True
-        return False
+        return self._requests[REQUEST_OF[answer]].waiting
 
     def signed(self, signed_type, body):
         """Return the bytes to sign for `body`: bound to both nonces, both keys and the channel."""
@@ -158,20 +174,25 @@ class Session:
         target = TRANSITIONS[self.state].get(number)
         if target is None or sender not in (self.role, EITHER):
             raise LocalError("%s cannot be sent now" % messages.message_name(number))
-        payload = messages.encode(message)
+        payload = messages.encode(message, self._buffers.get(number))
+        self._buffers[number] = payload
         if number == HELLO:
             self._reset(now_ms)
         self._note(message, payload)
         self.state = target
-        for request in self._asked:
-            # A STOP never answers a STOP, or two ends would never rest.
-            instead = number == STOP and request != STOP and request not in self._answers
-            if instead or number == MESSAGES[request][2]:
-                self._answers[request] = payload
+        asked = REQUEST_OF.get(number)
+        if asked in self._asked:
+            self._answers[asked] = payload
+        if number == STOP:
+            self._answer_with_stop(payload)
         if target in (RECEIPTED, CLOSED):
-            self._pending.clear()
+            self._forget_requests()
         if target != CLOSED and answer is not None and MESSAGES[answer][1] != self.role:
-            self._pending[number] = [payload, now_ms, ticks_add(now_ms, self._retry_ms)]
+            request = self._requests[number]
+            request.waiting = True
+            request.payload = payload
+            request.first_ms = now_ms
+            request.retry_ms = ticks_add(now_ms, self._retry_ms)
         self.outbox.append(payload)
 
     def stop(self, reason, now_ms):
@@ -185,14 +206,15 @@ class Session:
     def receive(self, payload, now_ms):
         """Take a payload; return its message, or None when it is late or a repetition.
 
-        Raises MalformedError for bytes that are no message, PeerError for one that breaks the
-        protocol; the session's state is then unchanged.
+        An INVOICE or UPDATE returned is overwritten by the next one. Raises MalformedError for
+        bytes that are no message, PeerError for one that breaks the protocol; the session's state
+        is then unchanged.
         """
         number = payload[0]
         if self._asked.get(number) == payload:
             self._repeat(number)
             return None
-        message = messages.decode(payload)
+        message = messages.decode(payload, self._packets)
         target = TRANSITIONS[self.state].get(number)
         sender = MESSAGES[number][1]
         if target is None or sender not in (1 - self.role, EITHER):
@@ -207,32 +229,53 @@ class Session:
             self.stale += 1
             return None
         if number != UPDATE:  # its sequence tells a repetition, at every packet
-            self._asked[number] = bytes(payload)
+            self._keep_asked(number, payload)
         self._answers.pop(number, None)
-        for request in tuple(self._pending):
-            if MESSAGES[request][2] == number:
-                del self._pending[request]
+        request = REQUEST_OF.get(number)
+        if request is not None:
+            self._requests[request].waiting = False
         self._note(message, payload)
         self._news_ms = now_ms
         self.state = target
         if target == CLOSED:
-            self._pending.clear()
+            self._forget_requests()
         return message
 
     def poll(self, now_ms):
         """Queue what must be sent again; return LINK_TIMEOUT or PAYMENT_TIMEOUT, or 0."""
-        for request in self._pending:
-            entry = self._pending[request]
-            if request == INVOICE and ticks_diff(now_ms, entry[1]) > self._timeout_ms:
+        for number in self._requests:
+            request = self._requests[number]
+            if not request.waiting:
+                continue
+            if number == INVOICE and ticks_diff(now_ms, request.first_ms) > self._timeout_ms:
                 return PAYMENT_TIMEOUT
-            if ticks_diff(now_ms, entry[2]) >= 0:
-                entry[2] = ticks_add(now_ms, self._retry_ms)
+            if ticks_diff(now_ms, request.retry_ms) >= 0:
+                request.retry_ms = ticks_add(now_ms, self._retry_ms)
                 self.retransmissions += 1
-                self.outbox.append(entry[0])
+                self.outbox.append(request.payload)
         if self.state not in _QUIET_STATES:
             if ticks_diff(now_ms, self._news_ms) > self._timeout_ms:
                 return LINK_TIMEOUT
         return 0
+
+    def _forget_requests(self):
+        for number in self._requests:
+            self._requests[number].waiting = False
+
+    def _answer_with_stop(self, payload):
+        """Let a STOP answer all that was asked and not answered."""
+        for request in self._asked:
+            # A STOP never answers a STOP, or two ends would never rest.
+            if request != STOP and request not in self._answers:
+                self._answers[request] = payload
+
+    def _keep_asked(self, number, payload):
+        """Remember a payload received, which is `number`'s and so always as long."""
+        kept = self._asked.get(number)
+        if kept is None:
+            self._asked[number] = bytearray(payload)
+        else:
+            kept[:] = payload
 
     def _repeat(self, number):
         answer = self._answers.get(number)
@@ -253,7 +296,7 @@ class Session:
             message.number == INVOICE and message.sequence == self.sequence
         ):
             raise PeerError(BAD_FIELD)
-        if message.number == UPDATE and INVOICE not in self._pending:
+        if message.number == UPDATE and not self._requests[INVOICE].waiting:
             return False
         return message.sequence == expected
 

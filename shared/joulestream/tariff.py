@@ -1,7 +1,7 @@
 """Energy to amount due, exactly: numerators are summed, and what is rounded off is kept."""
 
 from joulestream.errors import LocalError
-from joulestream.units import MWH_PER_KWH, amount_from_numerator
+from joulestream.units import MWH_PER_KWH, amount_from_numerator, small
 
 
 class Tariff:
@@ -37,17 +37,22 @@ class Tariff:
         """Return what `amount_due` rounded off, in millionths of a claim unit."""
         return self._numerator(energy_mwh) % MWH_PER_KWH
 
-    def settle_change(self, energy_mwh):
-        """Make a change the current price once all energy up to `energy_mwh` is invoiced."""
-        if self.next_price_per_kwh is None or energy_mwh < self.next_from_mwh:
-            return
-        self._base += (self.next_from_mwh - self._from_mwh) * self.price_per_kwh
-        self._from_mwh = self.next_from_mwh
-        self.price_per_kwh = self.next_price_per_kwh
-        self.next_price_per_kwh = None
+    def settle(self, energy_mwh):
+        """Start from `energy_mwh`, once all energy up to there is invoiced.
+
+        No amount changes by it, but a change of price that lies behind becomes the price, and
+        what is multiplied later stays small.
+        """
+        numerator = self._numerator(energy_mwh)
+        self._start_amount += amount_from_numerator(numerator)
+        self._base = numerator % MWH_PER_KWH
+        self._from_mwh = energy_mwh
+        if self.next_price_per_kwh is not None and energy_mwh >= self.next_from_mwh:
+            self.price_per_kwh = self.next_price_per_kwh
+            self.next_price_per_kwh = None
 
     def _numerator(self, energy_mwh):
-        ahead = energy_mwh - self._from_mwh
+        ahead = small(energy_mwh - self._from_mwh)
         if self.next_price_per_kwh is None or energy_mwh <= self.next_from_mwh:
             return self._base + ahead * self.price_per_kwh
         at_change = self.next_from_mwh - self._from_mwh

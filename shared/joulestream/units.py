@@ -3,6 +3,8 @@
 All rounding of money and energy that both sides must agree on is in this file.
 """
 
+from array import array
+
 from joulestream.compat import const
 
 MWH_PER_WH = const(1_000)
@@ -14,6 +16,10 @@ MS_PER_HOUR = const(3_600_000)
 TICKS_PERIOD = const(1 << 30)
 _TICKS_MASK = const((1 << 30) - 1)
 _TICKS_HALF = const(1 << 29)
+
+# What fits a board's small integer, which needs no allocation.
+_SMALL = const(1 << 30)
+_CELL = array("i", (0,))
 
 
 def ticks_add(ticks_ms, delta_ms):
@@ -27,6 +33,18 @@ def ticks_diff(later_ms, earlier_ms):
     It is right while the two are less than 2^29 ms (6.2 days) apart.
     """
     return ((later_ms - earlier_ms + _TICKS_HALF) & _TICKS_MASK) - _TICKS_HALF
+
+
+def small(value):
+    """Return `value`, as a small integer if it can be one.
+
+    What MicroPython computes from a big integer stays big however small it is, and whatever is
+    computed from it is allocated in turn.
+    """
+    if -_SMALL < value < _SMALL:
+        _CELL[0] = value
+        return _CELL[0]
+    return value
 
 
 def amount_from_numerator(numerator):

@@ -60,7 +60,7 @@ def frames():
     cases = []
     for payload in payloads:
         out = bytearray(framing.MAX_FRAME)
-        size = framing.encode(payload, out, bytearray(framing.MAX_PAYLOAD + framing.CRC_SIZE))
+        size = framing.encode(payload, out)
         cases.append({"payload": payload.hex(), "frame": out[:size].hex()})
     return cases
 
@@ -198,7 +198,7 @@ def tariffs():
             tariff.change(from_mwh, next_price)
             for energy in sorted({last, (last + from_mwh) // 2, from_mwh, from_mwh + 1}):
                 due.append([str(energy), str(tariff.amount_due(energy))])
-            tariff.settle_change(from_mwh)
+            tariff.settle(from_mwh)
             last = from_mwh + 1
         for energy in (last + 1, last + 999, last + 12_345_678):
             due.append([str(energy), str(tariff.amount_due(energy))])

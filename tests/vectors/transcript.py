@@ -186,7 +186,7 @@ class Transcript:
         )
         amount = max(amount_due + prepay, self.best_amount)
         self.best_amount = amount
-        self.tariff.settle_change(energy_mwh)
+        self.tariff.settle(energy_mwh)
         signature = VEHICLE.sign(self.claim.message(amount))
         self.send(
             VEHICLE, messages.UPDATE, sequence=self.sequence, amount=amount, signature=signature
