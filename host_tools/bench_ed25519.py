@@ -105,7 +105,8 @@ def measure_packets() -> dict[str, int]:
     """Return instructions and allocated bytes of one packet at each side, on MicroPython."""
     firmware, library = board.build(), board.build_library()
     directory = BUILD / "board-lib" / "bench"
-    sources = [ROOT / "tests" / "actors.py", _SOURCES / "packet_bench.py"]
+    tests = ROOT / "tests"
+    sources = [tests / "actors.py", tests / "dual_runtime.py", _SOURCES / "packet_bench.py"]
     board.compile_tree(sources, directory)
     with board.EmulatedBoard(firmware) as machine:
         machine.mpremote("cp", "-r", str(library), str(directory), ":/")

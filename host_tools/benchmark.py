@@ -18,8 +18,8 @@ from host_tools.bench.firmware import ROOT
 from host_tools.bench.plant import ChargingProfile, Plant
 from host_tools.bench.world import World
 from host_tools.demo import Demo
-from joulestream.accounts import Account, Accounts
-from joulestream.channel import Claim
+from joulestream.accounts import Account, Accounts, journal_keys
+from joulestream.channel import Certificate, Claim
 from joulestream.journal import Journal
 
 DEFAULT_DIRECTORY = ROOT / "build" / "bench"
@@ -51,8 +51,7 @@ def measure_throughput(directory: Path) -> dict[str, Any]:
     plant delivers more packets than they can trade.
     """
     world = World(directory)
-    world.write_certificate(capacity=_CAPACITY)
-    _age_channel(world)
+    _age_channel(world, world.write_certificate(capacity=_CAPACITY))
     pole = world.pole(
         packet_energy_mwh=_PACKET_MWH,
         credit=_PRICE_PER_KWH // 1_000,
@@ -99,19 +98,17 @@ def _counts(bench: Bench) -> tuple[int, int]:
     return bench.pole.status["packets"], sent
 
 
-def _age_channel(world: World) -> None:
+def _age_channel(world: World, certificate: Certificate) -> None:
     """Give the pole a channel that was used a lot; the vehicle recovers it from the best claim."""
-    channel_id = world.terms.channel_id()
     flash = FileFlash(str(world.directory / "pole.flash"), 64, 4096)
     account = Account(
         amount=_START_AMOUNT,
-        signature=world.payer.sign(Claim(channel_id).message(_START_AMOUNT)),
+        signature=world.payer.sign(Claim(certificate.channel_id).message(_START_AMOUNT)),
         amount_due=_START_AMOUNT,
         remainder=0,
         energy_mwh=_START_ENERGY_MWH,
-        issuer_key=world.issuer.signer.public_key,
     )
-    Accounts(Journal(flash), 64).store(channel_id, account)
+    Accounts(Journal(flash, journal_keys(64)), 64).admit(certificate, account)
 
 
 def run_benchmark(directory: Path, document: Path, as_json: bool) -> None:

@@ -32,7 +32,7 @@ _HEAP_BYTES = 1792 * 1024
 _START_S = 20
 _PACKAGES = (
     ROOT / "shared" / "joulestream",
-    *(ROOT / "firmware" / name for name in ("boards", "meter", "pole", "vehicle")),
+    *(ROOT / "firmware" / name for name in ("boards", "meter", "pole", "runtime", "vehicle")),
 )
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),

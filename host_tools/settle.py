@@ -23,7 +23,7 @@ from joulestream.journal import Journal, JournalFull
 
 BLOCKS = 64
 BLOCK_SIZE = 4096
-_FEWEST_BLOCKS = 4
+_FEWEST_BLOCKS = 6
 
 PAID = "paid"
 NOTHING_NEW = "nothing new"

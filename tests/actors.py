@@ -5,15 +5,17 @@ Runs on CPython and on MicroPython. The clock is the test's own.
 
 from hashlib import sha256
 
+from dual_runtime import RamFlash
 from joulestream import messages
-from joulestream.accounts import Accounts
+from joulestream.accounts import Accounts, journal_keys
 from joulestream.channel import KIND_SQL, Certificate, Terms
 from joulestream.config import check_table
 from joulestream.journal import Journal
-from joulestream.signing import Signer
+from joulestream.signing import TABLE_SIZE, Signer
 from pole import config as pole_config
 from pole.clock import TrustedClock
 from pole.payee import Payee
+from pole.recovery import SessionLog
 from vehicle import config as vehicle_config
 from vehicle.payer import Payer
 from vehicle.wallet import Wallet
@@ -27,40 +29,22 @@ STEP_MS = 20
 SECRETS = {"payee": b"p" * 32, "payer": b"v" * 32, "issuer": b"i" * 32, "stranger": b"s" * 32}
 KEYS = {name: Signer(seed) for name, seed in SECRETS.items()}
 METER = {"model": "sdm120"}
+# For one pole after the other: a heap of many worlds has no such piece left.
+TABLE = bytearray(TABLE_SIZE)
 
 
-class RamFlash:
-    """NOR flash in memory."""
+class Meter:
+    """An ideal meter, as pole.payee and vehicle.payer see one."""
 
-    def __init__(self, blocks=6, size=2048):
-        self.blocks = blocks
-        self.size = size
-        self.data = bytearray(b"\xff" * (blocks * size))
+    def __init__(self, step_mwh=1_000):
+        self.total_mwh = 0
+        self.step_mwh = step_mwh
+        self.reason = 0
+        self.register_mwh = 0
 
-    def readblocks(self, block, buffer, offset=0):
-        start = block * self.size + offset
-        buffer[:] = self.data[start : start + len(buffer)]
-
-    def writeblocks(self, block, buffer, offset=0):
-        start = block * self.size + offset
-        for at, byte in enumerate(buffer):
-            self.data[start + at] &= byte
-
-    def ioctl(self, operation, argument):
-        if operation == 4:
-            return self.blocks
-        if operation == 5:
-            return self.size
-        if operation == 6:
-            start = argument * self.size
-            self.data[start : start + self.size] = b"\xff" * self.size
-        return 0
-
-    def copy(self):
-        """Return the flash as it is now, to be read without disturbing who uses it."""
-        other = RamFlash(self.blocks, self.size)
-        other.data[:] = self.data
-        return other
+    @property
+    def register_total_mwh(self):
+        return self.total_mwh
 
 
 class Nonces:
@@ -177,6 +161,8 @@ class World:
         self.pole_percent = 100
         self.own_percent = 100
         self.meter_reason = 0
+        self.pole_meter = Meter()
+        self.own_meter = Meter()
         self.plugged = True
         self.certificates = certificates or [certificate()]
         self.renewals = []
@@ -191,22 +177,24 @@ class World:
 
     def boot_pole(self, time_s, key="payee"):
         """Switch the pole on, with what its flash holds and a clock that says `time_s`."""
-        journal = Journal(self.pole_flash)
         config = self.pole_config
+        self.pole_journal = journal = Journal(self.pole_flash, journal_keys(config.max_channels))
         self._pole_start_mwh = self.pole_energy_mwh
         self.clock = TrustedClock(journal)
         if time_s is not None:
             self.clock.set(time_s, self.now_ms)
         self.accounts = Accounts(journal, config.max_channels)
         nonces = Nonces(b"pole %d" % self.now_ms)
-        self.payee = Payee(config, KEYS[key], self.accounts, self.clock, nonces)
+        log = SessionLog(config, journal, self.accounts)
+        self.payee = Payee(config, KEYS[key], self.accounts, log, self.clock, nonces, TABLE)
 
     def boot_vehicle(self):
         """Switch the vehicle on, with what its flash holds."""
         config = self.vehicle_config
+        self.vehicle_journal = Journal(self.vehicle_flash)
         self.wallet = Wallet(
             KEYS["payer"],
-            Journal(self.vehicle_flash),
+            self.vehicle_journal,
             self.certificates,
             config.budget,
             config.budget_period,
@@ -221,11 +209,24 @@ class World:
             self.pole_energy_mwh += self.step_energy_mwh * self.pole_percent // 100
             self.own_energy_mwh += self.step_energy_mwh * self.own_percent // 100
         # A pole counts from 0 since its own start, a vehicle on where its register stands.
-        total_mwh = self.pole_energy_mwh - self._pole_start_mwh
-        self.payee.step(total_mwh, self.meter_reason, self.plugged, self.now_ms)
+        self.pole_meter.total_mwh = self.pole_energy_mwh - self._pole_start_mwh
+        self.pole_meter.register_mwh = self.pole_energy_mwh
+        self.pole_meter.reason = self.meter_reason
+        self.own_meter.total_mwh = self.own_energy_mwh
+        self.payee.step(self.pole_meter, self.plugged, self.now_ms)
         self._carry("pole", self.payee.session.outbox, self.payer)
-        self.payer.step(self.own_energy_mwh, 1_000, 0, self.plugged, self.now_ms)
+        self.payer.step(self.own_meter, self.plugged, self.now_ms)
         self._carry("vehicle", self.payer.session.outbox, self.payee)
+        self.tend()
+
+    def tend(self):
+        """Do what both firmwares do when nothing waits; what fails is tried again."""
+        for journal in (self.pole_journal, self.vehicle_journal):
+            if journal is self.vehicle_journal or not self.payee.is_in_packet():
+                try:
+                    journal.prepare()
+                except OSError:
+                    pass
 
     def steps(self, count):
         """Let `count` steps pass."""

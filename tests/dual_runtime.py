@@ -68,7 +68,7 @@ class Random:
 class RamFlash:
     """NOR flash in memory: erased to ones by block, programming clears bits."""
 
-    def __init__(self, blocks, size):
+    def __init__(self, blocks=8, size=2048):
         self._data = [bytearray(b"\xff" * size) for _ in range(blocks)]
         self._size = size
 
@@ -84,3 +84,10 @@ class RamFlash:
         if operation == 6:
             self._data[argument][:] = b"\xff" * self._size
         return len(self._data) if operation == 4 else self._size
+
+    def copy(self):
+        """Return the flash as it is now, to be read without disturbing who uses it."""
+        other = RamFlash(len(self._data), self._size)
+        for at in range(len(self._data)):
+            other._data[at][:] = self._data[at]
+        return other

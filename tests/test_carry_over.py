@@ -35,7 +35,7 @@ def come_back(world, **changes):
     account = world.accounts.load(CHANNEL_ID)
     for name in changes:
         setattr(account, name, changes[name])
-    world.accounts.store(CHANNEL_ID, account)
+    world.accounts.admit(certificate(), account)
 
 
 def price(world, price_per_kwh):
@@ -196,7 +196,7 @@ def two_poles(refused):
         if payload[0] == HELLO:
             greetings[0] += 1
             bad = greetings[0] == refused
-            world.payee._meter_reason = errors.METER_SILENT if bad else 0
+            world.pole_meter.reason = errors.METER_SILENT if bad else 0
         return [payload]
 
     world.bend = bend

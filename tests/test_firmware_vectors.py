@@ -3,6 +3,7 @@
 On CPython only: both firmwares and a whole session as JSON do not fit a board's heap together.
 """
 
+from actors import METER, Meter
 from dual_runtime import RamFlash, load_section
 from joulestream import messages
 from joulestream.accounts import Accounts
@@ -10,17 +11,17 @@ from joulestream.channel import Certificate, Claim
 from joulestream.config import check_table
 from joulestream.errors import UNPLUGGED
 from joulestream.journal import Journal
-from joulestream.signing import Signer
+from joulestream.signing import TABLE_SIZE, Signer
 from joulestream.units import ticks_add
 from pole import config as pole_config
 from pole.clock import TrustedClock
 from pole.payee import Payee
+from pole.recovery import SessionLog
 from vehicle import config as vehicle_config
 from vehicle.payer import Payer
 from vehicle.wallet import Wallet
 
 STEP_MS = 20
-METER = {"model": "sdm120"}
 
 
 class Vectors:
@@ -39,7 +40,7 @@ class Vectors:
 
 
 def journal():
-    return Journal(RamFlash(6, 1024))
+    return Journal(RamFlash(8, 2048))
 
 
 def make_pole(vectors):
@@ -75,12 +76,15 @@ def make_pole(vectors):
     }
     config = pole_config.consistent(check_table(pole_config.TABLE, values))
     store = journal()
+    accounts = Accounts(store, 4)
     return Payee(
         config,
         vectors.signers["pole"],
-        Accounts(store, 4),
+        accounts,
+        SessionLog(config, store, accounts),
         TrustedClock(store),
         lambda size: offer.nonce,
+        bytearray(TABLE_SIZE),
     )
 
 
@@ -88,10 +92,10 @@ def test_the_pole_sends_what_the_vectors_say():
     vectors = Vectors()
     payee = make_pole(vectors)
     now_ms = 1_000
-    energy_mwh = 0
     plugged = True
     ended = vectors.first(messages.RECEIPT)
-    payee.step(0, 0, True, now_ms)
+    meter = Meter()
+    payee.step(meter, True, now_ms)
     for (role, payload), message in zip(vectors.steps, vectors.messages):
         now_ms += STEP_MS
         if role == "vehicle":
@@ -101,14 +105,14 @@ def test_the_pole_sends_what_the_vectors_say():
         if message.number == messages.STOP:
             plugged = False
         elif message.number == messages.INVOICE:
-            energy_mwh = message.energy_mwh
+            meter.total_mwh = meter.register_mwh = message.energy_mwh
         elif message.number == messages.RECEIPT:
             now_ms = ticks_add(1_000, 1_000 * (ended.ended_s - ended.started_s) + 500)
         if payee.charge is not None and payee.session.sequence and not outbox:
-            payee.step(energy_mwh, 0, plugged, now_ms)
+            payee.step(meter, plugged, now_ms)
         if message.number == messages.INVOICE and not outbox:
             now_ms += 1_000  # what still flowed shows only after some readings
-            payee.step(energy_mwh, 0, plugged, now_ms)
+            payee.step(meter, plugged, now_ms)
         assert bytes(outbox.pop(0)) == payload, messages.message_name(message.number)
         assert not outbox
         assert payee.may_energise() <= plugged
@@ -135,8 +139,8 @@ def test_the_vehicle_sends_what_the_vectors_say():
     wallet = Wallet(vectors.signers["vehicle"], journal(), [certificate], config.budget, "always")
     payer = Payer(config, wallet, lambda size: hello.nonce, lambda: [])
     now_ms = 1_000
-    energy_mwh = 0
-    payer.step(0, 1_000, 0, True, now_ms)
+    meter = Meter()
+    payer.step(meter, True, now_ms)
     for (role, payload), message in zip(vectors.steps, vectors.messages):
         now_ms += STEP_MS
         if message.number == messages.TIME:
@@ -146,8 +150,8 @@ def test_the_vehicle_sends_what_the_vectors_say():
             assert not payer.session.outbox
             continue
         if message.number == messages.INVOICE:
-            energy_mwh = message.energy_mwh
-        payer.step(energy_mwh, 1_000, 0, True, now_ms)
+            meter.total_mwh = message.energy_mwh
+        payer.step(meter, True, now_ms)
         assert not payer.session.outbox
         payer.receive(memoryview(payload), now_ms)
     receipt = vectors.first(messages.RECEIPT)

@@ -89,16 +89,14 @@ def flash(amount, amount_signature):
     image = FlashImage(b"\xff" * 64 * 4096, 4096)
     journal = Journal(image)
     accounts = Accounts(journal, 4)
-    journal.put(b"k" + certificate().channel_id, certificate().to_bytes())
     account = Account(
         amount=amount,
         signature=amount_signature,
         amount_due=amount,
         remainder=0,
         energy_mwh=0,
-        issuer_key=certificate().issuer_key,
     )
-    accounts.store(certificate().channel_id, account)
+    accounts.admit(certificate(), account)
     with open("pole.flash", "wb") as file:
         for number in range(64):
             block = bytearray(4096)

@@ -3,7 +3,7 @@
 The vehicle's side is the real payer; the lie is told by changing what crosses the wire.
 """
 
-from actors import KEYS, PACKET_PRICE, PRICE, World, bending, both, lie, terms
+from actors import KEYS, PACKET_PRICE, PRICE, World, bending, both, certificate, lie, terms
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_OFFER, SIGNED_TARIFF, Claim
 from joulestream.messages import (
@@ -226,7 +226,7 @@ def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
         # Before the vehicle greets (again), the pole has made a debt up.
         account = world.accounts.load(channel_id)
         account.amount_due = account.amount + PACKET_PRICE
-        world.accounts.store(channel_id, account)
+        world.accounts.admit(certificate(), account)
         world.run(lambda: world.payer.packets or world.payer.last_stop)
         if world.payer.last_stop:
             break

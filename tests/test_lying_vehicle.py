@@ -204,8 +204,7 @@ def test_an_issuers_channels_together_stay_within_its_limit():
     world = World()
     world.charge(3)
     paid = world.payee.charge.account.amount
-    other = terms(salt=b"2" * 16)
-    world.accounts.store(other.channel_id(), world.payee.charge.account)
+    world.accounts.admit(certificate(terms(salt=b"2" * 16)), world.payee.charge.account)
     admission = world.payee._admission
     fits = certificate(terms(), capacity=2_000_000 - paid)
     over = certificate(terms(), capacity=2_000_000 - paid + 1)

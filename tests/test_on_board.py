@@ -14,7 +14,13 @@ from host_tools.toolchain import BUILD, ToolchainError
 from test_on_micropython import FILES, PAIRS
 
 HERE = Path(__file__).resolve().parent
-HELPERS = ("actors.py", "dual_runtime.py", "micropython_runner.py", "pole_bench.py")
+HELPERS = (
+    "actors.py",
+    "dual_runtime.py",
+    "micropython_runner.py",
+    "nor_flash.py",
+    "pole_bench.py",
+)
 # test_config.py makes temporary files, with an environment and random names the board lacks.
 # The histories of test_restart.py would take the board minutes and tell nothing about it.
 NOT_ON_BOARD = ("test_config.py", "test_restart.py")

@@ -106,7 +106,7 @@ def test_every_doubt_opens_the_relay_in_the_same_step():
         bench.payee.charge.certificate = certificate(expires_at_s=NOW_S)
 
     def fault(bench):
-        bench.loop._watch.reason = lambda now_ms: errors.METER_STALE
+        bench.loop._meter._watch.reason = lambda now_ms: errors.METER_STALE
 
     def stop(bench):
         bench.payee.stop(errors.OWNER_STOP, bench.now_ms)
@@ -134,7 +134,7 @@ def test_the_switch_itself_asks_for_meter_and_plug():
         bench.is_plugged = False
 
     def silence(bench):
-        bench.loop._watch.reason = lambda now_ms: errors.METER_SILENT
+        bench.loop._meter._watch.reason = lambda now_ms: errors.METER_SILENT
 
     for happen in (unplug, silence):
         bench = Bench()

@@ -195,8 +195,8 @@ def test_the_time_is_journaled_when_a_session_opens_and_while_nobody_charges():
     assert not believes(NOW_S - 1) and believes(NOW_S + 2)
     for _ in range(4):
         world.now_ms += 600_000
-        world.payee.step(0, 0, False, world.now_ms)
-        world.payee.keep_time(world.now_ms)
+        world.payee.step(world.pole_meter, False, world.now_ms)
+        world.payee.keep_time(None, world.now_ms)
     assert not believes(NOW_S + 3 * 600) and believes(NOW_S + 2_700)
 
 

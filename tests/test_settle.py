@@ -11,7 +11,7 @@ from joulestream.journal import Journal
 from ledger_scenario import LEDGER, NOW_S, PAYER, STRANGER, balances, claim, close, opened
 
 BLOCKS = 8
-BLOCK_SIZE = 1024
+BLOCK_SIZE = 2048
 
 
 class Pole:
@@ -30,8 +30,7 @@ class Pole:
         account.signature = signer.sign(Claim(certificate.channel_id).message(amount))
         if amount == 0:
             account.signature = bytes(64)
-        self.journal.put(b"k" + certificate.channel_id, certificate.to_bytes())
-        self._accounts.store(certificate.channel_id, account)
+        self._accounts.admit(certificate, account)
 
     def save(self):
         """Write the flash to its file, as a power cut or a collector finds it."""

@@ -77,12 +77,13 @@ def test_shared_code_is_pure(path):
 def test_firmwares_are_separate(path):
     folder = path.relative_to(ROOT / "firmware").parts[0]
     allowed = {
-        "pole": {"pole", "meter", "boards"},
-        "vehicle": {"vehicle", "meter", "boards"},
+        "pole": {"pole", "meter", "runtime", "boards"},
+        "vehicle": {"vehicle", "meter", "runtime", "boards"},
         "meter": {"meter"},
+        "runtime": {"runtime"},
         "boards": {"boards"},
     }[folder]
-    ours = {"pole", "vehicle", "meter", "boards", "host_tools", "asyncio", "_thread"}
+    ours = {"pole", "vehicle", "meter", "runtime", "boards", "host_tools", "asyncio", "_thread"}
     assert packages(path) & ours <= allowed
     if path.name != "main.py":
         assert "boards" not in packages(path) or folder == "boards"
@@ -122,7 +123,7 @@ def test_an_old_vector_file_is_noticed(name, tmp_path):
 @pytest.mark.parametrize("name", FILES)
 def test_dual_runtime_files_import_what_both_runtimes_have(name):
     allowed = {"binascii", "hashlib", "json", "os", "dual_runtime", "micropython", "_ed25519"}
-    allowed |= {"joulestream", "pole", "vehicle", "meter"}
+    allowed |= {"joulestream", "pole", "vehicle", "meter", "runtime", "nor_flash"}
     assert packages(ROOT / "tests" / name) <= allowed
 
 

@@ -28,7 +28,7 @@ _TABLE = (
     ("clock", one_of("bench", "wall"), "wall"),
     ("uarts", mapping, REQUIRED),
     ("storage", text, REQUIRED),
-    ("storage_blocks", whole(4, 4096), 64),
+    ("storage_blocks", whole(6, 4096), 64),
     ("storage_block_size", whole(256, 65536), 4096),
 )
 
@@ -119,6 +119,7 @@ class Board:
         paths = self._config.uarts
         self._names = sorted(paths)
         self._uarts = {name: Uart(paths[name]) for name in self._names}
+        self._storage = None
         self._relay = False
         self._plugged = False
         self._now_ms = 0
@@ -135,7 +136,11 @@ class Board:
     def storage(self):
         """Return the block device for the journal."""
         config = self._config
-        return FileFlash(config.storage, config.storage_blocks, config.storage_block_size)
+        if self._storage is None:
+            self._storage = FileFlash(
+                config.storage, config.storage_blocks, config.storage_block_size
+            )
+        return self._storage
 
     def seed(self, path):
         """Return the 32-byte seed in the file at `path` (64 hexadecimal digits)."""
@@ -163,6 +168,13 @@ class Board:
     def now_ms(self):
         """Return the present tick in ms."""
         return self._now_ms if self._stepped else time_ms()
+
+    def feed_watchdog(self):
+        """Do nothing: a process has no watchdog."""
+
+    def reset(self):
+        """End the process, as a board would start anew."""
+        sys.exit("the firmware asked for a reset")
 
     def time_s(self):
         """Return the unix time of the real-time clock, or None when it was never set."""

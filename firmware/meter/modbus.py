@@ -3,6 +3,8 @@
 Source: MODBUS over Serial Line V1.02, MODBUS Application Protocol V1.1b3.
 """
 
+from struct import pack_into
+
 from joulestream.compat import const
 from joulestream.units import ticks_diff
 
@@ -59,11 +61,8 @@ class ModbusMaster:
         """Send the request for `registers` registers from the 0-based `address` on."""
         self._uart.readinto(self._chunk)  # what still comes from before answers no question
         request = self._request
-        request[0] = self._unit
-        request[1] = function
-        request[2:4] = address.to_bytes(2, "big")
-        request[4:6] = registers.to_bytes(2, "big")
-        request[6:8] = crc16(request, 6).to_bytes(2, "little")
+        pack_into(">BBHH", request, 0, self._unit, function, address, registers)
+        pack_into("<H", request, 6, crc16(request, 6))
         self._uart.write(request)
         self._size = 0
         self._expected = _HEADER_SIZE + 2 * registers + _CRC_SIZE

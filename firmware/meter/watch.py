@@ -8,7 +8,7 @@ from joulestream.errors import (
     METER_SILENT,
     METER_STALE,
 )
-from joulestream.units import MS_PER_HOUR, ticks_add, ticks_diff
+from joulestream.units import MW_PER_W, W_MS_PER_MWH, small, ticks_add, ticks_diff
 
 # A register may lag what power times time says by this many of its steps before it is frozen.
 _FROZEN_STEPS = const(3)
@@ -29,6 +29,7 @@ class MeterWatch:
     def __init__(self, meter, max_power_mw, timeout_ms, frozen_ms, recover_ms):
         self._meter = meter
         self._max_power_mw = max_power_mw + max_power_mw // _JUMP_MARGIN
+        self._max_power_w = self._max_power_mw // MW_PER_W + 1
         self._timeout_ms = timeout_ms
         self._frozen_ms = frozen_ms
         self._recover_ms = recover_ms
@@ -36,7 +37,7 @@ class MeterWatch:
         # Ticks wrap: what was once too old is remembered as such, or it would look new again.
         self._lost = True
         self._old_heard_ms = None
-        self._expected = 0  # mW times ms since the register last moved
+        self._expected = 0  # W times ms since the register last moved
         self._changed_ms = 0
         self._fault = 0
         self._fault_until_ms = 0
@@ -91,16 +92,16 @@ class MeterWatch:
 
     def _register_reason(self, reading, last, elapsed_ms, relay_closed):
         """Return why the register's way from `last` to `reading` is not plausible, or 0."""
-        moved_mwh = reading.energy_mwh - last.energy_mwh
+        moved_mwh = small(reading.energy_mwh - last.energy_mwh)
         if moved_mwh < 0:
             return METER_BACKWARD
-        most_mwh = self._max_power_mw * elapsed_ms // MS_PER_HOUR
+        most_mwh = self._max_power_w * elapsed_ms // W_MS_PER_MWH
         if moved_mwh > most_mwh + _JUMP_STEPS * reading.step_mwh:
             return METER_JUMP
         if moved_mwh:
             self._expected = 0
         else:
-            self._expected += max(last.power_mw, 0) * elapsed_ms
+            self._expected += max(last.power_mw, 0) // MW_PER_W * elapsed_ms
         same = (
             not moved_mwh
             and reading.power_mw == last.power_mw
@@ -108,7 +109,7 @@ class MeterWatch:
         )
         if not same or not relay_closed:
             self._changed_ms = reading.time_ms
-        if self._expected // MS_PER_HOUR > _FROZEN_STEPS * reading.step_mwh:
+        if self._expected // W_MS_PER_MWH > _FROZEN_STEPS * reading.step_mwh:
             return METER_FROZEN
         if ticks_diff(reading.time_ms, self._changed_ms) >= self._frozen_ms:
             return METER_FROZEN

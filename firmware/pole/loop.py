@@ -3,10 +3,9 @@
 from joulestream import errors
 from joulestream.link import Link
 from joulestream.session import STATE_NAMES
-from meter.eastron import EastronMeter
-from meter.estimate import EnergyEstimate
-from meter.watch import MeterWatch
+from meter.counter import EnergyCounter
 from pole.relay import Relay
+from runtime.fault import load_fault, store_fault
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
 IDLE = "IDLE"
@@ -15,40 +14,26 @@ IDLE = "IDLE"
 class PoleLoop:
     """Wires meter, link, payee and relay; `step(now_ms)` never blocks.
 
-    `board` offers `uart(name)`, `relay(closed)` and `plugged()` (see boards/unix.py).
+    `board` offers `uart(name)`, `relay(closed)`, `plugged()` and `time_s()` (see boards/unix.py).
     """
 
     def __init__(self, config, board, payee, journal):
-        meter = config.meter
         self._board = board
         self._payee = payee
         self._journal = journal
-        self._meter = EastronMeter(
-            board.uart("meter"), meter.model, meter.unit, meter.interval_ms, meter.answer_ms
-        )
-        self._watch = MeterWatch(
-            self._meter,
-            config.max_power_mw,
-            meter.timeout_ms,
-            meter.frozen_ms,
-            meter.recover_ms,
-        )
-        self._estimate = EnergyEstimate()
+        self._meter = EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw)
         self._now_ms = 0
-        self._meter_reason = errors.METER_SILENT
-        self._power_mw = 0
         self._link = Link(board.uart("link"), self._deliver)
         self._relay = Relay(board.relay, config.relay_hold_ms)
+        self._recorded_fault = load_fault(journal)
 
     def step(self, now_ms):
         """Do one round at `now_ms`. A fault of any kind opens the relay before it is raised."""
         try:
             self._now_ms = now_ms
-            self._measure(now_ms)
+            self._meter.measure(self._relay.closed, now_ms)
             self._link.poll()
-            self._payee.step(
-                self._estimate.advance(now_ms), self._meter_reason, self._board.plugged(), now_ms
-            )
+            self._payee.step(self._meter, self._board.plugged(), now_ms)
             self._switch(now_ms)
             self._flush()
         except Exception:
@@ -56,31 +41,55 @@ class PoleLoop:
             raise
 
     def idle(self):
-        """Do what takes long, when nothing waits: erase flash ahead of need."""
+        """Do what takes long, when nothing waits: erase flash ahead of need, keep the time."""
+        payee = self._payee
         try:
-            self._journal.tend()
-            self._payee.keep_time(self._now_ms)
+            if payee.is_in_packet():
+                return
+            if payee.is_ready():
+                self._journal.tend()
+            else:
+                self._journal.prepare()
+            if payee.is_ready():
+                payee.keep_time(self._board.time_s(), self._now_ms)
         except Exception:
             self._relay.open()
             raise
+
+    def stop(self, reason):
+        """End the session, if there is one, for `reason` (errors.py)."""
+        self._payee.stop(reason, self._now_ms)
+
+    def is_at_rest(self):
+        """Return whether no session is open, so that nothing is lost by starting anew."""
+        return self._payee.charge is None
+
+    def record_fault(self, why):
+        """Journal why the loop before this one was given up. Raises OSError."""
+        store_fault(self._journal, why)
+        self._recorded_fault = why
 
     def status(self):
         """Return what the pole does and why, as a flat dictionary for people and programs."""
         payee = self._payee
         charge = payee.last_charge
+        meter = self._meter
         status = {
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
             "charging": self._relay.closed,
             "why": self._why(),
-            "meter": errors.reason_name(self._meter_reason) if self._meter_reason else "GOOD",
+            "meter": errors.reason_name(meter.reason) if meter.reason else "GOOD",
             "last_stop": errors.reason_name(payee.last_stop) if payee.last_stop else None,
-            "power_mw": self._power_mw,
+            "power_mw": meter.power_mw,
             "frames_dropped": self._link.dropped(),
             "frames_late": payee.session.stale,
             "retransmissions": payee.session.retransmissions,
             "bytes_sent": self._link.bytes_sent,
-            "bad_meter_answers": self._meter.bad_answers,
+            "bad_meter_answers": meter.bad_answers,
+            "journal_damaged": self._journal.damaged,
+            "journal_bad_blocks": self._journal.bad_blocks,
+            "recorded_fault": self._recorded_fault,
         }
         if charge is not None:
             status["energy_mwh"] = charge.energy_mwh - charge.start_energy_mwh
@@ -101,27 +110,17 @@ class PoleLoop:
         payee = self._payee
         if payee.charge is not None and not payee.last_stop:
             return WAITING_FOR_PAYMENT
-        reason = payee.last_stop or self._meter_reason
+        reason = payee.last_stop or self._meter.reason
         return errors.reason_name(reason) if reason else IDLE
 
     def _deliver(self, payload):
         self._payee.receive(payload, self._now_ms)
 
-    def _measure(self, now_ms):
-        reading = self._meter.poll(now_ms)
-        if reading is not None:
-            self._power_mw = reading.power_mw
-            if self._watch.take(reading, self._relay.closed):
-                self._estimate.take(reading)
-            else:
-                self._estimate.rebase()
-        self._meter_reason = self._watch.reason(now_ms)
-
     def _switch(self, now_ms):
         if self._relay.expired(now_ms):
             self._relay.open()
             self._payee.stop(errors.INTERNAL, now_ms)
-        if self._payee.may_energise() and not self._meter_reason and self._board.plugged():
+        if self._payee.may_energise() and not self._meter.reason and self._board.plugged():
             self._relay.arm(now_ms)
         elif self._relay.closed:
             self._relay.open()

@@ -3,14 +3,32 @@
 import sys
 
 import boards
-from joulestream.accounts import Accounts
+from joulestream.accounts import Accounts, journal_keys
 from joulestream.config import ConfigError
 from joulestream.journal import Journal
-from joulestream.signing import Signer
+from joulestream.signing import TABLE_SIZE, Signer
 from pole.clock import TrustedClock
 from pole.config import load_config
 from pole.loop import PoleLoop
 from pole.payee import Payee
+from pole.recovery import SessionLog
+from runtime.supervisor import Supervisor
+
+
+def assemble(config, board, signer, table):
+    """Return a PoleLoop that knows nothing but what the journal tells.
+
+    `table` is memory for a signing.Verifier, which one loop after the other uses.
+    """
+    journal = Journal(board.storage(), journal_keys(config.max_channels))
+    clock = TrustedClock(journal)
+    time_s = board.time_s()
+    if time_s is not None:
+        clock.set(time_s, board.now_ms())
+    accounts = Accounts(journal, config.max_channels)
+    log = SessionLog(config, journal, accounts)
+    payee = Payee(config, signer, accounts, log, clock, board.random, table)
+    return PoleLoop(config, board, payee, journal)
 
 
 def main(path):
@@ -18,15 +36,10 @@ def main(path):
     config = load_config(path)
     board = boards.open_board(config.board)
     signer = Signer(board.seed(config.seed_file))
-    journal = Journal(board.storage())
-    clock = TrustedClock(journal)
-    time_s = board.time_s()
-    if time_s is not None:
-        clock.set(time_s, board.now_ms())
-    accounts = Accounts(journal, config.max_channels)
-    payee = Payee(config, signer, accounts, clock, board.random)
+    # While the heap is whole: later no piece may be left that is large enough.
+    table = bytearray(TABLE_SIZE)
     try:
-        board.run(PoleLoop(config, board, payee, journal))
+        board.run(Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
         board.relay(False)
 

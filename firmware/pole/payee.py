@@ -37,7 +37,7 @@ from joulestream.messages import (
     SignedTariff,
 )
 from joulestream.session import GREETED, OPEN, RECEIPTED, Session
-from joulestream.signing import TABLE_SIZE, Verifier, verify
+from joulestream.signing import Verifier, verify
 from joulestream.units import energy_from_power, packet_amount, ticks_add, ticks_diff
 from pole.admission import Admission
 from pole.charge import Charge
@@ -49,36 +49,36 @@ _SETTLE_INTERVALS = 3
 class Payee:
     """Runs the pole's end of one session after the other. It owns no hardware.
 
-    `step` is told the meter's total and whether it can be trusted; `may_energise` tells whether
-    the relay may be closed. `charge` is the open session's figures, `last_charge` those of the
-    newest session, open or not; `last_stop` is the reason code the last session ended with.
+    `step` is given the meter (meter.counter.EnergyCounter); `may_energise` tells whether the relay
+    may be closed. `charge` is the open session's figures, `last_charge` those of the newest
+    session, open or not; `last_stop` is the reason code the last session ended with. `table` is
+    memory for a signing.Verifier, set aside while the heap is whole.
     """
 
-    def __init__(self, config, signer, accounts, clock, random):
+    def __init__(self, config, signer, accounts, session_log, clock, random, table):
         self._config = config
         self._signer = signer
         self._accounts = accounts
+        self._session_log = session_log
         self._clock = clock
         self._random = random
         self._admission = Admission(config, signer.public_key, accounts)
-        # Set aside while the heap is whole: later no piece may be left that is large enough.
-        self._table = bytearray(TABLE_SIZE)
+        self._table = table
         self._issuers = b"".join(issuer.key for issuer in config.issuers)
         self.session = Session(POLE, config.retry_ms, config.link_timeout_ms)
         self.charge = None
         self.last_charge = None
         self.last_stop = 0
         self.receipt = None
-        self._total_mwh = 0
+        self._meter = None
         self._offered_account = None
         self._offered_price = 0
         self._hello = None  # a HELLO that waits for the session before it to end
-        self._unstored = None  # (channel id, account) that the store did not take
+        self._unstored = None  # (channel id, account) of a session that the store did not take
         self._stopping = 0
         self._settle_ms = 0
         self._tariff_out = None
         self._renew_ms = 0
-        self._meter_reason = errors.METER_SILENT
         self._invoice = Message(INVOICE)  # one for every packet
         self._handlers = {
             HELLO: self._on_hello,
@@ -100,22 +100,23 @@ class Payee:
         except PeerError as error:
             self.stop(error.reason, now_ms)
 
-    def step(self, total_mwh, meter_reason, plugged, now_ms):
-        """Move the session on. `total_mwh` is the meter's total, `meter_reason` 0 when good."""
-        self._total_mwh = total_mwh
-        self._meter_reason = meter_reason
+    def step(self, meter, plugged, now_ms):
+        """Move the session on; `plugged` tells whether a vehicle is connected."""
+        self._meter = meter
         self._clock.tick(now_ms)
+        if self._session_log.left_open is not None and not meter.reason:
+            self._recover(meter)
         charge = self.charge
         timeout = self.session.poll(now_ms)
         if charge is None:
             if timeout:
                 self.stop(timeout, now_ms)
             return
-        charge.measure(total_mwh)
+        charge.measure(meter.total_mwh)
         if self._stopping:
             self._step_stopping(charge, timeout, now_ms)
             return
-        reason = timeout or self._interruption(charge, meter_reason, plugged, now_ms)
+        reason = timeout or self._interruption(charge, meter.reason, plugged, now_ms)
         if reason:
             self.stop(reason, now_ms)
             return
@@ -123,9 +124,22 @@ class Payee:
         self._step_renewal(charge, now_ms)
         self._step_invoice(charge, now_ms)
 
-    def keep_time(self, now_ms):
-        """Journal the time now and then, for the pole that wakes up without a clock."""
+    def keep_time(self, time_s, now_ms):
+        """Take the board's `time_s` (or None) while the time is unknown; journal it now and then.
+
+        Raises OSError.
+        """
+        if time_s is not None and self._clock.time_s(now_ms) is None:
+            self._clock.set(time_s, now_ms)
         self._clock.keep(now_ms)
+
+    def is_in_packet(self):
+        """Return whether an invoice waits for its update, which must not be kept waiting."""
+        return self.charge is not None and self.session.is_waiting_for(UPDATE)
+
+    def is_ready(self):
+        """Return whether a packet's claim can be stored without an erase."""
+        return self._accounts.is_ready()
 
     def may_energise(self):
         """Return whether the relay may be closed, as of the last step."""
@@ -161,10 +175,11 @@ class Payee:
         """Answer the newest HELLO."""
         hello = self._hello
         self._hello = None
-        if self._unstored is not None and not self._store(*self._unstored):
+        self._require_meter()
+        if self._unstored is not None:
+            self._store_session(*self._unstored)
+        if self._unstored is not None or self._session_log.left_open is not None:
             raise PeerError(errors.STORE_FAILED)
-        if self._meter_reason:
-            raise PeerError(self._meter_reason)
         config = self._config
         session = self.session
         account = self._accounts.load(hello.channel_id)
@@ -213,8 +228,7 @@ class Payee:
         time_s = self._clock.time_s(now_ms)
         if time_s is None:
             raise PeerError(errors.TIME_UNKNOWN)
-        if self._meter_reason:
-            raise PeerError(self._meter_reason)
+        self._require_meter()
         certificate = Certificate.from_bytes(accept.certificate)
         reason = self._admission.certificate_reason(
             certificate, session.channel_id, session.payer_key, time_s
@@ -230,18 +244,20 @@ class Payee:
             raise PeerError(errors.PREPAY_TOO_SMALL)
         if account.amount_due > certificate.capacity:
             raise PeerError(errors.CAPACITY_EXHAUSTED)
-        self._admit(certificate, account, now_ms)
-        self.charge = Charge(
+        charge = Charge(
             self._config,
             certificate,
             Verifier(certificate.payer_key, self._table),
             account,
             self._offered_price,
-            self._total_mwh,
+            self._meter.total_mwh,
             time_s,
             now_ms,
         )
-        self.last_charge = self.charge
+        self._admit(certificate, account, now_ms)
+        self._log_session(charge)
+        self.charge = charge
+        self.last_charge = charge
         self.receipt = None
         self.last_stop = 0
         self._stopping = 0
@@ -266,7 +282,9 @@ class Payee:
         paid.remainder = charge.invoice_remainder
         paid.energy_mwh = charge.packetizer.invoiced_mwh
         paid.issuer_key = account.issuer_key
-        if not self._store(charge.certificate.channel_id, paid):
+        try:
+            self._accounts.store(charge.certificate.channel_id, paid)
+        except OSError:
             raise PeerError(errors.STORE_FAILED)
         charge.pay(paid)
 
@@ -278,6 +296,7 @@ class Payee:
             raise PeerError(errors.BAD_FIELD)
         self.charge.tariff.change(tariff[1], tariff[0])
         self._tariff_out = None
+        self._log_session(self.charge)
 
     def _on_renew(self, message, now_ms):
         if self._stopping:
@@ -359,7 +378,7 @@ class Payee:
             self.session.send(Message(RENEW_REQUEST, valid_until_s=expires_at_s), now_ms)
 
     def _step_invoice(self, charge, now_ms):
-        if self.session.is_waiting_for(UPDATE):
+        if self.session.is_waiting_for(UPDATE) or not self._accounts.is_ready():
             return
         energy_mwh = charge.packetizer.end_of_packet(charge.energy_mwh, now_ms)
         if energy_mwh is not None:
@@ -381,7 +400,8 @@ class Payee:
             return
         if not timeout and session.is_waiting_for(UPDATE):
             return
-        if not timeout and charge.unpaid > 0 and charge.has_uninvoiced():
+        asks = not timeout and charge.unpaid > 0 and charge.has_uninvoiced()
+        if asks and self._prepare():
             self._send_invoice(charge, charge.energy_mwh, now_ms)
         else:
             self._finish(charge, now_ms)
@@ -401,7 +421,7 @@ class Payee:
         """Fix the figures, store them, send the receipt."""
         charge.settle()
         account = charge.account
-        self._store(charge.certificate.channel_id, account)
+        self._store_session(charge.certificate.channel_id, account)
         self.receipt = {
             "reason": self._stopping,
             "started_s": charge.started_s,
@@ -416,32 +436,64 @@ class Payee:
     def _close_out(self, charge):
         """End the charge with what has flowed by now, receipt or not."""
         charge.settle()
-        self._store(charge.certificate.channel_id, charge.account)
+        self._store_session(charge.certificate.channel_id, charge.account)
         self.charge = None
         self._stopping = 0
 
     def _admit(self, certificate, account, now_ms):
         """Store what opens or renews a session. Raises PeerError when it cannot be stored."""
         try:
-            self._clock.keep(now_ms)
             self._accounts.admit(certificate, account)
+            self._clock.keep(now_ms)
         except JournalFull:
             raise PeerError(errors.CHANNELS_FULL)
         except OSError:
             raise PeerError(errors.STORE_FAILED)
 
-    def _store(self, channel_id, account):
-        """Store `account` as the channel's; return whether it is stored.
+    def _log_session(self, charge):
+        """Journal that `charge` is open, before the relay closes at its price."""
+        try:
+            self._session_log.open(
+                charge.certificate.channel_id, self._meter, charge.energy_mwh, charge.tariff
+            )
+        except OSError:
+            raise PeerError(errors.STORE_FAILED)
+
+    def _store_session(self, channel_id, account):
+        """Store what a session, whose relay is open, left of its channel; close its log.
 
         What could not be stored is kept, and no other session begins before it is.
         """
+        self._unstored = (channel_id, account)
+        if self._prepare():
+            try:
+                self._accounts.store(channel_id, account)
+                self._session_log.close()
+                self._unstored = None
+            except OSError:
+                pass
+
+    def _recover(self, meter):
+        """Bill what a power cut left unbilled; if the store fails, again at the next step."""
+        if self._prepare():
+            try:
+                self._session_log.recover(meter.register_mwh, meter.step_mwh)
+            except OSError:
+                pass
+
+    def _prepare(self):
+        """Erase ahead, which takes long; return whether the store did it."""
         try:
-            self._accounts.store(channel_id, account)
+            self._accounts.prepare()
         except OSError:
-            self._unstored = (channel_id, account)
             return False
-        self._unstored = None
         return True
+
+    def _require_meter(self):
+        """Raise PeerError while the meter cannot be trusted."""
+        reason = errors.METER_SILENT if self._meter is None else self._meter.reason
+        if reason:
+            raise PeerError(reason)
 
     def _price(self, now_ms):
         """Return the price per kWh that holds now; the first one while the time is unknown."""

@@ -2,29 +2,20 @@
 
 from joulestream import errors
 from joulestream.link import Link
-from joulestream.session import STATE_NAMES
+from joulestream.session import CLOSED, IDLE, STATE_NAMES
 from joulestream.units import MS_PER_HOUR, ticks_diff
-from meter.eastron import EastronMeter
-from meter.estimate import EnergyEstimate
-from meter.watch import MeterWatch
+from meter.counter import EnergyCounter
+from runtime.fault import load_fault, store_fault
 
 
 class OwnMeter:
-    """The vehicle's own meter: `measure` follows it, `reason` tells why it cannot be trusted."""
+    """The vehicle's own meter: `measure` follows it, `reason` tells why it cannot be trusted.
+
+    `total_mwh` goes on where the register stands, over reboots; `step_mwh` is the register's step.
+    """
 
     def __init__(self, config, board):
-        meter = config.meter
-        self._meter = EastronMeter(
-            board.uart("meter"), meter.model, meter.unit, meter.interval_ms, meter.answer_ms
-        )
-        self._watch = MeterWatch(
-            self._meter,
-            config.max_power_mw,
-            meter.timeout_ms,
-            meter.frozen_ms,
-            meter.recover_ms,
-        )
-        self._estimate = EnergyEstimate()
+        self._counter = EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw)
         self._base_mwh = None
         self.step_mwh = 0
         self.total_mwh = 0
@@ -32,19 +23,14 @@ class OwnMeter:
 
     def measure(self, now_ms):
         """Follow the meter up to `now_ms`."""
-        reading = self._meter.poll(now_ms)
-        if reading is not None:
-            self.step_mwh = reading.step_mwh
-            if self._base_mwh is None:
-                # The total goes on where the register stands, over reboots.
-                self._base_mwh = max(reading.energy_mwh, 0)
-            # The vehicle does not know the pole's relay: standing still is no sign of a fault.
-            if self._watch.take(reading, False):
-                self._estimate.take(reading)
-            else:
-                self._estimate.rebase()
-        self.reason = self._watch.reason(now_ms)
-        self.total_mwh = (self._base_mwh or 0) + self._estimate.advance(now_ms)
+        counter = self._counter
+        # The vehicle does not know the pole's relay: standing still is no sign of a fault.
+        counter.measure(False, now_ms)
+        if self._base_mwh is None and counter.register_mwh is not None:
+            self._base_mwh = max(counter.register_mwh, 0)
+        self.step_mwh = counter.step_mwh
+        self.reason = counter.reason
+        self.total_mwh = (self._base_mwh or 0) + counter.total_mwh
 
 
 class PowerAudit:
@@ -79,14 +65,14 @@ class VehicleLoop:
         self._own = own_meter
         self._now_ms = 0
         self._link = Link(board.uart("link"), self._deliver)
+        self._recorded_fault = load_fault(journal)
 
     def step(self, now_ms):
         """Do one round at `now_ms`."""
         self._now_ms = now_ms
-        own = self._own
-        own.measure(now_ms)
+        self._own.measure(now_ms)
         self._link.poll()
-        self._payer.step(own.total_mwh, own.step_mwh, own.reason, self._board.plugged(), now_ms)
+        self._payer.step(self._own, self._board.plugged(), now_ms)
         outbox = self._payer.session.outbox
         for payload in outbox:
             self._link.send(payload)
@@ -94,7 +80,23 @@ class VehicleLoop:
 
     def idle(self):
         """Do what takes long, when nothing waits: erase flash ahead of need."""
-        self._journal.tend()
+        if not self._payer.is_ready():
+            self._journal.prepare()
+        elif not self._payer.is_in_packet():
+            self._journal.tend()
+
+    def stop(self, reason):
+        """End the session, if there is one, for `reason` (errors.py)."""
+        self._payer.stop(reason, self._now_ms)
+
+    def is_at_rest(self):
+        """Return whether no session is open, so that nothing is lost by starting anew."""
+        return self._payer.session.state in (IDLE, CLOSED)
+
+    def record_fault(self, why):
+        """Journal why the loop before this one was given up. Raises OSError."""
+        store_fault(self._journal, why)
+        self._recorded_fault = why
 
     def status(self):
         """Return what the vehicle does and why, as a flat dictionary."""
@@ -112,6 +114,9 @@ class VehicleLoop:
             "frames_late": payer.session.stale,
             "retransmissions": payer.session.retransmissions,
             "bytes_sent": self._link.bytes_sent,
+            "journal_damaged": self._journal.damaged,
+            "journal_bad_blocks": self._journal.bad_blocks,
+            "recorded_fault": self._recorded_fault,
         }
         if channel is not None:
             status["energy_mwh"] = payer.energy_mwh

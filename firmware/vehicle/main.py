@@ -8,6 +8,7 @@ from joulestream.config import ConfigError
 from joulestream.errors import MalformedError
 from joulestream.journal import Journal
 from joulestream.signing import Signer
+from runtime.supervisor import Supervisor
 from vehicle.config import AUDIT_METER, load_config
 from vehicle.loop import OwnMeter, PowerAudit, VehicleLoop
 from vehicle.payer import Payer
@@ -33,21 +34,16 @@ def load_certificates(paths):
     return certificates
 
 
-def main(path):
-    """Run the vehicle with the configuration at `path` until the board stops it."""
-    config = load_config(path)
-    board = boards.open_board(config.board)
+def assemble(config, board, signer):
+    """Return a VehicleLoop that knows nothing but what the journal tells. Raises ConfigError."""
     certificates = load_certificates(config.certificates)
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
     journal = Journal(board.storage())
-    wallet = Wallet(
-        Signer(board.seed(config.seed_file)),
-        journal,
-        certificates,
-        config.budget,
-        config.budget_period,
-    )
+    if journal.damaged:
+        # What was spent may be among what is lost; the owner's limit is worth more than a ride.
+        raise ConfigError("board", "has a storage with damaged records; replace it")
+    wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
     if config.audit == AUDIT_METER:
         own_meter = OwnMeter(config, board)
     else:
@@ -59,8 +55,15 @@ def main(path):
         except ConfigError:
             return []
 
-    payer = Payer(config, wallet, board.random, renewals)
-    board.run(VehicleLoop(board, payer, own_meter, journal))
+    return VehicleLoop(board, Payer(config, wallet, board.random, renewals), own_meter, journal)
+
+
+def main(path):
+    """Run the vehicle with the configuration at `path` until the board stops it."""
+    config = load_config(path)
+    board = boards.open_board(config.board)
+    signer = Signer(board.seed(config.seed_file))
+    board.run(Supervisor(lambda: assemble(config, board, signer), board))
 
 
 if __name__ == "__main__":

@@ -77,8 +77,9 @@ _FRIENDLY = (
 class Payer:
     """Runs the vehicle's end of a session. It owns no hardware.
 
-    `step` is told what the own meter counted in all; `renewals()` returns certificates that came
-    since the start. `last_stop` is the reason code of the last end, `receipt` the pole's receipt.
+    `step` is given the own meter (OwnMeter or PowerAudit of vehicle.loop); `renewals()` returns
+    certificates that came since the start. `last_stop` is the reason code of the last end,
+    `receipt` the pole's receipt.
     """
 
     def __init__(self, config, wallet, random, renewals):
@@ -139,26 +140,34 @@ class Payer:
         except PeerError as error:
             self.stop(error.reason, now_ms)
 
-    def step(self, total_mwh, step_mwh, meter_reason, plugged, now_ms):
-        """Move the session on. `total_mwh` is what the own meter counted, in steps `step_mwh`."""
-        self._total_mwh = total_mwh
-        self._step_mwh = step_mwh
+    def step(self, meter, plugged, now_ms):
+        """Move the session on; `plugged` tells whether the vehicle is connected to a pole."""
+        self._total_mwh = meter.total_mwh
+        self._step_mwh = meter.step_mwh
         session = self.session
         if not plugged:
             self._unplug()
             return
         if session.state in (IDLE, CLOSED):
-            self._step_greeting(meter_reason, now_ms)
+            self._step_greeting(meter.reason, now_ms)
             return
         reason = session.poll(now_ms)
         if reason:
             self.last_stop = self.last_stop or reason
             self._end(now_ms)
             return
-        if session.state == OPEN and meter_reason:
-            self.stop(meter_reason, now_ms)
+        if session.state == OPEN and meter.reason:
+            self.stop(meter.reason, now_ms)
         if self._invoice_waits:
             self._step_audit(now_ms)
+
+    def is_in_packet(self):
+        """Return whether an invoice waits to be paid."""
+        return self._invoice_waits
+
+    def is_ready(self):
+        """Return whether a claim can be stored without an erase."""
+        return self._wallet.is_ready()
 
     def stop(self, reason, now_ms):
         """End the session for `reason`."""
@@ -317,6 +326,8 @@ class Payer:
 
         The own meter may lag the pole's by its own interval, so an invoice may wait a little.
         """
+        if not self._wallet.is_ready():
+            return
         invoice = self._invoice
         reason = self._audit.energy_reason(invoice.energy_mwh, self._total_mwh, self._step_mwh)
         if reason:

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from joulestream.channel import SIGNATURE_SIZE, SIGNED_PREFIX
+from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
 from joulestream.errors import MalformedError
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 from joulestream.units import small
@@ -51,6 +51,7 @@ class Wallet:
         # One buffer for every packet's record, one for its signature.
         self._buffer = bytearray(size_of(Channel.LAYOUT))
         self._signature = bytearray(SIGNATURE_SIZE)
+        self._record_size = journal.record_size(len(_KEY) + CHANNEL_ID_SIZE, len(self._buffer))
         self._channel_id = self._journal_key = b""  # of the channel stored last
         self.certificates = certificates
         self.public_key = signer.public_key
@@ -69,6 +70,10 @@ class Wallet:
                 if best is None or certificate.expires_at_s > best.expires_at_s:
                     best = certificate
         return best
+
+    def is_ready(self):
+        """Return whether a claim can be stored without an erase."""
+        return self._journal.is_ready(self._record_size)
 
     def load(self, channel_id):
         """Return the stored Channel, or None when this wallet does not know it."""

@@ -1,8 +1,8 @@
 """Runs on the emulated board: counts what one packet costs at the pole and at the vehicle.
 
-The real payee and payer, their links and relay, on two wires in memory. Each side steps twice a
-packet: the pole when a packet is full and when the update comes, the vehicle when the invoice
-comes and when the wire is quiet. Prints `name value` lines.
+Both firmwares' real loops on two wires in memory, with readings that their meters would have
+given. Each side steps twice a packet: the pole when a packet is full and when the update comes,
+the vehicle when the invoice comes and when the wire is quiet. Prints `name value` lines.
 """
 
 import gc
@@ -10,13 +10,12 @@ import gc
 import board
 
 from actors import KEYS, NOW_S, RamFlash, World, certificate, pole_values, terms
-from joulestream.accounts import Account, Accounts
+from joulestream.accounts import Account, Accounts, journal_keys
 from joulestream.channel import Claim
 from joulestream.journal import Journal
-from joulestream.link import Link
 from meter.eastron import Reading
-from meter.estimate import EnergyEstimate
-from pole.relay import Relay
+from pole.loop import PoleLoop
+from vehicle.loop import OwnMeter, VehicleLoop
 
 # As in the field: past the small ints of a 32-bit board.
 START_AMOUNT = (1 << 32) + 12_345
@@ -24,23 +23,20 @@ START_ENERGY_MWH = (1 << 30) + 678
 CAPACITY = 1 << 50
 WARM_UP = 4
 PACKETS = 16
-STEP_MS = 20
+# Half a packet in a step at 11 kW.
+STEP_MS = 165
+STEP_MWH = 500
+POWER_MW = 11_000_000
 
 
 class Flash(RamFlash):
     """Flash that writes in one go, as a board's driver does, not byte by byte in Python."""
 
-    def __init__(self):
-        super().__init__()
-        self.view = memoryview(self.data)
-
     def readblocks(self, block, buffer, offset=0):
-        start = block * self.size + offset
-        buffer[:] = self.view[start : start + len(buffer)]
+        buffer[:] = memoryview(self._data[block])[offset : offset + len(buffer)]
 
     def writeblocks(self, block, buffer, offset=0):
-        start = block * self.size + offset
-        self.data[start : start + len(buffer)] = buffer
+        self._data[block][offset : offset + len(buffer)] = buffer
 
 
 class Wire:
@@ -81,26 +77,54 @@ class Side:
 def old_channel():
     """Return flash of a pole and a vehicle whose channel was used a lot."""
     flash = Flash(), Flash()
-    channel_id = terms().channel_id()
     account = Account(
         amount=START_AMOUNT,
-        signature=KEYS["payer"].sign(Claim(channel_id).message(START_AMOUNT)),
+        signature=KEYS["payer"].sign(Claim(terms().channel_id()).message(START_AMOUNT)),
         amount_due=START_AMOUNT,
         remainder=0,
         energy_mwh=START_ENERGY_MWH,
-        issuer_key=KEYS["issuer"].public_key,
     )
-    Accounts(Journal(flash[0]), 64).store(channel_id, account)
+    journal = Journal(flash[0], journal_keys(64))
+    Accounts(journal, 64).admit(certificate(capacity=CAPACITY), account)
     return flash
 
 
+class Mute:
+    """A UART on which nobody answers: readings are handed to the meter's counter instead."""
+
+    def write(self, data):
+        pass
+
+    def readinto(self, buffer):
+        return 0
+
+
+class Board:
+    """What the loops ask of a board."""
+
+    def __init__(self, wire):
+        self._uarts = {"link": wire, "meter": Mute()}
+
+    def uart(self, name):
+        return self._uarts[name]
+
+    def relay(self, closed):
+        pass
+
+    def plugged(self):
+        return True
+
+    def time_s(self):
+        return None
+
+
 class Exchange:
-    """Both sides of one session, step by step."""
+    """Both firmwares' loops, step by step."""
 
     def __init__(self):
         issuers = pole_values()["issuers"]
         issuers[0]["limit"] = CAPACITY
-        self.world = World(
+        world = World(
             pole={"issuers": issuers},
             flash=old_channel(),
             certificates=[certificate(capacity=CAPACITY)],
@@ -109,60 +133,36 @@ class Exchange:
         )
         wires = Wire(), Wire()
         wires[0].other, wires[1].other = wires[1], wires[0]
-        self.pole_link = Link(wires[0], self._to_payee)
-        self.vehicle_link = Link(wires[1], self._to_payer)
-        self.relay = Relay(lambda closed: None, 1_000)
-        self.estimates = EnergyEstimate(), EnergyEstimate()
+        own_meter = OwnMeter(world.vehicle_config, Board(None))
+        self.payee = world.payee
+        self.pole = PoleLoop(world.pole_config, Board(wires[0]), world.payee, world.pole_journal)
+        self.vehicle = VehicleLoop(Board(wires[1]), world.payer, own_meter, world.vehicle_journal)
+        self.counters = self.pole._meter, own_meter._counter
         self.meter_mwh = START_ENERGY_MWH
         self.now_ms = 1_000
 
-    def _to_payee(self, payload):
-        self.world.payee.receive(payload, self.now_ms)
-
-    def _to_payer(self, payload):
-        self.world.payer.receive(payload, self.now_ms)
-
     def reading(self):
         """Return a meter's answer at this moment."""
-        return Reading(self.now_ms, self.meter_mwh, 1, 3_600_000, 230_000)
+        power_mw = POWER_MW if self.payee.may_energise() else 0
+        return Reading(self.now_ms, self.meter_mwh, 1, power_mw, 230_000)
 
     def pole_step(self, reading):
-        """Do what PoleLoop.step does, from a reading to the relay and the wire."""
-        payee = self.world.payee
-        now_ms = self.now_ms
-        estimate = self.estimates[0]
-        estimate.take(reading)
-        self.pole_link.poll()
-        payee.step(estimate.advance(now_ms), 0, True, now_ms)
-        if self.relay.expired(now_ms):
-            self.relay.open()
-        if payee.may_energise():
-            self.relay.arm(now_ms)
-        elif self.relay.closed:
-            self.relay.open()
-        send(self.pole_link, payee.session.outbox)
+        """From a reading to the relay and the wire, and what is done between packets."""
+        self.counters[0].take(reading, True)
+        self.pole.step(self.now_ms)
+        self.pole.idle()
 
     def vehicle_step(self, reading):
-        """Do what VehicleLoop.step does."""
-        payer = self.world.payer
-        now_ms = self.now_ms
-        estimate = self.estimates[1]
-        estimate.take(reading)
-        self.vehicle_link.poll()
-        payer.step(estimate.advance(now_ms), reading.step_mwh, 0, True, now_ms)
-        send(self.vehicle_link, payer.session.outbox)
-
-
-def send(link, outbox):
-    for payload in outbox:
-        link.send(payload)
-    outbox.clear()
+        """The same in the vehicle."""
+        self.counters[1].take(reading, True)
+        self.vehicle.step(self.now_ms)
+        self.vehicle.idle()
 
 
 def main():
     exchange = Exchange()
     sides = {}
-    payee = exchange.world.payee
+    payee = exchange.payee
 
     def packets():
         return payee.charge.packets if payee.charge is not None else 0
@@ -173,7 +173,7 @@ def main():
     for _ in range(400):
         exchange.now_ms += STEP_MS
         if payee.may_energise():
-            exchange.meter_mwh += 500
+            exchange.meter_mwh += STEP_MWH
         if packets() == WARM_UP and not sides:
             sides = {"pole": Side(), "vehicle": Side()}
             start = packets()

@@ -9,6 +9,7 @@ from joulestream.fields import BYTES, UINT, Record, size_of
 from joulestream.signing import verify
 
 KEY_SIZE = const(32)
+CHANNEL_ID_SIZE = const(32)
 SIGNATURE_SIZE = const(64)
 CLAIM_SIZE = const(44)
 MAX_AMOUNT = const(0xFFFFFFFFFFFFFFFF)

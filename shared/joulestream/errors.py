@@ -55,6 +55,7 @@ METER_JUMP = const(84)
 CONFIGURATION = const(96)
 STORE_FAILED = const(97)
 INTERNAL = const(98)
+MEMORY_LOW = const(99)
 
 REASONS = {
     OWNER_STOP: ("OWNER_STOP", "the owner asked to stop"),
@@ -103,6 +104,7 @@ REASONS = {
     CONFIGURATION: ("CONFIGURATION", "the configuration is broken"),
     STORE_FAILED: ("STORE_FAILED", "the claim could not be stored"),
     INTERNAL: ("INTERNAL", "an internal fault"),
+    MEMORY_LOW: ("MEMORY_LOW", "the memory is filling up; the firmware starts anew"),
 }
 
 

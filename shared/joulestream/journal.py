@@ -1,204 +1,476 @@
 """A power-fail-safe store of small records: an append-only log on a raw block device.
 
-The log is a ring over all blocks, so that wear is level; the newest record of a key counts. A
-record is written once, with its CRC, and never changed in place: a power cut tears at most the
-record in flight, which is then ignored. The device follows MicroPython's extended block
+The log is a ring over all blocks, so that wear is level; the newest record of a key counts. Each
+block begins with the places of all records that count when it is opened, so mounting reads the
+head of every block and the records of one. The device follows MicroPython's extended block
 protocol: `readblocks(n, buf, offset)`, `writeblocks(n, buf, offset)` programs without erasing,
 `ioctl(4)` counts blocks, `ioctl(5)` is their size, `ioctl(6, n)` erases one.
+
+    block    "ERSD" | "JNL2" | its sequence (4) | next record's sequence (4) | start of the records
+             (2) | number of places (2) | CRC-32 of the places (4) | CRC-32 of the head (4)
+             | places, one a slot: block (2), offset (2) | records
+    record   sequence (4) | slot (2) | size of key (1) | size of value (2) | key | value
+             | CRC-32 (4)
+
+A key keeps its slot; a place is superseded by any record of its slot in the block itself.
+
+Nothing is changed in place, and what a power cut may have left half done is not built upon:
+
+- "ERSD" is written when an erase is complete; without it a block is erased (again).
+- A block's head is written after its places, and the block counts once it holds a record.
+- After every mount the log goes on in a new block, with a copy of the record that was the last:
+  its last bits may have been programmed too weakly to be read the same again.
+- Two erased blocks are left to `tend`, which copies what still counts out of the oldest block and
+  erases it. Where fewer are left, the newest blocks hold copies alone, and are given up.
 """
 
 from binascii import crc32
-from struct import pack_into
+from struct import pack_into, unpack_from
 
 from joulestream.compat import const
 
-_MAGIC = b"JNL1"
-_HEADER = const(12)  # magic, sequence, CRC-32 of both
-_OVERHEAD = const(8)  # key size, value size (2), end marker, CRC-32
-_END = const(0xA5)
-_DIRTY = const(-1)
-# Reclaiming a block may itself fill the open one, so one more than the next is kept erased.
-_ERASED_AHEAD = const(2)
+_CLEAN = b"ERSD"
+_MAGIC = b"JNL2"
+_HEAD_AT = const(4)
+_HEAD = const(24)  # bytes of the head, without "ERSD"
+_PLACES_AT = const(28)
+_PLACE = const(4)
+_NO_PLACE = b"\xff\xff\xff\xff"
+_FIRST = const(9)  # bytes of a record before its key
+_OVERHEAD = const(13)  # bytes of a record beside its key and value
+_CRC = const(4)
 _MAX_RECORD = const(512)
+_DIRTY = const(-1)
+_BAD = const(-2)
+# Erased blocks that only `tend` may use, and how many it keeps.
+_SPARE = const(2)
+_AHEAD = const(3)
+_LEAST_BLOCKS = const(6)
+_MOST_KEYS = const(32)
 
 
 class JournalFull(OSError):
-    """The live records leave no room for another one."""
+    """No room for another record: too many live ones, or `tend` was not called in time."""
 
 
 class Journal:
-    """Newest value of each key on `device`; `put` returns only when the record is stored."""
+    """Newest value of each key on `device`; `put` returns only when the record is stored.
 
-    def __init__(self, device):
+    `most_keys` bounds how many keys there can be, unless the journal was made with a larger bound.
+    `damaged` counts records that should count but were unreadable when it was mounted; the newest
+    readable ones stand in for them. `erases` counts erased blocks since the mount, `bad_blocks`
+    those that failed to erase and are not used before the next mount.
+    """
+
+    def __init__(self, device, most_keys=_MOST_KEYS):
         self._device = device
         self._count = device.ioctl(4, 0)
         self._size = device.ioctl(5, 0)
-        if self._count < 4:
-            raise ValueError("a journal needs 4 blocks or more")
-        self._sequences = [0] * self._count  # 0: erased, _DIRTY: to be erased
-        self._index = {}  # key: [block, offset of value, size of value]
+        self._most_keys = most_keys
+        self._records_at = _PLACES_AT + _PLACE * most_keys
+        if self._count < _LEAST_BLOCKS:
+            raise ValueError("a journal needs %d blocks or more" % _LEAST_BLOCKS)
+        if self._records_at > self._size // 2:
+            raise ValueError("a journal of %d keys needs larger blocks" % most_keys)
+        self._sequences = [0] * self._count  # 0: erased, _DIRTY: to be erased, _BAD
+        self._index = {}  # key: [block, offset of value, size of value, slot]
+        self._slots = []  # the key of each slot, None where it was lost
         # One buffer for every record, so that no packet needs room in a heap that fragments.
         self._record = bytearray(_MAX_RECORD)
         self._view = memoryview(self._record)
         self._live = 0
-        self._block = -1
-        self._offset = self._size
+        self._block = 0
+        self._offset = self._size  # where the next record goes; the size: into the next block
         self._newest = 0
+        self._next_record = 1
+        self.damaged = 0
+        self.erases = 0
+        self.bad_blocks = 0
         self._mount()
 
     def get(self, key):
-        """Return the newest value of `key` (bytes), or None."""
-        place = self._index.get(key)
-        if place is None:
+        """Return the newest value of `key` (bytes), or None. Raises OSError if it is damaged."""
+        if key not in self._index:
             return None
-        block, offset, size = place
-        value = bytearray(size)
-        self._device.readblocks(block, value, offset)
-        return bytes(value)
+        return bytes(self._read_value(key))
 
     def keys(self):
         """Return all keys, in no particular order."""
         return list(self._index)
 
     def put(self, key, value):
-        """Store `value` as the newest of `key`. Raises JournalFull, or the device's OSError.
+        """Store `value` (bytes-like) as the newest of `key` (bytes). Never erases.
 
-        A value that is the newest already is not written again.
+        A value that is the newest already is not written again. Raises JournalFull, or the
+        device's OSError.
         """
-        size = _OVERHEAD + len(key) + len(value)
         known = self._index.get(key)
         if known and known[2] == len(value):
             view = self._view[: known[2]]
             self._device.readblocks(known[0], view, known[1])
             if view == value:
                 return
+        size = _OVERHEAD + len(key) + len(value)
         replaced = _OVERHEAD + len(key) + known[2] if known else 0
-        # Three blocks are open or erased ahead; the others need not be more than half live.
-        room = (self._count - 3) * ((self._size - _HEADER) // 2)
-        if size > min(_MAX_RECORD, self._size // 2) or self._live - replaced + size > room:
-            raise JournalFull("the journal has no room for another record")
-        if self._offset + size > self._size:
-            self.tend()
+        self._check_room(size, replaced, known is None)
+        if not self.is_ready(size):
+            raise JournalFull("the journal has no erased block left to write to")
         self._append(key, value, size)
         self._live += size - replaced
 
+    @staticmethod
+    def record_size(key_size, value_size):
+        """Return how many bytes a record takes."""
+        return _OVERHEAD + key_size + value_size
+
+    def is_ready(self, size=_MAX_RECORD):
+        """Return whether a record of `size` bytes in all can be put before `tend` is called."""
+        erased = self._sequences.count(0)
+        if self._offset + size > self._size:
+            erased -= 1
+        return erased >= _SPARE
+
     def tend(self):
-        """Erase ahead of need. Called when there is time, it keeps erasing out of `put`."""
-        while self._sequences.count(0) < _ERASED_AHEAD:
-            self._reclaim()
+        """Do one step of erasing ahead of need: move one record, or erase one block.
+
+        Called when there is time, again and again, it keeps erasing out of every packet. Returns
+        whether more is to be done. Raises JournalFull, or the device's OSError.
+        """
+        sequences = self._sequences
+        erased = sequences.count(0)
+        if erased >= _AHEAD:
+            return False
+        if _DIRTY in sequences:
+            self._erase(sequences.index(_DIRTY))
+            return sequences.count(0) < _AHEAD
+        if erased < _SPARE and _BAD in sequences:
+            # Perhaps it was a passing fault. There is no other way, so it is asked once a call.
+            self.bad_blocks -= 1
+            self._erase(sequences.index(_BAD))
+            return erased < sequences.count(0) < _AHEAD
+        oldest = self._oldest()
+        if oldest is None:
+            return False
+        for key in self._index:
+            if self._index[key][0] == oldest:
+                self._copy(key)
+                return True
+        sequences[oldest] = _DIRTY
+        return True
+
+    def prepare(self):
+        """Tend until nothing is left to do. Raises JournalFull, or the device's OSError."""
+        while self.tend():
+            pass
+
+    # Writing
+
+    def _check_room(self, size, replaced, is_new):
+        """Raise JournalFull when the live records leave no room for one of `size` bytes."""
+        if is_new and len(self._index) >= self._most_keys:
+            raise JournalFull("the journal has no room for another key")
+        # One block is open and three are erased ahead; the others need not be more than half live.
+        capacity = self._size - self._records_at
+        room = (self._count - self.bad_blocks - _AHEAD - 1) * (capacity // 2)
+        if size > min(_MAX_RECORD, capacity) or self._live - replaced + size > room:
+            raise JournalFull("the journal has no room for another record")
 
     def _append(self, key, value, size):
         if self._offset + size > self._size:
             self._open_next()
         record = self._record
-        pack_into(">BH", record, 0, len(key), len(value))
-        at = 3 + len(key)
-        record[3:at] = key
-        record[at : at + len(value)] = value
-        record[size - 5] = _END
-        pack_into(">I", record, size - 4, crc32(self._view[: size - 4]))
+        value_at = _FIRST + len(key)
+        record[value_at : value_at + len(value)] = value  # first: it may be in this very buffer
+        slot = self._slot(key)
+        pack_into(">IHBH", record, 0, self._next_record, slot, len(key), len(value))
+        record[_FIRST:value_at] = key
+        pack_into(">I", record, size - _CRC, crc32(self._view[: size - _CRC]))
         offset = self._offset
         # A failed write leaves bytes that cannot be programmed again: never reuse the place.
         self._offset = self._size
         self._device.writeblocks(self._block, self._view[:size], offset)
         self._offset = offset + size
-        self._point(key, self._block, offset + at, len(value))
+        self._next_record += 1
+        self._point(key, self._block, offset + value_at, len(value), slot)
 
-    def _point(self, key, block, offset, size):
+    def _slot(self, key):
+        """Return the slot of `key`, for a new key one that is free."""
+        place = self._index.get(key)
+        if place is not None:
+            return place[3]
+        if None in self._slots:
+            return self._slots.index(None)
+        return len(self._slots)
+
+    def _copy(self, key):
+        """Append the record of `key` once more."""
+        value = self._read_value(key)
+        self._append(key, value, _OVERHEAD + len(key) + len(value))
+
+    def _read_value(self, key):
+        """Return the value of `key`, a view of the record buffer. Raises OSError if damaged."""
+        block, offset, size, _ = self._index[key]
+        if not self._read_record(block, offset - _FIRST - len(key))[0]:
+            raise OSError("the journal's record in block %d at %d is damaged" % (block, offset))
+        at = _FIRST + len(key)
+        return self._view[at : at + size]
+
+    def _point(self, key, block, offset, size, slot):
         """Note where the newest value of `key` stands."""
         place = self._index.get(key)
         if place is None:
-            place = self._index[key] = [0, 0, 0]
+            place = self._index[key] = [0, 0, 0, slot]
+            while len(self._slots) <= slot:
+                self._slots.append(None)
+            self._slots[slot] = key
         place[0] = block
         place[1] = offset
         place[2] = size
 
     def _open_next(self):
-        if 0 not in self._sequences:
+        """Open the next erased block of the ring: write its places, then its head."""
+        sequences = self._sequences
+        if 0 not in sequences:
             raise JournalFull("no erased block is left in the journal")
         block = (self._block + 1) % self._count
-        while self._sequences[block] != 0:
+        while sequences[block] != 0:
             block = (block + 1) % self._count
+        sequences[block] = _DIRTY  # should a write fail
+        places_crc = self._write_places(block)
+        head = bytearray(_HEAD)
+        head[:4] = _MAGIC
         self._newest += 1
-        header = bytearray(_HEADER)
-        header[:4] = _MAGIC
-        header[4:8] = self._newest.to_bytes(4, "big")
-        header[8:] = crc32(memoryview(header)[:8]).to_bytes(4, "big")
-        self._sequences[block] = _DIRTY  # should the write fail
-        self._device.writeblocks(block, header, 0)
-        self._sequences[block] = self._newest
+        pack_into(
+            ">IIHHI",
+            head,
+            4,
+            self._newest,
+            self._next_record,
+            self._records_at,
+            len(self._slots),
+            places_crc,
+        )
+        pack_into(">I", head, _HEAD - _CRC, crc32(memoryview(head)[: _HEAD - _CRC]))
+        self._device.writeblocks(block, head, _HEAD_AT)
+        sequences[block] = self._newest
         self._block = block
-        self._offset = _HEADER
+        self._offset = self._records_at
 
-    def _reclaim(self):
-        """Erase a dirty block, else the oldest one after copying what is live in it."""
-        used = [block for block in range(self._count) if self._sequences[block]]
-        oldest = min(used, key=lambda block: self._sequences[block])
-        moving = [key for key, place in self._index.items() if place[0] == oldest]
-        for key in moving:
-            value = self.get(key)
-            self._append(key, value, _OVERHEAD + len(key) + len(value))
-        if self._sequences[oldest] != _DIRTY:
-            # A cut erase may leave the header and half of the records. Of a header of zeros it
-            # leaves zeros and ones, in whatever order it erases: nothing valid.
-            self._sequences[oldest] = _DIRTY
-            self._device.writeblocks(oldest, bytes(_HEADER), 0)
-        self._device.ioctl(6, oldest)
-        self._sequences[oldest] = 0
+    def _write_places(self, block):
+        """Write where each slot's record stands; return the CRC-32 of what was written."""
+        chunk = bytearray(16 * _PLACE)
+        crc = size = 0
+        offset = _PLACES_AT
+        for key in self._slots:
+            chunk[size : size + _PLACE] = _NO_PLACE
+            if key is not None:
+                place = self._index[key]
+                pack_into(">HH", chunk, size, place[0], place[1] - _FIRST - len(key))
+            size += _PLACE
+            if size == len(chunk):
+                self._device.writeblocks(block, chunk, offset)
+                crc = crc32(chunk, crc)
+                offset += size
+                size = 0
+        if size:
+            rest = memoryview(chunk)[:size]
+            self._device.writeblocks(block, rest, offset)
+            crc = crc32(rest, crc)
+        return crc
+
+    def _erase(self, block):
+        """Erase a block, or set it aside when that fails."""
+        self._sequences[block] = _BAD
+        try:
+            # A cut erase may leave a head and half of its records. Of zeros it leaves zeros and
+            # ones, in whatever order it erases: nothing valid.
+            self._device.writeblocks(block, bytes(_PLACES_AT), 0)
+            self._device.ioctl(6, block)
+            self._device.writeblocks(block, _CLEAN, 0)
+        except OSError:
+            self.bad_blocks += 1
+            return
+        self._sequences[block] = 0
+        self.erases += 1
+
+    def _oldest(self):
+        """Return the block that was opened first, but never the one that is open; else None."""
+        oldest = None
+        for block in range(self._count):
+            if self._sequences[block] > 0 and block != self._block:
+                if oldest is None or self._sequences[block] < self._sequences[oldest]:
+                    oldest = block
+        return oldest
+
+    # Mounting
 
     def _mount(self):
-        header = bytearray(_HEADER)
+        sequences = self._sequences
         for block in range(self._count):
-            self._device.readblocks(block, header, 0)
-            if header[:4] == _MAGIC and self._crc_good(header):
-                self._sequences[block] = int.from_bytes(header[4:8], "big")
-            elif not self._is_erased(block, 0):
-                self._sequences[block] = _DIRTY
-        if min(self._sequences) > 0:
-            # Only reclaiming opens the last erased block. The power went while it copied: what
-            # the newest block holds still stands in the oldest.
-            self._sequences[self._sequences.index(max(self._sequences))] = _DIRTY
-        used = [block for block in range(self._count) if self._sequences[block] > 0]
-        used.sort(key=lambda block: self._sequences[block])
-        for block in used:
-            self._block = block
-            self._newest = self._sequences[block]
-            self._offset = self._scan(block)
-        for key, place in self._index.items():
-            self._live += _OVERHEAD + len(key) + place[2]
-        self.tend()
+            sequences[block] = self._read_head(block)
+        self._newest = max(max(sequences), 0)
+        while max(sequences) > 0:
+            newest = sequences.index(max(sequences))
+            spare = sequences.count(0) + sequences.count(_DIRTY)
+            if spare >= _SPARE and self._load(newest):
+                break
+            # Now, for its bits may be weak: what was not read must not be read later either.
+            self._device.writeblocks(newest, bytes(_PLACES_AT), 0)
+            sequences[newest] = _DIRTY
+        for key in self._index:
+            self._live += _OVERHEAD + len(key) + self._index[key][2]
+        self._go_on_in_a_new_block()
+        self.prepare()
+
+    def _go_on_in_a_new_block(self):
+        """Copy the record that was written last, whose bits may be weak, into a new block."""
+        last = None
+        for key in self._index:
+            place = self._index[key]
+            if place[0] == self._block and (last is None or place[1] > self._index[last][1]):
+                last = key
+        if last is None:
+            return
+        while 0 not in self._sequences and _DIRTY in self._sequences:
+            self._erase(self._sequences.index(_DIRTY))
+        self._offset = self._size
+        self._copy(last)
+
+    def _read_head(self, block):
+        """Return the block's sequence, 0 when it is erased, _DIRTY when it is neither."""
+        head = bytearray(_PLACES_AT)
+        self._device.readblocks(block, head, 0)
+        view = memoryview(head)[_HEAD_AT:]
+        if head[_HEAD_AT : _HEAD_AT + 4] == _MAGIC and _crc_good(view, _HEAD):
+            return unpack_from(">I", view, 4)[0]
+        if head[:_HEAD_AT] == _CLEAN and self._is_erased(block, _HEAD_AT):
+            return 0
+        return _DIRTY
 
     def _is_erased(self, block, offset):
-        """Return whether `block` is erased from `offset` on."""
+        """Return whether `block` reads as erased from `offset` on."""
         chunk = self._record
         while offset < self._size:
-            size = min(len(chunk), self._size - offset)
+            size = min(_MAX_RECORD, self._size - offset)
             self._device.readblocks(block, self._view[:size], offset)
             if chunk.count(b"\xff", 0, size) != size:
                 return False
             offset += size
         return True
 
-    def _crc_good(self, data):
-        size = len(data) - 4
-        return crc32(data[:size]) == int.from_bytes(data[size:], "big")
+    def _load(self, block):
+        """Make the index from the newest block; return False if it holds no record."""
+        head = bytearray(_HEAD)
+        self._device.readblocks(block, head, _HEAD_AT)
+        _, first_record, records_at, count, places_crc = unpack_from(">IIHHI", head, 4)
+        self._most_keys = max(self._most_keys, (records_at - _PLACES_AT) // _PLACE)
+        self._records_at = _PLACES_AT + _PLACE * self._most_keys
+        self._forget()
+        self._next_record = first_record
+        if self._scan(block, records_at) == 0:
+            self._forget()
+            return False
+        next_record = self._next_record
+        if not self._read_places(block, count, places_crc, first_record):
+            self._scan_all()
+        self._next_record = next_record
+        self._block = block
+        return True
 
-    def _scan(self, block):
-        """Index the records of `block`; return where the next one may be written."""
-        record = self._record
-        offset = _HEADER
-        while offset + _OVERHEAD <= self._size:
-            self._device.readblocks(block, self._view[:3], offset)
-            value_at = 3 + record[0]
-            value_size = int.from_bytes(record[1:3], "big")
-            size = value_at + value_size + 5
-            if size > _MAX_RECORD or offset + size > self._size:
-                break
-            self._device.readblocks(block, self._view[:size], offset)
-            if record[size - 5] != _END or not self._crc_good(self._view[:size]):
-                break
-            key = bytes(record[3:value_at])
-            self._point(key, block, offset + value_at, value_size)
+    def _forget(self):
+        self._index = {}
+        self._slots = []
+
+    def _read_places(self, block, count, places_crc, first_record):
+        """Point at the places of slots that have no record in the block; return False if one is
+        unreadable.
+        """
+        places = bytearray(count * _PLACE)
+        self._device.readblocks(block, places, _PLACES_AT)
+        if crc32(places) != places_crc:
+            self.damaged += 1
+            return False
+        for slot in range(count):
+            at = slot * _PLACE
+            superseded = slot < len(self._slots) and self._slots[slot] is not None
+            if superseded or places[at : at + _PLACE] == _NO_PLACE:
+                continue
+            where, offset = unpack_from(">HH", places, at)
+            sequence = self._read_record(where, offset)[0]
+            if not 0 < sequence < first_record or self._slot_in_buffer() != slot:
+                self.damaged += 1
+                return False
+            self._point_at_record(where, offset)
+        return True
+
+    def _slot_in_buffer(self):
+        """Return the slot of the record in the buffer."""
+        return unpack_from(">H", self._record, 4)[0]
+
+    def _scan(self, block, offset):
+        """Point at the records of `block` from `offset` on; return how many there are."""
+        found = 0
+        while True:
+            sequence, size = self._read_record(block, offset)
+            if sequence != self._next_record:
+                # What a power cut tore is the last. A record behind it says that this is damage.
+                offset = self._find(block, offset + 1, self._next_record + 1)
+                if offset == self._size:
+                    return found
+                self.damaged += 1
+                self._next_record += 1
+                size = self._read_record(block, offset)[1]
+            self._point_at_record(block, offset)
+            self._next_record += 1
+            found += 1
             offset += size
-        # What is not erased was torn: nothing can be programmed there.
-        return offset if self._is_erased(block, offset) else self._size
+
+    def _find(self, block, offset, sequence):
+        """Return where in `block`, from `offset` on, the record `sequence` begins, or its size."""
+        first = bytearray(4)
+        wanted = sequence.to_bytes(4, "big")
+        while offset + _OVERHEAD <= self._size:
+            self._device.readblocks(block, first, offset)
+            if first == wanted and self._read_record(block, offset)[0]:
+                return offset
+            if first == b"\xff\xff\xff\xff" and self._is_erased(block, offset):
+                break
+            offset += 1
+        return self._size
+
+    def _scan_all(self):
+        """Point at the newest readable record of every key, looking through all blocks."""
+        self._forget()
+        head = bytearray(_HEAD)
+        for sequence in sorted(self._sequences):
+            if sequence > 0:
+                block = self._sequences.index(sequence)
+                self._device.readblocks(block, head, _HEAD_AT)
+                _, self._next_record, records_at, _, _ = unpack_from(">IIHHI", head, 4)
+                self._scan(block, records_at)
+
+    def _read_record(self, block, offset):
+        """Read a record into the buffer; return its sequence, 0 if it is not good, and its size.
+
+        The size is 0 when it makes no sense.
+        """
+        if offset + _OVERHEAD > self._size:
+            return 0, 0
+        self._device.readblocks(block, self._view[:_FIRST], offset)
+        sequence, _, key_size, value_size = unpack_from(">IHBH", self._record, 0)
+        size = _OVERHEAD + key_size + value_size
+        if size > _MAX_RECORD or offset + size > self._size:
+            return 0, 0
+        self._device.readblocks(block, self._view[:size], offset)
+        return (sequence if _crc_good(self._view, size) else 0), size
+
+    def _point_at_record(self, block, offset):
+        """Point at the record in the buffer, which stands at `offset` of `block`."""
+        _, slot, key_size, value_size = unpack_from(">IHBH", self._record, 0)
+        key = bytes(self._view[_FIRST : _FIRST + key_size])
+        self._point(key, block, offset + _FIRST + key_size, value_size, slot)
+
+
+def _crc_good(view, size):
+    """Return whether the last 4 of `size` bytes are the CRC-32 of those before them."""
+    return unpack_from(">I", view, size - _CRC)[0] == crc32(view[: size - _CRC])

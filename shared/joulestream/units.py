@@ -11,6 +11,8 @@ MWH_PER_WH = const(1_000)
 MWH_PER_KWH = const(1_000_000)
 MW_PER_W = const(1_000)
 MS_PER_HOUR = const(3_600_000)
+# Watts and milliseconds: their products are small integers where those of milliwatts are not.
+W_MS_PER_MWH = const(3_600)
 
 # MicroPython's ticks_ms() wraps at 2^30 on 32-bit boards; every port uses that period here.
 TICKS_PERIOD = const(1 << 30)

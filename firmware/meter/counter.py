@@ -1,0 +1,60 @@
+"""A meter as its loop sees it: a driver, the watch over it, the estimate between readings."""
+
+from joulestream import errors
+from meter.eastron import EastronMeter
+from meter.estimate import EnergyEstimate
+from meter.watch import MeterWatch
+
+
+class EnergyCounter:
+    """Counts energy with the meter on `uart`; `measure` follows it.
+
+    `total_mwh` counts since the start, `reason` tells why the meter cannot be trusted (errors.py),
+    or is 0. `register_mwh` is what the register said last, None while it is not followed, and
+    `register_total_mwh` the total that it stands for; `step_mwh` is its step.
+    """
+
+    def __init__(self, meter, uart, max_power_mw):
+        self._meter = EastronMeter(
+            uart, meter.model, meter.unit, meter.interval_ms, meter.answer_ms
+        )
+        self._watch = MeterWatch(
+            self._meter, max_power_mw, meter.timeout_ms, meter.frozen_ms, meter.recover_ms
+        )
+        self._estimate = EnergyEstimate()
+        self.total_mwh = 0
+        self.step_mwh = 0
+        self.power_mw = 0
+        self.reason = errors.METER_SILENT
+
+    @property
+    def register_mwh(self):
+        """What the register said last, in mWh, or None."""
+        return self._estimate.register_mwh
+
+    @property
+    def register_total_mwh(self):
+        """The total that `register_mwh` stands for, in mWh."""
+        return self._estimate.register_total_mwh
+
+    @property
+    def bad_answers(self):
+        """How many of the meter's answers were dropped."""
+        return self._meter.bad_answers
+
+    def measure(self, relay_closed, now_ms):
+        """Follow the meter up to `now_ms`; current may flow while `relay_closed`."""
+        reading = self._meter.poll(now_ms)
+        if reading is not None:
+            self.take(reading, relay_closed)
+        self.reason = self._watch.reason(now_ms)
+        self.total_mwh = self._estimate.advance(now_ms)
+
+    def take(self, reading, relay_closed):
+        """Follow a reading as far as it can be trusted."""
+        self.step_mwh = reading.step_mwh
+        self.power_mw = reading.power_mw
+        if self._watch.take(reading, relay_closed):
+            self._estimate.take(reading)
+        else:
+            self._estimate.rebase()

@@ -1,0 +1,1 @@
+"""What both firmwares run in: the supervisor of their loop, the watch over the heap."""
