@@ -7,8 +7,12 @@ every power-up, until it is erased. Programming what is weak, or setting a bit, 
 """
 
 
-class PowerCut(Exception):
-    """The supply went away in the middle of an operation."""
+class PowerCut(BaseException):
+    """The supply went away in the middle of an operation: nothing in a firmware may catch it."""
+
+
+class FlashMisused(BaseException):
+    """A firmware did to its flash what it must never do: no handler of its own may hide it."""
 
 
 class NorFlash:
@@ -16,7 +20,7 @@ class NorFlash:
 
     `cut_in` counts down with every program and erase; when it reaches 0, the power goes in the
     middle of that operation, a program having done `torn` (0 to 1) of its bytes. `fail_in` does
-    the same for an OSError. `may_erase` tells whether an erase is allowed now.
+    the same for an OSError. `may_erase()` tells whether an erase is allowed now.
     """
 
     def __init__(self, blocks=8, size=256, random=None):
@@ -29,7 +33,7 @@ class NorFlash:
         self.cut_in = None
         self.fail_in = None
         self.torn = 0.5
-        self.may_erase = True
+        self.may_erase = None
         self._random = random
         self._weak = []  # (block, offset, one reading, another)
         self._half_erased = {}  # block: what it held
@@ -50,13 +54,14 @@ class NorFlash:
         return other
 
     def readblocks(self, block, buffer, offset=0):
-        assert offset + len(buffer) <= self.size, "read beyond the block"
+        self._require(offset + len(buffer) <= self.size, "read beyond the block")
         self.bytes_read += len(buffer)
         buffer[:] = memoryview(self.data[block])[offset : offset + len(buffer)]
 
     def writeblocks(self, block, buffer, offset=0):
-        assert offset + len(buffer) <= self.size, "programmed beyond the block"
-        assert block not in self._half_erased or not any(buffer), "programmed a half erased block"
+        self._require(offset + len(buffer) <= self.size, "programmed beyond the block")
+        sound = block not in self._half_erased or not any(buffer)
+        self._require(sound, "programmed a half erased block")
         count = len(buffer)
         outcome = self._outcome()
         if outcome:
@@ -65,7 +70,7 @@ class NorFlash:
         present = data[offset : offset + count]
         wanted = bytes(buffer[:count])
         zeros = int.from_bytes(wanted, "big")
-        assert zeros & int.from_bytes(present, "big") == zeros, "programmed over"
+        self._require(zeros & int.from_bytes(present, "big") == zeros, "programmed over")
         data[offset : offset + count] = wanted
         if outcome is None:
             self._forget_weak(block, offset, count)
@@ -80,8 +85,7 @@ class NorFlash:
             return self.blocks
         if operation == 5:
             return self.size
-        assert operation == 6
-        assert self.may_erase, "erased where no time is for it"
+        self._require(not self.may_erase or self.may_erase(), "erased where no time is for it")
         outcome = self._outcome()
         if outcome is PowerCut:
             if argument not in self._half_erased:
@@ -94,6 +98,10 @@ class NorFlash:
         self._half_erased.pop(argument, None)
         self._forget_weak(argument, 0, self.size)
         return 0
+
+    def _require(self, holds, text):
+        if not holds:
+            raise FlashMisused(text)
 
     def _outcome(self):
         """Count an operation; return None, or the error it ends with."""

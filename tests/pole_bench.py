@@ -133,6 +133,9 @@ class Bench:
     def time_s(self):
         return None
 
+    def now_ms(self):
+        return self.world.now_ms
+
     # What a test does
 
     @property

@@ -14,7 +14,8 @@ IDLE = "IDLE"
 class PoleLoop:
     """Wires meter, link, payee and relay; `step(now_ms)` never blocks.
 
-    `board` offers `uart(name)`, `relay(closed)`, `plugged()` and `time_s()` (see boards/unix.py).
+    `board` offers `uart(name)`, `relay(closed)`, `plugged()`, `now_ms()` and `time_s()` (see
+    boards/unix.py).
     """
 
     def __init__(self, config, board, payee, journal):
@@ -22,7 +23,7 @@ class PoleLoop:
         self._payee = payee
         self._journal = journal
         self._meter = EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw)
-        self._now_ms = 0
+        self._now_ms = board.now_ms()
         self._link = Link(board.uart("link"), self._deliver)
         self._relay = Relay(board.relay, config.relay_hold_ms)
         self._recorded_fault = load_fault(journal)

@@ -254,6 +254,7 @@ class Payee:
             time_s,
             now_ms,
         )
+        self._prepare()
         self._admit(certificate, account, now_ms)
         self._log_session(charge)
         self.charge = charge
@@ -371,7 +372,9 @@ class Payee:
     def _step_renewal(self, charge, now_ms):
         if ticks_diff(now_ms, self._renew_ms) < 0:
             return
-        if self._clock.time_s(now_ms) >= charge.renew_from_s:
+        if self._clock.time_s(now_ms) >= charge.renew_from_s and not self.is_in_packet():
+            # So that the new certificate can be stored whenever it comes.
+            self._prepare()
             # The vehicle may get its certificate only later, so it is asked again.
             self._renew_ms = ticks_add(now_ms, self._config.link_timeout_ms)
             expires_at_s = charge.certificate.expires_at_s

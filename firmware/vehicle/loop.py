@@ -55,7 +55,8 @@ class PowerAudit:
 class VehicleLoop:
     """Wires own meter, link and payer; `step(now_ms)` never blocks.
 
-    `own_meter` is an OwnMeter or a PowerAudit; `board` offers `uart(name)` and `plugged()`.
+    `own_meter` is an OwnMeter or a PowerAudit; `board` offers `uart(name)`, `plugged()` and
+    `now_ms()`.
     """
 
     def __init__(self, board, payer, own_meter, journal):
@@ -63,7 +64,7 @@ class VehicleLoop:
         self._journal = journal
         self._payer = payer
         self._own = own_meter
-        self._now_ms = 0
+        self._now_ms = board.now_ms()
         self._link = Link(board.uart("link"), self._deliver)
         self._recorded_fault = load_fault(journal)
 

@@ -34,9 +34,12 @@ def load_certificates(paths):
     return certificates
 
 
-def assemble(config, board, signer):
-    """Return a VehicleLoop that knows nothing but what the journal tells. Raises ConfigError."""
-    certificates = load_certificates(config.certificates)
+def assemble(config, board, signer, load):
+    """Return a VehicleLoop that knows nothing but what the journal tells.
+
+    `load()` returns the certificates there are by now. Raises ConfigError.
+    """
+    certificates = load()
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
     journal = Journal(board.storage())
@@ -51,7 +54,7 @@ def assemble(config, board, signer):
 
     def renewals():
         try:
-            return load_certificates(config.certificates)
+            return load()
         except ConfigError:
             return []
 
@@ -63,7 +66,11 @@ def main(path):
     config = load_config(path)
     board = boards.open_board(config.board)
     signer = Signer(board.seed(config.seed_file))
-    board.run(Supervisor(lambda: assemble(config, board, signer), board))
+
+    def load():
+        return load_certificates(config.certificates)
+
+    board.run(Supervisor(lambda: assemble(config, board, signer, load), board))
 
 
 if __name__ == "__main__":

@@ -117,6 +117,9 @@ class Board:
     def time_s(self):
         return None
 
+    def now_ms(self):
+        return 0
+
 
 class Exchange:
     """Both firmwares' loops, step by step."""

@@ -88,14 +88,13 @@ class Accounts:
         self._journal.prepare()
 
     def admit(self, certificate, account):
-        """Store `certificate` and `account`: what opens or renews a session.
+        """Store `certificate` and `account`: what opens or renews a session. Never erases.
 
-        Erases ahead first, as no packet is under way. Raises JournalFull or OSError.
+        Raises JournalFull or OSError.
         """
         channel_id = certificate.channel_id
         if channel_id not in self._channels and len(self._channels) >= self._most:
             raise JournalFull("there is no room for another channel")
-        self.prepare()
         self._journal.put(_CERTIFICATE_KEY + channel_id, certificate.to_bytes())
         self.store(channel_id, account)
         self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
