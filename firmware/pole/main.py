@@ -6,7 +6,7 @@ import boards
 from joulestream.accounts import Accounts
 from joulestream.config import ConfigError
 from joulestream.journal import Journal
-from joulestream.signing import Signer
+from joulestream.keyfile import open_signer
 from pole.clock import TrustedClock
 from pole.config import load_config
 from pole.loop import PoleLoop
@@ -17,7 +17,7 @@ def main(path):
     """Run the pole with the configuration at `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
-    signer = Signer(board.seed(config.seed_file))
+    signer = open_signer(config.seed_file, board.secret)
     journal = Journal(board.storage())
     clock = TrustedClock(journal)
     time_s = board.time_s()

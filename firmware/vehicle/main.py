@@ -7,7 +7,7 @@ from joulestream.channel import Certificate
 from joulestream.config import ConfigError
 from joulestream.errors import MalformedError
 from joulestream.journal import Journal
-from joulestream.signing import Signer
+from joulestream.keyfile import open_signer
 from vehicle.config import AUDIT_METER, load_config
 from vehicle.loop import OwnMeter, PowerAudit, VehicleLoop
 from vehicle.payer import Payer
@@ -40,9 +40,10 @@ def main(path):
     certificates = load_certificates(config.certificates)
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
+    signer = open_signer(config.seed_file, board.secret)
     journal = Journal(board.storage())
     wallet = Wallet(
-        Signer(board.seed(config.seed_file)),
+        signer,
         journal,
         certificates,
         config.budget,
