@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from host_tools import benchmark
 from host_tools.bench.firmware import FirmwareError
 from host_tools.demo import DEFAULT_DIRECTORY, DemoError, run_demo
+from host_tools.key_commands import app as keys_app
 from host_tools.ledger.commands import app as ledger_app
 from host_tools.ledger.errors import LedgerError
 from host_tools.settle import settle_command
@@ -20,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 app.command("settle")(settle_command)
 

@@ -1,14 +1,20 @@
-"""Seed files: a secret Ed25519 seed as 64 hexadecimal digits, for its owner's eyes alone."""
+"""Key files: a secret Ed25519 seed, sealed or plain, for its owner's eyes alone.
+
+Firmware takes sealed ones only. Plain ones, 64 hexadecimal digits, are for a ledger on its
+operator's own computer.
+"""
 
 import os
 import secrets
 from pathlib import Path
 
+from host_tools.unlock import ASK, KeyFileError, Unlock, read_bytes, read_secret
+from joulestream import keystore
+from joulestream.keystore import KeystoreError, Sealed
 from joulestream.signing import SEED_SIZE, Signer
 
-
-class KeyFileError(Exception):
-    """A seed file that cannot be read or written; one sentence that never shows the seed."""
+# 24 s at every start of an ESP32-C3; docs/security.md says what a guess costs.
+DEFAULT_ITERATIONS = 100_000
 
 
 def new_seed() -> bytes:
@@ -17,12 +23,69 @@ def new_seed() -> bytes:
 
 
 def write_seed(path: str | Path, seed: bytes) -> None:
-    """Write a seed (32 bytes) to a new file that only its owner can read.
+    """Write 32 secret bytes, in plain, to a new file that only its owner can read.
 
     Raises KeyFileError when there is a file already or it cannot be written.
     """
     if len(seed) != SEED_SIZE:
         raise KeyFileError(f"a seed must have {SEED_SIZE} bytes")
+    _write_new(path, f"{seed.hex()}\n".encode())
+
+
+def write_sealed(path: str | Path, seed: bytes, unlock: Unlock, iterations: int) -> None:
+    """Seal a seed into a new file that only its owner can read.
+
+    Args:
+        path: the file, which must not exist yet.
+        seed: 32 secret bytes.
+        unlock: whose secret is to open it.
+        iterations: how far a passphrase is stretched; a device secret is not.
+
+    Raises:
+        KeyFileError: there is no secret to be had, or the file cannot be written.
+    """
+    source, secret = unlock.new_secret()
+    count = iterations if source == keystore.SOURCE_PASSPHRASE else 0
+    salt = secrets.token_bytes(keystore.SALT_SIZE)
+    iv = secrets.token_bytes(keystore.IV_SIZE)
+    try:
+        data = keystore.seal(seed, secret, source, count, salt, iv)
+    except KeystoreError as error:
+        raise KeyFileError(f"{path} cannot be sealed: {error}")
+    _write_new(path, data)
+
+
+def read_sealed(path: str | Path) -> Sealed | None:
+    """Return how the key in a file is sealed, None for a plain one. Raises KeyFileError."""
+    data = read_bytes(path)
+    if not data.startswith(keystore.MAGIC):
+        return None
+    try:
+        return keystore.read_sealed(data)
+    except KeystoreError as error:
+        raise KeyFileError(f"{path}: {error}")
+
+
+def read_seed(path: str | Path, unlock: Unlock = ASK) -> bytes:
+    """Return the seed in a file, sealed or plain.
+
+    Raises KeyFileError when there is no key in it, or `unlock` does not open it.
+    """
+    sealed = read_sealed(path)
+    if sealed is None:
+        return read_secret(path)
+    try:
+        return bytes(keystore.open_sealed(sealed.to_bytes(), unlock.secret(sealed.source)))
+    except (KeystoreError, KeyFileError) as error:
+        raise KeyFileError(f"{path}: {error}")
+
+
+def read_signer(path: str | Path, unlock: Unlock = ASK) -> Signer:
+    """Return a Signer of the seed in a file, as read_seed() reads it. Raises KeyFileError."""
+    return Signer(read_seed(path, unlock))
+
+
+def _write_new(path: str | Path, data: bytes) -> None:
     try:
         # O_EXCL: a key that is overwritten takes the money it guards with it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -31,35 +94,10 @@ def write_seed(path: str | Path, seed: bytes) -> None:
     except OSError as error:
         raise KeyFileError(f"{path} cannot be written: {error.strerror}")
     try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(seed.hex() + "\n")
+        with open(descriptor, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(descriptor)
     except OSError as error:
         Path(path).unlink()
         raise KeyFileError(f"{path} cannot be written: {error.strerror}")
-
-
-def read_seed(path: str | Path) -> bytes:
-    """Return the seed in a file. Raises KeyFileError when there is none."""
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise KeyFileError(f"seed file {path} cannot be read: {error.strerror}")
-    try:
-        seed = bytes.fromhex(text.decode("ascii").strip())
-    except ValueError:
-        seed = b""
-    if len(seed) != SEED_SIZE:
-        raise KeyFileError(f"{path} holds no seed of {2 * SEED_SIZE} hexadecimal digits")
-    return seed
-
-
-def read_signer(path: str | Path) -> Signer:
-    """Return a Signer of the seed in a file. Raises KeyFileError when there is none."""
-    return Signer(read_seed(path))
-
-
-def public_key_of(path: str | Path) -> bytes:
-    """Return the public key (32 bytes) of a seed file. Raises KeyFileError."""
-    return read_signer(path).public_key

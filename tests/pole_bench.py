@@ -107,7 +107,7 @@ class Bench:
         self.link = LinkUart()
         self.is_plugged = True
         self.relay_log = []
-        self.now_ms = self.world.now_ms
+        self.at_ms = self.world.now_ms
         self.loop = PoleLoop(self.world.pole_config, self, self.payee, self.world.pole_journal)
         self.paying = True
         self.stops = []
@@ -134,7 +134,7 @@ class Bench:
         return None
 
     def now_ms(self):
-        return self.world.now_ms
+        return self.at_ms
 
     # What a test does
 
@@ -144,9 +144,9 @@ class Bench:
         return self.world.accounts.load(self._certificate.channel_id)
 
     def step(self):
-        self.now_ms += STEP_MS
+        self.at_ms += STEP_MS
         self.plant.advance()
-        self.loop.step(self.now_ms)
+        self.loop.step(self.at_ms)
         self.loop.idle()
         data, self.link.from_pole = self.link.from_pole, b""
         self._decoder.feed(bytearray(data), len(data))
@@ -156,9 +156,9 @@ class Bench:
             self.step()
 
     def run(self, condition, limit_ms=30_000):
-        stop_ms = self.now_ms + limit_ms
+        stop_ms = self.at_ms + limit_ms
         while not condition():
-            assert self.now_ms < stop_ms, self.loop.status()
+            assert self.at_ms < stop_ms, self.loop.status()
             self.step()
 
     def greet(self):
@@ -173,7 +173,7 @@ class Bench:
             channel_id=self._certificate.channel_id,
             payer_key=KEYS["payer"].public_key,
         )
-        self._session.send(hello, self.now_ms)
+        self._session.send(hello, self.at_ms)
         self._send(hello)
         self.run(lambda: self._offer is not None)
 
@@ -214,7 +214,7 @@ class Bench:
     def _take(self, payload):
         message = messages.decode(bytes(payload))
         if message.number == OFFER:
-            self._session.receive(bytes(payload), self.now_ms)
+            self._session.receive(bytes(payload), self.at_ms)
             self._offer = message
         elif message.number == STOP:
             self.stops.append(message.reason)

@@ -119,7 +119,7 @@ def test_missing_library_says_what_to_run():
     environment = {
         **os.environ,
         "JOULESTREAM_NATIVE": "/nonexistent/library.so",
-        "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT / 'shared/ed25519/cpython'}",
+        "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT / 'shared/cpython'}",
     }
     for module in ("_ed25519", "joulestream.signing"):
         done = subprocess.run(

@@ -258,7 +258,7 @@ def test_a_channel_on_another_ledger_is_refused(tmp_path):
 
 def test_a_vehicle_without_a_channel_to_this_pole_says_so(tmp_path):
     scenario = Scenario(tmp_path)
-    (tmp_path / "pole.seed").write_text(bytes(range(32)).hex() + "\n")
+    scenario.world.write_key("pole", bytes(range(32)))
     ends(scenario.run(until(stopped)), "NO_CHANNEL")
 
 

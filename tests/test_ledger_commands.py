@@ -58,8 +58,8 @@ def home(tmp_path, monkeypatch):
 
 def open_options(**changes):
     options = {
-        "--payer-key": keys.public_key_of("car.seed").hex(),
-        "--payee-key": keys.public_key_of("pole.seed").hex(),
+        "--payer-key": keys.read_signer("car.seed").public_key.hex(),
+        "--payee-key": keys.read_signer("pole.seed").public_key.hex(),
         "--refund-account": "car",
         "--payout-account": "pole",
         "--deposit": 1000,

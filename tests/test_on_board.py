@@ -11,6 +11,7 @@ import pytest
 from ed25519_cases import cases
 from host_tools import board
 from host_tools.toolchain import BUILD, ToolchainError
+from test_keystore import BY_DEVICE
 from test_on_micropython import FILES, PAIRS
 
 HERE = Path(__file__).resolve().parent
@@ -22,9 +23,11 @@ HELPERS = (
     "pole_bench.py",
 )
 # test_config.py makes temporary files, with an environment and random names the board lacks.
+# test_keystore.py needs a cipher, which the board's MicroPython lacks; see the test of that below.
 # The histories of test_restart.py would take the board minutes and tell nothing about it.
-NOT_ON_BOARD = ("test_config.py", "test_restart.py")
+NOT_ON_BOARD = ("test_config.py", "test_keystore.py", "test_restart.py")
 ON_BOARD = tuple(name for name in FILES + PAIRS if name not in NOT_ON_BOARD)
+SECURITY = (HERE.parent / "docs" / "security.md").read_text()
 TIMEOUT_S = 300
 
 # One pytest worker runs them all, on one board (--dist loadgroup).
@@ -116,3 +119,62 @@ def test_random_signatures_get_libsodiums_answer(emulated, number, tmp_path):
 def test_a_failure_shows(emulated):
     with pytest.raises(ToolchainError, match="AssertionError"):
         emulated.mpremote("exec", "assert 1 == 2")
+
+
+RUN_WITHOUT_CIPHER = """
+from joulestream.keyfile import open_signer
+from joulestream.keystore import KeystoreError, SOURCE_DEVICE, open_sealed, seal
+SEALED, SECRET = bytes.fromhex("%s"), bytes(range(0x80, 0xa0))
+
+def secret_of(source):
+    raise AssertionError("the board asks for a secret it has no use for")
+
+def plain():
+    with open("/plain.seed", "w") as file:
+        file.write("00" * 32)
+    open_signer("/plain.seed", secret_of)
+
+def sealed():
+    with open("/sealed.seed", "wb") as file:
+        file.write(SEALED)
+    open_signer("/sealed.seed", secret_of)
+
+for call in (
+    lambda: open_sealed(SEALED, SECRET),
+    lambda: seal(bytes(32), SECRET, SOURCE_DEVICE, 0, bytes(16), bytes(16)),
+    plain,
+    sealed,
+):
+    try:
+        call()
+        print("taken")
+    except KeystoreError as error:
+        print("refused: %%s" %% error)
+"""
+
+
+def test_a_board_without_a_cipher_says_so_and_opens_no_key(emulated):
+    printed = emulated.mpremote("exec", RUN_WITHOUT_CIPHER % BY_DEVICE.hex())
+    lines = printed.split("\n")
+    assert printed.count("refused: ") == 4 and "taken" not in printed, printed
+    assert sum("this board has no cryptolib" in line for line in lines) == 4, printed
+    assert sum("/sealed.seed: " in line for line in lines) == 1
+
+
+RUN_ITERATIONS = """
+import gc
+from time import ticks_diff, ticks_us
+from joulestream.kdf import pbkdf2_sha256
+gc.collect()
+gc.disable()  # what else lies on the heap is no part of it
+begun_us = ticks_us()
+pbkdf2_sha256(b"passphrase", b"salt", 1000)
+gc.enable()
+print("instructions:", ticks_diff(ticks_us(), begun_us))  # of one iteration, one nanosecond each
+"""
+
+
+def test_an_iteration_costs_what_is_documented(emulated):
+    printed = emulated.mpremote("exec", RUN_ITERATIONS)
+    assert 25_000 < int(printed.split("instructions:")[1]) < 35_000, printed
+    assert "an iteration in 30,000 instructions" in SECURITY

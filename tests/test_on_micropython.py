@@ -17,6 +17,8 @@ FILES = (
     "test_ed25519.py",
     "test_framing.py",
     "test_journal.py",
+    "test_kdf.py",
+    "test_keystore.py",
     "test_lossy_link.py",
     "test_messages.py",
     "test_meter.py",

@@ -28,7 +28,7 @@ def test_a_step_that_came_too_late_opens_the_relay_and_stops_the_session():
     bench = Bench()
     bench.charge()
     before = len(bench.relay_log)
-    bench.now_ms += 700
+    bench.at_ms += 700
     bench.step()
     assert False in bench.relay_log[before:]
     assert opened(bench)
@@ -40,7 +40,7 @@ def test_a_step_that_came_too_late_opens_the_relay_and_stops_the_session():
 def test_a_step_that_came_late_but_in_time_keeps_the_relay_closed():
     bench = Bench()
     bench.charge()
-    bench.now_ms += 400
+    bench.at_ms += 400
     bench.step()
     assert not opened(bench)
 
@@ -109,7 +109,7 @@ def test_every_doubt_opens_the_relay_in_the_same_step():
         bench.loop._meter._watch.reason = lambda now_ms: errors.METER_STALE
 
     def stop(bench):
-        bench.payee.stop(errors.OWNER_STOP, bench.now_ms)
+        bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
 
     cases = (
         (unplug, errors.UNPLUGGED),
@@ -223,7 +223,7 @@ def test_what_a_meter_made_up_is_never_billed():
         assert bench.payee.last_stop == expected
         bench.run_ms(14_000)
         bench.charge(3)
-        bench.payee.stop(errors.OWNER_STOP, bench.now_ms)
+        bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
         bench.run_ms(5_000)
         billed_mwh = bench.account.energy_mwh
         assert billed_mwh <= bench.plant.energy_mwh + 1_000

@@ -30,6 +30,7 @@ class Pole:
         account.signature = signer.sign(Claim(certificate.channel_id).message(amount))
         if amount == 0:
             account.signature = bytes(64)
+        self.journal.prepare()
         self._accounts.admit(certificate, account)
 
     def save(self):

@@ -1,4 +1,4 @@
-"""The unix port as a board: pseudo-terminals are its UARTs, a file is its flash.
+"""The unix port as a board: pseudo-terminals are its UARTs, files its flash and its secret.
 
 What wires are on a real board, lines on stdin and stdout are here. A line in tells the pins:
 `<now_ms> <time_s> <plugged> <status wanted> <bytes that came on each UART>...`. A line out
@@ -14,13 +14,14 @@ import select
 import sys
 import time
 
-from joulestream.config import REQUIRED, check_table, mapping, one_of, text, whole
+from joulestream.config import REQUIRED, check_table, hexadecimal, mapping, one_of, text, whole
+from joulestream.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
 from joulestream.units import TICKS_PERIOD, ticks_diff
 
 _RX_SIZE = 4096
 _UNKNOWN_TIME = -1
 _REPORT_MS = 50
-_SEED_SIZE = 32
+_PASSPHRASE_VARIABLE = "JOULESTREAM_PASSPHRASE"
 # Written again and again: a heap that fragments may have no room for a whole block.
 _ERASED_PAGE = b"\xff" * 256
 
@@ -30,6 +31,7 @@ _TABLE = (
     ("storage", text, REQUIRED),
     ("storage_blocks", whole(6, 4096), 64),
     ("storage_block_size", whole(256, 65536), 4096),
+    ("device_secret", text, None),
 )
 
 
@@ -142,16 +144,25 @@ class Board:
             )
         return self._storage
 
-    def seed(self, path):
-        """Return the 32-byte seed in the file at `path` (64 hexadecimal digits)."""
+    def secret(self, source):
+        """Return the secret of `source`, as keystore's SOURCE_... name them, in bytes.
+
+        Raises ValueError, one sentence, when this board was given none.
+        """
+        return {SOURCE_PASSPHRASE: _passphrase, SOURCE_DEVICE: self._device_secret}[source]()
+
+    def _device_secret(self):
+        """Return what a real board has in its eFuses: here, what a file holds."""
+        path = self._config.device_secret
+        if path is None:
+            raise ValueError("the key needs the device secret; name it in 'board.device_secret'")
         try:
             with open(path) as file:
-                seed = bytes.fromhex(file.read().strip())
+                return hexadecimal(DEVICE_SECRET_SIZE)(file.read().strip())
+        except OSError:
+            raise ValueError("the device secret in %s cannot be read" % path)
         except ValueError:
-            seed = b""
-        if len(seed) != _SEED_SIZE:
-            raise ValueError("%s holds no seed of 64 hexadecimal digits" % path)
-        return seed
+            raise ValueError("%s holds no device secret of 64 hexadecimal digits" % path)
 
     def random(self, size):
         """Return `size` bytes from the system's random generator."""
@@ -245,6 +256,14 @@ class Board:
         sys.stdout.write(" ".join(words) + "\n")
         if hasattr(sys.stdout, "flush"):
             sys.stdout.flush()
+
+
+def _passphrase():
+    """Return what is typed in on a real board: here, what the environment holds."""
+    passphrase = os.getenv(_PASSPHRASE_VARIABLE)
+    if not passphrase:
+        raise ValueError("the key needs its passphrase; set %s" % _PASSPHRASE_VARIABLE)
+    return passphrase.encode()
 
 
 def time_ms():

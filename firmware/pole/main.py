@@ -6,7 +6,8 @@ import boards
 from joulestream.accounts import Accounts, journal_keys
 from joulestream.config import ConfigError
 from joulestream.journal import Journal
-from joulestream.signing import TABLE_SIZE, Signer
+from joulestream.keyfile import open_signer
+from joulestream.signing import TABLE_SIZE
 from pole.clock import TrustedClock
 from pole.config import load_config
 from pole.loop import PoleLoop
@@ -35,7 +36,7 @@ def main(path):
     """Run the pole with the configuration at `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
-    signer = Signer(board.seed(config.seed_file))
+    signer = open_signer(config.seed_file, board.secret)
     # While the heap is whole: later no piece may be left that is large enough.
     table = bytearray(TABLE_SIZE)
     try:

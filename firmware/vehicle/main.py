@@ -7,7 +7,7 @@ from joulestream.channel import Certificate
 from joulestream.config import ConfigError
 from joulestream.errors import MalformedError
 from joulestream.journal import Journal
-from joulestream.signing import Signer
+from joulestream.keyfile import open_signer
 from runtime.supervisor import Supervisor
 from vehicle.config import AUDIT_METER, load_config
 from vehicle.loop import OwnMeter, PowerAudit, VehicleLoop
@@ -65,7 +65,7 @@ def main(path):
     """Run the vehicle with the configuration at `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
-    signer = Signer(board.seed(config.seed_file))
+    signer = open_signer(config.seed_file, board.secret)
 
     def load():
         return load_certificates(config.certificates)

@@ -64,6 +64,7 @@ class Firmware:
             "clock": clock,
             "uarts": {name: port.path for name, port in self.uarts.items()},
             "storage": str(directory / f"{role}.flash"),
+            "device_secret": str(directory / f"{role}.device"),
         }
         path = directory / f"{role}.json"
         path.write_text(json.dumps({**config, "board": board}, indent=2) + "\n")

@@ -1,12 +1,12 @@
 """Keys, terms and configurations for a pole and a vehicle on the bench."""
 
-import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from joulestream.channel import KIND_SQL, Certificate, Terms
+from joulestream.keystore import IV_SIZE, SALT_SIZE, SOURCE_DEVICE, seal
 from joulestream.signing import Signer
 
 START_S = 1_790_000_000
@@ -48,17 +48,18 @@ class Issuer:
 
 
 class World:
-    """Seeds on disk, one channel from vehicle to pole, and both configurations.
+    """Sealed keys on disk, one channel from vehicle to pole, and both configurations.
 
     All secrets are derived from `seed`, so that a bench run repeats to the byte but for nonces.
     """
 
     def __init__(self, directory: Path, seed: str = "bench") -> None:
         self.directory = directory
+        self.seed = seed
         directory.mkdir(parents=True, exist_ok=True)
-        self.payee = self._key(seed, "pole")
-        self.payer = self._key(seed, "vehicle")
-        self.issuer = Issuer(self._key(seed, "issuer"))
+        self.payee = self.write_key("pole", self._secret("pole"))
+        self.payer = self.write_key("vehicle", self._secret("vehicle"))
+        self.issuer = Issuer(Signer(self._secret("issuer")))
         self.terms = Terms(
             kind=KIND_SQL,
             chain_id=1,
@@ -74,13 +75,20 @@ class World:
         )
         self.certificate_path = directory / "channel.cert"
 
-    def _key(self, seed: str, role: str) -> Signer:
-        secret = sha256(f"{seed} {role}".encode()).digest()
-        path = self.directory / f"{role}.seed"
-        if not path.exists():
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-                file.write(secret.hex() + "\n")
+    def write_key(self, role: str, secret: bytes) -> Signer:
+        """Leave `secret` as the role's seed, sealed, and what opens it; return its Signer."""
+        device_secret = self._secret(f"{role} device")
+        salt = self._secret(f"{role} salt")[:SALT_SIZE]
+        iv = self._secret(f"{role} iv")[:IV_SIZE]
+        sealed = seal(secret, device_secret, SOURCE_DEVICE, 0, salt, iv)
+        (self.directory / f"{role}.seed").write_bytes(sealed)
+        device = self.directory / f"{role}.device"
+        device.touch(0o600)
+        device.write_text(f"{device_secret.hex()}\n")
         return Signer(secret)
+
+    def _secret(self, name: str) -> bytes:
+        return sha256(f"{self.seed} {name}".encode()).digest()
 
     def write_certificate(self, capacity: int = 10_000_000, **changes: Any) -> Certificate:
         """Certify the channel and put the certificate where the vehicle looks for it."""

@@ -10,6 +10,7 @@ from host_tools.keys import read_signer
 from host_tools.ledger.errors import LedgerError
 from host_tools.ledger.ledger import Ledger
 from host_tools.ledger.schema import ID_SIZE
+from host_tools.unlock import Unlock
 from joulestream.channel import CERTIFICATE_SIZE, Certificate
 from joulestream.errors import MalformedError
 from joulestream.signing import Signer
@@ -96,6 +97,6 @@ def seed_path(location: str, seed_file: Path | None) -> Path:
     return Path(location + ".seed")
 
 
-def signer_from(location: str, seed_file: Path | None) -> Signer:
+def signer_from(location: str, seed_file: Path | None, device_secret: Path | None) -> Signer:
     """Return the ledger's signer. Raises LedgerError or KeyFileError."""
-    return read_signer(seed_path(location, seed_file))
+    return read_signer(seed_path(location, seed_file), Unlock(device_secret))

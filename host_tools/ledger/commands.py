@@ -31,6 +31,7 @@ from host_tools.ledger.errors import LedgerError
 from host_tools.ledger.ledger import Ledger
 from host_tools.ledger.output import fail, one_line_errors, print_fields, print_json, print_list
 from host_tools.ledger.schema import ID_SIZE
+from host_tools.unlock import DeviceSecretOption, Unlock
 from joulestream.channel import SIGNATURE_SIZE
 
 app = typer.Typer(help="The embedded ledger.", no_args_is_help=True)
@@ -46,6 +47,7 @@ def init(
     ledger: LedgerOption = DEFAULT_LOCATION,
     number: Annotated[int, typer.Option(help="The ledger's number, part of channel ids.")] = 1,
     seed_file: SeedOption = None,
+    device_secret: DeviceSecretOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make an empty ledger, and its key unless the seed file exists."""
@@ -54,7 +56,7 @@ def init(
     if is_new:
         keys.write_seed(path, keys.new_seed())
     try:
-        opened = Ledger.create(ledger, number, keys.read_signer(path))
+        opened = Ledger.create(ledger, number, signer_from(ledger, seed_file, device_secret))
     except LedgerError:
         if is_new:
             path.unlink()
@@ -107,11 +109,12 @@ def open_channel(
     validity_s: ValidityOption = None,
     ledger: LedgerOption = DEFAULT_LOCATION,
     seed_file: SeedOption = None,
+    device_secret: DeviceSecretOption = None,
     now_s: NowOption = None,
     json: JsonOption = False,
 ) -> None:
     """Open a channel and write its certificate."""
-    with Ledger.open(ledger, signer_from(ledger, seed_file)) as opened:
+    with Ledger.open(ledger, signer_from(ledger, seed_file, device_secret)) as opened:
         terms = opened.terms(
             payer_key=bytes_from("payer key", payer_key, ID_SIZE),
             refund_account=account_from(opened, refund_account),
@@ -140,11 +143,12 @@ def renew_certificate(
     validity_s: ValidityOption = None,
     ledger: LedgerOption = DEFAULT_LOCATION,
     seed_file: SeedOption = None,
+    device_secret: DeviceSecretOption = None,
     now_s: NowOption = None,
     json: JsonOption = False,
 ) -> None:
     """Renew an open channel's certificate."""
-    with Ledger.open(ledger, signer_from(ledger, seed_file)) as opened:
+    with Ledger.open(ledger, signer_from(ledger, seed_file, device_secret)) as opened:
         found = opened.channel(channel_from(channel))
         limits = _certify(opened, found, certificate, validity_s, time_from(now_s))
     print_fields("New certificate", limits, json)
@@ -204,8 +208,9 @@ def request_close(
     channel: ChannelArgument,
     by: Annotated[str, typer.Option(help="Who closes: 'payer' or 'payee'.")],
     key_file: Annotated[
-        Path | None, typer.Option(help="Seed file of who closes, to sign the request with.")
+        Path | None, typer.Option(help="Key file of who closes, to sign the request with.")
     ] = None,
+    device_secret: DeviceSecretOption = None,
     time_s: Annotated[
         int | None, typer.Option(help="Time in a request that was signed elsewhere.")
     ] = None,
@@ -229,7 +234,8 @@ def request_close(
         if key_file is not None and signature is None and time_s is None:
             time_s = at_s
             request = requests.close_request(found.terms, actions[by], time_s)
-            signed = keys.read_signer(key_file).sign(request.signed_bytes())
+            signer = keys.read_signer(key_file, Unlock(device_secret))
+            signed = signer.sign(request.signed_bytes())
         elif key_file is None and signature is not None and time_s is not None:
             signed = bytes_from("signature", signature, SIGNATURE_SIZE)
         else:

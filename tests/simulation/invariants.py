@@ -6,11 +6,11 @@ Energy is the meters' own count without their faults; amounts are what the flash
 from struct import pack
 from typing import Any
 
+from joulestream.channel import Claim
+from joulestream.errors import reason_name
 from joulestream.messages import INVOICE, RECEIPT, UPDATE
 from joulestream.session import OPEN
 from joulestream.signing import verify
-from joulestream.channel import Claim
-from joulestream.errors import reason_name
 from simulation.plan import Event
 
 _MWH_PER_KWH = 1_000_000
@@ -47,9 +47,7 @@ class Invariants:
         self._meter_faults = 0
         self._best: dict[bytes, int] = {}
         self._signed: dict[bytes, int] = {}
-        self._channels = [
-            certificates[0].channel_id for certificates in world.certificates
-        ]
+        self._channels = [certificates[0].channel_id for certificates in world.certificates]
         self._names = {
             channel_id: world.vehicles[number].name
             for number, channel_id in enumerate(self._channels)

@@ -189,8 +189,7 @@ def _figures(rng: Random, length_ms: int) -> dict[str, Any]:
             for _ in range(VEHICLES + 1)
         ],
         "registers_mwh": [
-            rng.choice((0, 7_000, (1 << 30) + rng.randrange(1 << 20)))
-            for _ in range(VEHICLES + 1)
+            rng.choice((0, 7_000, (1 << 30) + rng.randrange(1 << 20))) for _ in range(VEHICLES + 1)
         ],
         "expires_s": expires_s,
         "renewed_s": rng.choice((0, 2, expires_s, DAY_S)),

@@ -134,9 +134,7 @@ class World:
         self._active: list[Event] = []
         self._rng = Random(plan.seed ^ 0x5EED)
         self._no_time_until_ms = 0
-        self._decoders = {
-            name: Decoder(self._reader(name)) for name in ("pole", *_VEHICLE_NAMES)
-        }
+        self._decoders = {name: Decoder(self._reader(name)) for name in ("pole", *_VEHICLE_NAMES)}
         self._power = self._power_profile()
         self.pole_config = self._pole_config()
         self.certificates = [self._certificates(number) for number in range(VEHICLES)]
@@ -553,4 +551,3 @@ def _line(at_ms: int, who: str, what: Any) -> str:
                 fields.append(f"{name}={value.hex()[:8]}")
         what = f"{messages.message_name(what.number).upper()} {' '.join(fields)}"
     return f"{at_ms / 1000:9.3f} s  {who:<10} {what}"
-

@@ -15,7 +15,7 @@ Buffer = bytes | bytearray | memoryview
 
 _SEED, _PUBLIC_KEY, _EXPANDED, _SIGNATURE = 32, 32, 96, 64
 _TABLE, _ALIGNMENT = 6144, 4
-_BUILT = Path(__file__).resolve().parents[3] / "build/native/host/libjoulestream_ed25519.so"
+_BUILT = Path(__file__).resolve().parents[2] / "build/native/host/libjoulestream_ed25519.so"
 
 _data, _size, _int = ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int
 _FUNCTIONS = (  # as in ed25519.h: name, result, arguments
