@@ -14,6 +14,7 @@ from host_tools.key_commands import app as keys_app
 from host_tools.ledger.commands import app as ledger_app
 from host_tools.ledger.errors import LedgerError
 from host_tools.settle import settle_command
+from host_tools.simulate import simulate
 
 app = typer.Typer(
     help="Joulestream: a pole and a vehicle trade energy for money, packet by packet.",
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 app.command("settle")(settle_command)
+app.command("simulate")(simulate)
 
 _USAGE = 2
 _INTERRUPTED = 130

@@ -43,18 +43,27 @@ class EnergyCounter:
         return self._meter.bad_answers
 
     def measure(self, relay_closed, now_ms):
-        """Follow the meter up to `now_ms`; current may flow while `relay_closed`."""
+        """Follow the meter up to `now_ms`; `relay_closed` is None for who does not know.
+
+        While the relay is open only the register tells what flowed.
+        """
+        self._estimate.flowing = relay_closed is not False
         reading = self._meter.poll(now_ms)
         if reading is not None:
             self.take(reading, relay_closed)
         self.reason = self._watch.reason(now_ms)
         self.total_mwh = self._estimate.advance(now_ms)
 
+    def hold_back(self, counted_mwh):
+        """Count nothing of the register's next `counted_mwh`: they were counted before."""
+        self._estimate.hold_back(counted_mwh)
+
     def take(self, reading, relay_closed):
         """Follow a reading as far as it can be trusted."""
         self.step_mwh = reading.step_mwh
         self.power_mw = reading.power_mw
-        if self._watch.take(reading, relay_closed):
+        # Where the relay is not known, standing still is no sign of a fault.
+        if self._watch.take(reading, relay_closed is True):
             self._estimate.take(reading)
         else:
             self._estimate.rebase()

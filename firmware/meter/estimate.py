@@ -6,13 +6,14 @@ from joulestream.units import MW_PER_W, W_MS_PER_MWH, small, ticks_diff
 class EnergyEstimate:
     """A total in mWh that follows the meter's register and never runs backwards.
 
-    Inside one register step it grows by power times time, never beyond the step. `register_mwh` is
-    what the register said last, None while it is not followed, and `register_total_mwh` the total
-    that it stands for.
+    Inside one register step it grows by power times time, never beyond the step, and only while
+    current is `flowing`. `register_mwh` is what the register said last, None while it is not
+    followed, and `register_total_mwh` the total that it stands for.
     """
 
     def __init__(self):
         self.total_mwh = 0
+        self.flowing = True
         self.register_mwh = None
         self.register_total_mwh = 0
         self._step_mwh = 0
@@ -37,6 +38,10 @@ class EnergyEstimate:
         self._power_w = max(reading.power_mw, 0) // MW_PER_W
         self.advance(reading.time_ms)
 
+    def hold_back(self, counted_mwh):
+        """Count nothing of the register's next `counted_mwh`: they were counted before."""
+        self.register_total_mwh -= counted_mwh
+
     def rebase(self):
         """Distrust the register: go on from the total with whatever it says next."""
         self.register_mwh = None
@@ -48,7 +53,7 @@ class EnergyEstimate:
         self._time_ms = now_ms
         if self.register_mwh is None:
             return self.total_mwh
-        if elapsed_ms > 0 and self._power_w:
+        if elapsed_ms > 0 and self._power_w and self.flowing:
             self._rest += self._power_w * elapsed_ms
             if self._rest >= W_MS_PER_MWH:
                 self._inside_mwh += self._rest // W_MS_PER_MWH

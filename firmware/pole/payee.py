@@ -104,7 +104,7 @@ class Payee:
         """Move the session on; `plugged` tells whether a vehicle is connected."""
         self._meter = meter
         self._clock.tick(now_ms)
-        if self._session_log.left_open is not None and not meter.reason:
+        if not meter.reason:
             self._recover(meter)
         charge = self.charge
         timeout = self.session.poll(now_ms)
@@ -176,9 +176,10 @@ class Payee:
         hello = self._hello
         self._hello = None
         self._require_meter()
+        self._recover(self._meter)
         if self._unstored is not None:
             self._store_session(*self._unstored)
-        if self._unstored is not None or self._session_log.left_open is not None:
+        if self._unstored is not None or not self._session_log.is_settled:
             raise PeerError(errors.STORE_FAILED)
         config = self._config
         session = self.session
@@ -478,9 +479,9 @@ class Payee:
 
     def _recover(self, meter):
         """Bill what a power cut left unbilled; if the store fails, again at the next step."""
-        if self._prepare():
+        if not self._session_log.is_settled and self._prepare():
             try:
-                self._session_log.recover(meter.register_mwh, meter.step_mwh)
+                self._session_log.settle(meter)
             except OSError:
                 pass
 

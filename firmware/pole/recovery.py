@@ -1,7 +1,9 @@
-"""The open session in the journal, and what a power cut left of it: closed and billed, once.
+"""The last session in the journal, and what a power cut left of it: closed and billed, once.
 
 The meter's register outlives the pole's supply. What it counted until the relay fell open is due
-on the channel that was energised, at the prices that were agreed; nothing is guessed.
+on the channel that was energised, at the prices that were agreed; nothing is guessed. What was
+billed inside a step of the register, ahead of it, is not billed again when the register gets
+there.
 """
 
 from joulestream.fields import BYTES, UINT, Record
@@ -11,11 +13,11 @@ from joulestream.units import energy_from_power, packet_amount
 _KEY = b"s"
 
 
-class OpenSession(Record):
-    """An open session: while its channel stood at `energy_mwh`, the register said `register_mwh`.
+class LoggedSession(Record):
+    """A session: while its channel stood at `energy_mwh`, the register said `register_mwh`.
 
     `next_price_per_kwh` holds from `next_from_mwh` on; it is 0 while no change is agreed. A
-    `price_per_kwh` of 0 says that no session is open.
+    `price_per_kwh` of 0 says that the session is closed.
     """
 
     LAYOUT = (
@@ -29,16 +31,15 @@ class OpenSession(Record):
 
 
 class SessionLog:
-    """Keeps the open session in `journal`."""
+    """Keeps the last session in `journal`; `is_settled` once nothing of before has to be done."""
 
     def __init__(self, config, journal, accounts):
         self._journal = journal
         self._accounts = accounts
         self._config = config
         data = journal.get(_KEY)
-        self.left_open = None if data is None else OpenSession.from_bytes(data)
-        if self.left_open is not None and not self.left_open.price_per_kwh:
-            self.left_open = None
+        self._last = None if data is None else LoggedSession.from_bytes(data)
+        self.is_settled = self._last is None
 
     def open(self, channel_id, meter, energy_mwh, tariff):
         """Note a session whose channel stands at `energy_mwh` by now. Raises OSError.
@@ -52,61 +53,62 @@ class SessionLog:
         if register_energy_mwh < 0:
             register_mwh -= register_energy_mwh
             register_energy_mwh = 0
-        self._journal.put(
-            _KEY,
-            OpenSession(
-                channel_id=channel_id,
-                register_mwh=max(register_mwh, 0),
-                energy_mwh=register_energy_mwh,
-                price_per_kwh=tariff.price_per_kwh,
-                next_price_per_kwh=tariff.next_price_per_kwh or 0,
-                next_from_mwh=tariff.next_from_mwh,
-            ).to_bytes(),
+        self._last = LoggedSession(
+            channel_id=channel_id,
+            register_mwh=max(register_mwh, 0),
+            energy_mwh=register_energy_mwh,
+            price_per_kwh=tariff.price_per_kwh,
+            next_price_per_kwh=tariff.next_price_per_kwh or 0,
+            next_from_mwh=tariff.next_from_mwh,
         )
+        self._journal.put(_KEY, self._last.to_bytes())
 
     def close(self):
-        """Note that no session is open. Raises OSError."""
-        if self._journal.get(_KEY) is not None:
-            nothing = OpenSession(
-                channel_id=bytes(32),
-                register_mwh=0,
-                energy_mwh=0,
-                price_per_kwh=0,
-                next_price_per_kwh=0,
-                next_from_mwh=0,
-            )
-            self._journal.put(_KEY, nothing.to_bytes())
+        """Note that the session is closed. Raises OSError."""
+        if self._last is not None and self._last.price_per_kwh:
+            self._last.price_per_kwh = 0
+            self._journal.put(_KEY, self._last.to_bytes())
 
-    def recover(self, register_mwh, step_mwh):
-        """Bill what flowed after the last stored update of a session that the power cut.
+    def settle(self, meter):
+        """Settle what was before the start; done once, by the first good reading of `meter`.
 
-        `register_mwh` and `step_mwh` are the register and its step now. A register that went back,
-        or further than this pole would have let it, is not this session's: nothing is billed that
-        was not recorded. Raises OSError; nothing is lost then, and it can be done again.
+        Bills what flowed after the last stored update of a session that the power cut. A register
+        that went back, or further than this pole would have let it, is not this session's: nothing
+        is billed that was not recorded. Raises OSError; nothing is lost then, and it can be done
+        again.
         """
-        left = self.left_open
-        account = self._accounts.load(left.channel_id)
-        energy_mwh = left.energy_mwh + register_mwh - left.register_mwh
-        if energy_mwh > account.energy_mwh:
-            tariff = Tariff(
-                account.energy_mwh, account.amount_due, left.price_per_kwh, account.remainder
-            )
-            if left.next_price_per_kwh:
-                from_mwh = max(left.next_from_mwh, account.energy_mwh)
-                tariff.change(from_mwh, left.next_price_per_kwh)
-            amount_due = tariff.amount_due(energy_mwh)
-            if amount_due - account.amount <= self._most_unpaid(left, step_mwh):
-                account.remainder = tariff.remainder(energy_mwh)
-                account.amount_due = amount_due
-                account.energy_mwh = energy_mwh
-                self._accounts.store(left.channel_id, account)
+        last = self._last
+        account = self._accounts.load(last.channel_id)
+        energy_mwh = last.energy_mwh + meter.register_mwh - last.register_mwh
+        if last.price_per_kwh and energy_mwh > account.energy_mwh:
+            self._bill(account, energy_mwh, meter.step_mwh)
+        ahead_mwh = account.energy_mwh - energy_mwh
+        if 0 < ahead_mwh <= meter.step_mwh:
+            meter.hold_back(ahead_mwh)
         self.close()
-        self.left_open = None
+        self.is_settled = True
 
-    def _most_unpaid(self, left, step_mwh):
+    def _bill(self, account, energy_mwh, step_mwh):
+        """Store `account` with all due up to `energy_mwh`, if so much can have flowed."""
+        last = self._last
+        tariff = Tariff(
+            account.energy_mwh, account.amount_due, last.price_per_kwh, account.remainder
+        )
+        if last.next_price_per_kwh:
+            from_mwh = max(last.next_from_mwh, account.energy_mwh)
+            tariff.change(from_mwh, last.next_price_per_kwh)
+        amount_due = tariff.amount_due(energy_mwh)
+        if amount_due - account.amount > self._most_unpaid(step_mwh):
+            return
+        account.remainder = tariff.remainder(energy_mwh)
+        account.amount_due = amount_due
+        account.energy_mwh = energy_mwh
+        self._accounts.store(last.channel_id, account)
+
+    def _most_unpaid(self, step_mwh):
         """Return the most that can be unpaid when a pole loses its supply, in claim units."""
         config = self._config
         late_ms = config.meter.timeout_ms + config.link_timeout_ms + config.relay_hold_ms
         late_mwh = energy_from_power(config.max_power_mw, late_ms) + 2 * step_mwh
-        dearest = max(left.price_per_kwh, left.next_price_per_kwh)
+        dearest = max(self._last.price_per_kwh, self._last.next_price_per_kwh)
         return config.credit + packet_amount(dearest, late_mwh)

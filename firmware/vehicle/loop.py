@@ -24,8 +24,7 @@ class OwnMeter:
     def measure(self, now_ms):
         """Follow the meter up to `now_ms`."""
         counter = self._counter
-        # The vehicle does not know the pole's relay: standing still is no sign of a fault.
-        counter.measure(False, now_ms)
+        counter.measure(None, now_ms)
         if self._base_mwh is None and counter.register_mwh is not None:
             self._base_mwh = max(counter.register_mwh, 0)
         self.step_mwh = counter.step_mwh

@@ -259,9 +259,8 @@ class Payer:
         )
 
     def _on_renew_request(self, message, now_ms):
-        wallet = self._wallet
-        wallet.certificates = self._renewals() or wallet.certificates
-        certificate = wallet.certificate_for(self.session.payee_key)
+        self._take_renewals()
+        certificate = self._wallet.certificate_for(self.session.payee_key)
         known = self._certificate
         if (
             certificate is not None
@@ -294,12 +293,17 @@ class Payer:
             return
         if self._retry_at_ms is not None and ticks_diff(now_ms, self._retry_at_ms) < 0:
             return
+        self._take_renewals()
         if self._certificate is None:
             self._certificate = self._wallet.certificates[0]
         self.last_stop = 0
         self.receipt = None
         self.packets = 0
         self._greet(now_ms)
+
+    def _take_renewals(self):
+        wallet = self._wallet
+        wallet.certificates = self._renewals() or wallet.certificates
 
     def _greet(self, now_ms):
         self.session.send(

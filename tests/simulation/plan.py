@@ -8,7 +8,7 @@ START_S = 1_790_000_000
 DAY_S = 86_400
 TICKS_PERIOD = 1 << 30
 # At the end nothing goes wrong any more, and a vehicle must be able to charge.
-CALM_MS = 12_000
+CALM_MS = 8_000
 VEHICLES = 3
 
 
@@ -64,7 +64,7 @@ def _cut(rng: Random) -> tuple[int, dict[str, Any]]:
 
 
 def _replug(rng: Random) -> tuple[int, dict[str, Any]]:
-    return _window(rng, 400, 3_000), {"next": rng.randrange(VEHICLES)}
+    return _window(rng, 300, 1_500), {"next": rng.randrange(VEHICLES)}
 
 
 def _power(rng: Random) -> tuple[int, dict[str, Any]]:
@@ -128,7 +128,7 @@ KINDS = {
 _WEIGHTS = {
     "frames": 6,
     "cut": 3,
-    "replug": 6,
+    "replug": 10,
     "power": 3,
     "flash_cut": 4,
     "flash_error": 2,
@@ -205,10 +205,10 @@ def make_plan(seed: int) -> Plan:
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     events = []
     # One world in eight is quiet: what only goes wrong by itself should show too.
-    for _ in range(rng.choice((0, 2, 4, 6, 6, 8, 10, 14))):
+    for _ in range(rng.choice((0, 4, 6, 8, 10, 12, 14, 18))):
         kind = rng.choices(kinds, weights)[0]
         for_ms, values = KINDS[kind](rng)
         events.append(Event(kind, rng.randrange(length_ms), for_ms, values))
     events.sort(key=lambda event: event.at_ms)
-    step_ms = rng.choice((20, 30, 40))
+    step_ms = rng.choice((25, 40, 50))
     return Plan(seed, length_ms, step_ms, figures, tuple(events))

@@ -26,7 +26,10 @@ from simulation.plan import CALM_MS, DAY_S, START_S, VEHICLES, Event, Plan
 from vehicle import config as vehicle_config
 from vehicle import main as vehicle_main
 
-PAYOUT = sha256(b"payout").digest()
+LEDGER_NUMBER = 1
+PAYOUT_NAME = "operator"
+ASSET = b"uEUR".ljust(32, b"\0")
+VEHICLE_NAMES = tuple(f"vehicle-{number}" for number in range(VEHICLES))
 WINDOW_S = 7 * DAY_S
 HISTORY_LINES = 60
 _BLOCK_SIZE = 2_048
@@ -38,41 +41,39 @@ _METER = {
     "frozen_ms": 1_500,
     "recover_ms": 1_000,
 }
-_VEHICLE_NAMES = tuple(f"vehicle {number}" for number in range(VEHICLES))
+SIGNERS = {
+    name: Signer(sha256(b"simulation " + name.encode()).digest())
+    for name in ("pole", "issuer", *VEHICLE_NAMES)
+}
 
 
-def _signer(name: str) -> Signer:
-    return Signer(sha256(b"simulation " + name.encode()).digest())
+def account_id(name: str) -> bytes:
+    """Return the id of an account, as host_tools.ledger does, which would bring a database."""
+    return sha256(SIGNERS["issuer"].public_key + name.encode()).digest()
 
 
-SIGNERS = {name: _signer(name) for name in ("pole", "issuer", *_VEHICLE_NAMES)}
-
-
-def _terms(name: str) -> Terms:
+def terms(seed: int, name: str) -> Terms:
+    """Return the terms of the channel from the vehicle `name` to the pole in a seed's world."""
     return Terms(
         kind=KIND_SQL,
-        chain_id=1,
+        chain_id=LEDGER_NUMBER,
         contract=SIGNERS["issuer"].public_key,
-        asset=bytes(32),
+        asset=ASSET,
         base_units_per_claim_unit=1,
         payer_key=SIGNERS[name].public_key,
-        refund_account=sha256(name.encode()).digest(),
+        refund_account=account_id(name),
         payee_key=SIGNERS["pole"].public_key,
-        payout_account=PAYOUT,
+        payout_account=account_id(PAYOUT_NAME),
         dispute_window_s=WINDOW_S,
-        salt=bytes(16),
+        salt=sha256(b"%d" % seed).digest()[:16],
     )
 
 
-TERMS = {name: _terms(name) for name in _VEHICLE_NAMES}
-
-
-def certify(name: str, capacity: int, expires_s: int) -> Certificate:
-    """Return a certificate of the vehicle's channel that ends `expires_s` after the start."""
-    terms = TERMS[name]
-    fields = {field: getattr(terms, field) for field, _, _ in Terms.LAYOUT}
+def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
+    """Return a certificate of a channel that ends `expires_s` after the start."""
+    fields = {field: getattr(channel, field) for field, _, _ in Terms.LAYOUT}
     fields |= {
-        "channel_id": terms.channel_id(),
+        "channel_id": channel.channel_id(),
         "capacity": capacity,
         "issued_at_s": START_S - 60,
         "expires_at_s": START_S + expires_s,
@@ -102,6 +103,13 @@ class Side:
         """The running PoleLoop or VehicleLoop; None without power or between two of them."""
         return self.supervisor._loop if self.supervisor else None
 
+    def why(self) -> str:
+        """Return what the firmware does and why, in a word or two."""
+        if self.supervisor is None:
+            return "OFF"
+        status = self.supervisor.status()
+        return status.get("last_stop") or status.get("why") or status["last_fault"]
+
     @property
     def is_at_rest(self) -> bool:
         """Whether it runs, and no session is open."""
@@ -112,10 +120,17 @@ class World:
     """Everything that a plan decides, and what became of it up to `now_ms`.
 
     `keep` are the numbers of the plan's events that happen, all of them by default; `watch` is
-    told of every frame and called after every step (see invariants.py).
+    told of every frame and called after every step (see invariants.py). `flash` makes a board's
+    flash.
     """
 
-    def __init__(self, plan: Plan, watch: Any, keep: frozenset[int] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        watch: Any,
+        keep: frozenset[int] | None = None,
+        flash: Callable[..., NorFlash] = NorFlash,
+    ) -> None:
         self.plan = plan
         self.figures = plan.figures
         self.now_ms = 0
@@ -134,11 +149,12 @@ class World:
         self._active: list[Event] = []
         self._rng = Random(plan.seed ^ 0x5EED)
         self._no_time_until_ms = 0
-        self._decoders = {name: Decoder(self._reader(name)) for name in ("pole", *_VEHICLE_NAMES)}
+        self._decoders = {name: Decoder(self._reader(name)) for name in ("pole", *VEHICLE_NAMES)}
         self._power = self._power_profile()
         self.pole_config = self._pole_config()
         self.certificates = [self._certificates(number) for number in range(VEHICLES)]
         self.watch = watch
+        self._flash = flash
         self.pole = self._pole()
         self.vehicles = [self._vehicle(number) for number in range(VEHICLES)]
         watch.begin(self)
@@ -167,15 +183,15 @@ class World:
             "key": SIGNERS["issuer"].public_key.hex(),
             "limit": 1 << 50,
             "kind": "sql",
-            "chain_id": 1,
+            "chain_id": LEDGER_NUMBER,
             "contract": SIGNERS["issuer"].public_key.hex(),
-            "asset": bytes(32).hex(),
+            "asset": ASSET.hex(),
             "base_units_per_claim_unit": 1,
         }
         values = {
             "board": {},
             "seed_file": "-",
-            "payout_account": PAYOUT.hex(),
+            "payout_account": account_id(PAYOUT_NAME).hex(),
             "issuers": [issuer],
             "collect_within_s": 2 * DAY_S,
             "renew_before_s": 4,
@@ -215,11 +231,11 @@ class World:
 
     def _certificates(self, number: int) -> list[Certificate]:
         """Return the vehicle's first certificate, and the one it is renewed with."""
-        name = _VEHICLE_NAMES[number]
+        channel = terms(self.plan.seed, VEHICLE_NAMES[number])
         capacity = self.figures["capacities"][number]
         return [
-            certify(name, capacity, self.figures["expires_s"]),
-            certify(name, capacity, DAY_S + 60),
+            certify(channel, capacity, self.figures["expires_s"]),
+            certify(channel, capacity, DAY_S + 60),
         ]
 
     def _board(self, name: str, number: int) -> Board:
@@ -238,7 +254,7 @@ class World:
                 figures["register_step_mwh"],
                 rng,
             ),
-            NorFlash(figures["blocks"], _BLOCK_SIZE, FlashRandom(rng)),
+            self._flash(figures["blocks"], _BLOCK_SIZE, FlashRandom(rng)),
             figures["starts_ms"][number],
             figures["drifts_ppm"][number],
             rng,
@@ -254,7 +270,7 @@ class World:
         return self._side_of(board, None, make)
 
     def _vehicle(self, number: int) -> Side:
-        name = _VEHICLE_NAMES[number]
+        name = VEHICLE_NAMES[number]
         board = self._board(name, number + 1)
         config = self._vehicle_config(number)
 
@@ -340,7 +356,7 @@ class World:
     def _sent(self, sender: str, frame: bytes) -> None:
         """A firmware writes a frame: it must be in order, then it goes on the wire."""
         self._decoders[sender].feed(bytearray(frame), len(frame))
-        if self.plugged is not None and sender in ("pole", _VEHICLE_NAMES[self.plugged]):
+        if self.plugged is not None and sender in ("pole", VEHICLE_NAMES[self.plugged]):
             self.wire.send(sender, frame, self.now_ms)
 
     def _reader(self, sender: str) -> Callable[[memoryview], None]:
@@ -465,7 +481,7 @@ class World:
 
     def _plug(self, number: int) -> None:
         self.plugged = number
-        self.note("plug", _VEHICLE_NAMES[number])
+        self.note("plug", VEHICLE_NAMES[number])
 
     def _begin_power(self, event: Event) -> None:
         side = self._side(event)
@@ -508,8 +524,8 @@ class World:
     def _begin_stall(self, event: Event) -> None:
         self._side(event).stalled_until_ms = self.now_ms + event.for_ms
 
-    def _calm(self) -> None:
-        """End all that goes wrong, and plug a vehicle in anew."""
+    def forget_events(self) -> None:
+        """End what goes on, and let nothing more happen."""
         self.note("event", "calm")
         for event in list(self._active):
             self._active.remove(event)
@@ -517,18 +533,32 @@ class World:
         self._ends.clear()
         self._begins.clear()
         self._no_time_until_ms = 0
-        for side in (self.pole, *self.vehicles):
-            side.board.flash.cut_in = side.board.flash.fail_in = None
-            side.board.meter.set_fault("")
-            side.off_until_ms = side.stalled_until_ms = self.now_ms
-            side.board.crash = False
-        number = self.plugged or 0
+
+    def replug(self, number: int) -> None:
+        """Pull the plug, let both sides see it, and plug in the vehicle with that number."""
         self._unplug()
         for _ in range(1_000 // self.plan.step_ms):
             self.step()
         self._plug(number)
 
+    def _calm(self) -> None:
+        """End all that goes wrong, and plug a vehicle in anew."""
+        self.forget_events()
+        for side in (self.pole, *self.vehicles):
+            side.board.flash.cut_in = side.board.flash.fail_in = None
+            side.board.meter.set_fault("")
+            side.off_until_ms = side.stalled_until_ms = self.now_ms
+            side.board.crash = False
+        self.replug(self.plugged or 0)
+
     # What came of it
+
+    def why(self) -> str:
+        """Return what both sides say they do, and why."""
+        sides = [self.pole]
+        if self.plugged is not None:
+            sides.append(self.vehicles[self.plugged])
+        return ", ".join(f"{side.name} {side.why()}" for side in sides)
 
     def accounts(self) -> Accounts:
         """Return what the pole's flash holds, read by the host's code from a copy."""
