@@ -231,6 +231,18 @@ def test_a_vehicle_that_stops_paying_gets_no_more_than_the_credit():
     assert charge.unpaid <= 3 * PACKET_PRICE + step
 
 
+def test_the_relay_opens_when_the_credit_is_reached():
+    world = World()
+    world.charge(10)
+    world.run(world.payee.may_energise)
+    charge = world.payee.charge
+    credit = charge.credit()
+    assert credit == 3 * PACKET_PRICE
+    for unpaid, may in ((credit - 1, True), (credit, False), (credit + 1, False)):
+        charge.unpaid = unpaid
+        assert world.payee.may_energise() is may, unpaid
+
+
 def test_credit_is_earned_and_never_reset_by_reconnecting():
     world = World(vehicle={"reconnect_ms": 100})
     gained = []

@@ -24,6 +24,7 @@ FILES = (
     "test_meter.py",
     "test_modbus.py",
     "test_session.py",
+    "test_supervisor.py",
     "test_tariff.py",
     "test_units.py",
     "test_vectors.py",
@@ -35,6 +36,7 @@ PAIRS = (
     "test_lying_vehicle.py",
     "test_pole_loop.py",
     "test_pole_rules.py",
+    "test_recovery.py",
     "test_restart.py",
     "test_wallet.py",
 )

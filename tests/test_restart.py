@@ -16,7 +16,7 @@ from dual_runtime import Random
 from joulestream import errors, messages
 from joulestream.accounts import Accounts
 from joulestream.journal import Journal
-from joulestream.messages import OFFER, RECEIPT, UPDATE
+from joulestream.messages import INVOICE, OFFER, RECEIPT, UPDATE
 
 CHANNEL_ID = terms().channel_id()
 COARSE = 32
@@ -39,6 +39,25 @@ def unpaid_by_now(world):
     world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
     world.run(lambda: not world.payee.may_energise())
     return world.payee.charge.unpaid
+
+
+def test_nothing_is_acknowledged_before_it_is_stored():
+    """Each INVOICE after the first and the RECEIPT acknowledge the best claim there is."""
+    acknowledged = []
+
+    def bend(sender, payload):
+        if payload[0] in (INVOICE, RECEIPT):
+            amount = world.payee.charge.account.amount
+            assert stored(world).amount == amount
+            acknowledged.append(amount)
+        return [payload]
+
+    world = World()
+    world.bend = bend
+    world.charge(6)
+    world.payer.stop(errors.OWNER_STOP, world.now_ms)
+    world.run_to_stop()
+    assert len(set(acknowledged)) >= 6
 
 
 def test_a_greeting_in_mid_session_forgets_no_debt():

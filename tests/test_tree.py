@@ -121,7 +121,16 @@ def test_an_old_vector_file_is_noticed(name, tmp_path):
 
 @pytest.mark.parametrize("name", FILES)
 def test_dual_runtime_files_import_what_both_runtimes_have(name):
-    allowed = {"binascii", "hashlib", "json", "os", "dual_runtime", "micropython", "_ed25519"}
+    allowed = {
+        "binascii",
+        "gc",
+        "hashlib",
+        "json",
+        "os",
+        "dual_runtime",
+        "micropython",
+        "_ed25519",
+    }
     allowed |= {"cryptolib", "joulestream", "pole", "vehicle", "meter", "runtime", "nor_flash"}
     assert packages(ROOT / "tests" / name) <= allowed
 

@@ -87,6 +87,17 @@ def test_a_power_cut_never_makes_the_wallet_forget_a_claim():
         raise AssertionError("the power was not cut")
 
 
+def test_the_budget_outlives_a_power_cut():
+    world = World(vehicle={"budget": 4_000, "reconnect_ms": 40})
+    for packets in (3, 6):
+        world.charge(packets)
+        signed = world.wallet.load(CHANNEL_ID).signed
+        world.boot_vehicle()
+        assert world.wallet.budget_left == 4_000 - signed
+    world.run(lambda: world.payer.last_stop == errors.BUDGET_EXHAUSTED)
+    assert world.wallet.load(CHANNEL_ID).signed <= 4_000
+
+
 def test_a_journal_that_fails_signs_nothing():
     def fail(*arguments):
         raise OSError(5)

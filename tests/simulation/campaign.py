@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -126,26 +127,37 @@ def run_campaign(
     Args:
         totals: where to go on; changed as the campaign goes.
         sessions: how many sessions to simulate at least, those in `totals` included.
-        jobs: how many processes; by default one a core.
+        jobs: how many processes; by default one a core, and 1 is this one.
         report: called after every batch of seeds, in their order.
 
     Returns `totals`. What was played does not depend on `jobs`.
     """
     workers = jobs or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers) as pool:
-        first = totals.next_seed
-        pending: list[Future[list[Outcome]]] = []
+    with closing(_batches(totals.next_seed, workers)) as batches:
         while totals.sessions < sessions:
-            while len(pending) < 2 * workers:
-                pending.append(pool.submit(_play_batch, first))
-                first += _BATCH
-            for outcome in pending.pop(0).result():
+            for outcome in next(batches):
                 totals.add(outcome)
             if report is not None:
                 report(totals)
-        for future in pending:
-            future.cancel()
     return totals
+
+
+def _batches(first: int, workers: int) -> Generator[list[Outcome], None, None]:
+    """Yield what became of one batch of seeds after the other, without end."""
+    if workers == 1:
+        while True:
+            yield _play_batch(first)
+            first += _BATCH
+    with ProcessPoolExecutor(workers) as pool:
+        pending: deque[Future[list[Outcome]]] = deque()
+        try:
+            while True:
+                while len(pending) < 2 * workers:
+                    pending.append(pool.submit(_play_batch, first))
+                    first += _BATCH
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def load_totals(path: Path) -> Totals:

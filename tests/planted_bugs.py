@@ -1,0 +1,235 @@
+"""Plants known kinds of bugs, one at a time, in a copy of the tree, and shows which test sees it.
+
+    build/venv/bin/python tests/planted_bugs.py [NAME ...]
+
+Each test must pass without the bug and fail with it. Exit status 1 when a bug goes unseen.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_FOLDERS = ("shared", "firmware", "host_tools", "tests", "docs")
+_FAILED = 1  # pytest's exit status when tests ran and some failed
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug and the test that sees it.
+
+    Attributes:
+        name: what is wrong, in a few words.
+        path: the file it is in.
+        right: what stands there.
+        wrong: what the bug makes of it.
+        test: the test that must fail, as pytest names it.
+    """
+
+    name: str
+    path: str
+    right: str
+    wrong: str
+    test: str
+
+
+_COFACTORED = """    static u8 other[32];
+    point twice, left = *sum, right;
+    if (!point_decode(&right, signature)) {
+        return 0;
+    }
+    for (int i = 0; i < 3; i++) {
+        point_double(&twice, &left, 1);
+        left = twice;
+        point_double(&twice, &right, 1);
+        right = twice;
+    }
+    point_encode(expected, &left);
+    point_encode(other, &right);
+    signature = other;
+"""
+
+BUGS = (
+    Bug(
+        "claim acknowledged before it is stored",
+        "firmware/pole/payee.py",
+        "            self._accounts.store(charge.certificate.channel_id, paid)\n",
+        "            pass\n",
+        "tests/test_restart.py::test_nothing_is_acknowledged_before_it_is_stored",
+    ),
+    Bug(
+        "CRC of a frame not checked",
+        "shared/joulestream/framing.py",
+        "if self._crc[at] != self._frame[length + 1 + at]:",
+        "if False:",
+        "tests/test_framing.py::test_wrong_crc_is_counted",
+    ),
+    Bug(
+        "CRC of a record not checked",
+        "shared/joulestream/journal.py",
+        'return unpack_from(">I", view, size - _CRC)[0] == crc32(view[: size - _CRC])',
+        "return True",
+        "tests/test_journal.py::test_flipped_bits_are_noticed_and_older_values_come_back",
+    ),
+    Bug(
+        "cofactored verification",
+        "shared/ed25519/ed25519.c",
+        "    point_encode(expected, sum);\n",
+        _COFACTORED,
+        "tests/test_ed25519_oracle.py::test_torsion_gets_libsodiums_answer",
+    ),
+    Bug(
+        "> for >= at the credit limit",
+        "firmware/pole/payee.py",
+        "            and charge.unpaid < charge.credit()\n",
+        "            and charge.unpaid <= charge.credit()\n",
+        "tests/test_lying_vehicle.py::test_the_relay_opens_when_the_credit_is_reached",
+    ),
+    Bug(
+        "exposure reset on reconnect",
+        "firmware/pole/payee.py",
+        '"amount_due": account.amount_due,\n            "remainder"',
+        '"amount_due": account.amount,\n            "remainder"',
+        "tests/test_restart.py::test_a_greeting_in_mid_session_forgets_no_debt",
+    ),
+    Bug(
+        "budget not persisted",
+        "firmware/vehicle/wallet.py",
+        "                    self._spent = channel.spent\n",
+        "                    pass\n",
+        "tests/test_wallet.py::test_the_budget_outlives_a_power_cut",
+    ),
+    Bug(
+        "claim signed before it is stored",
+        "firmware/vehicle/wallet.py",
+        "        self.store(channel_id, channel)\n        return self._signer",
+        "        return self._signer",
+        "tests/test_wallet.py::test_no_claim_leaves_before_the_journal_holds_it",
+    ),
+    Bug(
+        "relay stays closed after an exception",
+        "firmware/runtime/supervisor.py",
+        "        self._board.relay(False)\n",
+        "",
+        "tests/test_supervisor.py"
+        "::test_any_exception_opens_the_relay_and_starts_clean_after_a_pause",
+    ),
+    Bug(
+        "watchdog fed by a step that failed",
+        "firmware/runtime/supervisor.py",
+        "            self._loop.step(now_ms)\n",
+        "            self._board.feed_watchdog()\n            self._loop.step(now_ms)\n",
+        "tests/test_supervisor.py::test_a_step_that_completes_feeds_the_watchdog",
+    ),
+    Bug(
+        "weak bits trusted after a power cut",
+        "shared/joulestream/journal.py",
+        "        self._go_on_in_a_new_block()\n",
+        "        self._offset = self._size\n",
+        "tests/test_journal.py::test_what_was_read_after_a_cut_is_read_ever_after",
+    ),
+    Bug(
+        "half erased block taken for erased",
+        "shared/joulestream/journal.py",
+        "        if head[:_HEAD_AT] == _CLEAN and self._is_erased(block, _HEAD_AT):\n",
+        "        if self._is_erased(block, _HEAD_AT):\n",
+        "tests/test_journal.py::test_power_cut_after_power_cut",
+    ),
+    Bug(
+        "flash erased inside a packet",
+        "shared/joulestream/journal.py",
+        "        if not self.is_ready(size):\n",
+        "        self.prepare()\n        if not self.is_ready(size):\n",
+        "tests/test_journal.py::test_a_put_without_tending_is_refused_in_time",
+    ),
+    Bug(
+        "what a power cut left unbilled is forgotten",
+        "firmware/pole/recovery.py",
+        "            self._bill(account, energy_mwh, meter.step_mwh)\n",
+        "            pass\n",
+        "tests/test_recovery.py"
+        "::test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start",
+    ),
+    Bug(
+        "tag of a sealed key not verified",
+        "shared/joulestream/keystore.py",
+        "    if not same(hmac_sha256(tag_key, data[:-_TAG_SIZE]), record.tag):\n",
+        "    if False:\n",
+        "tests/test_keystore.py::test_every_change_of_a_byte_is_refused",
+    ),
+)
+
+
+def _copy(directory: Path) -> None:
+    """Copy what the tests need; what was built is shared."""
+    ignore = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+    for folder in _FOLDERS:
+        shutil.copytree(ROOT / folder, directory / folder, ignore=ignore)
+    shutil.copy2(ROOT / "pyproject.toml", directory)
+    (directory / "build").symlink_to(ROOT / "build")
+
+
+def _run(test: str, directory: Path, native: Path | None) -> int:
+    """Run one test in a copy; return pytest's exit status."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    if native is not None:
+        environment["JOULESTREAM_NATIVE"] = str(native)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return done.returncode
+
+
+def _build(directory: Path) -> Path:
+    """Build the copy's C for CPython; return the library."""
+    from host_tools import toolchain
+
+    output = directory / "native"
+    output.mkdir()
+    makefile = directory / "shared" / "ed25519" / "host.mk"
+    settings = f"MONOCYPHER_DIR={toolchain.tree(toolchain.MONOCYPHER)}"
+    toolchain.run(["make", "-s", "-C", str(output), "-f", str(makefile), settings], "building")
+    return output / "libjoulestream_ed25519.so"
+
+
+def is_seen(bug: Bug) -> bool:
+    """Return whether the bug's test passes without it and fails with it."""
+    with tempfile.TemporaryDirectory(prefix="joulestream-bug-") as name:
+        directory = Path(name)
+        _copy(directory)
+        path = directory / bug.path
+        text = path.read_text()
+        if text.count(bug.right) != 1:
+            raise ValueError(f"{bug.name}: {bug.path} does not hold what the bug replaces, once")
+        if _run(bug.test, directory, None) != 0:
+            return False
+        path.write_text(text.replace(bug.right, bug.wrong))
+        native = _build(directory) if path.suffix == ".c" else None
+        return _run(bug.test, directory, native) == _FAILED
+
+
+def main() -> int:
+    """Plant the bugs named, or all; return 1 if one goes unseen."""
+    wanted = sys.argv[1:]
+    unseen = 0
+    for bug in BUGS:
+        if wanted and bug.name not in wanted:
+            continue
+        seen = is_seen(bug)
+        unseen += not seen
+        print(f"{'seen  ' if seen else 'UNSEEN'} {bug.name}: {bug.test}", flush=True)
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

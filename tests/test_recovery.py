@@ -1,0 +1,167 @@
+"""A session that the power cut is closed and billed by the meter's register, never guessed."""
+
+from actors import PRICE, Meter, World, terms
+from joulestream.units import amount_from_numerator
+from meter.eastron import Reading
+from meter.estimate import EnergyEstimate
+
+CHANNEL_ID = terms().channel_id()
+
+
+def account(world):
+    return world.accounts.load(CHANNEL_ID)
+
+
+def cut_pole(world, register_mwh=None):
+    """Take the pole's power in mid-session and give it back; its register may have moved."""
+    if register_mwh is not None:
+        world.pole_energy_mwh = register_mwh
+    world.now_ms += 500
+    world.boot_pole(1_790_000_100)
+    return world
+
+
+def charging(packets=8, **world):
+    there = World(**world)
+    there.charge(packets)
+    there.run(lambda: there.payee.may_energise())
+    return there
+
+
+def test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start():
+    world = charging(vehicle={"reconnect_ms": 40})
+    before = account(world)
+    flowed_mwh = world.pole_energy_mwh
+    assert flowed_mwh > before.energy_mwh, "something is unbilled"
+    cut_pole(world)
+    world.run(lambda: world.payee._session_log.is_settled)
+    after = account(world)
+    assert after.energy_mwh == flowed_mwh
+    assert after.amount_due == amount_from_numerator(flowed_mwh * PRICE)
+    assert after.amount == before.amount
+    # Once, however often it starts.
+    for _ in range(3):
+        cut_pole(world)
+        world.run(lambda: world.payee._session_log.is_settled)
+        assert account(world).to_bytes() == after.to_bytes()
+    world.charge(3)
+
+
+def test_it_is_due_first_when_the_vehicle_comes_again():
+    world = charging(vehicle={"reconnect_ms": 40})
+    world.steps(3)
+    flowed_mwh = world.pole_energy_mwh
+    cut_pole(world)
+    world.charge(3)
+    assert world.payee.charge.start_energy_mwh == flowed_mwh
+    assert world.payee.charge.account.amount >= amount_from_numerator(flowed_mwh * PRICE)
+
+
+def test_a_register_that_makes_no_sense_bills_nothing():
+    world = charging()
+    before = account(world)
+    for register_mwh in (0, before.energy_mwh, world.pole_energy_mwh + 5_000_000):
+        cut_pole(world, register_mwh)
+        world.run(lambda: world.payee._session_log.is_settled)
+        assert account(world).to_bytes() == before.to_bytes(), register_mwh
+
+
+def test_nothing_is_offered_before_it_is_settled():
+    world = charging(vehicle={"reconnect_ms": 40})
+    world.meter_reason = 80
+    cut_pole(world)
+    world.steps(100)
+    assert world.payee.charge is None and not world.payee._session_log.is_settled
+    world.meter_reason = 0
+    world.charge(3)
+
+
+def test_a_store_that_fails_while_settling_is_tried_again():
+    world = charging()
+    flowed_mwh = world.pole_energy_mwh
+    cut_pole(world)
+    program = world.pole_flash.writeblocks
+
+    def fail(*arguments):
+        raise OSError(5)
+
+    world.pole_flash.writeblocks = fail
+    world.steps(5)
+    assert not world.payee._session_log.is_settled
+    world.pole_flash.writeblocks = program
+    world.run(lambda: world.payee._session_log.is_settled)
+    assert account(world).energy_mwh == flowed_mwh
+
+
+def test_a_tariff_change_that_was_agreed_counts():
+    cheap = PRICE // 2
+    prices = [
+        {"from_s": 0, "price_per_kwh": PRICE},
+        {"from_s": 1_790_000_003, "price_per_kwh": cheap},
+    ]
+    world = World(pole={"prices": prices})
+    world.run(
+        lambda: (
+            world.payee.charge is not None
+            and world.payee.charge.tariff.next_price_per_kwh == cheap
+        )
+    )
+    from_mwh = world.payee.charge.tariff.next_from_mwh
+    world.run(lambda: world.pole_energy_mwh > from_mwh - 400)
+    # The power goes; the register shows that the change was passed.
+    numerator = from_mwh * PRICE + 500 * cheap
+    cut_pole(world, from_mwh + 500)
+    world.run(lambda: world.payee._session_log.is_settled)
+    assert account(world).amount_due == amount_from_numerator(numerator)
+
+
+def test_an_orderly_end_leaves_nothing_to_settle():
+    world = charging()
+    world.plugged = False
+    world.run(lambda: world.payee.charge is None)
+    before = account(world)
+    world.plugged = True
+    # Another consumer behind the same meter is nobody's session.
+    cut_pole(world, world.pole_energy_mwh + 2_000)
+    world.steps(3)
+    assert account(world).to_bytes() == before.to_bytes()
+
+
+def test_what_was_billed_ahead_of_the_register_is_not_billed_again():
+    world = charging()
+    ahead_mwh = 700
+    meter = Meter()
+    log = world.payee._session_log
+    # The register stood at 5000 when the channel had 900; now it says that 200 less than was
+    # billed has flowed.
+    stored = account(world)
+    meter.register_mwh = 5_000
+    log.open(CHANNEL_ID, meter, stored.energy_mwh - ahead_mwh, world.payee.charge.tariff)
+    log.close()
+    world.boot_pole(1_790_000_100)
+    world.payee._session_log.settle(meter)
+    assert meter.held_back_mwh == ahead_mwh
+    assert account(world).to_bytes() == stored.to_bytes()
+
+
+def test_an_estimate_that_is_held_back_counts_the_rest():
+    estimate = EnergyEstimate()
+    estimate.take(Reading(0, 5_000, 1_000, 0, 230_000))
+    estimate.hold_back(700)
+    totals = []
+    for register_mwh in (5_000, 6_000, 7_000):
+        estimate.take(Reading(0, register_mwh, 1_000, 0, 230_000))
+        totals.append(estimate.advance(0))
+    assert totals == [0, 300, 1_300]
+
+
+def test_an_estimate_counts_by_the_register_alone_while_nothing_can_flow():
+    estimate = EnergyEstimate()
+    estimate.take(Reading(0, 5_000, 1_000, 3_600_000, 230_000))
+    assert estimate.advance(100) == 100
+    estimate.flowing = False
+    assert estimate.advance(500) == 100
+    estimate.take(Reading(500, 6_000, 1_000, 3_600_000, 230_000))
+    assert estimate.advance(900) == 1_000
+    estimate.flowing = True
+    assert estimate.advance(1_000) == 1_100
