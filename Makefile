@@ -46,8 +46,11 @@ test: setup ## run every check and test: lint, types, CPython, MicroPython, end 
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: soak
-soak: setup ## verify a million random and mutated signatures as libsodium does
+soak: setup ## the long forms of the tests: a million signatures and sessions, hours of packets
 	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py
+	@JOULESTREAM_POWER_CUTS=200000 $(BIN)/pytest -n 2 tests/test_power_cuts.py
+	@$(BIN)/python -m host_tools.reliability --heap-hours 8
+	@$(BIN)/joulestream simulate --sessions 1000000 --resume build/soak/simulation.json
 
 .PHONY: board
 board: setup ## start the emulated riscv32 board, for mpremote to talk to
@@ -58,9 +61,10 @@ modules: setup ## build the native module for every board whose compiler is here
 	@$(BIN)/python -m host_tools.toolchain modules
 
 .PHONY: bench
-bench: setup ## measure speed, bytes and exposure, Ed25519 on rv32; rewrite the tables in docs/
+bench: setup ## measure speed, bytes, exposure, Ed25519 on rv32, reliability; rewrite docs/
 	@$(BIN)/joulestream bench
 	@$(BIN)/python -m host_tools.bench_ed25519
+	@$(BIN)/python -m host_tools.reliability
 
 .PHONY: format
 format: $(VENV)/ready ## format the code and mend what lint can mend

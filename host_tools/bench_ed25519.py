@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from host_tools import board, toolchain
+from host_tools.documents import write_between_marks
 from host_tools.toolchain import BUILD, ROOT, ToolchainError
 
 SUMMARY = BUILD / "bench" / "ed25519.json"
@@ -142,15 +143,6 @@ def misses(figures: dict[str, dict[str, int]]) -> list[str]:
     ]
 
 
-def write_document(text: str) -> None:
-    """Put the table between the marks in docs/ed25519.md."""
-    document = DOCUMENT.read_text()
-    begin, end = "<!-- written by make bench -->\n", "<!-- end -->"
-    head, _, rest = document.partition(begin)
-    _, _, tail = rest.partition(end)
-    DOCUMENT.write_text(f"{head}{begin}{text}\n{end}{tail}")
-
-
 def main() -> int:
     """Measure, print and write everything; return 1 if something cannot be measured."""
     try:
@@ -163,7 +155,7 @@ def main() -> int:
     SUMMARY.parent.mkdir(parents=True, exist_ok=True)
     SUMMARY.write_text(json.dumps(figures, indent=2) + "\n")
     text = table(figures)
-    write_document(text)
+    write_between_marks(DOCUMENT, text)
     print(text)
     for line in misses(figures):
         print(f"bench: {line}")

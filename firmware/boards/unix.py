@@ -3,8 +3,9 @@
 What wires are on a real board, lines on stdin and stdout are here. A line in tells the pins:
 `<now_ms> <time_s> <plugged> <status wanted> <bytes that came on each UART>...`. A line out
 answers it: `<relay> <bytes sent on each UART>... <status as JSON, or ->`. UARTs are in the order
-of their names. With the clock "bench" every line in is one step at its `now_ms`; with the clock
-"wall" the loop runs freely on the machine's clock and takes lines as they come.
+of their names. The status wanted is 0 for none, 1, or 2 for one after the garbage is collected.
+With the clock "bench" every line in is one step at its `now_ms`; with the clock "wall" the loop
+runs freely on the machine's clock and takes lines as they come.
 """
 
 import gc
@@ -20,6 +21,7 @@ from joulestream.units import TICKS_PERIOD, ticks_diff
 
 _RX_SIZE = 4096
 _UNKNOWN_TIME = -1
+_AFTER_COLLECTION = 2
 _REPORT_MS = 50
 _PASSPHRASE_VARIABLE = "JOULESTREAM_PASSPHRASE"
 # Written again and again: a heap that fragments may have no room for a whole block.
@@ -126,7 +128,7 @@ class Board:
         self._plugged = False
         self._now_ms = 0
         self._time_s = _UNKNOWN_TIME
-        self._status_wanted = False
+        self._status_wanted = 0
         self._read_pins()
 
     def uart(self, name):
@@ -236,7 +238,7 @@ class Board:
         self._now_ms = int(pins[0])
         self._time_s = int(pins[1])
         self._plugged = pins[2] == "1"
-        self._status_wanted = pins[3] == "1"
+        self._status_wanted = int(pins[3])
         for name, count in zip(self._names, pins[4:]):
             if count != "0":
                 self._uarts[name].await_bytes(int(count))
@@ -245,6 +247,8 @@ class Board:
     def _status(self, loop):
         status = loop.status()
         if hasattr(gc, "mem_free"):
+            if self._status_wanted == _AFTER_COLLECTION:
+                gc.collect()
             status["heap_free_bytes"] = gc.mem_free()
         return status
 

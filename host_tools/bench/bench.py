@@ -115,8 +115,11 @@ class Bench:
             for port in ports.values():
                 port.close()
 
-    async def tick(self, wants_status: bool = True) -> None:
-        """Let one step of time pass for the plant and both firmwares."""
+    async def tick(self, wants_status: int = 1) -> None:
+        """Let one step of time pass for the plant and both firmwares.
+
+        `wants_status` is 0, 1, or firmware.AFTER_COLLECTION.
+        """
         self.elapsed_ms += self.step_ms
         self.plant.advance(self.elapsed_ms)
         for role in self._firmwares:
@@ -147,7 +150,7 @@ class Bench:
                     return True
         return False
 
-    def _set_pins(self, role: str, wants_status: bool) -> None:
+    def _set_pins(self, role: str, wants_status: int) -> None:
         now_ms = (self._start_ms + self.elapsed_ms) % TICKS_PERIOD
         time_s = self.time_s if self._time_known else UNKNOWN_TIME_S
         came = self._came[role]

@@ -13,6 +13,8 @@ from host_tools.bench.ports import Port
 
 ROOT = Path(__file__).resolve().parents[2]
 _NATIVE = ROOT / "build" / "native"
+# A status whose figures of the heap leave garbage out.
+AFTER_COLLECTION = 2
 _ARCHITECTURES = {"x86_64": "x64", "AMD64": "x64"}
 
 
@@ -88,9 +90,12 @@ class Firmware:
         return self._stdout.fileno()
 
     def set_pins(
-        self, now_ms: int, time_s: int, plugged: bool, wants_status: bool, came: dict[str, int]
+        self, now_ms: int, time_s: int, plugged: bool, wants_status: int, came: dict[str, int]
     ) -> None:
-        """Send one line of pins; `came` tells how many bytes were put on each UART."""
+        """Send one line of pins; `came` tells how many bytes were put on each UART.
+
+        `wants_status` is 0, 1, or AFTER_COLLECTION.
+        """
         words = [now_ms, time_s, int(plugged), int(wants_status)]
         words += [came.get(name, 0) for name in self.uarts]
         try:

@@ -66,15 +66,13 @@ class Journal:
         self._device = device
         self._count = device.ioctl(4, 0)
         self._size = device.ioctl(5, 0)
-        self._most_keys = most_keys
-        self._records_at = _PLACES_AT + _PLACE * most_keys
+        self._make_room(most_keys)
         if self._count < _LEAST_BLOCKS:
             raise ValueError("a journal needs %d blocks or more" % _LEAST_BLOCKS)
         if self._records_at > self._size // 2:
             raise ValueError("a journal of %d keys needs larger blocks" % most_keys)
         self._sequences = [0] * self._count  # 0: erased, _DIRTY: to be erased, _BAD
-        self._index = {}  # key: [block, offset of value, size of value, slot]
-        self._slots = []  # the key of each slot, None where it was lost
+        self._forget()
         # One buffer for every record, so that no packet needs room in a heap that fragments.
         self._record = bytearray(_MAX_RECORD)
         self._view = memoryview(self._record)
@@ -111,12 +109,18 @@ class Journal:
             if view == value:
                 return
         size = _OVERHEAD + len(key) + len(value)
-        replaced = _OVERHEAD + len(key) + known[2] if known else 0
-        self._check_room(size, replaced, known is None)
+        grows = size - _OVERHEAD - len(key) - known[2] if known else size
+        if grows:
+            self._check_room(size, grows, known is None)
         if not self.is_ready(size):
             raise JournalFull("the journal has no erased block left to write to")
-        self._append(key, value, size)
-        self._live += size - replaced
+        self._append(key, known, value, size)
+        self._live += grows
+
+    @staticmethod
+    def records_at(most_keys):
+        """Return how many bytes of each block come before its records."""
+        return _PLACES_AT + _PLACE * most_keys
 
     @staticmethod
     def record_size(key_size, value_size):
@@ -165,24 +169,26 @@ class Journal:
 
     # Writing
 
-    def _check_room(self, size, replaced, is_new):
-        """Raise JournalFull when the live records leave no room for one of `size` bytes."""
+    def _check_room(self, size, grows, is_new):
+        """Raise JournalFull when there is no room for a record of `size`, `grows` of it more."""
         if is_new and len(self._index) >= self._most_keys:
             raise JournalFull("the journal has no room for another key")
         # One block is open and three are erased ahead; the others need not be more than half live.
         capacity = self._size - self._records_at
         room = (self._count - self.bad_blocks - _AHEAD - 1) * (capacity // 2)
-        if size > min(_MAX_RECORD, capacity) or self._live - replaced + size > room:
+        if size > min(_MAX_RECORD, capacity) or self._live + grows > room:
             raise JournalFull("the journal has no room for another record")
 
-    def _append(self, key, value, size):
+    def _append(self, key, place, value, size):
+        """Write a record of `key`, whose present `place` is None for a new key."""
         if self._offset + size > self._size:
             self._open_next()
         record = self._record
         value_at = _FIRST + len(key)
         record[value_at : value_at + len(value)] = value  # first: it may be in this very buffer
-        slot = self._slot(key)
-        pack_into(">IHBH", record, 0, self._next_record, slot, len(key), len(value))
+        if place is None:
+            place = [0, 0, 0, self._free_slot()]
+        pack_into(">IHBH", record, 0, self._next_record, place[3], len(key), len(value))
         record[_FIRST:value_at] = key
         pack_into(">I", record, size - _CRC, crc32(self._view[: size - _CRC]))
         offset = self._offset
@@ -191,13 +197,9 @@ class Journal:
         self._device.writeblocks(self._block, self._view[:size], offset)
         self._offset = offset + size
         self._next_record += 1
-        self._point(key, self._block, offset + value_at, len(value), slot)
+        self._point(key, place, self._block, offset, len(value))
 
-    def _slot(self, key):
-        """Return the slot of `key`, for a new key one that is free."""
-        place = self._index.get(key)
-        if place is not None:
-            return place[3]
+    def _free_slot(self):
         if None in self._slots:
             return self._slots.index(None)
         return len(self._slots)
@@ -205,7 +207,7 @@ class Journal:
     def _copy(self, key):
         """Append the record of `key` once more."""
         value = self._read_value(key)
-        self._append(key, value, _OVERHEAD + len(key) + len(value))
+        self._append(key, self._index[key], value, _OVERHEAD + len(key) + len(value))
 
     def _read_value(self, key):
         """Return the value of `key`, a view of the record buffer. Raises OSError if damaged."""
@@ -215,17 +217,18 @@ class Journal:
         at = _FIRST + len(key)
         return self._view[at : at + size]
 
-    def _point(self, key, block, offset, size, slot):
-        """Note where the newest value of `key` stands."""
-        place = self._index.get(key)
-        if place is None:
-            place = self._index[key] = [0, 0, 0, slot]
+    def _point(self, key, place, block, offset, size):
+        """Note that the newest record of `key` stands at `offset` of `block`."""
+        slot = place[3]
+        if key not in self._index:
+            self._index[key] = place
             while len(self._slots) <= slot:
                 self._slots.append(None)
             self._slots[slot] = key
         place[0] = block
-        place[1] = offset
+        place[1] = offset + _FIRST + len(key)
         place[2] = size
+        pack_into(">HH", self._places, slot * _PLACE, block, offset)
 
     def _open_next(self):
         """Open the next erased block of the ring: write its places, then its head."""
@@ -236,7 +239,9 @@ class Journal:
         while sequences[block] != 0:
             block = (block + 1) % self._count
         sequences[block] = _DIRTY  # should a write fail
-        places_crc = self._write_places(block)
+        places = self._places_view[: len(self._slots) * _PLACE]
+        if places:
+            self._device.writeblocks(block, places, _PLACES_AT)
         head = bytearray(_HEAD)
         head[:4] = _MAGIC
         self._newest += 1
@@ -248,35 +253,13 @@ class Journal:
             self._next_record,
             self._records_at,
             len(self._slots),
-            places_crc,
+            crc32(places),
         )
         pack_into(">I", head, _HEAD - _CRC, crc32(memoryview(head)[: _HEAD - _CRC]))
         self._device.writeblocks(block, head, _HEAD_AT)
         sequences[block] = self._newest
         self._block = block
         self._offset = self._records_at
-
-    def _write_places(self, block):
-        """Write where each slot's record stands; return the CRC-32 of what was written."""
-        chunk = bytearray(16 * _PLACE)
-        crc = size = 0
-        offset = _PLACES_AT
-        for key in self._slots:
-            chunk[size : size + _PLACE] = _NO_PLACE
-            if key is not None:
-                place = self._index[key]
-                pack_into(">HH", chunk, size, place[0], place[1] - _FIRST - len(key))
-            size += _PLACE
-            if size == len(chunk):
-                self._device.writeblocks(block, chunk, offset)
-                crc = crc32(chunk, crc)
-                offset += size
-                size = 0
-        if size:
-            rest = memoryview(chunk)[:size]
-            self._device.writeblocks(block, rest, offset)
-            crc = crc32(rest, crc)
-        return crc
 
     def _erase(self, block):
         """Erase a block, or set it aside when that fails."""
@@ -363,8 +346,7 @@ class Journal:
         head = bytearray(_HEAD)
         self._device.readblocks(block, head, _HEAD_AT)
         _, first_record, records_at, count, places_crc = unpack_from(">IIHHI", head, 4)
-        self._most_keys = max(self._most_keys, (records_at - _PLACES_AT) // _PLACE)
-        self._records_at = _PLACES_AT + _PLACE * self._most_keys
+        self._make_room(max(self._most_keys, (records_at - _PLACES_AT) // _PLACE))
         self._forget()
         self._next_record = first_record
         if self._scan(block, records_at) == 0:
@@ -377,9 +359,18 @@ class Journal:
         self._block = block
         return True
 
+    def _make_room(self, most_keys):
+        """Set aside what so many keys need; nothing is known of them yet."""
+        self._most_keys = most_keys
+        self._records_at = self.records_at(most_keys)
+        self._places = bytearray(_PLACE * most_keys)  # of every slot, as they are written
+        self._places_view = memoryview(self._places)
+
     def _forget(self):
-        self._index = {}
-        self._slots = []
+        self._index = {}  # key: [block, offset of value, size of value, slot]
+        self._slots = []  # the key of each slot, None where it was lost
+        for at in range(len(self._places)):
+            self._places[at] = 0xFF  # no place
 
     def _read_places(self, block, count, places_crc, first_record):
         """Point at the places of slots that have no record in the block; return False if one is
@@ -468,7 +459,7 @@ class Journal:
         """Point at the record in the buffer, which stands at `offset` of `block`."""
         _, slot, key_size, value_size = unpack_from(">IHBH", self._record, 0)
         key = bytes(self._view[_FIRST : _FIRST + key_size])
-        self._point(key, block, offset + _FIRST + key_size, value_size, slot)
+        self._point(key, self._index.get(key) or [0, 0, 0, slot], block, offset, value_size)
 
 
 def _crc_good(view, size):

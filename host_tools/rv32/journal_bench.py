@@ -1,0 +1,66 @@
+"""Runs on the emulated board: counts what storing one packet's claim costs, erasing left out.
+
+The flash is in memory and its driver in Python, so what a board's own driver takes is to be put in
+its place. Prints `name value` lines.
+"""
+
+import gc
+
+import board
+
+from dual_runtime import RamFlash
+from joulestream.accounts import Accounts, journal_keys
+from joulestream.channel import CERTIFICATE_SIZE, SIGNATURE_SIZE
+from joulestream.journal import Journal
+
+CHANNELS = 64
+PACKETS = 200
+BLOCKS = 32
+BLOCK_SIZE = 4096
+
+
+class Flash(RamFlash):
+    """Flash that writes in one go, as a board's driver does, not byte by byte in Python."""
+
+    def readblocks(self, block, buffer, offset=0):
+        buffer[:] = memoryview(self._data[block])[offset : offset + len(buffer)]
+
+    def writeblocks(self, block, buffer, offset=0):
+        self._data[block][offset : offset + len(buffer)] = buffer
+
+
+class Certificate:
+    """What Accounts.admit asks of a certificate."""
+
+    def __init__(self, number):
+        self.channel_id = number.to_bytes(32, "big")
+        self.issuer_key = bytes(32)
+
+    def to_bytes(self):
+        return bytes(CERTIFICATE_SIZE)
+
+
+def main():
+    journal = Journal(Flash(BLOCKS, BLOCK_SIZE), journal_keys(CHANNELS))
+    accounts = Accounts(journal, CHANNELS)
+    for number in range(CHANNELS):
+        journal.prepare()
+        certificate = Certificate(number)
+        accounts.admit(certificate, accounts.load(certificate.channel_id))
+    account = accounts.load(certificate.channel_id)
+    account.signature = b"\x5a" * SIGNATURE_SIZE
+    total = most = 0
+    for number in range(PACKETS):
+        journal.prepare()
+        gc.collect()
+        account.amount = (1 << 32) + 320 * number
+        before = board.instructions()
+        accounts.store(certificate.channel_id, account)
+        taken = (board.instructions() - before) & 0x3FFFFFFF
+        total += taken
+        most = max(most, taken)
+    print("journal_append", total // PACKETS)
+    print("journal_append_most", most)
+
+
+main()
