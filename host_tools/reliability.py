@@ -33,16 +33,12 @@ from joulestream.journal import Journal
 TESTS = ROOT / "tests"
 sys.path.append(str(TESTS))
 
-from adversaries import play_all  # noqa: E402
-from fuzz.run import fuzz_all  # noqa: E402
-
 from simulation.campaign import Totals, run_campaign  # noqa: E402
 
 SUMMARY = BUILD / "bench" / "reliability.json"
 DOCUMENT = ROOT / "docs" / "reliability.md"
 _SESSIONS = 5_000
 _POWER_CUTS = 10_000
-_FUZZ_S = 10
 _HOUR_MS = 3_600_000
 _WARM_UP_MS = 600_000
 _CAPACITY = 1 << 50
@@ -95,24 +91,6 @@ def measure_simulation(sessions: int) -> dict[str, int]:
         "simulated_sessions": totals.sessions,
         "simulated_packets": totals.packets,
         "invariant_violations": len(totals.failures),
-    }
-
-
-def measure_adversaries() -> dict[str, float]:
-    """Return how many liars there are, and what the most successful one gains."""
-    found = play_all()
-    return {
-        "adversaries": len(found),
-        "adversary_max_gain_packets": round(max(liar["gain_packets"] for liar in found), 2),
-    }
-
-
-def measure_fuzzing(seconds: int) -> dict[str, int]:
-    """Return how many inputs were tried, and how many led to a crash."""
-    found = fuzz_all(seconds)
-    return {
-        "fuzz_execs": sum(target["execs"] for target in found.values()),
-        "fuzz_crashes": sum(target["crashes"] for target in found.values()),
     }
 
 
@@ -214,8 +192,6 @@ def main(arguments: list[str] | None = None) -> int:
         for what, measure in (
             (f"{_POWER_CUTS:,} power cuts", lambda: measure_power_cuts(_POWER_CUTS)),
             (f"{_SESSIONS:,} simulated sessions", lambda: measure_simulation(_SESSIONS)),
-            ("liars", measure_adversaries),
-            (f"fuzzing, {_FUZZ_S} s each", lambda: measure_fuzzing(_FUZZ_S)),
             ("an hour of packets", lambda: measure_heap(1)),
             ("the journal on the emulated board", measure_journal),
         ):
