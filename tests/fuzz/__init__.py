@@ -1,0 +1,16 @@
+"""Coverage-guided fuzzing: bytes in, strong invariants checked.
+
+choices.py      how an input's bytes become decisions
+framing.py      target: the bytes of a UART
+messages.py     target: payloads
+session.py      target: two sessions, a bad wire, anything injected
+charging.py     target: the real payee and payer, one of them lying
+journal.py      target: histories on a flash that is then damaged
+targets.py      all targets by name
+corpus.py       inputs kept in the repository, as text
+make_corpus.py  writes the part of the corpus that can be made anew
+engine.py       one target under atheris, in a process of its own
+run.py          all targets, two at a time
+gather.py       adds to the corpus what runs have found
+replay.py       one input, or the whole corpus, without atheris
+"""

@@ -1,0 +1,50 @@
+"""How the bytes of a fuzzer's input become decisions."""
+
+
+class Broken(AssertionError):
+    """An invariant does not hold: one sentence that says which."""
+
+
+def require(holds, text):
+    """Raise Broken with `text` unless `holds`."""
+    if not holds:
+        raise Broken(text)
+
+
+class Choices:
+    """Takes decisions from the front of `data`; when it has run out, every decision is 0.
+
+    Each takes whole bytes, so that a byte that a fuzzer changes changes one decision.
+    """
+
+    def __init__(self, data):
+        self._data = bytes(data)
+        self._at = 0
+
+    def __bool__(self):
+        """Return whether something is left to decide by."""
+        return self._at < len(self._data)
+
+    def bytes(self, size):
+        """Return the next `size` bytes, followed by zeros if there are fewer."""
+        taken = self._data[self._at : self._at + size]
+        self._at += size
+        return taken + bytes(size - len(taken))
+
+    def rest(self):
+        """Return all bytes that are left."""
+        taken = self._data[self._at :]
+        self._at = len(self._data)
+        return taken
+
+    def uint(self, size):
+        """Return an integer of `size` bytes."""
+        return int.from_bytes(self.bytes(size), "big")
+
+    def below(self, limit):
+        """Return a number from 0 to `limit` - 1; `limit` is at most 65,536."""
+        return self.uint(1 if limit <= 256 else 2) % limit
+
+    def one_of(self, values):
+        """Return one of `values`, a sequence."""
+        return values[self.below(len(values))]
