@@ -147,12 +147,23 @@ def test_a_frame_without_payload_is_dropped():
 
 
 def test_oversized_is_counted_once_and_forgotten():
-    for size in (MAX_FRAME + 1, MAX_FRAME + 2, 5 * MAX_FRAME):
+    for size in (MAX_FRAME, MAX_FRAME + 1, 5 * MAX_FRAME):
         for chunk in (1, 100, 0):
             receiver = Receiver().feed(b"\5" * size + b"\0" + frame_of(b"next"), chunk)
             assert receiver.payloads == [b"next"]
             assert receiver.decoder.oversized == 1
             assert receiver.dropped() == 1
+
+
+def test_a_payload_beyond_the_limit_is_oversized_however_short_its_frame():
+    for size in (MAX_PAYLOAD, MAX_PAYLOAD + 1, MAX_PAYLOAD + 2):
+        payload = b"p\0" * (size // 2) + b"p" * (size % 2)
+        frame = stuffed(payload + crc32(payload).to_bytes(4, "big"))
+        assert len(frame) <= MAX_FRAME
+        receiver = Receiver().feed(frame)
+        fits = size <= MAX_PAYLOAD
+        assert receiver.payloads == ([payload] if fits else []), size
+        assert receiver.decoder.oversized == receiver.dropped() == (not fits)
 
 
 def test_noise_never_raises_and_the_next_frame_is_found():

@@ -342,6 +342,30 @@ def test_flipped_bits_are_noticed_and_older_values_come_back():
     assert reading(flash)[b"k"] == b"new" and mounted(flash).damaged == 0
 
 
+def test_a_block_whose_head_alone_is_damaged_loses_nothing():
+    """The newest block, one before it that holds live records, and the only one there is."""
+    flash = NorFlash(12)
+    journal = mounted(flash)
+    model = {}
+    for number in range(60):
+        for block in range(flash.blocks):
+            if flash.data[block][4:8] != b"JNL2":
+                continue
+            for at in range(4, 28):
+                damaged = flash.image()
+                damaged.data[block][at] &= damaged.data[block][at] - 1
+                changed = damaged.data[block][at] != flash.data[block][at]
+                for _ in range(3):
+                    found = mounted(damaged)
+                    assert contents(found) == model, (number, block, at)
+                    assert not changed or found.damaged == 0
+                put(found, b"n", b"more")
+                assert reading(damaged)[b"n"] == b"more"
+        key, value = bytes([number % 7 if number < 7 else 6]), number.to_bytes(16, "big")
+        put(journal, key, value)
+        model[key] = value
+
+
 def test_damage_while_running_is_an_error_and_is_never_copied():
     flash = NorFlash(8)
     journal = mounted(flash)

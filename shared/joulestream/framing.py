@@ -12,6 +12,8 @@ CRC_SIZE = const(4)
 MAX_PAYLOAD = const(560)
 # COBS adds one byte for every 254 begun; the zero byte ends the frame.
 MAX_FRAME = const(MAX_PAYLOAD + CRC_SIZE + (MAX_PAYLOAD + CRC_SIZE) // 254 + 2)
+# Without the zero byte.
+_MAX_STUFFED = const(MAX_FRAME - 1)
 # The code of a block of 254 bytes, which no zero follows.
 _LONGEST = const(0xFF)
 
@@ -58,7 +60,7 @@ class Decoder:
 
     def __init__(self, deliver):
         self._deliver = deliver
-        self._frame = bytearray(MAX_FRAME)
+        self._frame = bytearray(_MAX_STUFFED)
         self._view = memoryview(self._frame)
         self._crc = bytearray(CRC_SIZE)
         self._size = 0
@@ -75,9 +77,9 @@ class Decoder:
             end = size if zero < 0 else zero
             if end > start:
                 frame_end = self._size + end - start
-                if frame_end <= MAX_FRAME:
+                if frame_end <= _MAX_STUFFED:
                     self._frame[self._size : frame_end] = view[start:end]
-                self._size = min(frame_end, MAX_FRAME + 1)
+                self._size = min(frame_end, _MAX_STUFFED + 1)
             if zero < 0:
                 return
             frame_size = self._size
@@ -87,12 +89,15 @@ class Decoder:
             start = end + 1
 
     def _finish(self, size):
-        if size > MAX_FRAME:
+        if size > _MAX_STUFFED:
             self.oversized += 1
             return
         length = self._unstuff(size) - CRC_SIZE
         if length < 1:
             self.bad_cobs += 1
+            return
+        if length > MAX_PAYLOAD:
+            self.oversized += 1
             return
         payload = self._view[1 : length + 1]
         pack_into(">I", self._crc, 0, crc32(payload))

@@ -18,6 +18,7 @@ Nothing is changed in place, and what a power cut may have left half done is not
 
 - "ERSD" is written when an erase is complete; without it a block is erased (again).
 - A block's head is written after its places, and the block counts once it holds a record.
+- A block of which the head alone is damaged is known by its records.
 - After every mount the log goes on in a new block, with a copy of the record that was the last:
   its last bits may have been programmed too weakly to be read the same again.
 - Two erased blocks are left to `tend`, which copies what still counts out of the oldest block and
@@ -42,6 +43,7 @@ _CRC = const(4)
 _MAX_RECORD = const(512)
 _DIRTY = const(-1)
 _BAD = const(-2)
+_OLDEST = const(1)
 # Erased blocks that only `tend` may use, and how many it keeps.
 _SPARE = const(2)
 _AHEAD = const(3)
@@ -292,6 +294,7 @@ class Journal:
         for block in range(self._count):
             sequences[block] = self._read_head(block)
         self._newest = max(max(sequences), 0)
+        self._take_back_newest()
         while max(sequences) > 0:
             newest = sequences.index(max(sequences))
             spare = sequences.count(0) + sequences.count(_DIRTY)
@@ -300,10 +303,39 @@ class Journal:
             # Now, for its bits may be weak: what was not read must not be read later either.
             self._device.writeblocks(newest, bytes(_PLACES_AT), 0)
             sequences[newest] = _DIRTY
+        self._take_back_older()
         for key in self._index:
             self._live += _OVERHEAD + len(key) + self._index[key][2]
         self._go_on_in_a_new_block()
         self.prepare()
+
+    def _take_back_newest(self):
+        """Take blocks newer than any whose head is good back into the ring: it alone is damaged.
+
+        A block that was given up, or was to be erased, has lost its "ERSD".
+        """
+        sequences = self._sequences
+        first_record = 0
+        if self._newest:
+            first_record = self._read_start(sequences.index(self._newest))[0]
+        found = []
+        clean = bytearray(len(_CLEAN))
+        for block in range(self._count):
+            if sequences[block] == _DIRTY:
+                self._device.readblocks(block, clean, 0)
+                first = self._read_record(block, self._records_at)[0]
+                if clean == _CLEAN and first > first_record:
+                    found.append((first, block))
+        for _, block in sorted(found):
+            self._newest += 1
+            sequences[block] = self._newest
+
+    def _take_back_older(self):
+        """Take blocks back that hold what counts, though their heads are damaged."""
+        for key in self._index:
+            block = self._index[key][0]
+            if self._sequences[block] == _DIRTY:
+                self._sequences[block] = _OLDEST
 
     def _go_on_in_a_new_block(self):
         """Copy the record that was written last, whose bits may be weak, into a new block."""
@@ -324,11 +356,22 @@ class Journal:
         head = bytearray(_PLACES_AT)
         self._device.readblocks(block, head, 0)
         view = memoryview(head)[_HEAD_AT:]
-        if head[_HEAD_AT : _HEAD_AT + 4] == _MAGIC and _crc_good(view, _HEAD):
+        if _head_good(view):
             return unpack_from(">I", view, 4)[0]
         if head[:_HEAD_AT] == _CLEAN and self._is_erased(block, _HEAD_AT):
             return 0
         return _DIRTY
+
+    def _read_start(self, block):
+        """Return the sequence of the block's first record, where its records start, the number of
+        places and their CRC; None for the CRC if the head is damaged, which had it.
+        """
+        head = bytearray(_HEAD)
+        self._device.readblocks(block, head, _HEAD_AT)
+        if _head_good(head):
+            return unpack_from(">IHHI", head, 8)
+        first_record = self._read_record(block, self._records_at)[0]
+        return first_record, self._records_at, self._most_keys, None
 
     def _is_erased(self, block, offset):
         """Return whether `block` reads as erased from `offset` on."""
@@ -343,9 +386,7 @@ class Journal:
 
     def _load(self, block):
         """Make the index from the newest block; return False if it holds no record."""
-        head = bytearray(_HEAD)
-        self._device.readblocks(block, head, _HEAD_AT)
-        _, first_record, records_at, count, places_crc = unpack_from(">IIHHI", head, 4)
+        first_record, records_at, count, places_crc = self._read_start(block)
         self._make_room(max(self._most_keys, (records_at - _PLACES_AT) // _PLACE))
         self._forget()
         self._next_record = first_record
@@ -378,7 +419,7 @@ class Journal:
         """
         places = bytearray(count * _PLACE)
         self._device.readblocks(block, places, _PLACES_AT)
-        if crc32(places) != places_crc:
+        if places_crc is not None and crc32(places) != places_crc:
             self.damaged += 1
             return False
         for slot in range(count):
@@ -432,12 +473,10 @@ class Journal:
     def _scan_all(self):
         """Point at the newest readable record of every key, looking through all blocks."""
         self._forget()
-        head = bytearray(_HEAD)
         for sequence in sorted(self._sequences):
             if sequence > 0:
                 block = self._sequences.index(sequence)
-                self._device.readblocks(block, head, _HEAD_AT)
-                _, self._next_record, records_at, _, _ = unpack_from(">IIHHI", head, 4)
+                self._next_record, records_at, _, _ = self._read_start(block)
                 self._scan(block, records_at)
 
     def _read_record(self, block, offset):
@@ -460,6 +499,10 @@ class Journal:
         _, slot, key_size, value_size = unpack_from(">IHBH", self._record, 0)
         key = bytes(self._view[_FIRST : _FIRST + key_size])
         self._point(key, self._index.get(key) or [0, 0, 0, slot], block, offset, value_size)
+
+
+def _head_good(head):
+    return head[:4] == _MAGIC and _crc_good(head, _HEAD)
 
 
 def _crc_good(view, size):
