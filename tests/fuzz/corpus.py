@@ -1,0 +1,39 @@
+"""Inputs kept in the repository: a text file for each target, one input in hexadecimal a line.
+
+Text, since hundreds of tiny binary files can neither be read nor compared in a review. What can be
+made anew (`made`) stands apart from what fuzzing found (`found`).
+"""
+
+from hashlib import sha256
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent / "corpus"
+KINDS = ("made", "found")
+
+
+def path(kind: str, target: str) -> Path:
+    """Return the file of the target's inputs of one kind."""
+    return FOLDER / kind / f"{target}.txt"
+
+
+def read(target: str) -> list[bytes]:
+    """Return all inputs of a target."""
+    inputs = []
+    for kind in KINDS:
+        if path(kind, target).is_file():
+            lines = path(kind, target).read_text().splitlines()
+            inputs += [bytes.fromhex(line) for line in lines]
+    return inputs
+
+
+def text(inputs: list[bytes]) -> str:
+    """Return what a file of these inputs holds: each once, the short ones first."""
+    ordered = sorted(set(inputs), key=lambda data: (len(data), data))
+    return "".join(data.hex() + "\n" for data in ordered)
+
+
+def spread(inputs: list[bytes], directory: Path) -> None:
+    """Write each input into a file of its own, as libFuzzer reads them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for data in inputs:
+        (directory / sha256(data).hexdigest()[:16]).write_bytes(data)
