@@ -232,9 +232,8 @@ def _require_malformed(payload):
 
 def _come_to_rest(ends):
     """Over a good wire, with nobody sending anything new, both ends fall silent."""
-    for one, other in (ends, ends[::-1]):
-        one.now_ms = other.now_ms
-        one.flying.clear()
+    for end in ends:
+        end.flying.clear()
     for _ in range(4 * _TIMEOUT_MS // _RETRY_MS):
         for one, other in (ends, ends[::-1]):
             one.now_ms = ticks_add(one.now_ms, _RETRY_MS)
