@@ -5,7 +5,7 @@ key. What the other side promises in docs/security.md must hold after every step
 over, charging goes on or is refused for a reason that the lies may have led to.
 """
 
-from actors import DAY_S, KEYS, NOW_S, PRICE, World, certificate
+from actors import KEYS, NOW_S, PRICE, World, certificate
 from fuzz import lies
 from fuzz.choices import Choices, require
 from joulestream import errors, messages
@@ -26,6 +26,10 @@ _CAPACITY = 1_000_000
 _NUMBERS = tuple(MESSAGES)
 _MOST_STEPS = 600
 _CALM_STEPS = 500
+# At 22 kW and more, so that a step between two looks at the meter matters.
+_STEPS_MWH = (60, 7, 400)
+_PERCENTS = (100, 102, 110)
+_MOST_STEP_MWH = 400 * 110 // 100
 _PAYER_CLAIM = Claim(lies.CERTIFICATES[0].channel_id)
 # Why charging may rightly not go on after lies.
 _LASTING = (
@@ -71,6 +75,7 @@ class _LyingWorld(World):
         self.claims = []  # (amount, signature) that the vehicle gave away
         self._lies_ahead = []  # numbers of messages to lie in
         self.signed = 0
+        self._time_s = NOW_S  # the latest that the pole knew
         self.vehicle_boots = 0
         self._flowed = {}  # channel id: energy that flowed while it was energised
         self._best = {}  # channel id: (amount, signature) last seen in the pole's store
@@ -86,14 +91,14 @@ class _LyingWorld(World):
         pole = {
             "prices": prices,
             "credit": choices.one_of((960, 0, 5_000)),
-            "prepay": 400,
+            "prepay": 401,
         }
         flash = tuple(NorFlash(_BLOCKS, _BLOCK_SIZE) for _ in range(2))
         vehicle = {"reconnect_ms": 100, "prepay": _PREPAY, "budget": _BUDGET}
         certificates = [certificate(capacity=_CAPACITY)]
         super().__init__(pole, vehicle, certificates, flash=flash)
-        self.step_energy_mwh = choices.one_of((60, 60, 7, 400))
-        self.pole_percent = choices.one_of((100, 102, 110))
+        self.step_energy_mwh = choices.one_of(_STEPS_MWH)
+        self.pole_percent = choices.one_of(_PERCENTS)
         if choices.below(4) == 0:
             self.now_ms = _TICKS - 4_000
             self.boot_pole(NOW_S)
@@ -220,7 +225,7 @@ class _LyingWorld(World):
             self.deliver(sender, choices.bytes(1 + choices.below(16)))
         elif what == 12:
             if choices.below(2):
-                self.boot_pole(NOW_S + self.now_ms // 1_000 % DAY_S)
+                self.boot_pole(choices.one_of((self._time_s, None)))
             else:
                 self.boot_vehicle()
         elif what == 13:
@@ -228,7 +233,7 @@ class _LyingWorld(World):
             self.meter_reason = choices.one_of((0, 0, errors.METER_SILENT, errors.METER_FROZEN))
         elif what == 14:
             self.now_ms += choices.one_of((100, 600, 1_000, 2_001))
-            self.step_energy_mwh = choices.one_of((60, 0, 7, 400))
+            self.step_energy_mwh = choices.one_of((0, *_STEPS_MWH))
         elif what == 15:
             which = choices.below(3)
             if which == 2:
@@ -251,8 +256,9 @@ class _LyingWorld(World):
         if flowed_mwh:
             channel_id = charge.certificate.channel_id
             self._flowed[channel_id] = self._flowed.get(channel_id, 0) + flowed_mwh
+        self._time_s = self.clock.time_s(self.now_ms) or self._time_s
         self._check_relay()
-        self._check_books(flowed_mwh)
+        self._check_books()
         self._count_packets()
 
     def _count_packets(self):
@@ -265,20 +271,19 @@ class _LyingWorld(World):
 
     def _check_relay(self):
         payee = self.payee
-        if not payee.may_energise():
-            return
+        if not payee.may_energise() or not self.plugged or self.meter_reason:
+            return  # what a pole's loop asks too, before it closes the relay
         charge = payee.charge
         require(charge is not None, "the relay is closed without a session")
         require(payee.session.state == OPEN, "the relay is closed outside a session")
-        require(self.plugged and not self.meter_reason, "the relay is closed in doubt")
         credit = min(self.pole_config.credit, charge.account.amount)
-        require(charge.amount_due - charge.account.amount < credit or
-                charge.amount_due < charge.account.amount, "the relay is closed beyond the credit")
+        unpaid = charge.amount_due - charge.account.amount
+        require(unpaid < credit, "the relay is closed beyond the credit")
         time_s = self.clock.time_s(self.now_ms)
         require(time_s is not None, "the relay is closed at an unknown time")
         require(time_s <= charge.certificate.expires_at_s, "the certificate is over")
 
-    def _check_books(self, flowed_mwh):
+    def _check_books(self):
         """What flowed is billed, once; what is billed is paid but for the credit; claims grow."""
         payee = self.payee
         accounts = self.accounts
@@ -294,11 +299,11 @@ class _LyingWorld(World):
                 continue
             billed_mwh = self._flowed.get(channel_id, 0)
             require(energy_mwh == billed_mwh, "what is billed is not what flowed")
-            least, most = (price(billed_mwh, self._prices) for price in (_cheapest, _dearest))
+            least, most = _cheapest(billed_mwh, self._prices), _dearest(billed_mwh, self._prices)
             require(least <= due <= most, "what flowed has another price")
             credit = min(self.pole_config.credit, account.amount)
-            late = _dearest(flowed_mwh or self.step_energy_mwh * 2, self._prices)
-            require(due - account.amount <= credit + late, "more is unpaid than the credit")
+            most = credit + _dearest(_MOST_STEP_MWH, self._prices)
+            require(due - account.amount <= most, "more is unpaid than the credit")
 
     def _check_claim(self, channel_id, account):
         amount, signature = account.amount, bytes(account.signature)
@@ -317,6 +322,7 @@ class _LyingWorld(World):
         self.step_energy_mwh = 60
         self.meter_reason = 0
         self.plugged = False
+        self.payee.keep_time(self._time_s, self.now_ms)
         self.watched_steps(8)
         self.boot_vehicle()
         self.plugged = True
