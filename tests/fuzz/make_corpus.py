@@ -1,0 +1,174 @@
+"""Writes the part of the fuzz corpus that can be made anew: corpus/made.
+
+    python tests/fuzz/make_corpus.py [--check]
+
+--check writes nothing and fails if a file is not what this script makes, or if one of corpus/found
+is not in order. Frames and payloads come from the vectors of docs/protocol.md; histories are made
+of the decisions that each target takes (see there), one byte each.
+"""
+
+import argparse
+import json
+import sys
+from itertools import product
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":  # as a program: where the imports below are found
+    sys.path[:1] = [str(ROOT / part) for part in ("tests", "shared", "shared/cpython", "firmware")]
+
+from fuzz import corpus
+from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, encode
+from joulestream.messages import (
+    ACCEPT,
+    HELLO,
+    INVOICE,
+    MESSAGES,
+    OFFER,
+    RECEIPT,
+    RECEIPT_ACK,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    UPDATE,
+)
+
+_NUMBERS = list(MESSAGES)
+_POLE, _VEHICLE = 0, 1
+_LIARS = 3
+
+
+def frames(vectors):
+    """Return streams of a UART: good frames, and everything that is wrong with one."""
+    good = [bytes.fromhex(case["frame"]) for case in vectors["frames"]]
+    streams = [frame for frame in good if len(frame) < 300 or len(frame) >= MAX_FRAME - 3]
+    last = good[5]
+    streams += [good[0] + last, b"\0\0" + last, b"\x05ab\0" + last, b"\xff" * 600 + b"\0" + last]
+    streams += [last[:4] + bytes((last[4] ^ 1,)) + last[5:], last[:-3] + b"\0" + last]
+    streams += [b"\x03\1\1\0", b"\x05\1\1\1\1\0", b"\x01" * MAX_FRAME + b"\0" + last]
+    full = _frame(b"x" * 250)
+    streams += [full, full[:-1] + b"\x01\0"]
+    return [plan + stream for stream in streams for plan in (b"\0", b"\2\2\xf0")]
+
+
+def _frame(payload):
+    out = bytearray(MAX_FRAME)
+    return bytes(out[: encode(payload[:MAX_PAYLOAD], out)])
+
+
+def payloads(vectors):
+    """Return each message, with one byte too few and too many, and of another version."""
+    inputs = [b"\x00", b"\xff\x00", bytes((HELLO,)), bytes((OFFER, 1))]
+    for case in vectors["messages"]:
+        payload = bytes.fromhex(case["payload"])
+        inputs += [payload, payload[:-1], payload + b"\0", payload[:1] + b"\xff" + payload[2:]]
+    inputs += [bytes((at,)) + b"\xff" * 100 for at in range(len(_NUMBERS))]
+    return [data for data in inputs if data]
+
+
+def sessions():
+    """Return whole sessions between two ends, each cut short somewhere, with trouble in it."""
+    both = []
+    steps = (
+        (_VEHICLE, HELLO),
+        (_POLE, OFFER),
+        (_VEHICLE, ACCEPT),
+        (_POLE, INVOICE),
+        (_VEHICLE, UPDATE),
+        (_POLE, TARIFF),
+        (_VEHICLE, TARIFF_ACCEPT),
+        (_POLE, INVOICE),
+        (_VEHICLE, UPDATE),
+        (_VEHICLE, STOP),
+        (_POLE, RECEIPT),
+        (_VEHICLE, RECEIPT_ACK),
+    )
+    history = b"\1"
+    trouble = (
+        b"\0\7\5",  # the pole's timeout
+        b"\1\7\4",  # the vehicle sends again
+        b"\1\6\0",  # what flies to the vehicle is lost
+        b"\0\4\1\0\4\0",  # what flies to the pole comes twice
+        b"\0\x09\0\x12",  # the pole's owner stops
+        bytes((1, 8, _NUMBERS.index(OFFER), 7)),  # somebody offers
+    )
+    for end, number in steps:
+        # 2: the sequence that is next for an invoice, 1: the one that is due for an update
+        fill = 2 if number == INVOICE else 1
+        history += bytes((end, 0, _NUMBERS.index(number), fill))
+        both += [history + what for what in trouble]
+        history += bytes((1 - end, 3))
+        both.append(history)
+    return both
+
+
+def chargings():
+    """Return worlds with one lie in one message each, told by each liar, and other trouble."""
+    run = b"\0\x3f"
+    inputs = []
+    for liar, number in product(range(_LIARS), range(len(_NUMBERS))):
+        figures = bytes((liar, 1, 0, 0, 0, 1))
+        # The first field is one more, or another is at its limit; signed.
+        for lie in (b"\x02\1\0\3\0", b"\x02\1\2\4\3", b"\x05", b"\x07"):
+            inputs.append(figures + run + bytes((4, number, 15)) + lie + run)
+        inputs.append(figures + run * 2 + bytes((7, number, 1, 2, 2, 9)) + run)
+    for world in (b"\0\0\1\0\0\2\1", b"\1\1\2\2\2\1", b"\2\0\2\2\1\0\0"):
+        for what in (b"\x0c\0", b"\x0c\1", b"\x0d\0\0", b"\x0d\1\2", b"\x0e\3\3", b"\x0f\0"):
+            inputs.append(world + run * 2 + what + run)
+    return inputs
+
+
+def journals():
+    """Return histories with a power cut or a failure in them, and damage in every kind of place."""
+    inputs = []
+    puts = b"\1\1\x08\1" + b"\1\2\x08\2" + b"\2\3\x27\0"
+    ring = b"\3\1\x3f" + bytes(64)
+    for blocks in (0, 3):
+        for trouble in (6, 7):
+            inputs += [
+                bytes((blocks, 12)) + puts + bytes((trouble, at, 0x80)) + puts + ring + b"\5" + puts
+                for at in range(0, 12, 2)
+            ]
+        for at in (*range(0, 60, 3), *range(60, 256, 24)):
+            history = bytes((blocks, 7)) + puts + ring + puts
+            inputs.append(history + bytes((1, 0, 1, at, 3)))
+            inputs.append(history + bytes((2, 3, 0, at, at % 5, 3, 0, 2, at, 9, 3)))
+    return inputs
+
+
+def make():
+    """Return the text of each target's file."""
+    vectors = json.loads((ROOT / "tests" / "vectors" / "protocol.json").read_text())
+    inputs = {
+        "framing": frames(vectors),
+        "messages": payloads(vectors),
+        "session": sessions(),
+        "charging": chargings(),
+        "journal": journals(),
+    }
+    return {target: corpus.text(found) for target, found in inputs.items()}
+
+
+def main():
+    """Write or check the files; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare only, write nothing")
+    check = parser.parse_args().check
+    for target, text in make().items():
+        path = corpus.path("made", target)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        elif not path.is_file() or path.read_text() != text:
+            print(f"{path.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
+            return 1
+        found = corpus.path("found", target)
+        kept = found.read_text() if found.is_file() else ""
+        if kept != corpus.text([bytes.fromhex(line) for line in kept.splitlines()]):
+            print(f"{found} is not in order: run gather.py", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Every fuzz target: its corpus replayed, then fuzzed for a while; and a fuzzer that sees."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from fuzz import corpus, run
+from fuzz.choices import Broken
+from fuzz.replay import replay
+from fuzz.targets import TARGETS, load
+from joulestream import framing
+
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS = int(os.environ.get("JOULESTREAM_FUZZ_SECONDS", "10"))
+# A slow machine with other work makes ten times as many in 10 seconds.
+LEAST_A_SECOND = {"framing": 50, "messages": 200, "session": 20, "charging": 2, "journal": 5}
+
+
+def needs_atheris():
+    """Skip, and say so where nobody can miss it."""
+    if not run.is_available():
+        warnings.warn(run.MISSING, stacklevel=2)
+        pytest.skip(run.MISSING)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_corpus_holds(target):
+    assert replay(target) >= 10
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_fuzzing_finds_nothing(target):
+    needs_atheris()
+    (figures,) = run.fuzz_all(SECONDS, [target]).values()
+    assert figures["crashes"] == 0
+    assert figures["execs"] >= LEAST_A_SECOND[target] * SECONDS
+
+
+def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path, capfd):
+    """The fuzzer sees a decoder that does not check its CRC, from the repository's corpus."""
+    needs_atheris()
+    tree = tmp_path / "tree"
+    for folder in ("shared", "firmware", "tests"):
+        copy_tree(ROOT / folder, tree / folder)
+    path = tree / "shared" / "joulestream" / "framing.py"
+    right = "if self._crc[at] != self._frame[length + 1 + at]:"
+    assert path.read_text().count(right) == 1
+    path.write_text(path.read_text().replace(right, "if False:"))
+    program = tree / "tests" / "fuzz" / "run.py"
+    done = run_program(program, "--seconds", "60", "framing")
+    assert done.returncode == 1, done.stderr
+    assert "1 crashes" in done.stdout
+    assert "fuzz: framing: fuzz.choices.Broken: " in done.stderr, done.stderr
+    name = done.stderr.split("replay.py framing ")[1].split()[0]
+    kept = tree / name
+    assert kept.is_file()
+    again = run_program(tree / "tests" / "fuzz" / "replay.py", "framing", kept)
+    assert again.returncode == 1 and "Broken" in again.stderr
+    load("framing")(kept.read_bytes())  # and holds where the bug is not
+
+
+def copy_tree(source, target):
+    import shutil
+
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def run_program(*arguments):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
