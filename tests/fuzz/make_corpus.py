@@ -124,13 +124,11 @@ def journals():
     puts = b"\1\1\x08\1" + b"\1\2\x08\2" + b"\2\3\x27\0"
     ring = b"\3\1\x3f" + bytes(64)
     for blocks in (0, 3):
-        for trouble in (6, 7):
-            inputs += [
-                bytes((blocks, 12)) + puts + bytes((trouble, at, 0x80)) + puts + ring + b"\5" + puts
-                for at in range(0, 12, 2)
-            ]
+        for kind, at in product((0, 1), range(0, 12, 2)):
+            trouble = bytes((6, at, 0x80))
+            inputs.append(bytes((blocks, kind, 12)) + puts + trouble + puts + ring + b"\5" + puts)
         for at in (*range(0, 60, 3), *range(60, 256, 24)):
-            history = bytes((blocks, 7)) + puts + ring + puts
+            history = bytes((blocks, 0, 7)) + puts + ring + puts
             inputs.append(history + bytes((1, 0, 1, at, 3)))
             inputs.append(history + bytes((2, 3, 0, at, at % 5, 3, 0, 2, at, 9, 3)))
     return inputs

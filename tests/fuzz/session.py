@@ -60,7 +60,7 @@ class _End:
         self.session = Session(role, _RETRY_MS, _TIMEOUT_MS)
         self.flying = []  # payloads on their way to this end
         self.sent = {}  # number: the payload of it that was sent last
-        self.updates = set()  # sequences of this session that an UPDATE was taken for
+        self.updates = set()  # sequences of the invoices that were paid since the last was sent
         self.now_ms = now_ms
 
     def standing(self):
@@ -82,7 +82,7 @@ class _End:
         require(allowed, "a message is sent that the table does not allow")
         require(session.state == target, "sending leads to another state than the table says")
         self._note_sent(number)
-        if number == HELLO:
+        if number in (HELLO, INVOICE):
             self.updates.clear()
 
     def stop(self, reason):
@@ -126,9 +126,7 @@ class _End:
         require(MESSAGES[number][1] in (1 - self.role, EITHER), "an own message is taken")
         require(number in TRANSITIONS[state], "a message is taken that the table does not list")
         require(session.state == TRANSITIONS[state][number], "the table says another state")
-        if number == HELLO:
-            self.updates.clear()
-        elif number == INVOICE:
+        if number == INVOICE:
             require(message.sequence == sequence + 1, "an invoice is taken out of its turn")
         elif number == UPDATE:
             require(message.sequence == sequence, "an update is taken for another invoice")
