@@ -389,3 +389,19 @@ def test_foreign_content_is_erased():
     assert journal.keys() == []
     journal.put(b"k", b"v")
     assert reading(flash) == {b"k": b"v"}
+
+
+def test_damaged_records_side_by_side_hide_none_behind_them():
+    """However many there are: what follows is found, and each is counted."""
+    flash = NorFlash(8)
+    journal = mounted(flash)
+    for key in (b"a", b"b", b"c", b"d", b"e"):
+        put(journal, key, key)
+    for lost in (b"a", b"ab", b"bc", b"abc", b"bcd", b"abcd"):
+        damaged = flash.image()
+        for at in range(len(lost)):
+            block, places = record_places(flash, journal, lost[at : at + 1])
+            damaged.data[block][places[9]] ^= 1
+        found = mounted(damaged)
+        left = {key: key for key in (b"a", b"b", b"c", b"d", b"e") if key not in lost}
+        assert contents(found) == left and found.damaged >= len(lost), lost

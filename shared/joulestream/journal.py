@@ -446,24 +446,28 @@ class Journal:
             sequence, size = self._read_record(block, offset)
             if sequence != self._next_record:
                 # What a power cut tore is the last. A record behind it says that this is damage.
-                offset = self._find(block, offset + 1, self._next_record + 1)
+                offset = self._find(block, offset + 1)
                 if offset == self._size:
                     return found
-                self.damaged += 1
-                self._next_record += 1
-                size = self._read_record(block, offset)[1]
+                sequence, size = self._read_record(block, offset)
+                self.damaged += sequence - self._next_record
+                self._next_record = sequence
             self._point_at_record(block, offset)
             self._next_record += 1
             found += 1
             offset += size
 
-    def _find(self, block, offset, sequence):
-        """Return where in `block`, from `offset` on, the record `sequence` begins, or its size."""
+    def _find(self, block, offset):
+        """Return where in `block`, from `offset` on, the next later record begins, or its size.
+
+        However many records before it are damaged: it is known by its sequence and its CRC.
+        """
         first = bytearray(4)
-        wanted = sequence.to_bytes(4, "big")
+        most = self._size // _OVERHEAD
         while offset + _OVERHEAD <= self._size:
             self._device.readblocks(block, first, offset)
-            if first == wanted and self._read_record(block, offset)[0]:
+            skipped = unpack_from(">I", first, 0)[0] - self._next_record
+            if 0 < skipped <= most and self._read_record(block, offset)[0]:
                 return offset
             if first == b"\xff\xff\xff\xff" and self._is_erased(block, offset):
                 break
