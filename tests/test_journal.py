@@ -405,3 +405,22 @@ def test_damaged_records_side_by_side_hide_none_behind_them():
         found = mounted(damaged)
         left = {key: key for key in (b"a", b"b", b"c", b"d", b"e") if key not in lost}
         assert contents(found) == left and found.damaged >= len(lost), lost
+
+
+def test_a_place_that_is_damaged_with_its_head_points_nowhere():
+    """Without the head the places have no CRC; each is tried, and older blocks stand in."""
+    flash = NorFlash(8)
+    journal = mounted(flash)
+    put(journal, b"old", b"1")
+    block = journal._block
+    number = 0
+    while journal._block == block:
+        put(journal, b"new", number.to_bytes(20, "big"))
+        number += 1
+    expected = contents(journal)
+    for at in range(28, 36):
+        for bit in range(8):
+            damaged = flash.image()
+            damaged.data[journal._block][7] ^= 1
+            damaged.data[journal._block][at] ^= 1 << bit
+            assert reading(damaged) == expected, (at, bit)

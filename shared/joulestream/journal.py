@@ -488,7 +488,7 @@ class Journal:
 
         The size is 0 when it makes no sense.
         """
-        if offset + _OVERHEAD > self._size:
+        if block >= self._count or offset + _OVERHEAD > self._size:  # a damaged place
             return 0, 0
         self._device.readblocks(block, self._view[:_FIRST], offset)
         sequence, _, key_size, value_size = unpack_from(">IHBH", self._record, 0)
