@@ -424,3 +424,18 @@ def test_a_place_that_is_damaged_with_its_head_points_nowhere():
             damaged.data[journal._block][7] ^= 1
             damaged.data[journal._block][at] ^= 1 << bit
             assert reading(damaged) == expected, (at, bit)
+
+
+def test_older_blocks_without_their_heads_stand_in_at_once():
+    """The newest block's only record is damaged, and so are the heads of the blocks before."""
+    flash = NorFlash(8)
+    put(mounted(flash), b"k", b"1")
+    journal = mounted(flash)
+    block, places = record_places(flash, journal, b"k")
+    flash.data[block][places[0]] ^= 1
+    for other in range(8):
+        if other != block and flash.data[other][28:] != b"\xff" * (BLOCK - 28):
+            flash.data[other][7] ^= 1
+    found = contents(mounted(flash))
+    assert found == {b"k": b"1"}
+    assert contents(mounted(flash)) == found

@@ -294,8 +294,10 @@ class Journal:
         for block in range(self._count):
             sequences[block] = self._read_head(block)
         self._newest = max(max(sequences), 0)
-        self._take_back_newest()
-        while max(sequences) > 0:
+        while True:
+            self._take_back_newest()
+            if max(sequences) <= 0:
+                break
             newest = sequences.index(max(sequences))
             spare = sequences.count(0) + sequences.count(_DIRTY)
             if spare >= _SPARE and self._load(newest):
@@ -316,8 +318,8 @@ class Journal:
         """
         sequences = self._sequences
         first_record = 0
-        if self._newest:
-            first_record = self._read_start(sequences.index(self._newest))[0]
+        if max(sequences) > 0:
+            first_record = self._read_start(sequences.index(max(sequences)))[0]
         found = []
         clean = bytearray(len(_CLEAN))
         for block in range(self._count):
