@@ -46,9 +46,10 @@ test: setup ## run every check and test: lint, types, CPython, MicroPython, end 
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: soak
-soak: setup ## the long forms of the tests: a million signatures and sessions, hours of packets
+soak: setup ## the long forms of the tests: a million signatures and sessions, hours of fuzzing
 	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py
 	@JOULESTREAM_POWER_CUTS=200000 $(BIN)/pytest -n 2 tests/test_power_cuts.py
+	@$(BIN)/python tests/fuzz/run.py --seconds 3600
 	@$(BIN)/python -m host_tools.reliability --heap-hours 8
 	@$(BIN)/joulestream simulate --sessions 1000000 --resume build/soak/simulation.json
 
@@ -72,9 +73,10 @@ format: $(VENV)/ready ## format the code and mend what lint can mend
 	@$(BIN)/ruff format .
 
 .PHONY: vectors
-vectors: setup ## write the protocol's test vectors anew
+vectors: setup ## write the protocol's test vectors and the fuzz corpus anew
 	@$(BIN)/python tests/vectors/make_protocol.py
 	@$(BIN)/python tests/vectors/make_ed25519.py
+	@$(BIN)/python tests/fuzz/make_corpus.py
 
 .PHONY: lock
 lock: $(VENV)/ready ## resolve requirements.in into requirements.txt, with hashes

@@ -33,12 +33,14 @@ from joulestream.journal import Journal
 TESTS = ROOT / "tests"
 sys.path.append(str(TESTS))
 
+from fuzz.run import MISSING, FuzzError, fuzz_all, is_available  # noqa: E402
 from simulation.campaign import Totals, run_campaign  # noqa: E402
 
 SUMMARY = BUILD / "bench" / "reliability.json"
 DOCUMENT = ROOT / "docs" / "reliability.md"
 _SESSIONS = 5_000
 _POWER_CUTS = 10_000
+_FUZZ_S = 60
 _HOUR_MS = 3_600_000
 _WARM_UP_MS = 600_000
 _CAPACITY = 1 << 50
@@ -91,6 +93,18 @@ def measure_simulation(sessions: int) -> dict[str, int]:
         "simulated_sessions": totals.sessions,
         "simulated_packets": totals.packets,
         "invariant_violations": len(totals.failures),
+    }
+
+
+def measure_fuzzing(seconds: int) -> dict[str, int]:
+    """Return how many inputs the fuzzers tried, and how many broke something; see tests/fuzz."""
+    if not is_available():
+        say(MISSING)
+        return {}
+    found = fuzz_all(seconds).values()
+    return {
+        "fuzz_execs": sum(figures["execs"] for figures in found),
+        "fuzz_crashes": sum(figures["crashes"] for figures in found),
     }
 
 
@@ -192,12 +206,19 @@ def main(arguments: list[str] | None = None) -> int:
         for what, measure in (
             (f"{_POWER_CUTS:,} power cuts", lambda: measure_power_cuts(_POWER_CUTS)),
             (f"{_SESSIONS:,} simulated sessions", lambda: measure_simulation(_SESSIONS)),
+            (f"{_FUZZ_S} s of fuzzing each target", lambda: measure_fuzzing(_FUZZ_S)),
             ("an hour of packets", lambda: measure_heap(1)),
             ("the journal on the emulated board", measure_journal),
         ):
             say(f"bench: {what}")
             figures.update(measure())
-    except (ToolchainError, FirmwareError, subprocess.SubprocessError, OSError) as error:
+    except (
+        ToolchainError,
+        FirmwareError,
+        FuzzError,
+        subprocess.SubprocessError,
+        OSError,
+    ) as error:
         print(f"bench: reliability not measured: {error}", file=sys.stderr)
         return 1
     SUMMARY.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Every fuzz target: its corpus replayed, then fuzzed for a while; and a fuzzer that sees."""
 
-import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fuzz import corpus, run
-from fuzz.choices import Broken
+from fuzz import run
 from fuzz.replay import replay
 from fuzz.targets import TARGETS, load
-from joulestream import framing
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = int(os.environ.get("JOULESTREAM_FUZZ_SECONDS", "10"))
@@ -65,8 +63,6 @@ def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path, 
 
 
 def copy_tree(source, target):
-    import shutil
-
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
 
 

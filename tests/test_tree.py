@@ -88,10 +88,12 @@ def test_firmwares_are_separate(path):
         assert "boards" not in packages(path) or folder == "boards"
 
 
-@pytest.mark.parametrize("name", ["make_protocol.py", "make_ed25519.py"])
-def test_vectors_are_up_to_date(name):
+@pytest.mark.parametrize(
+    "name", ["vectors/make_protocol.py", "vectors/make_ed25519.py", "fuzz/make_corpus.py"]
+)
+def test_what_is_made_is_up_to_date(name):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "vectors" / name), "--check"],
+        [sys.executable, str(ROOT / "tests" / name), "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

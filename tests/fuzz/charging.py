@@ -312,7 +312,9 @@ class _LyingWorld(World):
         if amount and (amount, signature) != known:
             payer_key = self.accounts.certificate(channel_id).payer_key
             message = Claim(channel_id).message(amount)
-            require(verify(payer_key, message, signature), "a claim is stored that does not verify")
+            require(
+                verify(payer_key, message, signature), "a claim is stored that does not verify"
+            )
             self._best[channel_id] = amount, signature
 
     def calm(self):

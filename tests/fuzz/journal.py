@@ -1,4 +1,4 @@
-"""Fuzz target: the journal through a history of puts, cuts and failures; then its flash is damaged.
+"""Fuzz target: the journal through a history of puts, cuts and failures, then a damaged flash.
 
 An input is a history, in which the power goes or operations fail, then damage. A dictionary says
 what must be there after the history. Whatever is damaged, a mount succeeds, finds nothing that was
@@ -102,7 +102,9 @@ class _History:
 
     def _fits(self, key, size):
         """Return whether there is room for so much without any doubt."""
-        live = sum(self.journal.record_size(len(key), len(self.newest[key])) for key in self.newest)
+        live = sum(
+            self.journal.record_size(len(key), len(self.newest[key])) for key in self.newest
+        )
         return live + self.journal.record_size(len(key), size) < _BLOCK // 4
 
     def mount(self):

@@ -54,7 +54,7 @@ _SECRETS = ("payer", "stranger", "issuer")
 
 
 def message(choices, payload, number):
-    """Return message `number`, its fields as in `payload` if that is one of its kind, with lies."""
+    """Return message `number` with lies; its other fields are those of `payload`, if it is one."""
     if payload is not None and payload[0] == number:
         lie = messages.decode(payload)
     else:

@@ -13,9 +13,11 @@ import sys
 from itertools import product
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":  # as a program: where the imports below are found
-    sys.path[:1] = [str(ROOT / part) for part in ("tests", "shared", "shared/cpython", "firmware")]
+    _ROOT = Path(__file__).resolve().parents[2]
+    sys.path[:1] = [
+        str(_ROOT / part) for part in ("tests", "shared", "firmware")
+    ]
 
 from fuzz import corpus
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, encode
@@ -33,6 +35,7 @@ from joulestream.messages import (
     UPDATE,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 _NUMBERS = list(MESSAGES)
 _POLE, _VEHICLE = 0, 1
 _LIARS = 3
@@ -119,7 +122,7 @@ def chargings():
 
 
 def journals():
-    """Return histories with a power cut or a failure in them, and damage in every kind of place."""
+    """Return histories with a cut or a failure in them, and damage in every kind of place."""
     inputs = []
     puts = b"\1\1\x08\1" + b"\1\2\x08\2" + b"\2\3\x27\0"
     ring = b"\3\1\x3f" + bytes(64)

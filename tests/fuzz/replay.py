@@ -10,7 +10,9 @@ from pathlib import Path
 
 if __name__ == "__main__":  # as a program: where the imports below are found
     _ROOT = Path(__file__).resolve().parents[2]
-    sys.path[:1] = [str(_ROOT / part) for part in ("tests", "shared", "shared/cpython", "firmware")]
+    sys.path[:1] = [
+        str(_ROOT / part) for part in ("tests", "shared", "shared/cpython", "firmware")
+    ]
 
 from fuzz import corpus
 from fuzz.targets import TARGETS, load

@@ -19,13 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":  # as a program: where the imports below are found
-    sys.path[:1] = [str(ROOT / "tests")]
+    _ROOT = Path(__file__).resolve().parents[2]
+    sys.path[:1] = [str(_ROOT / "tests")]
 
 from fuzz import corpus
 from fuzz.targets import TARGETS
 
+ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "fuzz"
 MISSING = (
     "fuzz: atheris is not installed: it has wheels for Python 3.11 to 3.13 on Linux x86_64 only; "
