@@ -161,6 +161,20 @@ BUGS = (
         "    if False:\n",
         "tests/test_keystore.py::test_every_change_of_a_byte_is_refused",
     ),
+    Bug(
+        "bytes behind a message ignored",
+        "shared/joulestream/messages.py",
+        "    if len(payload) != _SIZES[number]:\n",
+        "    if len(payload) < _SIZES[number]:\n",
+        "tests/test_fuzz.py::test_the_corpus_holds[messages]",
+    ),
+    Bug(
+        "damaged records side by side hide those behind them",
+        "shared/joulestream/journal.py",
+        "            if 0 < skipped <= most and",
+        "            if skipped == 1 and",
+        "tests/test_fuzz.py::test_the_corpus_holds[journal]",
+    ),
 )
 
 

@@ -72,6 +72,11 @@ class _History:
                 pass
         self.flash.cut_in = self.flash.fail_in = None
         self.mount()
+        for _ in range(choices.below(12)):  # side by side in the newest block
+            try:
+                self._put(choices.one_of(_KEYS), 6, True)
+            except JournalFull:
+                pass
 
     def _prepare_trouble(self):
         """Let the power go, or an operation of the flash fail, at one of the next operations."""

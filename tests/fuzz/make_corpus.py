@@ -15,9 +15,7 @@ from pathlib import Path
 
 if __name__ == "__main__":  # as a program: where the imports below are found
     _ROOT = Path(__file__).resolve().parents[2]
-    sys.path[:1] = [
-        str(_ROOT / part) for part in ("tests", "shared", "firmware")
-    ]
+    sys.path[:1] = [str(_ROOT / part) for part in ("tests", "shared", "firmware")]
 
 from fuzz import corpus
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, encode
@@ -126,12 +124,17 @@ def journals():
     inputs = []
     puts = b"\1\1\x08\1" + b"\1\2\x08\2" + b"\2\3\x27\0"
     ring = b"\3\1\x3f" + bytes(64)
+    row = b"\4" + bytes((0, 0, 1, 0, 2, 0, 3, 0))  # four keys, side by side
+    for first, second in product(range(4), range(4)):
+        damage = bytes((2, 3, 0, 0, first, 1, 3, 0, 9, second, 2))
+        inputs.append(b"\2\0\1" + puts[:4] + row + damage)
     for blocks in (0, 3):
         for kind, at in product((0, 1), range(0, 12, 2)):
             trouble = bytes((6, at, 0x80))
-            inputs.append(bytes((blocks, kind, 12)) + puts + trouble + puts + ring + b"\5" + puts)
+            history = bytes((blocks, kind, 12)) + puts + trouble + puts + ring + b"\5" + puts
+            inputs.append(history + row)
         for at in (*range(0, 60, 3), *range(60, 256, 24)):
-            history = bytes((blocks, 0, 7)) + puts + ring + puts
+            history = bytes((blocks, 0, 7)) + puts + ring + puts + row
             inputs.append(history + bytes((1, 0, 1, at, 3)))
             inputs.append(history + bytes((2, 3, 0, at, at % 5, 3, 0, 2, at, 9, 3)))
     return inputs
