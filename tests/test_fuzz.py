@@ -39,12 +39,13 @@ def test_fuzzing_finds_nothing(target):
     assert figures["execs"] >= LEAST_A_SECOND[target] * SECONDS
 
 
-def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path, capfd):
-    """The fuzzer sees a decoder that does not check its CRC, from the repository's corpus."""
+def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
+    """From nothing, without a corpus, the fuzzer finds a decoder that does not check its CRC."""
     needs_atheris()
     tree = tmp_path / "tree"
     for folder in ("shared", "firmware", "tests"):
         copy_tree(ROOT / folder, tree / folder)
+    shutil.rmtree(tree / "tests" / "fuzz" / "corpus")
     path = tree / "shared" / "joulestream" / "framing.py"
     right = "if self._crc[at] != self._frame[length + 1 + at]:"
     assert path.read_text().count(right) == 1
@@ -53,7 +54,7 @@ def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path, 
     done = run_program(program, "--seconds", "60", "framing")
     assert done.returncode == 1, done.stderr
     assert "1 crashes" in done.stdout
-    assert "fuzz: framing: fuzz.choices.Broken: " in done.stderr, done.stderr
+    assert "fuzz: framing: Broken: " in done.stderr, done.stderr
     name = done.stderr.split("replay.py framing ")[1].split()[0]
     kept = tree / name
     assert kept.is_file()
