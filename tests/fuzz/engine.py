@@ -5,6 +5,7 @@
 fuzz/run.py starts it, with the path of the tree's own modules in PYTHONPATH.
 """
 
+import shlex
 import sys
 
 import atheris
@@ -20,7 +21,9 @@ def main():
     name, arguments = sys.argv[1], sys.argv[2:]
     with atheris.instrument_imports(include=_INSTRUMENTED):
         check = load(name)
-    atheris.Setup([name, *arguments], check)
+    # A merge starts its own program again, by a shell, so that an input that crashes it is no end.
+    again = " ".join(shlex.quote(part) for part in (sys.executable, "-m", __spec__.name, name))
+    atheris.Setup([again, *arguments], check)
     atheris.Fuzz()
 
 
