@@ -403,3 +403,28 @@ def test_two_ends_come_to_rest_after_a_stop():
                 if now_ms >= 2 * TIMEOUT_MS:
                     assert not ends[0].outbox and not ends[1].outbox
             assert frames < 40, (pole_state, vehicle_state, frames)
+
+
+def test_a_receipt_refused_with_the_stop_that_asked_for_it_dies_out():
+    """The same STOP before a RECEIPT and against it: neither end takes the other's for news."""
+    ends = (session_in(POLE, OPEN), session_in(VEHICLE, OPEN))
+    for end in ends:
+        end.outbox.clear()
+    ends[1].stop(OWNER_STOP, 0)
+    ends[0].receive(ends[1].outbox.pop(), 0)
+    ends[0].send(sample(messages.RECEIPT), 0)
+    ends[1].receive(ends[0].outbox.pop(), 0)
+    ends[1].stop(OWNER_STOP, 0)
+    frames = 0
+    for now_ms in range(0, 3 * TIMEOUT_MS, 50):
+        for end, other in (ends, (ends[1], ends[0])):
+            if end.poll(now_ms):
+                end.abort()
+            sent = list(end.outbox)
+            end.outbox.clear()
+            frames += len(sent)
+            for payload in sent:
+                other.receive(payload, now_ms)
+        if now_ms >= 2 * TIMEOUT_MS:
+            assert not ends[0].outbox and not ends[1].outbox
+    assert frames < 40, frames

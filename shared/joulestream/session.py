@@ -265,8 +265,9 @@ class Session:
     def _answer_with_stop(self, payload):
         """Let a STOP answer all that was asked and not answered."""
         for request in self._asked:
-            # A STOP never answers a STOP, or two ends would never rest.
-            if request != STOP and request not in self._answers:
+            # A STOP never answers a STOP, nor the RECEIPT that answered one: two ends would answer
+            # each other for ever.
+            if request not in (STOP, RECEIPT) and request not in self._answers:
                 self._answers[request] = payload
 
     def _keep_asked(self, number, payload):
