@@ -6,7 +6,7 @@ import sys
 import vfs
 
 BLOCK = 512
-BLOCKS = 1024
+BLOCKS = 1536
 
 
 class RamDisk:
