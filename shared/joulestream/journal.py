@@ -22,7 +22,8 @@ Nothing is changed in place, and what a power cut may have left half done is not
 - After every mount the log goes on in a new block, with a copy of the record that was the last:
   its last bits may have been programmed too weakly to be read the same again.
 - Two erased blocks are left to `tend`, which copies what still counts out of the oldest block and
-  erases it. Where fewer are left, the newest blocks hold copies alone, and are given up.
+  erases it. Where fewer are left, the newest blocks hold copies alone, and are given up, but for
+  one that was copied from a block that is erased by now.
 """
 
 from binascii import crc32
@@ -300,7 +301,7 @@ class Journal:
                 break
             newest = sequences.index(max(sequences))
             spare = sequences.count(0) + sequences.count(_DIRTY)
-            if spare >= _SPARE and self._load(newest):
+            if self._load(newest) and (spare >= _SPARE or not self._is_copied(newest)):
                 break
             # Now, for its bits may be weak: what was not read must not be read later either.
             self._device.writeblocks(newest, bytes(_PLACES_AT), 0)
@@ -310,6 +311,31 @@ class Journal:
             self._live += _OVERHEAD + len(key) + self._index[key][2]
         self._go_on_in_a_new_block()
         self.prepare()
+
+    def _is_copied(self, newest):
+        """Return whether all that the newest block holds, which is loaded, stands in older ones.
+
+        What it was copied from is erased already where programs failed, and used up erased blocks.
+        """
+        sequences = self._sequences
+        copies = {}
+        for key in self._index:
+            if self._index[key][0] == newest:
+                copies[key] = crc32(self._read_value(key))
+        damaged = self.damaged
+        own_sequence = sequences[newest]
+        sequences[newest] = _DIRTY  # so that it is not read
+        for sequence in sorted(sequences, reverse=True):
+            if sequence <= 0 or self._load(sequences.index(sequence)):
+                break
+        same = sequence > 0
+        for key in copies:
+            same = same and key in self._index and crc32(self._read_value(key)) == copies[key]
+        self.damaged = damaged
+        sequences[newest] = own_sequence
+        if not same:
+            self._load(newest)
+        return same
 
     def _take_back_newest(self):
         """Take blocks newer than any whose head is good back into the ring: it alone is damaged.
