@@ -21,8 +21,10 @@ _BLOCKS, _BLOCK_SIZE = 8, 2_048
 _TICKS = 1 << 30
 _MAX_PRICE = 400_000
 _PREPAY = 640
-_BUDGET = 500_000
-_CAPACITY = 1_000_000
+_BUDGETS = (500_000, 3_000)
+_CAPACITIES = (1_000_000, 4_000)
+# What a pole that keeps to its lies bills on top, in mWh.
+_MORE_MWH = (0, 1, 900, 5_000, 1_000_000)
 _NUMBERS = tuple(MESSAGES)
 _MOST_STEPS = 600
 _CALM_STEPS = 500
@@ -93,15 +95,20 @@ class _LyingWorld(World):
             "credit": choices.one_of((960, 0, 5_000)),
             "prepay": 401,
         }
+        self._budget = choices.one_of(_BUDGETS)
+        self._capacity = choices.one_of(_CAPACITIES)
         flash = tuple(NorFlash(_BLOCKS, _BLOCK_SIZE) for _ in range(2))
-        vehicle = {"reconnect_ms": 100, "prepay": _PREPAY, "budget": _BUDGET}
-        certificates = [certificate(capacity=_CAPACITY)]
+        vehicle = {"reconnect_ms": 100, "prepay": _PREPAY, "budget": self._budget}
+        certificates = [certificate(capacity=self._capacity)]
         super().__init__(pole, vehicle, certificates, flash=flash)
         self.step_energy_mwh = choices.one_of(_STEPS_MWH)
         self.pole_percent = choices.one_of(_PERCENTS)
         if choices.below(4) == 0:
             self.now_ms = _TICKS - 4_000
             self.boot_pole(NOW_S)
+        # Whether a pole that lied keeps to it in its invoices, as one that wants to be paid does.
+        self._keeps_to_lies = self.liar == POLE and choices.below(2) == 1
+        self._more_mwh = choices.one_of(_MORE_MWH) if self._keeps_to_lies else 0
 
     # Signing is watched
 
@@ -136,8 +143,13 @@ class _LyingWorld(World):
             amount <= justified_mwh * _MAX_PRICE // 1_000_000 + _PREPAY,
             "the vehicle signs more than its own meter justifies",
         )
-        require(amount <= _BUDGET, "the vehicle signs more than its budget")
-        require(amount <= _CAPACITY, "the vehicle signs more than the channel's capacity")
+        require(amount <= self._budget, "the vehicle signs more than its budget")
+        require(
+            amount <= self._most_capacity(), "the vehicle signs more than the channel's capacity"
+        )
+
+    def _most_capacity(self):
+        return max(each.capacity for each in self.certificates + self.renewals)
 
     # The wire
 
@@ -170,8 +182,23 @@ class _LyingWorld(World):
         self._said[number] = payload
         self._all = (self._all + [(sender, payload)])[-16:]
 
+    def _kept_to_lies(self, payload):
+        """Return an invoice that fits what the vehicle was offered, and bills more."""
+        payer = self.payer
+        invoice = messages.decode(payload)
+        if payer.tariff is None or self.payee.charge is None:
+            return payload
+        real_mwh = invoice.energy_mwh - self.payee.charge.start_energy_mwh
+        energy_mwh = max(payer._start_mwh + real_mwh + self._more_mwh, payer._last_mwh)
+        due = payer.tariff.amount_due(energy_mwh)
+        if energy_mwh < 1 << 48 and due < 1 << 64:
+            invoice.energy_mwh, invoice.amount_due = energy_mwh, due
+        return bytes(messages.encode(invoice))
+
     def _bent(self, sender, payload):
         """Return what the liar makes of a payload."""
+        if self._keeps_to_lies and payload[0] == INVOICE:
+            payload = self._kept_to_lies(payload)
         if not self._lies_ahead or self.liar not in (sender, WIRE):
             return [payload]
         number = self._lies_ahead[0]
@@ -321,6 +348,7 @@ class _LyingWorld(World):
         """Let nothing lie or fail any more: charging goes on, or there is a reason."""
         self._lies_ahead.clear()
         self.liar = self.liar if self.liar == VEHICLE else WIRE
+        self._keeps_to_lies = False
         self.step_energy_mwh = 60
         self.meter_reason = 0
         self.plugged = False

@@ -108,12 +108,23 @@ def chargings():
     run = b"\0\x3f"
     inputs = []
     for liar, number in product(range(_LIARS), range(len(_NUMBERS))):
-        figures = bytes((liar, 1, 0, 0, 0, 1))
+        figures = bytes((liar, 1, 0, 0, 0, 0, 0, 1))
+        keeps = b"\0" if liar == 0 else b""
         # The first field is one more, or another is at its limit; signed.
         for lie in (b"\x02\1\0\3\0", b"\x02\1\2\4\3", b"\x05", b"\x07"):
-            inputs.append(figures + run + bytes((4, number, 15)) + lie + run)
-        inputs.append(figures + run * 2 + bytes((7, number, 1, 2, 2, 9)) + run)
-    for world in (b"\0\0\1\0\0\2\1", b"\1\1\2\2\2\1", b"\2\0\2\2\1\0\0"):
+            inputs.append(figures + keeps + run + bytes((4, number, 15)) + lie + run)
+        inputs.append(figures + keeps + run * 2 + bytes((7, number, 1, 2, 2, 9)) + run)
+    # A pole that keeps to its lies: on each field of the offer, and on the energy.
+    for more, field in product(range(5), (4, 11, 12, 13)):
+        figures = bytes((0, 1, 0, 0, 0, 0, 0, 1, 1, more))
+        lie = bytes((0, 1, field, 6, 3, field, 0))
+        inputs.append(figures + bytes((4, 1, 15)) + lie + run * 4)
+    for budget, capacity in product((0, 1), (0, 1)):
+        for liar in range(_LIARS):
+            figures = bytes((liar, 1, 2, budget, capacity, 2, 0, 1, 0))
+            inputs.append(figures + run * 2 + b"\x0c\1" + run * 2 + b"\x0c\1" + run)
+    worlds = (b"\0\0\1\0\0\0\0\2\1\1\0", b"\1\1\2\0\0\2\2\1", b"\2\0\2\2\1\0\0\1\0\0")
+    for world in worlds:
         for what in (b"\x0c\0", b"\x0c\1", b"\x0d\0\0", b"\x0d\1\2", b"\x0e\3\3", b"\x0f\0"):
             inputs.append(world + run * 2 + what + run)
     return inputs
