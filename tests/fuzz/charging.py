@@ -11,7 +11,7 @@ from fuzz.choices import Choices, require
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_PREFIX, Claim
 from joulestream.errors import MalformedError
-from joulestream.messages import INVOICE, MESSAGES, RECEIPT, UPDATE
+from joulestream.messages import ACCEPT, INVOICE, MESSAGES, RECEIPT, UPDATE
 from joulestream.session import OPEN
 from joulestream.signing import verify
 from nor_flash import NorFlash
@@ -199,6 +199,11 @@ class _LyingWorld(World):
         """Return what the liar makes of a payload."""
         if self._keeps_to_lies and payload[0] == INVOICE:
             payload = self._kept_to_lies(payload)
+        if self._keeps_to_lies and payload[0] == ACCEPT:
+            # The liar's own pole goes on as if its offer had been taken as it made it.
+            accept = messages.decode(payload)
+            lies.sign_proof(accept, self.payee.session, KEYS["payer"])
+            payload = bytes(messages.encode(accept))
         if not self._lies_ahead or self.liar not in (sender, WIRE):
             return [payload]
         number = self._lies_ahead[0]

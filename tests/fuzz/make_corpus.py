@@ -119,6 +119,8 @@ def chargings():
         figures = bytes((0, 1, 0, 0, 0, 0, 0, 1, 1, more))
         lie = bytes((0, 1, field, 6, 3, field, 0))
         inputs.append(figures + bytes((4, 1, 15)) + lie + run * 4)
+    dearer = bytes((0, 2, 4, 5, 6, 5, 0))  # twice the price, and twice the prepayment
+    inputs.append(bytes((0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 4, 1, 15)) + dearer + run * 4)
     for budget, capacity in product((0, 1), (0, 1)):
         for liar in range(_LIARS):
             figures = bytes((liar, 1, 2, budget, capacity, 2, 0, 1, 0))
