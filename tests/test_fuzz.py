@@ -15,7 +15,7 @@ from fuzz.targets import TARGETS, load
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = int(os.environ.get("JOULESTREAM_FUZZ_SECONDS", "10"))
-# A slow machine with other work makes ten times as many in 10 seconds.
+# Ten times as many are made by a slow machine that does other work beside.
 LEAST_A_SECOND = {"framing": 50, "messages": 200, "session": 20, "charging": 2, "journal": 5}
 
 

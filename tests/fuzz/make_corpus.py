@@ -117,9 +117,9 @@ def chargings():
     # A pole that keeps to its lies: on each field of the offer, and on the energy.
     for more, field in product(range(5), (4, 11, 12, 13)):
         figures = bytes((0, 1, 0, 0, 0, 0, 0, 1, 1, more))
-        lie = bytes((0, 1, field, 6, 3, field, 0))
+        lie = bytes((0, 1, field, 6, 3, field))
         inputs.append(figures + bytes((4, 1, 15)) + lie + run * 4)
-    dearer = bytes((0, 2, 4, 5, 6, 5, 0))  # twice the price, and twice the prepayment
+    dearer = bytes((0, 2, 4, 5, 6, 5))  # twice the price, and twice the prepayment
     inputs.append(bytes((0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 4, 1, 15)) + dearer + run * 4)
     for budget, capacity in product((0, 1), (0, 1)):
         for liar in range(_LIARS):
