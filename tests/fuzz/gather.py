@@ -18,8 +18,9 @@ from fuzz import corpus
 from fuzz.run import MISSING, WORK, FuzzError, is_available, start
 from fuzz.targets import TARGETS
 
-# Characters of a target's file: a corpus that nobody wants to wait for is worth nothing.
-_MOST = 32_768
+# A target's inputs, and the characters of its file: a corpus is replayed by every `make test`.
+_MOST_INPUTS = 60
+_MOST = 16_384
 _MERGE_S = 600
 
 
@@ -43,7 +44,7 @@ def gather(target: str, work: Path = WORK) -> int:
     room = _MOST
     for data in sorted(new, key=lambda data: (len(data), data)):
         room -= 2 * len(data) + 1
-        if room >= 0 and data:
+        if room >= 0 and data and len(chosen) < _MOST_INPUTS:
             chosen.append(data)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(corpus.text(chosen))
