@@ -37,7 +37,7 @@ from joulestream.signing import verify
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount, small, ticks_add, ticks_diff
 from vehicle.audit import Audit, amount_reason
-from vehicle.carryover import best_claim_reason, carry_over, new_channel
+from vehicle.carryover import agree, begin, best_claim_reason, carry_over, new_channel
 from vehicle.config import AUDIT_METER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
@@ -217,8 +217,8 @@ class Payer:
             offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
         )
         self._audit = Audit(channel, self._percent(), self._total_mwh, offer.energy_mwh)
-        # What the pole carries over next time, this session's energy included, has its price.
-        channel.price_per_kwh = offer.price_per_kwh
+        begin(channel, offer, self.tariff, self._total_mwh)
+        self._remember(channel)
         self._claim = Claim(channel_id)
         self._accept(certificate, now_ms)
 
@@ -247,8 +247,8 @@ class Payer:
         if message.price_per_kwh > self._config.max_price_per_kwh:
             raise PeerError(errors.PRICE_TOO_HIGH)
         tariff.change(message.from_energy_mwh, message.price_per_kwh)
-        # A debt carried over may contain energy at either price.
-        self.channel.price_per_kwh = max(self.channel.price_per_kwh, message.price_per_kwh)
+        agree(self.channel, tariff)
+        self._remember(self.channel)
         self.session.send(
             Message(
                 TARIFF_ACCEPT,
@@ -401,8 +401,15 @@ class Payer:
             return errors.CAPACITY_EXHAUSTED
         return errors.BUDGET_EXHAUSTED
 
+    def _remember(self, channel):
+        """Store what is about to be accepted: a pole may carry a debt over from here on."""
+        try:
+            self._wallet.store(self.session.channel_id, channel)
+        except OSError:
+            raise PeerError(errors.WALLET_UNABLE)
+
     def _growth_mwh(self, channel):
-        """Return what the own meter counted after the channel's last signature.
+        """Return what the own meter counted after what was accepted last on the channel.
 
         No more than can flow until a pole misses its payment: the rest flowed elsewhere.
         """

@@ -14,10 +14,11 @@ class Channel(Record):
     """What the vehicle knows of one channel, and the running total of its budget.
 
     `signed` is the highest amount signed. `amount_due`, its `remainder` and `energy_mwh` (as the
-    pole counts) are those of the last invoice that passed the audit, `price_per_kwh` the highest
-    price of then. `billed_mwh` and `own_mwh` are what was billed and what the own meter counted
-    in the channel's life; the own meter's total stood at `own_total_mwh` then. `grace` is what
-    was taken on the pole's word, in claim units (see carryover.py).
+    pole counts) are those of the last offer or invoice that was accepted; energy beyond it costs
+    `price_per_kwh`, and `next_price_per_kwh` from `next_from_mwh` on, the same where no change is
+    agreed. `billed_mwh` and `own_mwh` are what was billed and what the own meter counted in the
+    channel's life; the own meter's total stood at `own_total_mwh` then. `grace` is what was taken
+    on the pole's word, in claim units (see carryover.py).
     """
 
     LAYOUT = (
@@ -29,6 +30,8 @@ class Channel(Record):
         ("own_mwh", 6, UINT),
         ("own_total_mwh", 6, UINT),
         ("price_per_kwh", 8, UINT),
+        ("next_price_per_kwh", 8, UINT),
+        ("next_from_mwh", 6, UINT),
         ("grace", 8, UINT),
         ("period", 8, BYTES),
         ("spent", 8, UINT),
@@ -72,8 +75,8 @@ class Wallet:
         return best
 
     def is_ready(self):
-        """Return whether a claim can be stored without an erase."""
-        return self._journal.is_ready(self._record_size)
+        """Return whether a claim can be stored without an erase, and a new tariff beside."""
+        return self._journal.is_ready(2 * self._record_size)
 
     def load(self, channel_id):
         """Return the stored Channel, or None when this wallet does not know it."""
