@@ -208,7 +208,10 @@ class PolePeer(Peer):
         invoiced_mwh: up to which energy it has asked for money in this session.
         waiting: whether an invoice is not answered yet.
         delivers: whether it closes the contact while it is paid.
-        packets: updates that it got in this session.
+        generous: whether it closes the contact without being paid, too.
+        withholds: whether it asks for nothing more, but for a sign of life.
+        silent: whether it does not answer at all.
+        greetings, packets: how many HELLOs came, and how many updates since the last one.
     """
 
     stage: VehicleStage
@@ -224,12 +227,13 @@ class PolePeer(Peer):
         self.waiting = False
         self.silent = False
         self.delivers = True
+        self.generous = False
         self.withholds = False
-        self.sessions = 0
+        self.greetings = 0
         self.packets = 0
         self.invoiced_mwh = 0
         self._flowed_mwh = 0
-        self._start_mwh = 0
+        self.start_mwh = 0
 
     # Session
 
@@ -237,6 +241,8 @@ class PolePeer(Peer):
         self.end()
         if self.silent:
             return
+        self.greetings += 1
+        self.packets = 0
         self.hello = hello
         self.channel_id = hello.channel_id
         self.stop_reason = 0
@@ -277,21 +283,21 @@ class PolePeer(Peer):
         """Return a message with this pole's signature over the session."""
         hello = self.hello
         session = hello.nonce + self.pole_nonce + hello.payer_key
-        session += self.signer.public_key + hello.channel_id
+        session += fields.get("payee_key", self.signer.public_key) + hello.channel_id
         data = signed_bytes(signed_type, session + record(**fields).to_bytes())
         return Message(number, signature=self.signer.sign(data), **fields)
 
     def on_accept(self, accept: Any) -> None:
+        if self.is_open:
+            return  # sent again, for want of an answer
         offer = self.offer
         self.is_open = True
-        self.sessions += 1
-        self.packets = 0
         self.sequence = 0
         self.tariff = Tariff(
             offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
         )
         self._flowed_mwh = self.stage.flowed_mwh
-        self._start_mwh = offer.energy_mwh
+        self.start_mwh = offer.energy_mwh
         self.invoice(offer.energy_mwh)
 
     def end(self) -> None:
@@ -313,7 +319,7 @@ class PolePeer(Peer):
             "reason": self.stop_reason,
             "started_s": self.stage.now_s - 1,
             "ended_s": self.stage.now_s,
-            "start_energy_mwh": self._start_mwh,
+            "start_energy_mwh": self.start_mwh,
             "energy_mwh": self.energy_mwh,
             "amount_due": self.amount_due,
             "amount_paid": self.best_amount,
@@ -322,20 +328,23 @@ class PolePeer(Peer):
     # Packets
 
     def step(self) -> None:
-        if self.is_open and not self.waiting and not self.withholds:
-            energy_mwh = self.counted_mwh()
-            if energy_mwh - self.invoiced_mwh >= PACKET_MWH:
-                self.invoice(energy_mwh)
+        if not self.is_open or self.waiting or self.silent:
+            return
+        energy_mwh = self.invoiced_mwh if self.withholds else self.counted_mwh()
+        since_ms = self.stage.now_ms - self._invoice_ms
+        if energy_mwh - self.invoiced_mwh >= PACKET_MWH or since_ms >= PACKET_MS:
+            self.invoice(energy_mwh)
 
     def counted_mwh(self) -> int:
         """Return the channel energy by now, as this pole tells it."""
-        return self._start_mwh + self.stage.flowed_mwh - self._flowed_mwh
+        return self.start_mwh + self.stage.flowed_mwh - self._flowed_mwh
 
     def invoice(self, energy_mwh: int) -> None:
         """Ask for all up to `energy_mwh`."""
         self.sequence += 1
         self.waiting = True
         self.invoiced_mwh = energy_mwh
+        self._invoice_ms = self.stage.now_ms
         self.send(
             Message(
                 INVOICE,
@@ -359,9 +368,13 @@ class PolePeer(Peer):
 
     def energises(self) -> bool:
         """Return whether the contact shall be closed: as long as an honest pole would."""
-        if not self.is_open or not self.delivers or not self.packets:
+        if not self.is_open or not self.delivers or self.silent:
             return False
-        energy_mwh = self._start_mwh + self.stage.flowed_mwh - self._flowed_mwh
+        if self.generous:
+            return True
+        if not self.packets:
+            return False
+        energy_mwh = self.start_mwh + self.stage.flowed_mwh - self._flowed_mwh
         unpaid = self.tariff.amount_due(max(energy_mwh, self.energy_mwh)) - self.best_amount
         return unpaid < min(CREDIT, self.best_amount)
 
@@ -376,12 +389,17 @@ class PolePeer(Peer):
     # For scripts
 
     def vanish(self) -> None:
-        """Fall silent, until the vehicle has given up the session."""
-        self.end()
+        """Fall silent with the contact open, until the vehicle has given up the session."""
         self.silent = True
         self.stage.run(lambda: self.stage.last_stop() == "LINK_TIMEOUT")
+        self.end()
         self.silent = False
 
     def charge(self, packets: int) -> None:
-        """Wait for the vehicle, and for so many updates of its session."""
+        """Wait until so many updates came in one session."""
         self.stage.run(lambda: self.is_open and self.packets >= packets)
+
+    def meet(self) -> None:
+        """Wait for a new greeting, and what becomes of it: a first update or a STOP."""
+        greetings = self.greetings
+        self.stage.run(lambda: self.greetings > greetings and (self.packets or self.stop_reason))
