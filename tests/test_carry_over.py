@@ -219,12 +219,16 @@ def test_a_debt_carried_over_costs_what_was_agreed_and_not_what_is_agreed_for_la
     assert signed(world) <= justified(own_mwh, CHEAP)
 
 
+def near_the_change():
+    """Charge until the dearer tariff is about to begin; return the world."""
+    world = tariff_ahead()
+    world.run(lambda: world.payer.channel.energy_mwh + 2_000 > world.payer.tariff.next_from_mwh)
+    return world
+
+
 def test_a_debt_that_contains_both_prices_is_priced_exactly():
     for more, grace in ((0, 0), (1, 1)):
-        world = tariff_ahead()
-        world.run(
-            lambda: world.payer.channel.energy_mwh + 2_000 > world.payer.tariff.next_from_mwh
-        )
+        world = near_the_change()
         channel = unbilled(world, 4_000)
         cheap_mwh = channel.next_from_mwh - channel.energy_mwh
         assert 0 < cheap_mwh < 2_000 and channel.price_per_kwh == CHEAP

@@ -18,20 +18,16 @@ def charge(play: Play) -> None:
         vehicle.stop(OWNER_STOP)
         stage.run_to_end("OWNER_STOP")
         play.take_stock()
-    assert stage.flowed_mwh > 2 * (_PACKETS - 2) * PACKET_MWH // 2
+    assert stage.flowed_mwh > _PACKETS * PACKET_MWH
 
 
 def deliver(play: Play) -> None:
     """Deliver what is paid, the prepayment too, and leave."""
     stage = play.vehicle()
     pole = LyingPole(stage)
-    for _ in range(2):
-        pole.withholds = False
-        pole.charge(_PACKETS)
-        pole.withholds = True
-        stage.run(lambda: pole.value_of_session() >= pole.best_amount)
-        pole.delivers = False
-        pole.vanish()
-        pole.delivers = True
-        play.take_stock()
-    assert stage.flowed_mwh > 2 * _PACKETS * PACKET_MWH
+    pole.charge(_PACKETS)
+    pole.withholds = True
+    stage.run(lambda: not pole.owes())
+    pole.vanish()
+    play.take_stock()
+    assert stage.flowed_mwh >= _PACKETS * PACKET_MWH

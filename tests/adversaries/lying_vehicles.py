@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 import edwards25519 as curve
-from adversaries.bank import CAPACITY, COLLECT_WITHIN_S, SEEDS, SIGNERS, START_S, WINDOW_S
+from adversaries.bank import CAPACITY, COLLECT_WITHIN_S, SEEDS, SIGNERS, START_S, VALID_S, WINDOW_S
 from adversaries.liar import ATTEMPTS, PAYER, VEHICLE, Liar, Script
 from adversaries.peers import VehiclePeer
 from adversaries.play import Play
@@ -15,8 +15,8 @@ from joulestream.messages import RENEW, TARIFF_ACCEPT, TIME, Message
 
 _HONEST_PACKETS = 4
 # The credit, and what flows until the meter shows it and the contact is open: 450 ms of it.
-_CREDIT_AND_DELAY = (CREDIT + 0.15 * PACKET) / PACKET
-_ROUNDING = 0.01
+_DELAY = 0.15
+_CREDIT_AND_DELAY = CREDIT / PACKET + _DELAY
 
 
 class LyingVehicle(VehiclePeer):
@@ -50,9 +50,9 @@ class LyingVehicle(VehiclePeer):
 
 class ReplaysAnOldClaim(LyingVehicle):
     reason = "AMOUNT_SHRINKS"
-    _old: Message | None = None
+    _old: Any = None
 
-    def make_update(self, invoice: Any) -> Message | None:
+    def make_update(self, invoice: Any) -> Any:
         if self._old is None:
             self._old = super().make_update(invoice)
             return self._old
@@ -147,7 +147,7 @@ class PaysAhead(LyingVehicle):
 
     reason = "BAD_FIELD"
 
-    def make_update(self, invoice: Any) -> Message | None:
+    def make_update(self, invoice: Any) -> Any:
         update = super().make_update(invoice)
         if self.lying and update is not None:
             update.sequence += 1
@@ -157,7 +157,7 @@ class PaysAhead(LyingVehicle):
 class StopsPaying(LyingVehicle):
     reason = "LINK_TIMEOUT"
 
-    def make_update(self, invoice: Any) -> Message | None:
+    def make_update(self, invoice: Any) -> Any:
         return None if self.lying else super().make_update(invoice)
 
 
@@ -226,10 +226,10 @@ class Floods(StopsPaying):
     def __init__(self, stage: PoleStage, certificate: Certificate) -> None:
         super().__init__(stage, certificate)
         self._rng = Random("flood")
-        self._last: Message | None = None
+        self._last: Any = None
         self.sent = 0
 
-    def make_update(self, invoice: Any) -> Message | None:
+    def make_update(self, invoice: Any) -> Any:
         update = super().make_update(invoice)
         self._last = update or self._last
         return update
@@ -298,7 +298,7 @@ class ShowsAnothersCertificate(LyingVehicle):
 class PosesAsAnother(ShowsAnothersCertificate):
     reason = "BAD_PROOF"
 
-    def make_hello(self) -> Message:
+    def make_hello(self) -> Any:
         hello = super().make_hello()
         hello.payer_key = self.certificate.payer_key
         return hello
@@ -310,6 +310,21 @@ class RaisesItsCapacity(ShowsAnothersCertificate):
     def use(self, certificate: Certificate) -> None:
         certificate.capacity += 1
         super().use(certificate)
+
+
+class TrustsAStranger(ShowsAnothersCertificate):
+    """Lets somebody certify its channel whom the pole does not trust."""
+
+    reason = "UNTRUSTED_ISSUER"
+
+    def use(self, certificate: Certificate) -> None:
+        certificate.issuer_key = SIGNERS["stranger"].public_key
+        certificate.signature = SIGNERS["stranger"].sign(certificate.signed_bytes())
+        super().use(certificate)
+
+
+class OutlastsTheWindow(ShowsAnothersCertificate):
+    reason = "CERTIFICATE_WINDOW"
 
 
 class RenewsByItself(LyingVehicle):
@@ -378,12 +393,15 @@ class WithoutATime(StopsPaying):
         super().on_offer(offer)
 
 
-def _again(kind: type[LyingVehicle], payer: str = "vehicle", **changes: Any) -> Script:
+def _again(
+    kind: type[LyingVehicle], payer: str = "vehicle", valid_s: int = VALID_S, **changes: Any
+) -> Script:
     """Return a script in which a liar of that kind tries again and again on one channel."""
 
     def script(play: Play) -> None:
         other = play.certificate(1, payee="another pole")
-        liar = kind(play.pole(**changes), play.certificate(payer=payer))
+        certificate = play.certificate(valid_s=valid_s, payer=payer)
+        liar = kind(play.pole(**changes), certificate)
         liar.other_claim = Claim(other.channel_id)
         for _ in range(ATTEMPTS):
             liar.attempt(play)
@@ -593,7 +611,7 @@ LIARS = (
         VEHICLE,
         "Greets twenty times a second while current flows.",
         "opens the relay at the first greeting and offers when the meter shows what flowed",
-        _CREDIT_AND_DELAY,
+        _DELAY,
         _again(GreetsAllTheTime),
     ),
     Liar(
@@ -663,11 +681,19 @@ LIARS = (
         _again(RaisesItsCapacity),
     ),
     Liar(
+        "lets a stranger certify its channel",
+        VEHICLE,
+        "Shows a certificate of an issuer that is none of the pole's.",
+        "refuses it with UNTRUSTED_ISSUER",
+        0,
+        _again(TrustsAStranger),
+    ),
+    Liar(
         "renews its certificate by itself",
         VEHICLE,
         "Sends a RENEW that no issuer signed.",
         "stops with CERTIFICATE_FORGED",
-        _CREDIT_AND_DELAY,
+        _DELAY,
         _again(RenewsByItself),
     ),
     Liar(
@@ -675,7 +701,7 @@ LIARS = (
         VEHICLE,
         "Goes on at the old price.",
         "stops with TARIFF_REFUSED where the new price would begin",
-        _CREDIT_AND_DELAY,
+        _DELAY,
         _again(RefusesTheTariff, prices=_price_changes()),
     ),
     Liar(
@@ -683,7 +709,7 @@ LIARS = (
         VEHICLE,
         "Accepts half the price that it was asked for.",
         "stops with BAD_FIELD",
-        _CREDIT_AND_DELAY,
+        _DELAY,
         _again(ChangesTheTariff, prices=_price_changes()),
     ),
     Liar(
@@ -691,7 +717,7 @@ LIARS = (
         VEHICLE,
         "Spends all of a channel at its pole, then shows the certificate at another one.",
         "the other pole refuses it with WRONG_PAYEE: a channel pays one pole's own key",
-        _CREDIT_AND_DELAY,
+        _DELAY,
         _drain_at_two_poles,
     ),
     Liar(
@@ -699,7 +725,7 @@ LIARS = (
         VEHICLE,
         "Tells a pole that lost the time a false one, or lets old signatures tell it.",
         "takes a time only from an issuer it trusts, over its own nonce, not before its journal's",
-        _CREDIT_AND_DELAY,
+        _DELAY,
         _expired_after_a_power_cut,
     ),
     Liar(
@@ -707,7 +733,15 @@ LIARS = (
         PAYER,
         "Asks for the deposit back, then charges until its certificate expires.",
         "takes no certificate that outlasts the dispute window less `collect_within_s`",
-        _CREDIT_AND_DELAY,
+        _DELAY,
         _close_behind_the_poles_back,
+    ),
+    Liar(
+        "has a certificate that outlasts the dispute window",
+        PAYER,
+        "Shows one that ends a second too late for a pole that collects as late as it may.",
+        "refuses it with CERTIFICATE_WINDOW",
+        0,
+        _again(OutlastsTheWindow, valid_s=WINDOW_S - COLLECT_WITHIN_S + 1),
     ),
 )

@@ -130,7 +130,7 @@ class VehiclePeer(Peer):
         self.stage.put(b"\0")
         self.send(self.hello)
 
-    def make_hello(self) -> Message:
+    def make_hello(self) -> Any:
         return Message(
             HELLO,
             version=VERSION,
@@ -164,7 +164,7 @@ class VehiclePeer(Peer):
             self.packets += 1
             self.send(update)
 
-    def make_update(self, invoice: Any) -> Message | None:
+    def make_update(self, invoice: Any) -> Any:
         amount = self.amount(invoice)
         signature = self.sign(amount)
         return Message(UPDATE, sequence=invoice.sequence, amount=amount, signature=signature)
@@ -377,6 +377,10 @@ class PolePeer(Peer):
         energy_mwh = self.start_mwh + self.stage.flowed_mwh - self._flowed_mwh
         unpaid = self.tariff.amount_due(max(energy_mwh, self.energy_mwh)) - self.best_amount
         return unpaid < min(CREDIT, self.best_amount)
+
+    def owes(self) -> bool:
+        """Return whether it has been paid for more than it delivered in this session."""
+        return self.tariff.amount_due(self.counted_mwh()) < self.best_amount
 
     def change_tariff(self, price_per_kwh: int, from_energy_mwh: int) -> None:
         """Ask for a new price."""

@@ -79,7 +79,7 @@ class Stage:
         self.value_numerator = 0
         self.sent: list[Any] = []
         self.seen_by_peer: list[bytes] = []
-        self.supervisor: Supervisor = None
+        self.supervisor: Any = None  # None without power
         self.knows_time = True
         self._start_s = START_S
         rng = Random(f"adversaries {name}")
