@@ -216,7 +216,8 @@ class Payer:
         self.tariff = Tariff(
             offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
         )
-        self._audit = Audit(channel, self._percent(), self._total_mwh, offer.energy_mwh)
+        late_mwh = energy_from_power(self._config.max_power_mw, self._config.audit_wait_ms)
+        self._audit = Audit(channel, self._percent(), late_mwh, self._total_mwh, offer.energy_mwh)
         begin(channel, offer, self.tariff, self._total_mwh)
         self._remember(channel)
         self._claim = Claim(channel_id)
@@ -241,14 +242,18 @@ class Payer:
         tariff = self.tariff
         if tariff.next_price_per_kwh is not None:
             raise PeerError(errors.BAD_FIELD)
-        flowed_mwh = self._audit.flowed_mwh(self._total_mwh, self._step_mwh)
+        channel = self.channel
+        flowed_mwh = self._audit.flowed_mwh(
+            self._total_mwh, self._step_mwh, channel.own_total_mwh, self._last_mwh
+        )
         if message.from_energy_mwh < max(self._last_mwh, flowed_mwh):
             raise PeerError(errors.BAD_FIELD)
         if message.price_per_kwh > self._config.max_price_per_kwh:
             raise PeerError(errors.PRICE_TOO_HIGH)
         tariff.change(message.from_energy_mwh, message.price_per_kwh)
-        agree(self.channel, tariff)
-        self._remember(self.channel)
+        agree(channel, tariff)
+        self._expect_price(channel)
+        self._remember(channel)
         self.session.send(
             Message(
                 TARIFF_ACCEPT,
@@ -359,6 +364,7 @@ class Payer:
         channel.billed_mwh = self._audit.billed_mwh(energy_mwh)
         channel.own_mwh = self._audit.own_mwh(self._total_mwh)
         channel.own_total_mwh = self._total_mwh
+        self._expect_price(channel)
         self._visit_mwh += small(energy_mwh - self._last_mwh)
         self._last_mwh = energy_mwh
         try:
@@ -416,6 +422,12 @@ class Payer:
         config = self._config
         most_mwh = energy_from_power(config.max_power_mw, 2 * config.link_timeout_ms)
         return min(max(self._total_mwh - channel.own_total_mwh, 0), most_mwh)
+
+    def _expect_price(self, channel):
+        """While a dearer price is ahead, let the audit know what was billed before it."""
+        next_price_per_kwh = self.tariff.next_price_per_kwh
+        if next_price_per_kwh is not None and next_price_per_kwh > self.tariff.price_per_kwh:
+            self._audit.begin_price(channel)
 
     def _percent(self):
         return self._config.audit_percent if self._config.audit == AUDIT_METER else 0
