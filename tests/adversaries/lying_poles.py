@@ -9,6 +9,9 @@ from adversaries.peers import PolePeer
 from adversaries.play import Play
 from adversaries.stage import (
     AUDIT_PERCENT,
+    AUDIT_WAIT_MS,
+    HIGHEST_PRICE,
+    MAX_POWER_W,
     MOST_PREPAID,
     PACKET,
     PACKET_MWH,
@@ -24,7 +27,12 @@ _PREPAID = MOST_PREPAID / PACKET
 # One step of the vehicle's meter, and a price that is higher than PRICE.
 _STEP_MWH = 1_000
 _STEP = _STEP_MWH / PACKET_MWH
+_ROUNDING = 0.01
 _DEAR_PRICE = PRICE * 3 // 2
+# What flows while an invoice may wait for the vehicle's meter.
+_LATE = MAX_POWER_W * AUDIT_WAIT_MS / 3_600 / PACKET_MWH
+# How many packets come first where a share of them is the lie.
+_LONG = 20
 # How much flows while one liar shows, attempt after attempt, that it counts too much.
 _PACKETS_ABOVE = 50
 
@@ -155,6 +163,61 @@ class ChangesTheTariffAfterTheFact(LyingPole):
         self.stage.run(lambda: self.counted_mwh() >= hidden_mwh)
         self.generous = False
         self.change_tariff(_DEAR_PRICE, self.invoiced_mwh)
+
+
+class ChangesTheTariffWithinTolerance(LyingPole):
+    """Withholds as much as meters may disagree on in the session, and raises the price for it."""
+
+    def attempt(self, play: Play) -> None:
+        stage = self.stage
+        self.withholds, self.delivers = False, True
+        stage.price_per_kwh = PRICE
+        self.charge(_LONG)
+        withheld_mwh = (self.invoiced_mwh - self.start_mwh) * AUDIT_PERCENT // 100
+        self.withholds = self.generous = True
+        until_mwh = self.invoiced_mwh + withheld_mwh
+        stage.run(lambda: self.counted_mwh() >= until_mwh)
+        self.delivers = self.generous = False
+        self.pass_on(self.invoiced_mwh)
+        self.withholds = False
+        if not self.stop_reason:
+            self.invoice(self.counted_mwh())
+            stage.run(lambda: not self.waiting)
+            self.vanish()
+        play.take_stock()
+        stage.replug()
+
+    def pass_on(self, from_energy_mwh: int) -> None:
+        """Ask for a dearer price from there on, and wait for the answer."""
+        self.change_tariff(HIGHEST_PRICE, from_energy_mwh)
+        self.stage.run(lambda: self.tariff.next_price_per_kwh or self.stop_reason)
+
+
+class BillsAtTheDearerPrice(ChangesTheTariffWithinTolerance):
+    """Counts too little while its price is low, and what it left out once it is high."""
+
+    def attempt(self, play: Play) -> None:
+        stage = self.stage
+        self.delivers, self.lying = True, False
+        stage.price_per_kwh = PRICE
+        self.charge(_LONG)
+        stage.run(lambda: not self.waiting)
+        self.pass_on(self.invoiced_mwh + PACKET_MWH)
+        self.charge(self.packets + 2)
+        stage.run(lambda: not self.waiting)
+        stage.price_per_kwh = HIGHEST_PRICE
+        self.lying = True
+        self.delivers = False
+        for _ in range(_LONG):
+            if not self.stop_reason:
+                self.invoice(self.invoiced_mwh + _STEP_MWH)
+                stage.run(lambda: not self.waiting)
+        play.take_stock()
+        stage.replug()
+
+    def counted_mwh(self) -> int:
+        flowed_mwh = super().counted_mwh() - self.start_mwh
+        return self.start_mwh + flowed_mwh * (100 - AUDIT_PERCENT) // 100
 
 
 class RaisesItsPriceThroughAReconnect(LyingPole):
@@ -353,7 +416,7 @@ class LiesInItsReceipt(LyingPole):
 class CarriesOverAtAPriceOfLater(LyingPole):
     """Delivers on credit, then carries the debt over at a price that is agreed for later on."""
 
-    price_of_later = 4 * PRICE
+    price_of_later = HIGHEST_PRICE
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -454,9 +517,9 @@ def _again(kind: type[LyingPole], attempts: int = ATTEMPTS, **changes: Any) -> S
 
 
 _TOLERANCE = (
-    f"beside the prepayment, which is one packet, the audit tolerates `audit_percent`, "
-    f"{AUDIT_PERCENT} % of all energy here, since two meters and a cable disagree, and a step of "
-    f"the meter, whose estimate may be another step ahead"
+    "beside the prepayment, which is one packet, the audit tolerates a step of the meter, whose "
+    "estimate may be another step ahead, and `audit_percent` of all energy, since two meters and "
+    f"a cable disagree: {AUDIT_PERCENT} %"
 )
 
 LIARS = (
@@ -483,7 +546,7 @@ LIARS = (
         "stops with OVERBILLED, again and again: the audit goes over the channel's life",
         _tolerated(packets=_PACKETS_ABOVE),
         _again(CountsTooMuch),
-        f"{_TOLERANCE}, {_PACKETS_ABOVE} packets",
+        f"{_TOLERANCE} of {_PACKETS_ABOVE} packets",
     ),
     Liar(
         "invoices all that is tolerated",
@@ -492,7 +555,7 @@ LIARS = (
         "pays it",
         _tolerated(packets=_HONEST_PACKETS * ATTEMPTS),
         _again(CountsWhatIsTolerated),
-        f"{_TOLERANCE}, {_HONEST_PACKETS * ATTEMPTS} packets",
+        f"{_TOLERANCE} of {_HONEST_PACKETS * ATTEMPTS} packets",
     ),
     Liar(
         "invoices after the quarrel",
@@ -533,6 +596,24 @@ LIARS = (
         "stops with BAD_FIELD: a price must begin after what its own meter counted",
         _PREPAID,
         _again(ChangesTheTariffAfterTheFact),
+    ),
+    Liar(
+        "changes tariff within tolerance",
+        POLE,
+        "Withholds as much as meters may disagree on in a long session, and raises its price.",
+        "tolerates a share of what flowed since the last invoice, not of the session; BAD_FIELD",
+        _PREPAID,
+        _again(ChangesTheTariffWithinTolerance),
+    ),
+    Liar(
+        "leaves energy out until it is dear",
+        POLE,
+        f"Counts {AUDIT_PERCENT} % too little, raises its price and bills what it left out.",
+        "tolerates nothing of what flowed before a price rose; OVERBILLED",
+        _PREPAID + ATTEMPTS * (_STEP + _LATE) * (HIGHEST_PRICE / PRICE - 1) + _ROUNDING,
+        _again(BillsAtTheDearerPrice),
+        "beside the prepayment a step of the meter and what flows while an invoice may wait, at "
+        f"the difference of prices, each time that the price rises: {ATTEMPTS} times here",
     ),
     Liar(
         "raises its price through a reconnect",
@@ -591,7 +672,7 @@ LIARS = (
         "lets its own meter justify it, over the channel's life",
         _tolerated(packets=_HONEST_PACKETS),
         _again(TellsMoreEnergy),
-        f"{_TOLERANCE}, {_HONEST_PACKETS} packets",
+        f"{_TOLERANCE} of {_HONEST_PACKETS} packets",
     ),
     Liar(
         "forgets the standing",

@@ -467,7 +467,7 @@ def _close_behind_the_poles_back(play: Play) -> None:
     stage = play.pole()
     # The longest that a pole takes which may stay uncollected for two days.
     certificate = play.certificate(valid_s=WINDOW_S - COLLECT_WITHIN_S)
-    liar = VehiclePeer(stage, certificate)
+    liar = LyingVehicle(stage, certificate)
     play.bank.close_behind_the_poles_back(certificate.terms(), "vehicle", stage.now_s)
     stage.skip(certificate.expires_at_s - stage.now_s - 40)
     liar.charge(_HONEST_PACKETS)

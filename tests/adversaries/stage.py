@@ -33,6 +33,7 @@ from vehicle import main as vehicle_main
 STEP_MS = 50
 RELAY_DELAY_MS = 50
 PRICE = 320_000
+HIGHEST_PRICE = 2 * PRICE
 PACKET_MWH = 10_000
 PACKET_MS = 4_000
 # One packet, in claim units; credit and prepayment together leave the relay closed all the time.
@@ -44,6 +45,7 @@ POWER_MW = 11_000_000
 MAX_POWER_W = 11_500
 LINK_TIMEOUT_MS = 6_000
 RETRY_MS = 250
+AUDIT_WAIT_MS = 600
 AUDIT_PERCENT = 3
 RECONNECT_MS = 300
 _METER = {"model": "sdm120"}
@@ -304,10 +306,11 @@ class VehicleStage(Stage):
             "seed_file": "-",
             "certificates": ["-"],
             "budget": 1 << 40,
-            "max_price_per_kwh": 4 * PRICE,
+            "max_price_per_kwh": HIGHEST_PRICE,
             "energy_wanted_mwh": 1 << 40,
             "prepay": MOST_PREPAID,
             "audit_percent": AUDIT_PERCENT,
+            "audit_wait_ms": AUDIT_WAIT_MS,
             "max_power_w": MAX_POWER_W,
             "meter": _METER,
             "link_timeout_ms": LINK_TIMEOUT_MS,
