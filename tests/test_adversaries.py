@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from adversaries import document, honest
+from adversaries import document, honest, registry
 from adversaries.liar import ISSUER, PAYER, POLE, VEHICLE
 from adversaries.play import Play
 from adversaries.registry import LIARS, play
+from host_tools.reliability import measure_adversaries
 
 # The relay and the meters follow in steps of time.
 _ONE_STEP = 0.05
@@ -42,6 +43,14 @@ def test_a_gain_is_seen():
         honest.charge(its_play)
         packets = sum(pole.flowed_mwh for pole in its_play.poles) / 10_000
         assert its_play.gain == pytest.approx(packets, abs=_ONE_STEP)
+
+
+def test_the_benchmark_counts_liars_and_their_best_gain(monkeypatch):
+    chosen = [liar for liar in LIARS if liar.name in ("stops paying", "promises to prepay")]
+    monkeypatch.setattr(registry, "LIARS", tuple(chosen))
+    figures = measure_adversaries()
+    assert figures["adversaries"] == 2
+    assert 0 < figures["adversary_max_gain_packets"] <= max(liar.most for liar in chosen)
 
 
 def test_more_than_a_packet_has_a_reason():

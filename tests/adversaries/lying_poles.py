@@ -24,11 +24,12 @@ from joulestream.messages import STOP, Message
 
 _HONEST_PACKETS = 4
 _PREPAID = MOST_PREPAID / PACKET
-# One step of the vehicle's meter, and a price that is higher than PRICE.
+_ROUNDING = 0.01
+# A price above PRICE at which a packet does not cost more than credit and prepayment together.
+_DEAR_PRICE = PRICE * 3 // 2
+# One step of the vehicle's meter.
 _STEP_MWH = 1_000
 _STEP = _STEP_MWH / PACKET_MWH
-_ROUNDING = 0.01
-_DEAR_PRICE = PRICE * 3 // 2
 # What flows while an invoice may wait for the vehicle's meter.
 _LATE = MAX_POWER_W * AUDIT_WAIT_MS / 3_600 / PACKET_MWH
 # How many packets come first where a share of them is the lie.
@@ -81,15 +82,6 @@ class InvoicesWhatNeverFlowed(LyingPole):
         return super().counted_mwh() + (PACKET_MWH if self.lying else 0)
 
 
-class InvoicesAfterTheQuarrel(InvoicesWhatNeverFlowed):
-    """Goes on with good invoices after the vehicle has stopped."""
-
-    def on_stop(self, stop: Any) -> None:
-        self.stop_reason = stop.reason
-        if self.is_open:
-            self.invoice(self.energy_mwh + PACKET_MWH // 2)
-
-
 class CountsTooMuch(LyingPole):
     """Counts `PER_MILLE` of what flowed, in all of the channel's life."""
 
@@ -125,6 +117,29 @@ class AddsOneUnit(LyingPole):
 
     def due(self, energy_mwh: int) -> int:
         return super().due(energy_mwh) + self.lying
+
+
+class InvoicesAfterTheQuarrel(AddsOneUnit):
+    """Once the vehicle has stopped, asks in good order for what flowed."""
+
+    def attempt(self, play: Play) -> None:
+        stage = self.stage
+        self.charge(_HONEST_PACKETS)
+        self.lying = True
+        stage.run(lambda: self.stop_reason)
+        assert self.waiting and stage.last_stop() == self.reason
+        claims = len(stage.claims)
+        stage.pass_time(1_000)
+        assert len(stage.claims) == claims
+        self.end()
+        play.take_stock()
+        stage.replug()
+
+    def on_stop(self, stop: Any) -> None:
+        self.stop_reason = stop.reason
+        self.lying = False
+        if self.is_open:
+            self.invoice(self.counted_mwh())
 
 
 class BillsAnotherPrice(LyingPole):
@@ -185,6 +200,7 @@ class ChangesTheTariffWithinTolerance(LyingPole):
             stage.run(lambda: not self.waiting)
             self.vanish()
         play.take_stock()
+        assert stage.last_stop() == "BAD_FIELD"
         stage.replug()
 
     def pass_on(self, from_energy_mwh: int) -> None:
@@ -213,6 +229,7 @@ class BillsAtTheDearerPrice(ChangesTheTariffWithinTolerance):
                 self.invoice(self.invoiced_mwh + _STEP_MWH)
                 stage.run(lambda: not self.waiting)
         play.take_stock()
+        assert stage.last_stop() == "OVERBILLED"
         stage.replug()
 
     def counted_mwh(self) -> int:

@@ -227,7 +227,6 @@ class Floods(StopsPaying):
         super().__init__(stage, certificate)
         self._rng = Random("flood")
         self._last: Any = None
-        self.sent = 0
 
     def make_update(self, invoice: Any) -> Any:
         update = super().make_update(invoice)
@@ -242,7 +241,6 @@ class Floods(StopsPaying):
             self.stage.put(self._rng.randbytes(self._rng.randrange(200)))
             self.stage.put(b"\0")
             self.send(self._last)
-            self.sent += 1
 
 
 class GreetsWithEveryPacket(StopsPaying):

@@ -20,7 +20,7 @@ from joulestream import messages
 from joulestream.channel import Certificate
 from joulestream.config import check_table
 from joulestream.framing import Decoder
-from joulestream.messages import INVOICE, UPDATE
+from joulestream.messages import UPDATE
 from joulestream.signing import TABLE_SIZE
 from nor_flash import NorFlash
 from pole import config as pole_config
@@ -66,8 +66,6 @@ class Stage:
         price_per_kwh: the price agreed for what flows now.
         flowed_mw_ms: energy that flowed, in mW times ms.
         value_numerator: the same times its price.
-        sent: every message that the honest side sent, but for its packets.
-        packets: packets that were invoiced and paid, honestly or not, in the honest side's eyes.
     """
 
     def __init__(self, name: str) -> None:
@@ -76,11 +74,9 @@ class Stage:
         self.plugged = True
         self.contact_closed = False
         self.price_per_kwh = PRICE
-        self.power_mw = POWER_MW
         self.flowed_mw_ms = 0
         self.value_numerator = 0
-        self.sent: list[Any] = []
-        self.seen_by_peer: list[bytes] = []
+        self._payloads: list[bytes] = []  # on their way to the peer
         self.supervisor: Any = None  # None without power
         self.knows_time = True
         self._start_s = START_S
@@ -196,7 +192,7 @@ class Stage:
         self.board.unix_s = self.now_s if self.knows_time else None
 
     def _flow(self) -> None:
-        power_mw = self.power_mw if self.contact_closed and self.plugged else 0
+        power_mw = POWER_MW if self.contact_closed and self.plugged else 0
         self.meter.advance(power_mw, STEP_MS)
         self.flowed_mw_ms += power_mw * STEP_MS
         self.value_numerator += power_mw * STEP_MS * self.price_per_kwh
@@ -215,15 +211,13 @@ class Stage:
     def _take(self, payload: memoryview) -> None:
         data = bytes(payload)
         self.note(messages.decode(data))
-        self.seen_by_peer.append(data)
+        self._payloads.append(data)
 
     def note(self, message: Any) -> None:
         """Take note of a message that the honest side sent."""
-        if message.number not in (INVOICE, UPDATE):
-            self.sent.append(message)
 
     def _deliver(self) -> None:
-        payloads, self.seen_by_peer = self.seen_by_peer, []
+        payloads, self._payloads = self._payloads, []
         if self.peer is not None and self.plugged:
             for payload in payloads:
                 self.peer.receive(payload)
@@ -329,6 +323,5 @@ class VehicleStage(Stage):
         return self.peer is not None and self.plugged and self.peer.energises()
 
     def note(self, message: Any) -> None:
-        super().note(message)
         if message.number == UPDATE:
             self.claims.append((self.peer.channel_id, message.amount, bytes(message.signature)))
