@@ -3,7 +3,6 @@
 from hashlib import sha256
 
 from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
-from joulestream.errors import MalformedError
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 from joulestream.units import small
 
@@ -43,7 +42,8 @@ class Wallet:
 
     `certificates` are joulestream.channel.Certificate. Nothing is signed before the journal
     holds it, so a power cut can make the vehicle remember more than it paid, never less.
-    `budget_left` is what may still be spent in this budget period, in claim units.
+    `budget_left` is what may still be spent in this budget period, in claim units. Raises
+    MalformedError for a journal that holds another version's records.
     """
 
     def __init__(self, signer, journal, certificates, budget, period):
@@ -81,10 +81,7 @@ class Wallet:
     def load(self, channel_id):
         """Return the stored Channel, or None when this wallet does not know it."""
         data = self._journal.get(_KEY + channel_id)
-        try:
-            return None if data is None else Channel.from_bytes(data)
-        except MalformedError:
-            return None
+        return None if data is None else Channel.from_bytes(data)
 
     def store(self, channel_id, channel):
         """Store `channel`. Raises JournalFull or OSError."""
