@@ -2,7 +2,8 @@
 
 Power cuts at every operation of a flash, simulated sessions, scripted liars, fuzzing, an hour of
 packets between two MicroPython processes, and the cost of storing a claim on the emulated board.
-Writes build/bench/reliability.json and the table in docs/reliability.md.
+Writes build/bench/reliability.json, the tables in docs/reliability.md and that of the liars in
+docs/security.md.
 """
 
 import argparse
