@@ -2,7 +2,8 @@
 
 Power cuts at every operation of a flash, simulated sessions, scripted liars, fuzzing, an hour of
 packets between two MicroPython processes, and the cost of storing a claim on the emulated board.
-Writes build/bench/reliability.json and the table in docs/reliability.md.
+Writes build/bench/reliability.json, the tables in docs/reliability.md and that of the liars in
+docs/security.md.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from joulestream.journal import Journal
 TESTS = ROOT / "tests"
 sys.path.append(str(TESTS))
 
+from adversaries import document, play_all  # noqa: E402
 from fuzz.run import MISSING, FuzzError, fuzz_all, is_available  # noqa: E402
 from simulation.campaign import Totals, run_campaign  # noqa: E402
 
@@ -94,6 +96,12 @@ def measure_simulation(sessions: int) -> dict[str, int]:
         "simulated_packets": totals.packets,
         "invariant_violations": len(totals.failures),
     }
+
+
+def measure_adversaries() -> dict[str, float]:
+    """Return how many liars were played, and what the luckiest of them gained."""
+    gains = [row["gain_packets"] for row in play_all()]
+    return {"adversaries": len(gains), "adversary_max_gain_packets": round(max(gains), 2)}
 
 
 def measure_fuzzing(seconds: int) -> dict[str, int]:
@@ -199,13 +207,14 @@ def main(arguments: list[str] | None = None) -> int:
     hours = parser.parse_args(arguments).heap_hours
     try:
         if hours:
-            figures = measure_heap(hours)
-            say(table(figures))
-            return 1 if figures["heap_growth_bytes_per_hour"] > 0 else 0
-        figures = {}
+            heap = measure_heap(hours)
+            say(table(heap))
+            return 1 if heap["heap_growth_bytes_per_hour"] > 0 else 0
+        figures: dict[str, Any] = {}
         for what, measure in (
             (f"{_POWER_CUTS:,} power cuts", lambda: measure_power_cuts(_POWER_CUTS)),
             (f"{_SESSIONS:,} simulated sessions", lambda: measure_simulation(_SESSIONS)),
+            ("scripted liars", measure_adversaries),
             (f"{_FUZZ_S} s of fuzzing each target", lambda: measure_fuzzing(_FUZZ_S)),
             ("an hour of packets", lambda: measure_heap(1)),
             ("the journal on the emulated board", measure_journal),
@@ -225,6 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     SUMMARY.write_text(json.dumps(figures, indent=2) + "\n")
     write_between_marks(DOCUMENT, table(figures))
     write_between_marks(DOCUMENT, flash_life_table(), "flash life")
+    write_between_marks(document.DOCUMENT, document.table(), document.MARK)
     say(table(figures))
     return 0
 

@@ -155,6 +155,30 @@ BUGS = (
         "::test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start",
     ),
     Bug(
+        "debt carried over at the dearest price agreed",
+        "firmware/vehicle/carryover.py",
+        "    tariff = Tariff(channel.energy_mwh, 0, channel.price_per_kwh)\n",
+        "    dearest = max(channel.price_per_kwh, channel.next_price_per_kwh)\n"
+        "    tariff = Tariff(channel.energy_mwh, 0, dearest)\n",
+        "tests/test_carry_over.py"
+        "::test_a_debt_carried_over_costs_what_was_agreed_and_not_what_is_agreed_for_later",
+    ),
+    Bug(
+        "price accepted before it is stored",
+        "firmware/vehicle/payer.py",
+        "        self._expect_price(channel)\n        self._remember(channel)\n",
+        "        self._expect_price(channel)\n",
+        "tests/test_carry_over.py::test_prices_are_stored_before_they_are_accepted",
+    ),
+    Bug(
+        "tolerance of cheap energy collected at a high price",
+        "firmware/vehicle/payer.py",
+        "            self._audit.begin_price(channel)\n",
+        "            pass\n",
+        "tests/test_lying_pole.py"
+        "::test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one",
+    ),
+    Bug(
         "tag of a sealed key not verified",
         "shared/joulestream/keystore.py",
         "    if not same(hmac_sha256(tag_key, data[:-_TAG_SIZE]), record.tag):\n",

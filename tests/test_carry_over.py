@@ -6,8 +6,10 @@ behind its back, so that all it says afterwards agrees with the lie.
 
 from actors import KEYS, NOW_S, PACKET_PRICE, PRICE, RamFlash, World, certificate, terms
 from joulestream import errors
-from joulestream.messages import HELLO
+from joulestream.journal import Journal
+from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, TARIFF_ACCEPT
 from joulestream.units import energy_from_power
+from vehicle.wallet import Wallet
 
 CHANNEL_ID = terms().channel_id()
 PREPAY = 2 * PACKET_PRICE
@@ -15,6 +17,7 @@ CHEAP = 100_000
 # What may flow unseen until a vehicle that was left alone notices, counted once.
 LAG_MWH = energy_from_power(11_500_000, 2 * 2_000)
 COMING_BACK = {"reconnect_ms": 40}
+LOST = errors.LINK_TIMEOUT
 
 
 def justified(own_mwh, price_per_kwh=PRICE):
@@ -36,6 +39,12 @@ def come_back(world, **changes):
     for name in changes:
         setattr(account, name, changes[name])
     world.accounts.admit(certificate(), account)
+
+
+def answer(world):
+    """Wait until the vehicle has paid in a new session, or refused one."""
+    world.payer.packets = world.payer.last_stop = 0
+    world.run(lambda: world.payer.packets or world.payer.last_stop not in (0, LOST))
 
 
 def price(world, price_per_kwh):
@@ -174,6 +183,112 @@ def test_a_price_raised_after_the_fact_through_a_reconnect():
         # One step of the meter is not told apart from energy of the new session.
         assert signed(world) <= justified(own_mwh, CHEAP) + 1_000 * 4 * CHEAP // 1_000_000
         world.replug()
+
+
+def tariff_ahead():
+    """Charge until a dearer tariff is accepted that begins further on; return the world."""
+    prices = [
+        {"from_s": 0, "price_per_kwh": CHEAP},
+        {"from_s": NOW_S + 1, "price_per_kwh": 4 * CHEAP},
+    ]
+    world = World(pole={"prices": prices}, vehicle=COMING_BACK)
+    world.run(lambda: world.payer.tariff and world.payer.tariff.next_price_per_kwh)
+    return world
+
+
+def unbilled(world, energy_mwh):
+    """Let that much flow, which the pole does not bill in its session; return the standing."""
+    channel = world.wallet.load(CHANNEL_ID)
+    world.pole_percent = 0
+    until_mwh = world.own_energy_mwh + energy_mwh
+    world.run(lambda: world.own_energy_mwh >= until_mwh)
+    world.own_percent = 0
+    return channel
+
+
+def test_a_debt_carried_over_costs_what_was_agreed_and_not_what_is_agreed_for_later():
+    world = tariff_ahead()
+    channel = unbilled(world, 4_000)
+    own_mwh = world.own_energy_mwh
+    assert channel.energy_mwh + 4_000 <= channel.next_from_mwh
+    price(world, 4 * CHEAP)
+    dear = 4_000 * 4 * CHEAP // 1_000_000
+    come_back(world, energy_mwh=channel.energy_mwh + 4_000, amount_due=channel.amount_due + dear)
+    answer(world)
+    assert world.payer.last_stop == errors.CARRIED_DEBT
+    assert signed(world) <= justified(own_mwh, CHEAP)
+
+
+def near_the_change():
+    """Charge until the dearer tariff is about to begin; return the world."""
+    world = tariff_ahead()
+    world.run(lambda: world.payer.channel.energy_mwh + 2_000 > world.payer.tariff.next_from_mwh)
+    return world
+
+
+def test_a_debt_that_contains_both_prices_is_priced_exactly():
+    for more, grace in ((0, 0), (1, 1)):
+        world = near_the_change()
+        channel = unbilled(world, 4_000)
+        cheap_mwh = channel.next_from_mwh - channel.energy_mwh
+        assert 0 < cheap_mwh < 2_000 and channel.price_per_kwh == CHEAP
+        numerator = cheap_mwh * CHEAP + (4_000 - cheap_mwh) * 4 * CHEAP + channel.remainder
+        come_back(
+            world,
+            energy_mwh=channel.energy_mwh + 4_000,
+            amount_due=channel.amount_due + numerator // 1_000_000 + more,
+            remainder=numerator % 1_000_000,
+        )
+        answer(world)
+        assert world.wallet.load(CHANNEL_ID).grace == grace
+
+
+def test_a_debt_of_a_session_without_an_invoice_costs_its_price():
+    """A cheap session gives its energy before any invoice; the one before it was dear."""
+    world = World(vehicle=COMING_BACK)
+    world.charge(8)
+    price(world, CHEAP)
+    offers = []
+
+    def bend(sender, payload):
+        if payload[0] == OFFER:
+            offers.append(payload)
+        return [] if payload[0] == INVOICE and len(offers) == 1 else [payload]
+
+    world.bend = bend
+    come_back(world)
+    channel = world.wallet.load(CHANNEL_ID)
+    paid_mwh = world.own_energy_mwh
+    world.run(lambda: world.own_energy_mwh >= paid_mwh + 2_000)
+    world.own_percent = 0
+    dear = 2_000 * PRICE // 1_000_000
+    come_back(world, energy_mwh=channel.energy_mwh + 2_000, amount_due=channel.amount_due + dear)
+    answer(world)
+    most = dear - 2_000 * CHEAP // 1_000_000
+    assert world.wallet.load(CHANNEL_ID).grace in range(most - 1, most + 2)
+
+
+def test_prices_are_stored_before_they_are_accepted():
+    seen = []
+
+    def bend(sender, payload):
+        if payload[0] in (ACCEPT, TARIFF_ACCEPT):
+            seen.append(payload[0])
+            journal = Journal(world.vehicle_flash.copy())
+            wallet = Wallet(KEYS["payer"], journal, [certificate()], 500_000, "always")
+            channel = wallet.load(CHANNEL_ID)
+            prices = (channel.price_per_kwh, channel.next_price_per_kwh)
+            assert prices == (CHEAP, CHEAP if payload[0] == ACCEPT else 4 * CHEAP)
+        return [payload]
+
+    prices = [
+        {"from_s": 0, "price_per_kwh": CHEAP},
+        {"from_s": NOW_S + 1, "price_per_kwh": 4 * CHEAP},
+    ]
+    world = World(pole={"prices": prices})
+    world.bend = bend
+    world.run(lambda: TARIFF_ACCEPT in seen)
+    assert ACCEPT in seen
 
 
 def two_poles(refused):

@@ -3,7 +3,7 @@
 The vehicle's side is the real payer; the lie is told by changing what crosses the wire.
 """
 
-from actors import KEYS, PACKET_PRICE, PRICE, World, bending, both, certificate, lie, terms
+from actors import KEYS, NOW_S, PACKET_PRICE, PRICE, World, bending, both, certificate, lie, terms
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_OFFER, SIGNED_TARIFF, Claim
 from joulestream.messages import (
@@ -16,6 +16,7 @@ from joulestream.messages import (
     SignedOffer,
     SignedTariff,
 )
+from joulestream.units import energy_from_power
 
 CLAIM = Claim(terms().channel_id())
 
@@ -126,6 +127,42 @@ def test_a_tariff_after_the_fact():
     sign_anew(world, SIGNED_TARIFF, SignedTariff, changed)
     world.payer.receive(messages.encode(changed), world.now_ms)
     assert world.payer.last_stop == errors.BAD_FIELD
+
+
+def test_a_tariff_for_what_the_tolerance_of_a_long_session_hides():
+    """As much as meters may disagree on in all of the session flowed since the last invoice."""
+    world = World(vehicle={"audit_percent": 25})
+    world.charge(40)
+    world.pole_percent = 0
+    until_mwh = world.own_energy_mwh + 8_000
+    world.run(lambda: world.own_energy_mwh >= until_mwh)
+    from_energy_mwh = world.payer.channel.energy_mwh + 1_000
+    changed = Message(TARIFF, price_per_kwh=PRICE + 1, from_energy_mwh=from_energy_mwh)
+    sign_anew(world, SIGNED_TARIFF, SignedTariff, changed)
+    world.payer.receive(messages.encode(changed), world.now_ms)
+    assert world.payer.last_stop == errors.BAD_FIELD
+
+
+def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
+    """The pole counts a quarter less while it is cheap, as its meter might, and then more."""
+    percent = 25
+    prices = [
+        {"from_s": 0, "price_per_kwh": PRICE // 4},
+        {"from_s": NOW_S + 16, "price_per_kwh": PRICE},
+    ]
+    world = World(pole={"prices": prices}, vehicle={"audit_percent": percent})
+    world.pole_percent = 100 - percent
+    world.run(lambda: world.payer.tariff and world.payer.tariff.price_per_kwh == PRICE)
+    channel = world.payer.channel
+    before = channel.own_mwh, channel.billed_mwh
+    assert before[0] - before[1] > 8_000
+    world.pole_percent = 300
+    world.run(lambda: world.payer.last_stop)
+    assert world.payer.last_stop == errors.OVERBILLED
+    own_mwh = world.own_energy_mwh - before[0]
+    # One step, and what flows while an invoice may wait: once before the price rose, once after.
+    most_mwh = own_mwh * (100 + percent) // 100 + 1_000 + 2 * energy_from_power(11_500_000, 600)
+    assert channel.billed_mwh - before[1] <= most_mwh
 
 
 def test_a_tariff_signed_by_a_stranger():

@@ -1,10 +1,13 @@
 """What leaves the wallet: journaled before it is signed, within capacity and budget, once."""
 
-from actors import KEYS, PRICE, RamFlash, World, certificate, terms
+from actors import KEYS, PRICE, RamFlash, World, certificate, terms, vehicle_values
 from joulestream import errors, messages
 from joulestream.channel import Claim
+from joulestream.config import ConfigError, check_table
 from joulestream.journal import Journal
 from joulestream.messages import INVOICE, UPDATE
+from vehicle import config as vehicle_config
+from vehicle.main import assemble
 from vehicle.wallet import Wallet
 
 CHANNEL_ID = terms().channel_id()
@@ -164,6 +167,26 @@ def test_a_friendly_end_still_pays_what_flowed():
         assert invoices and account.amount > before
         assert account.amount == account.amount_due
         assert account.amount_due == world.pole_energy_mwh * PRICE // 1_000_000
+
+
+def test_another_versions_record_stops_the_start():
+    """A shorter record would be misread, or what was spent forgotten."""
+    flash = RamFlash()
+    journal = Journal(flash)
+    journal.prepare()
+    journal.put(b"c" + CHANNEL_ID, bytes(70))
+
+    class Board:
+        def storage(self):
+            return flash
+
+    config = vehicle_config.consistent(check_table(vehicle_config.TABLE, vehicle_values()))
+    try:
+        assemble(config, Board(), KEYS["payer"], lambda: [certificate()])
+    except ConfigError as error:
+        assert "another version" in str(error)
+    else:
+        raise AssertionError("it started")
 
 
 def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():

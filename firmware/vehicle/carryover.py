@@ -3,6 +3,7 @@
 from joulestream.channel import Claim
 from joulestream.errors import BAD_SIGNATURE, CARRIED_DEBT
 from joulestream.signing import verify
+from joulestream.tariff import Tariff
 from joulestream.units import MWH_PER_KWH, amount_from_numerator
 from vehicle.audit import tolerated
 from vehicle.wallet import Channel
@@ -30,16 +31,35 @@ def new_channel(offer, own_total_mwh):
         own_mwh=0,
         own_total_mwh=own_total_mwh,
         price_per_kwh=offer.price_per_kwh,
+        next_price_per_kwh=offer.price_per_kwh,
+        next_from_mwh=offer.energy_mwh,
         grace=0,
     )
+
+
+def agree(channel, tariff):
+    """Let `channel` know at which prices energy flows from now on."""
+    channel.price_per_kwh = channel.next_price_per_kwh = tariff.price_per_kwh
+    if tariff.next_price_per_kwh is not None:
+        channel.next_price_per_kwh = tariff.next_price_per_kwh
+    channel.next_from_mwh = tariff.next_from_mwh
+
+
+def begin(channel, offer, tariff, own_total_mwh):
+    """Take the offer's standing, which was accepted, and the prices of its session."""
+    channel.amount_due = offer.amount_due
+    channel.remainder = offer.remainder
+    channel.energy_mwh = offer.energy_mwh
+    channel.own_total_mwh = own_total_mwh
+    agree(channel, tariff)
 
 
 def carry_over(offer, channel, growth_mwh, percent, step_mwh, prepay):
     """Bring `channel` to where the offer says it stands; return CARRIED_DEBT, or 0.
 
-    `growth_mwh` is what the own meter counted after the last signature; it justifies as much
-    energy that the pole invoices only now, at the price of then. Whatever else the pole asks for
-    is taken on its word, in all of a channel's life no more than `prepay` claim units:
+    `growth_mwh` is what the own meter counted since; it justifies as much energy that the pole
+    invoices only now, at the prices that were agreed for it. Whatever else the pole asks for is
+    taken on its word, in all of a channel's life no more than `prepay` claim units:
     `channel.grace` counts it, and as much less is prepaid from then on.
 
     Energy that the own meter counted and the pole did not bill is forgotten, but for one step of
@@ -51,7 +71,7 @@ def carry_over(offer, channel, growth_mwh, percent, step_mwh, prepay):
     gap_mwh = min(gap_mwh, justified_mwh)
     more = (offer.amount_due - channel.amount_due) * MWH_PER_KWH
     more += offer.remainder - channel.remainder
-    excess = max(more - gap_mwh * channel.price_per_kwh, 0)
+    excess = max(more - _worth(channel, gap_mwh), 0)
     grace = channel.grace - amount_from_numerator(-excess)
     if grace > prepay:
         return CARRIED_DEBT
@@ -59,3 +79,11 @@ def carry_over(offer, channel, growth_mwh, percent, step_mwh, prepay):
     channel.billed_mwh += gap_mwh
     channel.own_mwh = min(own_mwh, channel.billed_mwh + step_mwh)
     return 0
+
+
+def _worth(channel, gap_mwh):
+    """Return what the next `gap_mwh` cost as agreed, in millionths of a claim unit."""
+    tariff = Tariff(channel.energy_mwh, 0, channel.price_per_kwh)
+    tariff.change(max(channel.next_from_mwh, channel.energy_mwh), channel.next_price_per_kwh)
+    energy_mwh = channel.energy_mwh + gap_mwh
+    return tariff.amount_due(energy_mwh) * MWH_PER_KWH + tariff.remainder(energy_mwh)

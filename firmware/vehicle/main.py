@@ -46,7 +46,10 @@ def assemble(config, board, signer, load):
     if journal.damaged:
         # What was spent may be among what is lost; the owner's limit is worth more than a ride.
         raise ConfigError("board", "has a storage with damaged records; replace it")
-    wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
+    try:
+        wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
+    except MalformedError:
+        raise ConfigError("board", "has a storage of another version's wallet; replace it")
     if config.audit == AUDIT_METER:
         own_meter = OwnMeter(config, board)
     else:

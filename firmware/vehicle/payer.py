@@ -37,7 +37,7 @@ from joulestream.signing import verify
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount, small, ticks_add, ticks_diff
 from vehicle.audit import Audit, amount_reason
-from vehicle.carryover import best_claim_reason, carry_over, new_channel
+from vehicle.carryover import agree, begin, best_claim_reason, carry_over, new_channel
 from vehicle.config import AUDIT_METER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
@@ -216,9 +216,10 @@ class Payer:
         self.tariff = Tariff(
             offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
         )
-        self._audit = Audit(channel, self._percent(), self._total_mwh, offer.energy_mwh)
-        # What the pole carries over next time, this session's energy included, has its price.
-        channel.price_per_kwh = offer.price_per_kwh
+        late_mwh = energy_from_power(self._config.max_power_mw, self._config.audit_wait_ms)
+        self._audit = Audit(channel, self._percent(), late_mwh, self._total_mwh, offer.energy_mwh)
+        begin(channel, offer, self.tariff, self._total_mwh)
+        self._remember(channel)
         self._claim = Claim(channel_id)
         self._accept(certificate, now_ms)
 
@@ -241,14 +242,18 @@ class Payer:
         tariff = self.tariff
         if tariff.next_price_per_kwh is not None:
             raise PeerError(errors.BAD_FIELD)
-        flowed_mwh = self._audit.flowed_mwh(self._total_mwh, self._step_mwh)
+        channel = self.channel
+        flowed_mwh = self._audit.flowed_mwh(
+            self._total_mwh, self._step_mwh, channel.own_total_mwh, self._last_mwh
+        )
         if message.from_energy_mwh < max(self._last_mwh, flowed_mwh):
             raise PeerError(errors.BAD_FIELD)
         if message.price_per_kwh > self._config.max_price_per_kwh:
             raise PeerError(errors.PRICE_TOO_HIGH)
         tariff.change(message.from_energy_mwh, message.price_per_kwh)
-        # A debt carried over may contain energy at either price.
-        self.channel.price_per_kwh = max(self.channel.price_per_kwh, message.price_per_kwh)
+        agree(channel, tariff)
+        self._expect_price(channel)
+        self._remember(channel)
         self.session.send(
             Message(
                 TARIFF_ACCEPT,
@@ -359,6 +364,7 @@ class Payer:
         channel.billed_mwh = self._audit.billed_mwh(energy_mwh)
         channel.own_mwh = self._audit.own_mwh(self._total_mwh)
         channel.own_total_mwh = self._total_mwh
+        self._expect_price(channel)
         self._visit_mwh += small(energy_mwh - self._last_mwh)
         self._last_mwh = energy_mwh
         try:
@@ -401,14 +407,27 @@ class Payer:
             return errors.CAPACITY_EXHAUSTED
         return errors.BUDGET_EXHAUSTED
 
+    def _remember(self, channel):
+        """Store what is about to be accepted: a pole may carry a debt over from here on."""
+        try:
+            self._wallet.store(self.session.channel_id, channel)
+        except OSError:
+            raise PeerError(errors.WALLET_UNABLE)
+
     def _growth_mwh(self, channel):
-        """Return what the own meter counted after the channel's last signature.
+        """Return what the own meter counted after what was accepted last on the channel.
 
         No more than can flow until a pole misses its payment: the rest flowed elsewhere.
         """
         config = self._config
         most_mwh = energy_from_power(config.max_power_mw, 2 * config.link_timeout_ms)
         return min(max(self._total_mwh - channel.own_total_mwh, 0), most_mwh)
+
+    def _expect_price(self, channel):
+        """While a dearer price is ahead, let the audit know what was billed before it."""
+        next_price_per_kwh = self.tariff.next_price_per_kwh
+        if next_price_per_kwh is not None and next_price_per_kwh > self.tariff.price_per_kwh:
+            self._audit.begin_price(channel)
 
     def _percent(self):
         return self._config.audit_percent if self._config.audit == AUDIT_METER else 0

@@ -3,7 +3,6 @@
 from hashlib import sha256
 
 from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
-from joulestream.errors import MalformedError
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 from joulestream.units import small
 
@@ -14,10 +13,11 @@ class Channel(Record):
     """What the vehicle knows of one channel, and the running total of its budget.
 
     `signed` is the highest amount signed. `amount_due`, its `remainder` and `energy_mwh` (as the
-    pole counts) are those of the last invoice that passed the audit, `price_per_kwh` the highest
-    price of then. `billed_mwh` and `own_mwh` are what was billed and what the own meter counted
-    in the channel's life; the own meter's total stood at `own_total_mwh` then. `grace` is what
-    was taken on the pole's word, in claim units (see carryover.py).
+    pole counts) are those of the last offer or invoice that was accepted; energy beyond it costs
+    `price_per_kwh`, and `next_price_per_kwh` from `next_from_mwh` on, the same where no change is
+    agreed. `billed_mwh` and `own_mwh` are what was billed and what the own meter counted in the
+    channel's life; the own meter's total stood at `own_total_mwh` then. `grace` is what was taken
+    on the pole's word, in claim units (see carryover.py).
     """
 
     LAYOUT = (
@@ -29,6 +29,8 @@ class Channel(Record):
         ("own_mwh", 6, UINT),
         ("own_total_mwh", 6, UINT),
         ("price_per_kwh", 8, UINT),
+        ("next_price_per_kwh", 8, UINT),
+        ("next_from_mwh", 6, UINT),
         ("grace", 8, UINT),
         ("period", 8, BYTES),
         ("spent", 8, UINT),
@@ -40,7 +42,8 @@ class Wallet:
 
     `certificates` are joulestream.channel.Certificate. Nothing is signed before the journal
     holds it, so a power cut can make the vehicle remember more than it paid, never less.
-    `budget_left` is what may still be spent in this budget period, in claim units.
+    `budget_left` is what may still be spent in this budget period, in claim units. Raises
+    MalformedError for a journal that holds another version's records.
     """
 
     def __init__(self, signer, journal, certificates, budget, period):
@@ -72,16 +75,13 @@ class Wallet:
         return best
 
     def is_ready(self):
-        """Return whether a claim can be stored without an erase."""
-        return self._journal.is_ready(self._record_size)
+        """Return whether a claim can be stored without an erase, and a new tariff beside."""
+        return self._journal.is_ready(2 * self._record_size)
 
     def load(self, channel_id):
         """Return the stored Channel, or None when this wallet does not know it."""
         data = self._journal.get(_KEY + channel_id)
-        try:
-            return None if data is None else Channel.from_bytes(data)
-        except MalformedError:
-            return None
+        return None if data is None else Channel.from_bytes(data)
 
     def store(self, channel_id, channel):
         """Store `channel`. Raises JournalFull or OSError."""

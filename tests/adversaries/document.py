@@ -1,0 +1,51 @@
+"""The table of all liars, as docs/security.md shows it.
+
+    build/venv/bin/python tests/adversaries/document.py [--check]
+
+Writes the table; with --check it only tells whether it is up to date.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # as a program: where the imports below are found
+    _ROOT = Path(__file__).resolve().parents[2]
+    sys.path[:0] = [str(_ROOT / "tests"), str(_ROOT)]
+
+from adversaries.registry import LIARS
+from host_tools.documents import write_between_marks
+from host_tools.toolchain import ROOT
+
+DOCUMENT = ROOT / "docs" / "security.md"
+MARK = "liars"
+
+
+def table() -> str:
+    """Return all liars as a Markdown table, and why some may gain more than a packet."""
+    lines = [
+        "| liar | who | what it does | what the honest side does | gains at most, packets |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    notes: list[str] = []
+    for liar in LIARS:
+        most = f"{liar.most:.2f}"
+        if liar.reason:
+            notes.append(f"{len(notes) + 1}. The {liar.role} that {liar.name}: {liar.reason}.")
+            most += f" ({len(notes)})"
+        lines.append(f"| {liar.name} | {liar.role} | {liar.lie} | {liar.answer} | {most} |")
+    return "\n".join([*lines, "", "Above one packet, because:", "", *notes])
+
+
+def main() -> int:
+    """Write the table, or check it; return 1 when it is out of date."""
+    before = DOCUMENT.read_text()
+    write_between_marks(DOCUMENT, table(), MARK)
+    if "--check" not in sys.argv[1:] or DOCUMENT.read_text() == before:
+        return 0
+    DOCUMENT.write_text(before)
+    print(f"{DOCUMENT.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
