@@ -1,7 +1,7 @@
 """A session that the power cut is closed and billed by the meter's register, never guessed."""
 
 from actors import PRICE, Meter, World, terms
-from joulestream.units import amount_from_numerator
+from joulestream.units import amount_from_numerator, energy_from_power
 from meter.eastron import Reading
 from meter.estimate import EnergyEstimate
 
@@ -64,6 +64,25 @@ def test_a_register_that_makes_no_sense_bills_nothing():
         cut_pole(world, register_mwh)
         world.run(lambda: world.payee._session_log.is_settled)
         assert account(world).to_bytes() == before.to_bytes(), register_mwh
+
+
+def billed_mwh(link_timeouts):
+    """Return what is billed when the register goes on as in so many link timeouts at full power,
+    at a price so low that the credit sets no limit; and whether it is all of that.
+    """
+    world = charging(pole={"prices": [{"from_s": 0, "price_per_kwh": 1}]})
+    before_mwh = account(world).energy_mwh
+    config = world.pole_config
+    more_mwh = energy_from_power(config.max_power_mw, link_timeouts * config.link_timeout_ms)
+    cut_pole(world, before_mwh + more_mwh)
+    world.run(lambda: world.payee._session_log.is_settled)
+    billed = account(world).energy_mwh - before_mwh
+    return billed, billed == more_mwh
+
+
+def test_a_register_that_went_further_than_can_have_flowed_bills_nothing_however_cheap():
+    assert billed_mwh(2)[1]
+    assert billed_mwh(4) == (0, False)
 
 
 def test_nothing_is_offered_before_it_is_settled():

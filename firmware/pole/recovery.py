@@ -91,6 +91,9 @@ class SessionLog:
     def _bill(self, account, energy_mwh, step_mwh):
         """Store `account` with all due up to `energy_mwh`, if so much can have flowed."""
         last = self._last
+        most_mwh = self._most_mwh(step_mwh)
+        if energy_mwh - account.energy_mwh > most_mwh:
+            return
         tariff = Tariff(
             account.energy_mwh, account.amount_due, last.price_per_kwh, account.remainder
         )
@@ -98,17 +101,20 @@ class SessionLog:
             from_mwh = max(last.next_from_mwh, account.energy_mwh)
             tariff.change(from_mwh, last.next_price_per_kwh)
         amount_due = tariff.amount_due(energy_mwh)
-        if amount_due - account.amount > self._most_unpaid(step_mwh):
+        dearest = max(last.price_per_kwh, last.next_price_per_kwh)
+        if amount_due - account.amount > self._config.credit + packet_amount(dearest, most_mwh):
             return
         account.remainder = tariff.remainder(energy_mwh)
         account.amount_due = amount_due
         account.energy_mwh = energy_mwh
         self._accounts.store(last.channel_id, account)
 
-    def _most_unpaid(self, step_mwh):
-        """Return the most that can be unpaid when a pole loses its supply, in claim units."""
+    def _most_mwh(self, step_mwh):
+        """Return the most that can flow after the last stored update until a pole that lost its
+        supply has opened its relay.
+
+        The next invoice is sent within the link timeout, and answered within another.
+        """
         config = self._config
-        late_ms = config.meter.timeout_ms + config.link_timeout_ms + config.relay_hold_ms
-        late_mwh = energy_from_power(config.max_power_mw, late_ms) + 2 * step_mwh
-        dearest = max(self._last.price_per_kwh, self._last.next_price_per_kwh)
-        return config.credit + packet_amount(dearest, late_mwh)
+        late_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.relay_hold_ms
+        return energy_from_power(config.max_power_mw, late_ms) + 2 * step_mwh

@@ -43,6 +43,7 @@ class Invariants:
         self._relay_ms = figures["relay_delay_ms"] + 2 * world.plan.step_ms
         self._late_ms = config.meter.interval_ms + 2 * self._relay_ms
         self._meter_ms = config.meter.timeout_ms + config.meter.frozen_ms
+        self._cut_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.relay_hold_ms
         self._meter_faults = 0
         self._best: dict[bytes, int] = {}
         self._signed: dict[bytes, int] = {}
@@ -189,7 +190,9 @@ class Invariants:
             self._fail(f"{flowed_mwh - billed_mwh} mWh flowed unbilled, {late_mwh} at most")
         # A register may stand just below its next step, and the pole be nearly a step ahead of it.
         # What a register made up while the pole had no power looks like what flowed then.
-        made_up_mwh = 2 * self._step_mwh + (late_mwh if self._meter_faults else 0)
+        made_up_mwh = 2 * self._step_mwh
+        if self._meter_faults:
+            made_up_mwh += config.max_power_mw * max(late_ms, self._cut_ms) // _MS_PER_HOUR
         if billed_mwh - flowed_mwh > made_up_mwh:
             self._fail(f"{billed_mwh - flowed_mwh} mWh were billed that never flowed")
 
