@@ -348,22 +348,22 @@ def test_a_block_whose_head_alone_is_damaged_loses_nothing():
     journal = mounted(flash)
     model = {}
     for number in range(60):
-        for block in range(flash.blocks):
-            if flash.data[block][4:8] != b"JNL2":
-                continue
-            for at in range(4, 28):
-                damaged = flash.image()
-                damaged.data[block][at] &= damaged.data[block][at] - 1
-                changed = damaged.data[block][at] != flash.data[block][at]
-                for _ in range(3):
-                    found = mounted(damaged)
-                    assert contents(found) == model, (number, block, at)
-                    assert not changed or found.damaged == 0
-                put(found, b"n", b"more")
-                assert reading(damaged)[b"n"] == b"more"
-        key, value = bytes([number % 7 if number < 7 else 6]), number.to_bytes(16, "big")
+        key, value = bytes([min(number, 6)]), number.to_bytes(16, "big")
         put(journal, key, value)
         model[key] = value
+        if number not in (0, 8, 31, 59):
+            continue
+        for block in range(flash.blocks):
+            if flash.data[block][4:8] == b"JNL2":
+                for at in (4, 11, 15, 17, 19, 23, 27):
+                    damaged = flash.image()
+                    damaged.data[block][at] ^= 1
+                    for _ in range(3):
+                        found = mounted(damaged)
+                        assert contents(found) == model, (number, block, at)
+                        assert found.damaged == 0
+                    put(found, b"n", b"more")
+                    assert reading(damaged)[b"n"] == b"more"
 
 
 def test_damage_while_running_is_an_error_and_is_never_copied():
