@@ -381,6 +381,25 @@ def test_quiet_ends_answer_nothing_unasked():
             assert session.outbox == [] and session.state == state
 
 
+def frames_until_rest(ends):
+    """Let two ends talk; return how many frames they send, the last before two timeouts passed."""
+    frames = 0
+    for now_ms in range(0, 3 * TIMEOUT_MS, 50):
+        for end, other in (ends, (ends[1], ends[0])):
+            if end.poll(now_ms):
+                end.abort()
+            sent = list(end.outbox)
+            end.outbox.clear()
+            frames += len(sent)
+            for payload in sent:
+                reason = peer_reason(other.receive, payload, now_ms)
+                if reason and other.state != STOPPING:
+                    other.stop(reason, now_ms)
+        if now_ms >= 2 * TIMEOUT_MS:
+            assert not ends[0].outbox and not ends[1].outbox
+    return frames
+
+
 def test_two_ends_come_to_rest_after_a_stop():
     """From every pair of states: what each end answers to a STOP dies out."""
     for pole_state in range(len(STATE_NAMES)):
@@ -388,21 +407,7 @@ def test_two_ends_come_to_rest_after_a_stop():
             ends = (session_in(POLE, pole_state), session_in(VEHICLE, vehicle_state))
             ends[0].stop(OWNER_STOP, 0)
             ends[1].stop(UNEXPECTED_MESSAGE, 0)
-            frames = 0
-            for now_ms in range(0, 3 * TIMEOUT_MS, 50):
-                for end, other in (ends, (ends[1], ends[0])):
-                    if end.poll(now_ms):
-                        end.abort()
-                    sent = list(end.outbox)
-                    end.outbox.clear()
-                    frames += len(sent)
-                    for payload in sent:
-                        reason = peer_reason(other.receive, payload, now_ms)
-                        if reason and other.state != STOPPING:
-                            other.stop(reason, now_ms)
-                if now_ms >= 2 * TIMEOUT_MS:
-                    assert not ends[0].outbox and not ends[1].outbox
-            assert frames < 40, (pole_state, vehicle_state, frames)
+            assert frames_until_rest(ends) < 40, (pole_state, vehicle_state)
 
 
 def test_a_receipt_refused_with_the_stop_that_asked_for_it_dies_out():
@@ -415,16 +420,4 @@ def test_a_receipt_refused_with_the_stop_that_asked_for_it_dies_out():
     ends[0].send(sample(messages.RECEIPT), 0)
     ends[1].receive(ends[0].outbox.pop(), 0)
     ends[1].stop(OWNER_STOP, 0)
-    frames = 0
-    for now_ms in range(0, 3 * TIMEOUT_MS, 50):
-        for end, other in (ends, (ends[1], ends[0])):
-            if end.poll(now_ms):
-                end.abort()
-            sent = list(end.outbox)
-            end.outbox.clear()
-            frames += len(sent)
-            for payload in sent:
-                other.receive(payload, now_ms)
-        if now_ms >= 2 * TIMEOUT_MS:
-            assert not ends[0].outbox and not ends[1].outbox
-    assert frames < 40, frames
+    assert frames_until_rest(ends) < 40
