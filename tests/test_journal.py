@@ -380,6 +380,31 @@ def test_damage_while_running_is_an_error_and_is_never_copied():
     assert isinstance(error, OSError), "moving the damaged record was refused"
 
 
+def test_a_block_loses_its_mark_before_its_head():
+    """Else one whose head is gone would pass for a block of which that alone is damaged."""
+    flash = NorFlash(8)
+    journal = mounted(flash)
+    programs = []
+    original = flash.writeblocks, flash.ioctl
+    erases = []
+
+    def writeblocks(block, buffer, offset=0):
+        programs.append((block, offset, bytes(buffer)))
+        original[0](block, buffer, offset)
+
+    def ioctl(operation, argument):
+        if operation == 6:
+            erases.append([part[1:] for part in programs[-2:] if part[0] == argument])
+        return original[1](operation, argument)
+
+    flash.writeblocks, flash.ioctl = writeblocks, ioctl
+    for number in range(200):
+        put(journal, b"k", number.to_bytes(16, "big"))
+    assert len(erases) > 9
+    for erased in erases:
+        assert erased == [(0, bytes(4)), (4, bytes(24))]
+
+
 def test_foreign_content_is_erased():
     random = Random(12)
     flash = NorFlash(8)

@@ -270,7 +270,7 @@ class Journal:
         try:
             # A cut erase may leave a head and half of its records. Of zeros it leaves zeros and
             # ones, in whatever order it erases: nothing valid.
-            self._device.writeblocks(block, bytes(_PLACES_AT), 0)
+            self._unmark(block)
             self._device.ioctl(6, block)
             self._device.writeblocks(block, _CLEAN, 0)
         except OSError:
@@ -278,6 +278,11 @@ class Journal:
             return
         self._sequences[block] = 0
         self.erases += 1
+
+    def _unmark(self, block):
+        """Let a block no longer count: "ERSD" goes first, or its head might pass for damaged."""
+        self._device.writeblocks(block, bytes(_HEAD_AT), 0)
+        self._device.writeblocks(block, bytes(_HEAD), _HEAD_AT)
 
     def _oldest(self):
         """Return the block that was opened first, but never the one that is open; else None."""
@@ -304,7 +309,7 @@ class Journal:
             if self._load(newest) and (spare >= _SPARE or not self._is_copied(newest)):
                 break
             # Now, for its bits may be weak: what was not read must not be read later either.
-            self._device.writeblocks(newest, bytes(_PLACES_AT), 0)
+            self._unmark(newest)
             sequences[newest] = _DIRTY
         self._take_back_older()
         for key in self._index:
@@ -322,16 +327,15 @@ class Journal:
         for key in self._index:
             if self._index[key][0] == newest:
                 copies[key] = crc32(self._read_value(key))
-        damaged = self.damaged
         own_sequence = sequences[newest]
         sequences[newest] = _DIRTY  # so that it is not read
+        same = False
         for sequence in sorted(sequences, reverse=True):
-            if sequence <= 0 or self._load(sequences.index(sequence)):
+            if sequence <= 0 or same:
                 break
-        same = sequence > 0
+            same = self._load(sequences.index(sequence))
         for key in copies:
             same = same and key in self._index and crc32(self._read_value(key)) == copies[key]
-        self.damaged = damaged
         sequences[newest] = own_sequence
         if not same:
             self._load(newest)
@@ -417,6 +421,7 @@ class Journal:
         first_record, records_at, count, places_crc = self._read_start(block)
         self._make_room(max(self._most_keys, (records_at - _PLACES_AT) // _PLACE))
         self._forget()
+        self.damaged = 0
         self._next_record = first_record
         if self._scan(block, records_at) == 0:
             self._forget()
