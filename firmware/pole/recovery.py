@@ -113,8 +113,10 @@ class SessionLog:
         """Return the most that can flow after the last stored update until a pole that lost its
         supply has opened its relay.
 
-        The next invoice is sent within the link timeout, and answered within another.
+        A packet had begun when its invoice was sent. The next invoice is sent within the link
+        timeout, and answered within another.
         """
         config = self._config
         late_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.relay_hold_ms
-        return energy_from_power(config.max_power_mw, late_ms) + 2 * step_mwh
+        late_mwh = energy_from_power(config.max_power_mw, late_ms)
+        return late_mwh + config.packet_energy_mwh + 2 * step_mwh
