@@ -69,6 +69,12 @@ _ROWS = {
     "heap_growth_bytes_per_hour": ("heap that the hour used up, bytes, the worse side", "0"),
     "journal_append_rv32_instructions": ("storing a claim, rv32 instructions", "-"),
 }
+_MUST_BE_0 = (
+    "power_cut_losses",
+    "invariant_violations",
+    "fuzz_crashes",
+    "heap_growth_bytes_per_hour",
+)
 
 
 def measure_power_cuts(points: int) -> dict[str, int]:
@@ -209,7 +215,7 @@ def main(arguments: list[str] | None = None) -> int:
         if hours:
             heap = measure_heap(hours)
             say(table(heap))
-            return 1 if heap["heap_growth_bytes_per_hour"] > 0 else 0
+            return _exit_status(heap)
         figures: dict[str, Any] = {}
         for what, measure in (
             (f"{_POWER_CUTS:,} power cuts", lambda: measure_power_cuts(_POWER_CUTS)),
@@ -236,7 +242,15 @@ def main(arguments: list[str] | None = None) -> int:
     write_between_marks(DOCUMENT, flash_life_table(), "flash life")
     write_between_marks(document.DOCUMENT, document.table(), document.MARK)
     say(table(figures))
-    return 0
+    return _exit_status(figures)
+
+
+def _exit_status(figures: dict[str, Any]) -> int:
+    """Return 1, and say why, if something is above 0 that must not be."""
+    broken = [name for name in _MUST_BE_0 if figures.get(name, 0) > 0]
+    if broken:
+        print(f"bench: must be 0: {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":
