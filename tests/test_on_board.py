@@ -24,8 +24,13 @@ HELPERS = (
 )
 # test_config.py makes temporary files, with an environment and random names the board lacks.
 # test_keystore.py needs a cipher, which the board's MicroPython lacks; see the test of that below.
-# The histories of test_restart.py would take the board minutes and tell nothing about it.
-NOT_ON_BOARD = ("test_config.py", "test_keystore.py", "test_restart.py")
+# The others' histories would take the board minutes and tell nothing about it.
+NOT_ON_BOARD = (
+    "test_config.py",
+    "test_keystore.py",
+    "test_honest_audit.py",
+    "test_restart.py",
+)
 ON_BOARD = tuple(name for name in FILES + PAIRS if name not in NOT_ON_BOARD)
 SECURITY = (HERE.parent / "docs" / "security.md").read_text()
 TIMEOUT_S = 300

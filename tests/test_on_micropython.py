@@ -32,6 +32,7 @@ FILES = (
 # Both firmwares in one process need both firmwares' heaps.
 PAIRS = (
     "test_carry_over.py",
+    "test_honest_audit.py",
     "test_lying_pole.py",
     "test_lying_vehicle.py",
     "test_pole_loop.py",

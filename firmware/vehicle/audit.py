@@ -13,22 +13,44 @@ class Audit:
     be collected again with every reconnect, and since the last rise of the price, so that what was
     tolerated of cheaper energy is not billed at the new price. Of the pole's own counting only
     differences matter. `total_mwh` arguments are the own meter's total, `step_mwh` its step;
-    `percent` is tolerated, and `late_mwh` may flow before an invoice is looked at.
+    `percent` is tolerated, `late_mwh` may flow before an invoice is looked at, and `most_lag_mwh`
+    before one that was lost comes again.
     """
 
-    def __init__(self, channel, percent, late_mwh, start_total_mwh, start_energy_mwh):
+    def __init__(
+        self, channel, percent, late_mwh, most_lag_mwh, start_total_mwh, start_energy_mwh
+    ):
         self._own_offset_mwh = channel.own_mwh - start_total_mwh
         self._billed_offset_mwh = channel.billed_mwh - start_energy_mwh
         self._percent = percent
         self._late_mwh = late_mwh
+        self._most_lag_mwh = most_lag_mwh
+        self._lag_mwh = 0  # what the own meter has counted, and the last invoice not yet
         self._start_total_mwh = start_total_mwh
         self._start_energy_mwh = start_energy_mwh
         self.begin_price(channel)
 
     def begin_price(self, channel):
         """Let a new price begin after what `channel` holds."""
-        self._price_own_mwh = channel.own_mwh
+        self._price_own_mwh = channel.own_mwh - self._lag_mwh
         self._price_billed_mwh = channel.billed_mwh
+
+    def accept(self, channel, energy_mwh, total_mwh, step_mwh):
+        """Take an invoice that is justified into `channel`.
+
+        One that was lost and came again asks for less than the own meter counted meanwhile; what
+        it lags behind is due at the price of later. It was written after the one before it came.
+        """
+        billed_mwh = self.billed_mwh(energy_mwh)
+        own_mwh = self.own_mwh(total_mwh)
+        more_mwh = own_mwh - channel.own_mwh
+        lag_mwh = self._lag_mwh + more_mwh - (billed_mwh - channel.billed_mwh)
+        if lag_mwh <= more_mwh * self._percent // _PERCENT + step_mwh:
+            lag_mwh = 0  # two meters may disagree by that
+        self._lag_mwh = min(lag_mwh, more_mwh, self._most_lag_mwh)
+        channel.billed_mwh = billed_mwh
+        channel.own_mwh = own_mwh
+        channel.own_total_mwh = total_mwh
 
     def own_mwh(self, total_mwh):
         """Return what the own meter counted on this channel, sessions before included."""
@@ -45,7 +67,7 @@ class Audit:
         justified_mwh = min(tolerated(own_mwh, self._percent), self._price_billed_mwh + since_mwh)
         return OVERBILLED if self.billed_mwh(energy_mwh) > justified_mwh + step_mwh else 0
 
-    def flowed_mwh(self, total_mwh, step_mwh, last_total_mwh, last_mwh):
+    def least_flowed_mwh(self, total_mwh, step_mwh, last_total_mwh, last_mwh):
         """Return what the pole must have counted by now at the least, on its own scale.
 
         `last_mwh` it had invoiced when the own meter stood at `last_total_mwh`. A new price for
@@ -60,7 +82,8 @@ class Audit:
 
 def tolerated(own_mwh, percent):
     """Return up to which energy a meter that counts `percent` more than the own one may bill."""
-    return own_mwh * (_PERCENT + percent) // _PERCENT
+    # In this order it stays a small integer on a board for longer.
+    return own_mwh + own_mwh * percent // _PERCENT
 
 
 def amount_reason(invoice, tariff):

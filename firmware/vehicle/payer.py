@@ -216,8 +216,15 @@ class Payer:
         self.tariff = Tariff(
             offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
         )
-        late_mwh = energy_from_power(self._config.max_power_mw, self._config.audit_wait_ms)
-        self._audit = Audit(channel, self._percent(), late_mwh, self._total_mwh, offer.energy_mwh)
+        config = self._config
+        self._audit = Audit(
+            channel,
+            self._percent(),
+            energy_from_power(config.max_power_mw, config.audit_wait_ms),
+            energy_from_power(config.max_power_mw, config.link_timeout_ms),
+            self._total_mwh,
+            offer.energy_mwh,
+        )
         begin(channel, offer, self.tariff, self._total_mwh)
         self._remember(channel)
         self._claim = Claim(channel_id)
@@ -243,10 +250,13 @@ class Payer:
         if tariff.next_price_per_kwh is not None:
             raise PeerError(errors.BAD_FIELD)
         channel = self.channel
-        flowed_mwh = self._audit.flowed_mwh(
-            self._total_mwh, self._step_mwh, channel.own_total_mwh, self._last_mwh
-        )
-        if message.from_energy_mwh < max(self._last_mwh, flowed_mwh):
+        flowed_mwh = self._last_mwh
+        if self._config.audit == AUDIT_METER:
+            least_mwh = self._audit.least_flowed_mwh(
+                self._total_mwh, self._step_mwh, channel.own_total_mwh, self._last_mwh
+            )
+            flowed_mwh = max(flowed_mwh, least_mwh)
+        if message.from_energy_mwh < flowed_mwh:
             raise PeerError(errors.BAD_FIELD)
         if message.price_per_kwh > self._config.max_price_per_kwh:
             raise PeerError(errors.PRICE_TOO_HIGH)
@@ -361,9 +371,7 @@ class Payer:
         channel.amount_due = invoice.amount_due
         channel.remainder = self.tariff.remainder(energy_mwh)
         channel.energy_mwh = energy_mwh
-        channel.billed_mwh = self._audit.billed_mwh(energy_mwh)
-        channel.own_mwh = self._audit.own_mwh(self._total_mwh)
-        channel.own_total_mwh = self._total_mwh
+        self._audit.accept(channel, energy_mwh, self._total_mwh, self._step_mwh)
         self._expect_price(channel)
         self._visit_mwh += small(energy_mwh - self._last_mwh)
         self._last_mwh = energy_mwh
@@ -421,7 +429,11 @@ class Payer:
         """
         config = self._config
         most_mwh = energy_from_power(config.max_power_mw, 2 * config.link_timeout_ms)
-        return min(max(self._total_mwh - channel.own_total_mwh, 0), most_mwh)
+        growth_mwh = self._total_mwh - channel.own_total_mwh
+        if growth_mwh < 0 and config.audit != AUDIT_METER:
+            # What stands in for a meter counts anew from each start.
+            return most_mwh
+        return min(max(growth_mwh, 0), most_mwh)
 
     def _expect_price(self, channel):
         """While a dearer price is ahead, let the audit know what was billed before it."""

@@ -1,0 +1,87 @@
+"""An honest pole whose price changes, or whose vehicle has no meter, is not taken for a liar."""
+
+from actors import NOW_S, PACKET_PRICE, PRICE, World
+from joulestream.errors import LINK_TIMEOUT
+
+DEARER = PRICE * 5 // 4
+COMING_BACK = {"reconnect_ms": 40}
+# So much that all can flow that a lost invoice delays.
+CREDIT = 40 * PACKET_PRICE
+CUT_MS = 1_500
+
+
+def rising():
+    """Return a world in which a dearer tariff is accepted, after the channel has its credit."""
+    prices = [
+        {"from_s": 0, "price_per_kwh": PRICE},
+        {"from_s": NOW_S + 20, "price_per_kwh": DEARER},
+    ]
+    vehicle = {"audit_wait_ms": 200}
+    world = World(pole={"prices": prices, "credit": CREDIT}, vehicle=vehicle)
+    world.run(lambda: world.payer.tariff and world.payer.tariff.next_price_per_kwh)
+    assert world.payee.charge.credit() == CREDIT
+    return world
+
+
+def cut(world):
+    """Lose every frame for a while, fewer than end a session."""
+    world.bend = lambda sender, payload: []
+    end_ms = world.now_ms + CUT_MS
+    world.run(lambda: world.now_ms >= end_ms)
+    world.bend = None
+
+
+def goes_on(world, packets=30):
+    """Whether so many more packets are paid in this very session."""
+    charge = world.payee.charge
+    more = charge.packets + packets
+    world.run(lambda: world.payee.charge is not charge or charge.packets >= more)
+    return charge.packets >= more
+
+
+def test_frames_lost_while_the_price_rises_are_no_quarrel():
+    for steps in range(0, 200, 5):
+        world = rising()
+        world.steps(steps)
+        cut(world)
+        assert goes_on(world), (steps, world.payer.last_stop)
+        assert world.payer.tariff.price_per_kwh == DEARER
+
+
+def test_two_cuts_one_after_the_other():
+    for steps in range(0, 60, 15):
+        world = rising()
+        world.steps(steps)
+        cut(world)
+        assert goes_on(world, 1)
+        cut(world)
+        assert goes_on(world), (steps, world.payer.last_stop)
+
+
+def test_a_vehicle_without_a_meter_takes_a_new_tariff():
+    """What stands in for its meter counts the most that can have flowed, not what did."""
+    for price_per_kwh in (DEARER, PRICE // 2):
+        world = World(vehicle={"audit": "power"})
+        world.own_percent = 170
+        world.charge(20)
+        world.pole_config.prices[0].price_per_kwh = price_per_kwh
+        assert goes_on(world), world.payer.last_stop
+        assert world.payer.tariff.price_per_kwh == price_per_kwh
+
+
+def test_a_vehicle_without_a_meter_reboots_and_pays_what_it_owes():
+    vehicle = {"audit": "power"}
+    vehicle.update(COMING_BACK)
+    world = World(vehicle=vehicle)
+    world.charge(20)
+    for _ in range(5):
+        world.bend = lambda sender, payload: []  # as if it had no power
+        world.run(lambda: world.payee.charge is None)
+        assert world.payee.last_stop == LINK_TIMEOUT
+        world.bend = None
+        world.own_energy_mwh = 0
+        world.boot_vehicle()
+        world.run(lambda: world.payee.charge is not None)
+        assert goes_on(world, 5)
+    channel = world.wallet.load(world.certificates[0].channel_id)
+    assert channel.grace == 0
