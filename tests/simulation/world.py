@@ -383,6 +383,7 @@ class World:
             side.supervisor.idle()
             if side.supervisor.faults != faults:
                 self.note(side.name, f"gave up: {side.supervisor.last_fault}")
+                self.watch.gave_up(side, side.supervisor.last_fault)
         except PowerCut:
             self._cut_power(side, self.now_ms + 700)
 
