@@ -9,6 +9,7 @@ from joulestream.errors import (
     METER_STALE,
 )
 from joulestream.units import MS_PER_HOUR, TICKS_PERIOD, ticks_add
+from meter.counter import EnergyCounter
 from meter.eastron import Reading
 from meter.estimate import EnergyEstimate
 from meter.watch import MeterWatch
@@ -255,3 +256,40 @@ def test_a_pole_that_was_idle_for_weeks_trusts_its_meter():
         now_ms = ticks_add(now_ms, INTERVAL_MS)
         assert watch.take(reading_at(now_ms, 6_000, 11_000_000), True), hours
         assert watch.reason(now_ms) == 0, hours
+
+
+class Mute:
+    """A UART on which nobody answers."""
+
+    def write(self, data):
+        pass
+
+    def readinto(self, buffer):
+        return 0
+
+
+class Config:
+    """A meter's configuration in which a reading is good for longer than a fault lasts."""
+
+    model = "sdm120"
+    unit = 1
+    interval_ms = 200
+    answer_ms = 150
+    timeout_ms = 5_000
+    frozen_ms = 30_000
+    recover_ms = 1_000
+
+
+def test_a_register_that_is_not_followed_again_yet_is_in_doubt():
+    """The fault is over by time, and no reading since says where the register stands."""
+    counter = EnergyCounter(Config, Mute(), 22_000_000)
+    counter.take(reading_at(1_000, 50_000), True)
+    counter.measure(True, 1_000)
+    assert counter.reason == 0
+    counter.take(reading_at(1_200, 10_000, power_mw=0), True)
+    for now_ms in (1_200, 2_100, 2_300, 4_000):
+        counter.measure(False, now_ms)
+        assert counter.register_mwh is None and counter.reason, now_ms
+    counter.take(reading_at(4_200, 10_000, power_mw=0), False)
+    counter.measure(False, 4_200)
+    assert counter.register_mwh == 10_000 and counter.reason == 0

@@ -16,7 +16,7 @@ from actors import (
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_PROOF, Certificate, Claim
 from joulestream.journal import Journal
-from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, UPDATE
+from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
 from pole.clock import TrustedClock
 
 CHANNEL_ID = terms().channel_id()
@@ -211,3 +211,24 @@ def test_a_pole_remembers_a_certificate_only_once_it_was_admitted():
     world = World()
     world.charge(1)
     assert isinstance(world.accounts.certificate(CHANNEL_ID), Certificate)
+
+
+def test_a_tariff_is_not_agreed_while_the_meter_is_in_doubt():
+    """What stood in the register when the new price was agreed must be journaled."""
+    prices = [
+        {"from_s": 0, "price_per_kwh": PRICE},
+        {"from_s": NOW_S + 1, "price_per_kwh": PRICE // 2},
+    ]
+    world = World(pole={"prices": prices})
+    doubtful = []
+
+    def bend(sender, payload):
+        if payload[0] == TARIFF_ACCEPT:
+            doubtful.append(payload)
+            world.meter_reason = world.pole_meter.reason = errors.METER_JUMP
+            world.pole_meter.register_mwh = None
+        return [payload]
+
+    world.bend = bend
+    assert world.run_to_stop() == both(errors.METER_JUMP)
+    assert doubtful and world.payee.last_charge.tariff.next_price_per_kwh is None

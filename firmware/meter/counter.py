@@ -52,6 +52,9 @@ class EnergyCounter:
         if reading is not None:
             self.take(reading, relay_closed)
         self.reason = self._watch.reason(now_ms)
+        if not self.reason and self.register_mwh is None:
+            # A fault is over, and no reading since it tells where the register stands.
+            self.reason = errors.METER_STALE
         self.total_mwh = self._estimate.advance(now_ms)
 
     def hold_back(self, counted_mwh):

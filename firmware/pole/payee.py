@@ -296,6 +296,7 @@ class Payee:
             return
         if (message.price_per_kwh, message.from_energy_mwh) != tariff:
             raise PeerError(errors.BAD_FIELD)
+        self._require_meter()
         self.charge.tariff.change(tariff[1], tariff[0])
         self._tariff_out = None
         self._log_session(self.charge)
