@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pole.charge import Charge
+from pole.loop import PoleLoop
 from simulation.campaign import Totals, load_totals, play, run_campaign, save_totals, shorten
+from simulation.invariants import Invariants, Violation
 from simulation.plan import KINDS, make_plan
 from vehicle.wallet import Wallet
 
@@ -33,6 +35,22 @@ def test_a_seed_decides_everything():
         first, again = play(seed), play(seed)
         assert vars(first) == vars(again)
         assert first.history and not first.failure
+
+
+def test_a_promise_broken_while_a_firmware_sends_is_no_fault_of_its_loop(monkeypatch):
+    def sent(self, world, sender, message):
+        raise Violation("broken")
+
+    monkeypatch.setattr(Invariants, "sent", sent)
+    assert play(5).failure == "broken"
+
+
+def test_a_loop_that_gives_up_for_no_fault_of_its_board_is_a_failure(monkeypatch):
+    def step(self, now_ms):
+        raise TypeError
+
+    monkeypatch.setattr(PoleLoop, "step", step)
+    assert play(5).failure.startswith("pole gave up: TypeError")
 
 
 def test_the_seeds_reach_every_kind_of_trouble():
