@@ -355,9 +355,10 @@ class Journal:
         for block in range(self._count):
             if sequences[block] == _DIRTY:
                 self._device.readblocks(block, clean, 0)
-                first = self._read_record(block, self._records_at)[0]
-                if clean == _CLEAN and first > first_record:
-                    found.append((first, block))
+                if clean == _CLEAN:
+                    first = self._read_record(block, self._records_at)[0]
+                    if first > first_record:
+                        found.append((first, block))
         for _, block in sorted(found):
             self._newest += 1
             sequences[block] = self._newest
