@@ -231,14 +231,13 @@ class PoleStage(Stage):
         self._signer = SIGNERS[key]
         issuer = {
             "key": SIGNERS["issuer"].public_key.hex(),
-            "limit": 1 << 40,
+            "limit": changes.pop("limit", 1 << 40),
             "kind": "sql",
             "chain_id": LEDGER_NUMBER,
             "contract": SIGNERS["issuer"].public_key.hex(),
             "asset": ASSET.hex(),
             "base_units_per_claim_unit": 1,
         }
-        issuer["limit"] = changes.pop("limit", issuer["limit"])
         values = {
             "board": {},
             "seed_file": "-",
