@@ -32,7 +32,8 @@ $(VENV)/ready: requirements.txt pyproject.toml
 
 .PHONY: native
 native: $(VENV)/ready
-	@$(BIN)/python -m host_tools.toolchain native
+	@$(BIN)/python -m joulestream.host_tools.layout >/dev/null
+	@$(BIN)/python -m joulestream.host_tools.toolchain native
 
 .PHONY: demo
 demo: setup ## charge for money between two MicroPython processes, settle, plot: the main job
@@ -49,23 +50,23 @@ test: setup ## run every check and test: lint, types, CPython, MicroPython, end 
 soak: setup ## the long forms of the tests: a million signatures and sessions, hours of fuzzing
 	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py
 	@JOULESTREAM_POWER_CUTS=200000 $(BIN)/pytest -n 2 tests/test_power_cuts.py
-	@$(BIN)/python tests/fuzz/run.py --seconds 3600
-	@$(BIN)/python -m host_tools.reliability --heap-hours 8
+	@$(BIN)/python -m joulestream.host_tools.fuzz.run --seconds 3600
+	@$(BIN)/python -m joulestream.host_tools.reliability --heap-hours 8
 	@$(BIN)/joulestream simulate --sessions 1000000 --resume build/soak/simulation.json
 
 .PHONY: board
 board: setup ## start the emulated riscv32 board, for mpremote to talk to
-	@$(BIN)/python -m host_tools.board
+	@$(BIN)/python -m joulestream.host_tools.board
 
 .PHONY: modules
 modules: setup ## build the native module for every board whose compiler is here
-	@$(BIN)/python -m host_tools.toolchain modules
+	@$(BIN)/python -m joulestream.host_tools.toolchain modules
 
 .PHONY: bench
 bench: setup ## measure speed, bytes, exposure, Ed25519 on rv32, reliability; rewrite docs/
 	@$(BIN)/joulestream bench
-	@$(BIN)/python -m host_tools.bench_ed25519
-	@$(BIN)/python -m host_tools.reliability
+	@$(BIN)/python -m joulestream.host_tools.bench_ed25519
+	@$(BIN)/python -m joulestream.host_tools.reliability
 
 .PHONY: format
 format: $(VENV)/ready ## format the code and mend what lint can mend
@@ -76,7 +77,7 @@ format: $(VENV)/ready ## format the code and mend what lint can mend
 vectors: setup ## write the protocol's test vectors and the fuzz corpus anew
 	@$(BIN)/python tests/vectors/make_protocol.py
 	@$(BIN)/python tests/vectors/make_ed25519.py
-	@$(BIN)/python tests/fuzz/make_corpus.py
+	@$(BIN)/python -m joulestream.host_tools.fuzz.make_corpus
 
 .PHONY: lock
 lock: $(VENV)/ready ## resolve requirements.in into requirements.txt, with hashes

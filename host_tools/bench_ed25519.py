@@ -1,4 +1,4 @@
-"""`python -m host_tools.bench_ed25519`: Ed25519 and whole packets in rv32imac instructions.
+"""`python -m joulestream.host_tools.bench_ed25519`: Ed25519 and whole packets in rv32imac instructions.
 
 Ours, plain Monocypher and libsodium's ref10 are compiled by one compiler and run bare on QEMU;
 then the real payee and payer trade packets under MicroPython on the emulated board. Counts are
@@ -11,9 +11,9 @@ import re
 import subprocess
 import sys
 
-from host_tools import board, toolchain
-from host_tools.documents import write_between_marks
-from host_tools.toolchain import BUILD, ROOT, ToolchainError
+from joulestream.host_tools import board, toolchain
+from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
 
 SUMMARY = BUILD / "bench" / "ed25519.json"
 DOCUMENT = ROOT / "docs" / "ed25519.md"
@@ -106,8 +106,7 @@ def measure_packets() -> dict[str, int]:
     """Return instructions and allocated bytes of one packet at each side, on MicroPython."""
     firmware, library = board.build(), board.build_library()
     directory = BUILD / "board-lib" / "bench"
-    tests = ROOT / "tests"
-    sources = [tests / "actors.py", tests / "dual_runtime.py", _SOURCES / "packet_bench.py"]
+    sources = [_SOURCES / "packet_bench.py"]
     board.compile_tree(sources, directory)
     with board.EmulatedBoard(firmware) as machine:
         machine.mpremote("cp", "-r", str(library), str(directory), ":/")

@@ -12,15 +12,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from boards.unix import FileFlash
-from host_tools.bench.bench import Bench
-from host_tools.bench.firmware import ROOT
-from host_tools.bench.plant import ChargingProfile, Plant
-from host_tools.bench.world import World
-from host_tools.demo import Demo
-from joulestream.accounts import Account, Accounts, journal_keys
+from joulestream.boards.unix import FileFlash
 from joulestream.channel import Certificate, Claim
-from joulestream.journal import Journal
+from joulestream.device.accounts import Account, Accounts, journal_keys
+from joulestream.device.journal import Journal
+from joulestream.host_tools.bench.bench import Bench
+from joulestream.host_tools.bench.firmware import ROOT
+from joulestream.host_tools.bench.plant import ChargingProfile, Plant
+from joulestream.host_tools.bench.world import World
+from joulestream.host_tools.demo import Demo
 
 DEFAULT_DIRECTORY = ROOT / "build" / "bench"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
@@ -156,5 +156,5 @@ board. Packets a second depends on the machine; bytes and exposure do not.
 - Bytes a packet, in the first row, are those of a whole session: greeting, tariff change,
   stop and receipt included.
 - Exposure: `credit` is {figures["credit"]} µ€; the bound adds what maximum power delivers during
-  meter interval, link timeout and relay opening. Most prepaid: {figures["max_prepaid"]} µ€.
+  meter interval, link timeout and contactor opening. Most prepaid: {figures["max_prepaid"]} µ€.
 """

@@ -1,6 +1,6 @@
 """The emulated board: MicroPython on QEMU's riscv32 `virt` machine, the instruction set of a C3.
 
-    python -m host_tools.board
+    python -m joulestream.host_tools.board
 
 Builds MicroPython's qemu port with firmware/boards/qemu_rv32 and starts it. Its only UART is the
 REPL, on a pseudo-terminal that mpremote talks to as to any board. It counts one instruction a
@@ -19,8 +19,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from host_tools import toolchain
-from host_tools.toolchain import BUILD, ROOT, ToolchainError
+from joulestream.host_tools import toolchain
+from joulestream.host_tools.layout import HOST_PACKAGE, package_folders
+from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
 
 SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
 
@@ -30,10 +31,6 @@ _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
 # The heap also holds a file system; a board would have that in flash.
 _HEAP_BYTES = 1792 * 1024
 _START_S = 20
-_PACKAGES = (
-    ROOT / "shared" / "joulestream",
-    *(ROOT / "firmware" / name for name in ("boards", "meter", "pole", "runtime", "vehicle")),
-)
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -icount shift=0 -serial pty -kernel".split(),
@@ -65,8 +62,9 @@ def build_library() -> Path:
         ToolchainError: a tool is missing and cannot be installed, or a build fails.
     """
     directory = BUILD / "board-lib" / "lib"
-    for package in _PACKAGES:
-        compile_tree(package.glob("*.py"), directory / package.name)
+    for name, folder in package_folders().items():
+        if name != HOST_PACKAGE:
+            compile_tree(folder.glob("*.py"), directory / name.replace(".", "/"))
     shutil.copy2(toolchain.build_native_module("rv32imc"), directory / "_ed25519.mpy")
     return directory
 

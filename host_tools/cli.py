@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from host_tools import benchmark
-from host_tools.bench.firmware import FirmwareError
-from host_tools.demo import DEFAULT_DIRECTORY, DemoError, run_demo
-from host_tools.key_commands import app as keys_app
-from host_tools.ledger.commands import app as ledger_app
-from host_tools.ledger.errors import LedgerError
-from host_tools.settle import settle_command
-from host_tools.simulate import simulate
+from joulestream.host_tools import benchmark
+from joulestream.host_tools.bench.firmware import FirmwareError
+from joulestream.host_tools.demo import DEFAULT_DIRECTORY, DemoError, run_demo
+from joulestream.host_tools.key_commands import app as keys_app
+from joulestream.host_tools.ledger.commands import app as ledger_app
+from joulestream.host_tools.ledger.errors import LedgerError
+from joulestream.host_tools.settle import settle_command
+from joulestream.host_tools.simulate import simulate
 
 app = typer.Typer(
     help="Joulestream: a pole and a vehicle trade energy for money, packet by packet.",

@@ -12,17 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from host_tools.bench.bench import Bench
-from host_tools.bench.firmware import ROOT
-from host_tools.bench.plant import Plant
-from host_tools.bench.plot import plot
-from host_tools.bench.recording import Recording
-from host_tools.bench.world import DAY_S, HOUR_S, PACKET_MWH, START_S, World
-from host_tools.ledger import book
-from host_tools.ledger.ledger import Ledger
-from host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
-from host_tools.settle import settle
 from joulestream.channel import Terms
+from joulestream.host_tools.bench.bench import Bench
+from joulestream.host_tools.bench.firmware import ROOT
+from joulestream.host_tools.bench.plant import Plant
+from joulestream.host_tools.bench.plot import plot
+from joulestream.host_tools.bench.recording import Recording
+from joulestream.host_tools.bench.world import DAY_S, HOUR_S, PACKET_MWH, START_S, World
+from joulestream.host_tools.ledger import book
+from joulestream.host_tools.ledger.ledger import Ledger
+from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
+from joulestream.host_tools.settle import settle
 from joulestream.units import MWH_PER_KWH, energy_from_power
 
 DEFAULT_DIRECTORY = ROOT / "build" / "demo"
@@ -117,7 +117,7 @@ class Demo:
             recording,
             self.directory / "session.png",
             summary["credit"],
-            summary["relay_opened_because"],
+            summary["contactor_opened_because"],
         )
         self._show(bench.pole.status["receipt"], summary)
         return summary
@@ -170,7 +170,7 @@ class Demo:
         self, ledger: Ledger, bench: Bench, pole: dict[str, Any], took_s: float
     ) -> dict[str, Any]:
         status = bench.pole.status
-        lag_ms = pole["meter"].get("interval_ms", 200) + 2_000 + bench.plant.relay_delay_ms
+        lag_ms = pole["meter"].get("interval_ms", 200) + 2_000 + bench.plant.contactor_delay_ms
         lag_mwh = energy_from_power(pole["max_power_w"] * 1_000, lag_ms)
         wire_bytes = bench.pole.sent["link"] + bench.vehicle.sent["link"]
         return {
@@ -181,7 +181,7 @@ class Demo:
             "max_prepaid": status["max_prepaid"],
             "credit": pole["credit"],
             "unpaid_bound": pole["credit"] + lag_mwh * _DAY_PRICE_PER_KWH // MWH_PER_KWH,
-            "relay_opened_because": status["last_stop"],
+            "contactor_opened_because": status["last_stop"],
             "wire_bytes_per_packet": round(wire_bytes / status["packets"], 2),
             "packets_per_second": round(status["packets"] / took_s, 1),
             "session_s": round(bench.elapsed_ms / 1e3, 1),
@@ -193,7 +193,7 @@ class Demo:
 
     def _show(self, receipt: dict[str, Any], summary: dict[str, Any]) -> None:
         rows = {
-            "The relay opened because": summary["relay_opened_because"],
+            "The contactor opened because": summary["contactor_opened_because"],
             "Energy": f"{(receipt['energy_mwh'] - receipt['start_energy_mwh']) / 1e6:.3f} kWh",
             "Packets": f"{summary['packets']}, {summary['wire_bytes_per_packet']} bytes each",
             "Due": _euro(receipt["amount_due"]),

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from host_tools import keys
-from host_tools.ledger.arguments import JsonOption
-from host_tools.ledger.output import one_line_errors, print_fields
-from host_tools.unlock import DeviceSecretOption, Unlock
-from joulestream.keystore import MAX_ITERATIONS, MIN_ITERATIONS, source_name
+from joulestream.device.keystore import MAX_ITERATIONS, MIN_ITERATIONS, source_name
+from joulestream.host_tools import keys
+from joulestream.host_tools.ledger.arguments import JsonOption
+from joulestream.host_tools.ledger.output import one_line_errors, print_fields
+from joulestream.host_tools.unlock import DeviceSecretOption, Unlock
 from joulestream.signing import public_key
 
 app = typer.Typer(help="Keys of poles and vehicles, sealed.", no_args_is_help=True)

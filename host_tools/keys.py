@@ -8,9 +8,9 @@ import os
 import secrets
 from pathlib import Path
 
-from host_tools.unlock import ASK, KeyFileError, Unlock, read_bytes, read_secret
-from joulestream import keystore
-from joulestream.keystore import KeystoreError, Sealed
+from joulestream.device import keystore
+from joulestream.device.keystore import KeystoreError, Sealed
+from joulestream.host_tools.unlock import ASK, KeyFileError, Unlock, read_bytes, read_secret
 from joulestream.signing import SEED_SIZE, Signer
 
 # 24 s at every start of an ESP32-C3; docs/security.md says what a guess costs.

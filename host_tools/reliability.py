@@ -1,4 +1,4 @@
-"""`python -m host_tools.reliability`: what power cuts, noise, liars and long sessions lead to.
+"""`python -m joulestream.host_tools.reliability`: what power cuts, noise, liars and long sessions lead to.
 
 Power cuts at every operation of a flash, simulated sessions, scripted liars, fuzzing, an hour of
 packets between two MicroPython processes, and the cost of storing a claim on the emulated board.
@@ -18,25 +18,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from host_tools import board, toolchain
-from host_tools.bench.bench import Bench
-from host_tools.bench.firmware import AFTER_COLLECTION, FirmwareError
-from host_tools.bench.plant import ChargingProfile, Plant
-from host_tools.bench.world import World
-from host_tools.documents import write_between_marks
-from host_tools.toolchain import BUILD, ROOT, ToolchainError, say
-from joulestream.accounts import Account, journal_keys
 from joulestream.channel import CERTIFICATE_SIZE, CHANNEL_ID_SIZE
+from joulestream.device.accounts import Account, journal_keys
+from joulestream.device.journal import Journal
 from joulestream.fields import size_of
-from joulestream.journal import Journal
-
-# The simulator, the liars and the fuzz targets are tests, and stay with them.
-TESTS = ROOT / "tests"
-sys.path.append(str(TESTS))
-
-from adversaries import document, play_all  # noqa: E402
-from fuzz.run import MISSING, FuzzError, fuzz_all, is_available  # noqa: E402
-from simulation.campaign import Totals, run_campaign  # noqa: E402
+from joulestream.host_tools import board, toolchain
+from joulestream.host_tools.adversaries import document, play_all
+from joulestream.host_tools.bench.bench import Bench
+from joulestream.host_tools.bench.firmware import AFTER_COLLECTION, FirmwareError
+from joulestream.host_tools.bench.plant import ChargingProfile, Plant
+from joulestream.host_tools.bench.world import World
+from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.fuzz.run import MISSING, FuzzError, fuzz_all, is_available
+from joulestream.host_tools.simulation.campaign import Totals, run_campaign
+from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError, say
 
 SUMMARY = BUILD / "bench" / "reliability.json"
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -74,7 +69,7 @@ _ROWS = {
 def measure_power_cuts(points: int) -> dict[str, int]:
     """Return how often the power was cut, and how often something was lost by it."""
     jobs = os.cpu_count() or 1
-    program = [sys.executable, str(TESTS / "simulation" / "power_cuts.py")]
+    program = [sys.executable, "-m", "joulestream.host_tools.simulation.power_cuts"]
 
     def run(job: int) -> dict[str, Any]:
         command = [*program, str(1 + 100_000 * job), str(-(-points // jobs))]
@@ -105,7 +100,7 @@ def measure_adversaries() -> dict[str, float]:
 
 
 def measure_fuzzing(seconds: int) -> dict[str, int]:
-    """Return how many inputs the fuzzers tried, and how many broke something; see tests/fuzz."""
+    """Return how many inputs the fuzzers tried, and how many broke something; see host_tools/fuzz."""
     if not is_available():
         say(MISSING)
         return {}
@@ -154,7 +149,7 @@ def measure_journal() -> dict[str, int]:
     try:
         firmware, library = board.build(), board.build_library()
         directory = BUILD / "board-lib" / "journal"
-        sources = [TESTS / "dual_runtime.py", ROOT / "host_tools" / "rv32" / "journal_bench.py"]
+        sources = [ROOT / "host_tools" / "rv32" / "journal_bench.py"]
         board.compile_tree(sources, directory)
         with board.EmulatedBoard(firmware) as machine:
             machine.mpremote("cp", "-r", str(library), str(directory), ":/")
@@ -201,7 +196,9 @@ def flash_life_table() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print and write everything; return 1 if something cannot be measured."""
-    parser = argparse.ArgumentParser(prog="python -m host_tools.reliability", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m joulestream.host_tools.reliability", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--heap-hours", type=int, help="only the heap, for so many hours")
     hours = parser.parse_args(arguments).heap_hours

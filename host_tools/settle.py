@@ -6,20 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from host_tools.flash_image import FlashImage, FlashImageError
-from host_tools.ledger import Ledger, LedgerError
-from host_tools.ledger.arguments import (
+from joulestream.channel import KIND_SQL, Certificate
+from joulestream.device.accounts import Accounts
+from joulestream.device.journal import Journal, JournalFull
+from joulestream.errors import MalformedError
+from joulestream.host_tools.flash_image import FlashImage, FlashImageError
+from joulestream.host_tools.ledger import Ledger, LedgerError
+from joulestream.host_tools.ledger.arguments import (
     DEFAULT_LOCATION,
     JsonOption,
     LedgerOption,
     NowOption,
     time_from,
 )
-from host_tools.ledger.output import fail, one_line_errors, print_json, print_list
-from joulestream.accounts import Accounts
-from joulestream.channel import KIND_SQL, Certificate
-from joulestream.errors import MalformedError
-from joulestream.journal import Journal, JournalFull
+from joulestream.host_tools.ledger.output import fail, one_line_errors, print_json, print_list
 
 BLOCKS = 64
 BLOCK_SIZE = 4096

@@ -9,12 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from host_tools.toolchain import ROOT
-
-# The simulator is one of the tests, and stays with them.
-sys.path.append(str(ROOT / "tests"))
-
-from simulation.campaign import (
+from joulestream.host_tools.simulation.campaign import (
     Outcome,
     Totals,
     load_totals,
@@ -23,7 +18,7 @@ from simulation.campaign import (
     save_totals,
     shorten,
 )
-from simulation.plan import make_plan
+from joulestream.host_tools.simulation.plan import make_plan
 
 _REPORT_EVERY_S = 10.0
 

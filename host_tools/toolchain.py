@@ -1,7 +1,7 @@
 """Fetches third-party source and builds the native Ed25519 module from it.
 
-    python -m host_tools.toolchain native    what runs on this computer
-    python -m host_tools.toolchain modules   the native module for every board
+    python -m joulestream.host_tools.toolchain native    what runs on this computer
+    python -m joulestream.host_tools.toolchain modules   the native module for every board
 
 Monocypher comes out of a source package of the Python index, MicroPython out of Debian's archive
 or from the tree that MPY_DIR names. Both are checked by hash and unpacked below build/, never
@@ -454,7 +454,9 @@ COMMANDS = {"native": native, "modules": modules}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return 0, or 1 after printing one line that says what went wrong."""
-    parser = argparse.ArgumentParser(prog="python -m host_tools.toolchain", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m joulestream.host_tools.toolchain", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("command", choices=COMMANDS)
     try:

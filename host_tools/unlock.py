@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from joulestream.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
+from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
 
 DeviceSecretOption = Annotated[
     Path | None,

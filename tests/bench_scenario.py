@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from boards.unix import FileFlash
-from host_tools.bench.bench import Bench
-from host_tools.bench.plant import ChargingProfile, Plant
-from host_tools.bench.world import World
-from joulestream.accounts import Account, Accounts
-from joulestream.journal import Journal
+from joulestream.boards.unix import FileFlash
+from joulestream.device.accounts import Account, Accounts
+from joulestream.device.journal import Journal
+from joulestream.host_tools.bench.bench import Bench
+from joulestream.host_tools.bench.plant import ChargingProfile, Plant
+from joulestream.host_tools.bench.world import World
 from joulestream.units import energy_from_power
 
 FULL_POWER = ChargingProfile(taper_from_mwh=1 << 40, taper_to_mwh=1 << 41)
@@ -77,7 +77,7 @@ class Scenario:
         lag_ms = (
             config["meter"].get("interval_ms", 200)
             + config.get("link_timeout_ms", 2_000)
-            + self.bench.plant.relay_delay_ms
+            + self.bench.plant.contactor_delay_ms
             + 2 * self.bench.step_ms
         )
         lag_mwh = energy_from_power(config["max_power_w"] * 1_000, lag_ms)
@@ -118,7 +118,7 @@ def do(change: Callable[[Scenario], Any]) -> Callable:
 
 
 def charging(packets: int) -> Callable:
-    """Return an act that runs until that many packets are paid and the relay is closed."""
+    """Return an act that runs until that many packets are paid and the contactor is closed."""
     return until(lambda s: s.pole.get("packets", 0) >= packets and s.pole["charging"])
 
 

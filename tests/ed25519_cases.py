@@ -8,7 +8,7 @@ in torsion added to R or to the key, or are signatures of another message or key
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
-import edwards25519 as ed
+from joulestream.testkit import edwards25519 as ed
 
 MESSAGE_SIZE = 44
 TORSION = ed.torsion_points()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from host_tools.ledger import LedgerError, book, requests
 from joulestream.channel import Claim
+from joulestream.host_tools.ledger import LedgerError, book, requests
 from joulestream.signing import Signer
 
 NOW_S = 1_800_000_000

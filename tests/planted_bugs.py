@@ -5,16 +5,15 @@
 Each test must pass without the bug and fail with it. Exit status 1 when a bug goes unseen.
 """
 
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tree_copy import copy_tree
+
 ROOT = Path(__file__).resolve().parents[1]
-_FOLDERS = ("shared", "firmware", "host_tools", "tests", "docs")
 _FAILED = 1  # pytest's exit status when tests ran and some failed
 
 
@@ -70,7 +69,7 @@ BUGS = (
     ),
     Bug(
         "CRC of a record not checked",
-        "shared/joulestream/journal.py",
+        "shared/device/journal.py",
         'return unpack_from(">I", view, size - _CRC)[0] == crc32(view[: size - _CRC])',
         "return True",
         "tests/test_journal.py::test_flipped_bits_are_noticed_and_older_values_come_back",
@@ -87,7 +86,7 @@ BUGS = (
         "firmware/pole/payee.py",
         "            and charge.unpaid < charge.credit()\n",
         "            and charge.unpaid <= charge.credit()\n",
-        "tests/test_lying_vehicle.py::test_the_relay_opens_when_the_credit_is_reached",
+        "tests/test_lying_vehicle.py::test_the_contactor_opens_when_the_credit_is_reached",
     ),
     Bug(
         "exposure reset on reconnect",
@@ -111,12 +110,12 @@ BUGS = (
         "tests/test_wallet.py::test_no_claim_leaves_before_the_journal_holds_it",
     ),
     Bug(
-        "relay stays closed after an exception",
+        "contactor stays closed after an exception",
         "firmware/runtime/supervisor.py",
-        "        self._board.relay(False)\n",
+        "        self._board.contactor(False)\n",
         "",
         "tests/test_supervisor.py"
-        "::test_any_exception_opens_the_relay_and_starts_clean_after_a_pause",
+        "::test_any_exception_opens_the_contactor_and_starts_clean_after_a_pause",
     ),
     Bug(
         "watchdog fed by a step that failed",
@@ -127,21 +126,21 @@ BUGS = (
     ),
     Bug(
         "weak bits trusted after a power cut",
-        "shared/joulestream/journal.py",
+        "shared/device/journal.py",
         "        self._go_on_in_a_new_block()\n",
         "        self._offset = self._size\n",
         "tests/test_journal.py::test_what_was_read_after_a_cut_is_read_ever_after",
     ),
     Bug(
         "half erased block taken for erased",
-        "shared/joulestream/journal.py",
+        "shared/device/journal.py",
         "        if head[:_HEAD_AT] == _CLEAN and self._is_erased(block, _HEAD_AT):\n",
         "        if self._is_erased(block, _HEAD_AT):\n",
         "tests/test_journal.py::test_power_cut_after_power_cut",
     ),
     Bug(
         "flash erased inside a packet",
-        "shared/joulestream/journal.py",
+        "shared/device/journal.py",
         "        if not self.is_ready(size):\n",
         "        self.prepare()\n        if not self.is_ready(size):\n",
         "tests/test_journal.py::test_a_put_without_tending_is_refused_in_time",
@@ -180,7 +179,7 @@ BUGS = (
     ),
     Bug(
         "tag of a sealed key not verified",
-        "shared/joulestream/keystore.py",
+        "shared/device/keystore.py",
         "    if not same(hmac_sha256(tag_key, data[:-_TAG_SIZE]), record.tag):\n",
         "    if False:\n",
         "tests/test_keystore.py::test_every_change_of_a_byte_is_refused",
@@ -194,7 +193,7 @@ BUGS = (
     ),
     Bug(
         "damaged records side by side hide those behind them",
-        "shared/joulestream/journal.py",
+        "shared/device/journal.py",
         "            if 0 < skipped <= most and",
         "            if skipped == 1 and",
         "tests/test_fuzz.py::test_the_corpus_holds[journal]",
@@ -209,21 +208,8 @@ BUGS = (
 )
 
 
-def _copy(directory: Path) -> None:
-    """Copy what the tests need; what was built is shared."""
-    ignore = shutil.ignore_patterns("__pycache__", ".pytest_cache")
-    for folder in _FOLDERS:
-        shutil.copytree(ROOT / folder, directory / folder, ignore=ignore)
-    shutil.copy2(ROOT / "pyproject.toml", directory)
-    (directory / "build").symlink_to(ROOT / "build")
-
-
-def _run(test: str, directory: Path, native: Path | None) -> int:
+def _run(test: str, directory: Path, environment: dict[str, str]) -> int:
     """Run one test in a copy; return pytest's exit status."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("PYTEST_XDIST_WORKER", None)
-    if native is not None:
-        environment["JOULESTREAM_NATIVE"] = str(native)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test],
         cwd=directory,
@@ -237,7 +223,7 @@ def _run(test: str, directory: Path, native: Path | None) -> int:
 
 def _build(directory: Path) -> Path:
     """Build the copy's C for CPython; return the library."""
-    from host_tools import toolchain
+    from joulestream.host_tools import toolchain
 
     output = directory / "native"
     output.mkdir()
@@ -251,16 +237,17 @@ def is_seen(bug: Bug) -> bool:
     """Return whether the bug's test passes without it and fails with it."""
     with tempfile.TemporaryDirectory(prefix="joulestream-bug-") as name:
         directory = Path(name)
-        _copy(directory)
+        environment = copy_tree(directory)
         path = directory / bug.path
         text = path.read_text()
         if text.count(bug.right) != 1:
             raise ValueError(f"{bug.name}: {bug.path} does not hold what the bug replaces, once")
-        if _run(bug.test, directory, None) != 0:
+        if _run(bug.test, directory, environment) != 0:
             return False
         path.write_text(text.replace(bug.right, bug.wrong))
-        native = _build(directory) if path.suffix == ".c" else None
-        return _run(bug.test, directory, native) == _FAILED
+        if path.suffix == ".c":
+            environment["JOULESTREAM_NATIVE"] = str(_build(directory))
+        return _run(bug.test, directory, environment) == _FAILED
 
 
 def main() -> int:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from adversaries import document, honest, registry
-from adversaries.liar import ISSUER, PAYER, POLE, VEHICLE
-from adversaries.play import Play
-from adversaries.registry import LIARS, play
-from host_tools.reliability import measure_adversaries
+from joulestream.host_tools.adversaries import document, honest, registry
+from joulestream.host_tools.adversaries.liar import ISSUER, PAYER, POLE, VEHICLE
+from joulestream.host_tools.adversaries.play import Play
+from joulestream.host_tools.adversaries.registry import LIARS, play
+from joulestream.host_tools.reliability import measure_adversaries
 
-# The relay and the meters follow in steps of time.
+# The contactor and the meters follow in steps of time.
 _ONE_STEP = 0.05
 
 
@@ -66,4 +66,4 @@ def test_there_are_liars_of_all_kinds():
 
 def test_the_document_lists_every_liar():
     text = Path(document.DOCUMENT).read_text()
-    assert document.table() in text, "run tests/adversaries/document.py"
+    assert document.table() in text, "run python -m joulestream.host_tools.adversaries.document"

@@ -4,12 +4,21 @@ The pole's side is the real payee; it lies because its account, its price or its
 behind its back, so that all it says afterwards agrees with the lie.
 """
 
-from actors import KEYS, NOW_S, PACKET_PRICE, PRICE, RamFlash, World, certificate, terms
 from joulestream import errors
-from joulestream.journal import Journal
+from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, TARIFF_ACCEPT
+from joulestream.testkit.pair import (
+    KEYS,
+    NOW_S,
+    PACKET_PRICE,
+    PRICE,
+    RamFlash,
+    World,
+    certificate,
+    terms,
+)
 from joulestream.units import energy_from_power
-from vehicle.wallet import Wallet
+from joulestream.vehicle.wallet import Wallet
 
 CHANNEL_ID = terms().channel_id()
 PREPAY = 2 * PACKET_PRICE

@@ -2,8 +2,8 @@
 
 from hashlib import sha256
 
-from dual_runtime import Random, raised
-from joulestream import channel, errors
+from dual_runtime import raised
+from joulestream import channel, errors, messages
 from joulestream.channel import (
     CLAIM_PREFIX,
     CLAIM_SIZE,
@@ -25,9 +25,10 @@ from joulestream.channel import (
 )
 from joulestream.errors import LocalError, MalformedError
 from joulestream.fields import UINT, size_of
-from joulestream.messages import POLE, SignedOffer, SignedReceipt, SignedTariff
-from joulestream.session import Session
+from joulestream.messages import SignedOffer, SignedReceipt, SignedTariff
+from joulestream.session import ProtocolSession
 from joulestream.signing import Signer, verify
+from joulestream.testkit.random import Random
 
 ISSUER = Signer(b"i" * 32)
 PAYER = Signer(b"v" * 32)
@@ -207,9 +208,9 @@ def test_claim_rules():
 
 
 def started_session(random):
-    session = Session(POLE, 250, 2000)
-    session.vehicle_nonce = random.bytes(16)
-    session.pole_nonce = random.bytes(16)
+    session = ProtocolSession(messages.PAYEE, 250, 2000)
+    session.payer_nonce = random.bytes(16)
+    session.payee_nonce = random.bytes(16)
     session.payer_key = PAYER.public_key
     session.payee_key = PAYEE.public_key
     session.channel_id = terms().channel_id()
@@ -245,7 +246,7 @@ def test_nothing_but_a_claim_looks_like_one():
 def test_a_claim_as_nonce_is_not_signed_raw():
     """A peer chooses its nonce and its key; it never chooses how signed bytes begin."""
     session = started_session(Random(2))
-    session.pole_nonce = (b"CLM\0" + terms().channel_id())[:16]
+    session.payee_nonce = (b"CLM\0" + terms().channel_id())[:16]
     for message in statements(session):
         assert message[:4] == b"JST1"
     assert signed_bytes(9, b"CLM\0")[:5] == b"JST1\x09"
@@ -255,14 +256,14 @@ def test_session_signatures_are_bound_to_nonces_keys_and_channel():
     session = started_session(Random(3))
     message = session.signed(channel.SIGNED_TARIFF, b"body")
     bound = (
-        session.vehicle_nonce
-        + session.pole_nonce
+        session.payer_nonce
+        + session.payee_nonce
         + session.payer_key
         + session.payee_key
         + session.channel_id
     )
     assert message == b"JST1\3" + bound + b"body"
-    for name in ("vehicle_nonce", "pole_nonce", "payer_key", "payee_key", "channel_id"):
+    for name in ("payer_nonce", "payee_nonce", "payer_key", "payee_key", "channel_id"):
         other = started_session(Random(3))
         setattr(other, name, bytes(len(getattr(other, name))))
         assert other.signed(channel.SIGNED_TARIFF, b"body") != message, name

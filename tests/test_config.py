@@ -4,7 +4,7 @@ import json
 import os
 
 from dual_runtime import raised
-from joulestream.config import (
+from joulestream.device.config import (
     REQUIRED,
     ConfigError,
     check_table,
@@ -18,9 +18,9 @@ from joulestream.config import (
     texts,
     whole,
 )
+from joulestream.pole.config import load_config as load_pole
 from joulestream.units import packet_amount
-from pole.config import load_config as load_pole
-from vehicle.config import load_config as load_vehicle
+from joulestream.vehicle.config import load_config as load_vehicle
 
 METER = {"model": "sdm120"}
 ISSUER = {
@@ -148,7 +148,7 @@ def test_limits_of_the_pole():
             ({"retry_ms": 1_001}, "retry_ms"),
             ({"link_timeout_ms": 400}, "retry_ms"),
             ({"packet_ms": 1_750}, "packet_ms"),
-            ({"relay_hold_ms": 10_001}, "relay_hold_ms"),
+            ({"contactor_hold_ms": 10_001}, "contactor_hold_ms"),
             ({"max_channels": 0}, "max_channels"),
             ({"collect_within_s": 1 << 32}, "collect_within_s"),
         ],

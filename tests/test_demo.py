@@ -14,7 +14,7 @@ FILES = {"summary.json", "session.png", "ledger.sqlite", "pole.flash", "vehicle.
 def joulestream(*arguments, cwd=None):
     """Run the command; return the finished process."""
     return subprocess.run(
-        [sys.executable, "-m", "host_tools.cli", *map(str, arguments)],
+        [sys.executable, "-m", "joulestream.host_tools.cli", *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -32,7 +32,7 @@ def test_the_demo(tmp_path):
     assert (tmp_path / "session.png").read_bytes().startswith(PNG)
     assert summary["energy_mwh"] >= 2_000_000
     assert summary["packets"] >= 2_000
-    assert summary["relay_opened_because"] == "BUDGET_EXHAUSTED"
+    assert summary["contactor_opened_because"] == "BUDGET_EXHAUSTED"
     assert summary["wire_bytes_per_packet"] <= 110
     assert summary["max_unpaid"] <= summary["credit"] < summary["unpaid_bound"]
     assert summary["ledger_pole"] == summary["paid"] <= 650_000
@@ -67,12 +67,12 @@ def test_an_error_is_one_line(tmp_path, arguments):
 
 def test_a_firmware_that_cannot_start_says_why_in_one_line(tmp_path):
     from bench_scenario import Scenario, stopped, until
-    from host_tools.bench.firmware import FirmwareError
+    from joulestream.host_tools.bench.firmware import FirmwareError
 
     scenario = Scenario(tmp_path, pole={"credit": 0})
     with pytest.raises(FirmwareError) as caught:
         scenario.run(until(stopped))
     said = str(caught.value)
-    assert "'credit'" in said and "'prepay'" in said and "relay stays open" in said
+    assert "'credit'" in said and "'prepay'" in said and "contactor stays open" in said
     assert "\n" not in said
     assert not Path(tmp_path / "pole.flash").exists()

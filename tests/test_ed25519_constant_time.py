@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tools import toolchain
+from joulestream.host_tools import toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,8 +11,8 @@ from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypai
 from nacl.exceptions import BadSignatureError
 
 import _ed25519
-import edwards25519 as ed
 from joulestream import signing
+from joulestream.testkit import edwards25519 as ed
 from test_ed25519 import load
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,20 +3,20 @@
 import pytest
 
 from bench_scenario import Scenario, charging, do, for_ms, stopped, until
-from host_tools.bench.world import DAY_S, HOUR_S, PRICE_PER_KWH, START_S
 from joulestream.channel import Claim, Terms
+from joulestream.host_tools.bench.world import DAY_S, HOUR_S, PRICE_PER_KWH, START_S
 from joulestream.signing import Signer, verify
 
 OTHER = Signer(bytes(range(32)))
 
 
 def ends(scenario, pole_reason, vehicle_reason=None):
-    """Check that both show the reason, the relay is open and the power is off."""
+    """Check that both show the reason, the contactor is open and the power is off."""
     assert scenario.pole["last_stop"] == pole_reason
     assert scenario.vehicle["last_stop"] == (vehicle_reason or pole_reason)
     assert scenario.pole["why"] == pole_reason
     assert not scenario.pole["charging"]
-    assert not scenario.bench.pole.relay
+    assert not scenario.bench.pole.contactor
     assert not scenario.bench.plant.contact
 
 
@@ -86,9 +86,9 @@ def test_unplugged(tmp_path):
 
 
 def opened_within(scenario, limit_ms):
-    """Check that the relay opened within `limit_ms`, as IEC 61851 asks for on C to B."""
-    assert scenario.bench.step_ms * 2 + scenario.bench.plant.relay_delay_ms <= limit_ms
-    assert not scenario.bench.pole.relay
+    """Check that the contactor opened within `limit_ms`, as IEC 61851 asks for on C to B."""
+    assert scenario.bench.step_ms * 2 + scenario.bench.plant.contactor_delay_ms <= limit_ms
+    assert not scenario.bench.pole.contactor
     assert not scenario.bench.plant.contact
 
 
@@ -117,7 +117,7 @@ def test_a_vehicle_that_refuses_to_pay_gets_no_more_than_the_credit(tmp_path):
         ("jump", "METER_JUMP"),
     ],
 )
-def test_a_bad_meter_at_the_pole_opens_the_relay(tmp_path, fault, reason):
+def test_a_bad_meter_at_the_pole_opens_the_contactor(tmp_path, fault, reason):
     scenario = Scenario(tmp_path).run(
         charging(5),
         do(lambda s: setattr(s.bench.pole_meter, "fault", fault)),
@@ -132,8 +132,8 @@ def test_a_bad_meter_at_the_pole_opens_the_relay(tmp_path, fault, reason):
 
 
 def no_power(scenario):
-    """Check that the relay is open."""
-    assert not scenario.bench.pole.relay
+    """Check that the contactor is open."""
+    assert not scenario.bench.pole.contactor
     assert not scenario.bench.plant.contact
 
 

@@ -3,23 +3,24 @@
 On CPython only: both firmwares and a whole session as JSON do not fit a board's heap together.
 """
 
-from actors import METER, Meter
-from dual_runtime import RamFlash, load_section
+from dual_runtime import load_section
 from joulestream import messages
-from joulestream.accounts import Accounts
 from joulestream.channel import Certificate, Claim
-from joulestream.config import check_table
+from joulestream.device.accounts import Accounts
+from joulestream.device.config import check_table
+from joulestream.device.journal import Journal
 from joulestream.errors import UNPLUGGED
-from joulestream.journal import Journal
+from joulestream.pole import config as pole_config
+from joulestream.pole.clock import TrustedClock
+from joulestream.pole.payee import Payee
+from joulestream.pole.recovery import SessionLog
 from joulestream.signing import TABLE_SIZE, Signer
+from joulestream.testkit.flash import RamFlash
+from joulestream.testkit.pair import METER, Meter
 from joulestream.units import ticks_add
-from pole import config as pole_config
-from pole.clock import TrustedClock
-from pole.payee import Payee
-from pole.recovery import SessionLog
-from vehicle import config as vehicle_config
-from vehicle.payer import Payer
-from vehicle.wallet import Wallet
+from joulestream.vehicle import config as vehicle_config
+from joulestream.vehicle.payer import Payer
+from joulestream.vehicle.wallet import Wallet
 
 STEP_MS = 20
 

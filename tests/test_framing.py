@@ -2,8 +2,9 @@
 
 from binascii import crc32
 
-from dual_runtime import Random, raised
+from dual_runtime import raised
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
+from joulestream.testkit.random import Random
 
 COUNTERS = ("bad_cobs", "bad_crc", "oversized")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fuzz import corpus, run
-from fuzz.replay import replay
-from fuzz.targets import TARGETS, load
+from joulestream.host_tools.fuzz import corpus, run
+from joulestream.host_tools.fuzz.replay import replay
+from joulestream.host_tools.fuzz.targets import TARGETS, load
+from tree_copy import copy_tree
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = int(os.environ.get("JOULESTREAM_FUZZ_SECONDS", "10"))
@@ -44,33 +45,28 @@ def test_fuzzing_finds_nothing(target):
 def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
     """From nothing, without a corpus, the fuzzer finds a decoder that does not check its CRC."""
     tree = tmp_path / "tree"
-    for folder in ("shared", "firmware", "tests"):
-        copy_tree(ROOT / folder, tree / folder)
-    shutil.rmtree(tree / "tests" / "fuzz" / "corpus")
+    environment = copy_tree(tree)
+    shutil.rmtree(tree / "host_tools" / "fuzz" / "corpus")
     path = tree / "shared" / "joulestream" / "framing.py"
     right = "if self._crc[at] != self._frame[length + 1 + at]:"
     assert path.read_text().count(right) == 1
     path.write_text(path.read_text().replace(right, "if False:"))
-    program = tree / "tests" / "fuzz" / "run.py"
-    done = run_program(program, "--seconds", "60", "framing")
+    done = run_program("run", environment, "--seconds", "60", "framing")
     assert done.returncode == 1, done.stderr
     assert "1 crashes" in done.stdout
     assert "fuzz: framing: Broken: " in done.stderr, done.stderr
-    name = done.stderr.split("replay.py framing ")[1].split()[0]
+    name = done.stderr.split("replay framing ")[1].split()[0]
     kept = tree / name
     assert kept.is_file()
-    again = run_program(tree / "tests" / "fuzz" / "replay.py", "framing", kept)
+    again = run_program("replay", environment, "framing", kept)
     assert again.returncode == 1 and "Broken" in again.stderr
     load("framing")(kept.read_bytes())  # and holds where the bug is not
 
 
-def copy_tree(source, target):
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def run_program(*arguments):
+def run_program(name, environment, *arguments):
     return subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [sys.executable, "-m", f"joulestream.host_tools.fuzz.{name}", *map(str, arguments)],
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

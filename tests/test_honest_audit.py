@@ -1,7 +1,7 @@
 """An honest pole whose price changes, or whose vehicle has no meter, is not taken for a liar."""
 
-from actors import NOW_S, PACKET_PRICE, PRICE, World
 from joulestream.errors import LINK_TIMEOUT
+from joulestream.testkit.pair import NOW_S, PACKET_PRICE, PRICE, World
 
 DEARER = PRICE * 5 // 4
 COMING_BACK = {"reconnect_ms": 40}

@@ -1,8 +1,9 @@
 """The journal against a dictionary: random histories, power cuts anywhere, failing flash."""
 
-from dual_runtime import Random, raised
-from joulestream.journal import Journal, JournalFull
-from nor_flash import NorFlash, PowerCut
+from dual_runtime import raised
+from joulestream.device.journal import Journal, JournalFull
+from joulestream.testkit.flash import NorFlash, PowerCut
+from joulestream.testkit.random import Random
 
 BLOCK = 256
 KEYS = 8

@@ -3,7 +3,7 @@
 from binascii import unhexlify
 
 from dual_runtime import raised
-from joulestream.kdf import hmac_sha256, pbkdf2_sha256, same, wipe
+from joulestream.device.kdf import hmac_sha256, pbkdf2_sha256, same, wipe
 
 # RFC 4231, sections 4.2 to 4.5, 4.7 and 4.8: key, data, HMAC-SHA-256.
 HMAC = (

@@ -22,14 +22,10 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from typer.testing import CliRunner
 
 from bench_scenario import Scenario, charging, stopped, until
-from boards import unix
-from host_tools import keys
-from host_tools.bench.firmware import ROOT, FirmwareError
-from host_tools.cli import app
-from host_tools.unlock import Unlock
-from joulestream.kdf import hmac_sha256, pbkdf2_sha256
-from joulestream.keyfile import open_signer
-from joulestream.keystore import (
+from joulestream.boards import unix
+from joulestream.device.kdf import hmac_sha256, pbkdf2_sha256
+from joulestream.device.keyfile import open_signer
+from joulestream.device.keystore import (
     MAX_ITERATIONS,
     SEALED_SIZE,
     SOURCE_DEVICE,
@@ -37,6 +33,10 @@ from joulestream.keystore import (
     KeystoreError,
     seal,
 )
+from joulestream.host_tools import keys
+from joulestream.host_tools.bench.firmware import ROOT, FirmwareError
+from joulestream.host_tools.cli import app
+from joulestream.host_tools.unlock import Unlock
 from joulestream.signing import Signer
 
 PASSPHRASE = "correct horse battery"
@@ -250,7 +250,15 @@ def test_a_passphrase_is_asked_for_twice_without_an_echo(home, monkeypatch):
     monkeypatch.delenv("JOULESTREAM_PASSPHRASE")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "host_tools.cli", "keys", "new", str(home / "a.key"), *FEW],
+        [
+            sys.executable,
+            "-m",
+            "joulestream.host_tools.cli",
+            "keys",
+            "new",
+            str(home / "a.key"),
+            *FEW,
+        ],
         cwd=ROOT,
         stdin=theirs,
         stdout=theirs,
@@ -447,9 +455,9 @@ def test_firmware_refuses_a_bad_key(tmp_path, monkeypatch, role, case):
     said = str(caught.value)
     expected = expected.format(key=key, device=tmp_path / f"{role}.device")
     assert said.startswith(f"{role}: ") and expected in said, said
-    ending = {"pole": "the relay stays open", "vehicle": "nothing is paid"}[role]
+    ending = {"pole": "the contactor stays open", "vehicle": "nothing is paid"}[role]
     assert said.endswith(f"; {ending}") and "\n" not in said
-    assert not scenario.bench.pole.relay and not scenario.bench.plant.contact
+    assert not scenario.bench.pole.contactor and not scenario.bench.plant.contact
     shows_no_secret(said.encode(), *secrets)
     shows_no_secret((tmp_path / f"{role}.log").read_bytes(), *secrets)
     assert not (tmp_path / f"{role}.flash").exists()

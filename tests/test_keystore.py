@@ -4,7 +4,7 @@ from binascii import unhexlify
 
 import cryptolib
 from dual_runtime import raised
-from joulestream.keystore import (
+from joulestream.device.keystore import (
     MAX_ITERATIONS,
     MIN_ITERATIONS,
     SEALED_SIZE,

@@ -4,9 +4,6 @@ import random
 
 import pytest
 
-import edwards25519 as curve
-from host_tools.ledger import Ledger, LedgerError, book, requests
-from host_tools.ledger.channels import IS_CLOSED, IS_CLOSING, IS_OPEN
 from joulestream.channel import (
     KIND_EVM,
     MAX_AMOUNT,
@@ -15,6 +12,9 @@ from joulestream.channel import (
     genuine_reason,
     window_reason,
 )
+from joulestream.host_tools.ledger import Ledger, LedgerError, book, requests
+from joulestream.host_tools.ledger.channels import IS_CLOSED, IS_CLOSING, IS_OPEN
+from joulestream.testkit import edwards25519 as curve
 from ledger_scenario import (
     EUR,
     LEDGER,

@@ -8,12 +8,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from host_tools import keys
-from host_tools.ledger.commands import app as ledger_app
-from host_tools.settle import settle_command
-from joulestream.accounts import Account, Accounts
 from joulestream.channel import CERTIFICATE_SIZE, Certificate, Claim, genuine_reason
-from joulestream.journal import Journal
+from joulestream.device.accounts import Account, Accounts
+from joulestream.device.journal import Journal
+from joulestream.host_tools import keys
+from joulestream.host_tools.ledger.commands import app as ledger_app
+from joulestream.host_tools.settle import settle_command
 
 NOW_S = 1_800_000_000
 APP = typer.Typer()
@@ -84,7 +84,7 @@ def certificate():
 
 def flash(amount, amount_signature):
     """Write a pole's flash of the default size that holds one claim."""
-    from host_tools.flash_image import FlashImage
+    from joulestream.host_tools.flash_image import FlashImage
 
     image = FlashImage(b"\xff" * 64 * 4096, 4096)
     journal = Journal(image)
@@ -146,7 +146,7 @@ def test_tables_for_people(home):
 
 
 def test_the_payee_closes_with_a_request_signed_elsewhere(home):
-    from host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
+    from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
 
     request = close_request(certificate(), CLOSE_BY_PAYEE, NOW_S)
     signed = keys.read_signer("pole.seed").sign(request.signed_bytes()).hex()

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from host_tools.ledger import Ledger, LedgerError, book, requests
 from joulestream.channel import Claim
+from joulestream.host_tools.ledger import Ledger, LedgerError, book, requests
 from ledger_scenario import (
     LEDGER,
     NOW_S,

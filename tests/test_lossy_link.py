@@ -1,7 +1,6 @@
 """Whole sessions over a link that loses and doubles frames: both ends see what they would have
 seen on a good one."""
 
-from dual_runtime import Random
 from joulestream import messages
 from joulestream.errors import OWNER_STOP
 from joulestream.fields import UINT
@@ -11,7 +10,8 @@ from joulestream.messages import (
     INVOICE,
     MESSAGES,
     OFFER,
-    POLE,
+    PAYEE,
+    PAYER,
     RECEIPT,
     RECEIPT_ACK,
     RENEW,
@@ -22,10 +22,10 @@ from joulestream.messages import (
     TARIFF_ACCEPT,
     TIME,
     UPDATE,
-    VEHICLE,
     Message,
 )
-from joulestream.session import CLOSED, STOPPING, Session
+from joulestream.session import CLOSED, STOPPING, ProtocolSession
+from joulestream.testkit.random import Random
 from joulestream.units import TICKS_PERIOD, ticks_add
 
 RETRY_MS = 250
@@ -39,11 +39,11 @@ class End:
     """One end that plays its part by rote and logs what it is delivered."""
 
     def __init__(self, role, stopper, now_ms):
-        self.session = Session(role, RETRY_MS, 60_000)
+        self.session = ProtocolSession(role, RETRY_MS, 60_000)
         self.log = []
         self._stopper = stopper  # the role that stops after PACKETS invoices
         self._now_ms = now_ms
-        if role == VEHICLE:
+        if role == PAYER:
             self.send(HELLO)
 
     def send(self, number, **changes):
@@ -58,7 +58,7 @@ class End:
         message = self.session.receive(payload, now_ms)
         if message is not None:
             self.log.append((message.number, bytes(payload)))
-            (self._as_pole if self.session.role == POLE else self._as_vehicle)(message)
+            (self._as_pole if self.session.role == PAYEE else self._as_vehicle)(message)
 
     def _as_vehicle(self, message):
         number = message.number
@@ -67,7 +67,7 @@ class End:
             self.send(ACCEPT)
         elif number == INVOICE:
             self.send(UPDATE, sequence=message.sequence, amount=message.sequence)
-            if message.sequence == PACKETS and self._stopper == VEHICLE:
+            if message.sequence == PACKETS and self._stopper == PAYER:
                 self.send(STOP, reason=OWNER_STOP)
         elif number == TARIFF:
             self.send(TARIFF_ACCEPT, from_energy_mwh=message.from_energy_mwh)
@@ -85,7 +85,7 @@ class End:
             self.send(INVOICE, sequence=1)
         elif number == UPDATE:
             if message.sequence == PACKETS:
-                if self._stopper == POLE:
+                if self._stopper == PAYEE:
                     self.send(STOP, reason=OWNER_STOP)
                     self.send(RECEIPT)
                 elif session.state == STOPPING:
@@ -104,8 +104,8 @@ class End:
 def play(stopper, fate, start_ms=0):
     """Run one session; `fate(role, number)` is how often a frame arrives. Return both ends."""
     ends = [None, None]
-    ends[POLE] = End(POLE, stopper, start_ms)
-    ends[VEHICLE] = End(VEHICLE, stopper, start_ms)
+    ends[PAYEE] = End(PAYEE, stopper, start_ms)
+    ends[PAYER] = End(PAYER, stopper, start_ms)
     for turn in range(4000):
         now_ms = ticks_add(start_ms, turn * TICK_MS)
         for end in ends:
@@ -115,7 +115,7 @@ def play(stopper, fate, start_ms=0):
             for payload in sent:
                 for _ in range(fate(end.session.role, payload[0])):
                     ends[1 - end.session.role].take(memoryview(payload), now_ms)
-        if ends[POLE].session.state == CLOSED and ends[VEHICLE].session.state == CLOSED:
+        if ends[PAYEE].session.state == CLOSED and ends[PAYER].session.state == CLOSED:
             return ends
     raise AssertionError("the session did not end")
 
@@ -152,13 +152,13 @@ def lacking(number, stopper):
     """Return the message numbers that may be missing when a frame of `number` was lost."""
     if number == RENEW_REQUEST:
         return (RENEW_REQUEST, RENEW, RENEWED)
-    if number == STOP and stopper == POLE:
+    if number == STOP and stopper == PAYEE:
         return (STOP,)
     return (number,) if number in UNANSWERED else ()
 
 
 def test_a_good_link_delivers_every_message():
-    for stopper in (POLE, VEHICLE):
+    for stopper in (PAYEE, PAYER):
         ends = play(stopper, once)
         seen = {number for end in ends for number, _ in end.log}
         assert seen == set(MESSAGES)
@@ -178,7 +178,7 @@ def frames(stopper):
 
 
 def test_any_one_frame_lost():
-    for stopper in (POLE, VEHICLE):
+    for stopper in (PAYEE, PAYER):
         expected = logs(play(stopper, once))
         for n in range(1, frames(stopper) + 1):
             fate = Nth(n, 0)
@@ -188,7 +188,7 @@ def test_any_one_frame_lost():
 
 
 def test_any_one_frame_doubled():
-    for stopper in (POLE, VEHICLE):
+    for stopper in (PAYEE, PAYER):
         expected = logs(play(stopper, once))
         for n in range(1, frames(stopper) + 1):
             for times in (2, 3):
@@ -199,7 +199,7 @@ def test_any_one_frame_doubled():
 def test_many_frames_lost_and_doubled():
     # The end may come before what was lost is sent again.
     optional = (TIME, TARIFF, TARIFF_ACCEPT, RENEW_REQUEST, RENEW, RENEWED, STOP)
-    for stopper in (POLE, VEHICLE):
+    for stopper in (PAYEE, PAYER):
         expected = without(optional, logs(play(stopper, once)))
         for seed in range(1, 31):
             random = Random(seed)
@@ -215,9 +215,9 @@ def test_many_frames_lost_and_doubled():
 
 def test_every_message_was_tried():
     tried = set()
-    for n in range(1, frames(VEHICLE) + 1):
+    for n in range(1, frames(PAYER) + 1):
         fate = Nth(n, 2)
-        play(VEHICLE, fate)
+        play(PAYER, fate)
         tried.add(fate.number)
     assert tried == set(MESSAGES)
     assert messages.VERSION == 1

@@ -3,7 +3,6 @@
 The vehicle's side is the real payer; the lie is told by changing what crosses the wire.
 """
 
-from actors import KEYS, NOW_S, PACKET_PRICE, PRICE, World, bending, both, certificate, lie, terms
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_OFFER, SIGNED_TARIFF, Claim
 from joulestream.messages import (
@@ -15,6 +14,18 @@ from joulestream.messages import (
     Message,
     SignedOffer,
     SignedTariff,
+)
+from joulestream.testkit.pair import (
+    KEYS,
+    NOW_S,
+    PACKET_PRICE,
+    PRICE,
+    World,
+    bending,
+    both,
+    certificate,
+    lie,
+    terms,
 )
 from joulestream.units import energy_from_power
 

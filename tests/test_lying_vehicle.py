@@ -1,9 +1,12 @@
-"""A vehicle that breaks the rules on purpose: refused with the reason, relay open, claim kept.
+"""A vehicle that breaks the rules on purpose: refused with the reason, contactor open, claim kept.
 
 The pole's side is the real payee; the lie is told by changing what crosses the wire.
 """
 
-from actors import (
+from joulestream import errors, messages
+from joulestream.channel import SIGNED_PROOF, Claim, time_bytes
+from joulestream.messages import ACCEPT, INVOICE, TIME, UPDATE, Message
+from joulestream.testkit.pair import (
     DAY_S,
     KEYS,
     NOW_S,
@@ -16,9 +19,6 @@ from actors import (
     lie,
     terms,
 )
-from joulestream import errors, messages
-from joulestream.channel import SIGNED_PROOF, Claim, time_bytes
-from joulestream.messages import ACCEPT, INVOICE, TIME, UPDATE, Message
 
 CLAIM = Claim(terms().channel_id())
 
@@ -231,7 +231,7 @@ def test_a_vehicle_that_stops_paying_gets_no_more_than_the_credit():
     assert charge.unpaid <= 3 * PACKET_PRICE + step
 
 
-def test_the_relay_opens_when_the_credit_is_reached():
+def test_the_contactor_opens_when_the_credit_is_reached():
     world = World()
     world.charge(10)
     world.run(world.payee.may_energise)
@@ -277,7 +277,7 @@ def told_the_time(time_s, key="issuer", nonce=None, bound_s=None):
         if payload[0] != ACCEPT:
             return [payload]
         session = world.payee.session
-        proof = time_bytes(nonce or session.pole_nonce, KEYS["payee"].public_key, time_s)
+        proof = time_bytes(nonce or session.payee_nonce, KEYS["payee"].public_key, time_s)
         message = Message(
             TIME,
             issuer_key=KEYS[key].public_key,

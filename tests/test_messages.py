@@ -1,29 +1,30 @@
 """Every message of the table: to bytes and back, and what is refused."""
 
-from dual_runtime import Random, peer_reason, raised
+from dual_runtime import peer_reason, raised
 from joulestream import messages
 from joulestream.channel import CERTIFICATE_SIZE
 from joulestream.errors import UNKNOWN_VERSION, LocalError, MalformedError
 from joulestream.fields import BYTES, UINT, size_of
 from joulestream.framing import MAX_PAYLOAD
-from joulestream.messages import EITHER, MESSAGES, POLE, VEHICLE, VERSION, Message, decode, encode
+from joulestream.messages import EITHER, MESSAGES, PAYEE, PAYER, VERSION, Message, decode, encode
+from joulestream.testkit.random import Random
 
 # number: (sender, answer's number, size of the payload)
 WIRE = {
-    0x01: (VEHICLE, 0x02, 82),
-    0x02: (POLE, None, 385),
-    0x03: (VEHICLE, None, 105),
-    0x04: (VEHICLE, 0x10, 454),
-    0x10: (POLE, 0x11, 19),
-    0x11: (VEHICLE, None, 77),
-    0x12: (POLE, 0x13, 79),
-    0x13: (VEHICLE, None, 15),
-    0x14: (POLE, None, 9),
-    0x15: (VEHICLE, 0x16, 382),
-    0x16: (POLE, None, 17),
+    0x01: (PAYER, 0x02, 82),
+    0x02: (PAYEE, None, 385),
+    0x03: (PAYER, None, 105),
+    0x04: (PAYER, 0x10, 454),
+    0x10: (PAYEE, 0x11, 19),
+    0x11: (PAYER, None, 77),
+    0x12: (PAYEE, 0x13, 79),
+    0x13: (PAYER, None, 15),
+    0x14: (PAYEE, None, 9),
+    0x15: (PAYER, 0x16, 382),
+    0x16: (PAYEE, None, 17),
     0x20: (EITHER, 0x21, 2),
-    0x21: (POLE, 0x22, 110),
-    0x22: (VEHICLE, None, 1),
+    0x21: (PAYEE, 0x22, 110),
+    0x22: (PAYER, None, 1),
 }
 
 

@@ -1,6 +1,5 @@
 """The estimate between a meter's readings, and the watch over a meter that may lie."""
 
-from dual_runtime import Random
 from joulestream.errors import (
     METER_BACKWARD,
     METER_FROZEN,
@@ -8,11 +7,12 @@ from joulestream.errors import (
     METER_SILENT,
     METER_STALE,
 )
+from joulestream.meter.counter import EnergyCounter
+from joulestream.meter.eastron import Reading
+from joulestream.meter.estimate import EnergyEstimate
+from joulestream.meter.watch import MeterWatch
+from joulestream.testkit.random import Random
 from joulestream.units import MS_PER_HOUR, TICKS_PERIOD, ticks_add
-from meter.counter import EnergyCounter
-from meter.eastron import Reading
-from meter.estimate import EnergyEstimate
-from meter.watch import MeterWatch
 
 INTERVAL_MS = 200
 NEAR_WRAP = TICKS_PERIOD - 3_000
@@ -213,7 +213,7 @@ def test_everything_repeating_to_the_last_digit_is_frozen():
         assert reason == METER_FROZEN
         assert 30_000 <= turn * INTERVAL_MS <= 30_400
     watched = Watched(power_mw=0)
-    for turn in range(400):  # with the relay open nothing needs to move
+    for turn in range(400):  # with the contactor open nothing needs to move
         time_ms = turn * INTERVAL_MS
         watched.watch.take(reading_at(time_ms, 5_000, 0), False)
         assert watched.watch.reason(time_ms) == 0

@@ -1,9 +1,9 @@
 """A Modbus meter on a line that damages, delays and lies."""
 
-from dual_runtime import Random
+from joulestream.meter.eastron import MODELS, EastronMeter
+from joulestream.meter.modbus import ModbusMaster, crc16
+from joulestream.testkit.random import Random
 from joulestream.units import TICKS_PERIOD, ticks_add
-from meter.eastron import MODELS, EastronMeter
-from meter.modbus import ModbusMaster, crc16
 
 UNIT = 1
 ANSWER_MS = 150

@@ -9,18 +9,15 @@ from pathlib import Path
 import pytest
 
 from ed25519_cases import cases
-from host_tools import board
-from host_tools.toolchain import BUILD, ToolchainError
+from joulestream.host_tools import board
+from joulestream.host_tools.toolchain import BUILD, ToolchainError
 from test_keystore import BY_DEVICE
 from test_on_micropython import FILES, PAIRS
 
 HERE = Path(__file__).resolve().parent
 HELPERS = (
-    "actors.py",
     "dual_runtime.py",
     "micropython_runner.py",
-    "nor_flash.py",
-    "pole_bench.py",
 )
 # test_config.py makes temporary files, with an environment and random names the board lacks.
 # test_keystore.py needs a cipher, which the board's MicroPython lacks; see the test of that below.
@@ -127,8 +124,8 @@ def test_a_failure_shows(emulated):
 
 
 RUN_WITHOUT_CIPHER = """
-from joulestream.keyfile import open_signer
-from joulestream.keystore import KeystoreError, SOURCE_DEVICE, open_sealed, seal
+from joulestream.device.keyfile import open_signer
+from joulestream.device.keystore import KeystoreError, SOURCE_DEVICE, open_sealed, seal
 SEALED, SECRET = bytes.fromhex("%s"), bytes(range(0x80, 0xa0))
 
 def secret_of(source):
@@ -169,7 +166,7 @@ def test_a_board_without_a_cipher_says_so_and_opens_no_key(emulated):
 RUN_ITERATIONS = """
 import gc
 from time import ticks_diff, ticks_us
-from joulestream.kdf import pbkdf2_sha256
+from joulestream.device.kdf import pbkdf2_sha256
 gc.collect()
 gc.disable()  # what else lies on the heap is no part of it
 begun_us = ticks_us()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tools.bench.firmware import micropython, micropython_environment
+from joulestream.host_tools.bench.firmware import micropython, micropython_environment
 
 HERE = Path(__file__).resolve().parent
 HEAP = "heapsize=256k"

@@ -1,13 +1,13 @@
-"""The pole's loop on a Modbus meter and a relay that switches: what opens it, what is billed."""
+"""The pole's loop on a Modbus meter and a contactor that switches: what opens it, what is billed."""
 
-from actors import NOW_S, certificate
 from joulestream import errors
-from pole_bench import Bench
+from joulestream.testkit.pair import NOW_S, certificate
+from joulestream.testkit.pole_bench import Bench
 
 
 def opened(bench):
-    """Return whether the relay is open, as the board was told last, and its coil."""
-    return not bench.relay_log[-1] and not bench.plant.coil
+    """Return whether the contactor is open, as the board was told last, and its coil."""
+    return not bench.contactor_log[-1] and not bench.plant.coil
 
 
 def unpaid(bench):
@@ -15,29 +15,29 @@ def unpaid(bench):
     return bench.amount(bench.plant.energy_mwh) - bench.account.amount
 
 
-def test_the_relay_is_told_to_stay_closed_in_every_step():
+def test_the_contactor_is_told_to_stay_closed_in_every_step():
     bench = Bench()
     bench.charge()
-    before = len(bench.relay_log)
+    before = len(bench.contactor_log)
     for _ in range(20):
         bench.step()
-    assert bench.relay_log[before:] == [True] * 20
+    assert bench.contactor_log[before:] == [True] * 20
 
 
-def test_a_step_that_came_too_late_opens_the_relay_and_stops_the_session():
+def test_a_step_that_came_too_late_opens_the_contactor_and_stops_the_session():
     bench = Bench()
     bench.charge()
-    before = len(bench.relay_log)
+    before = len(bench.contactor_log)
     bench.at_ms += 700
     bench.step()
-    assert False in bench.relay_log[before:]
+    assert False in bench.contactor_log[before:]
     assert opened(bench)
     assert bench.payee.last_stop == errors.INTERNAL
     bench.run_ms(2_000)
-    assert True not in bench.relay_log[before:]
+    assert True not in bench.contactor_log[before:]
 
 
-def test_a_step_that_came_late_but_in_time_keeps_the_relay_closed():
+def test_a_step_that_came_late_but_in_time_keeps_the_contactor_closed():
     bench = Bench()
     bench.charge()
     bench.at_ms += 400
@@ -45,7 +45,7 @@ def test_a_step_that_came_late_but_in_time_keeps_the_relay_closed():
     assert not opened(bench)
 
 
-def test_any_exception_opens_the_relay_and_is_raised():
+def test_any_exception_opens_the_contactor_and_is_raised():
     def fail(*arguments):
         raise RuntimeError("a fault")
 
@@ -95,7 +95,7 @@ def test_any_exception_opens_the_relay_and_is_raised():
         raise AssertionError("the exception was swallowed")
 
 
-def test_every_doubt_opens_the_relay_in_the_same_step():
+def test_every_doubt_opens_the_contactor_in_the_same_step():
     def unplug(bench):
         bench.is_plugged = False
 
@@ -147,7 +147,7 @@ def test_the_switch_itself_asks_for_meter_and_plug():
         assert opened(bench)
 
 
-def test_a_silent_meter_opens_the_relay_within_its_timeout():
+def test_a_silent_meter_opens_the_contactor_within_its_timeout():
     bench = Bench()
     bench.charge()
     bench.meter.silent = True

@@ -1,6 +1,11 @@
 """The pole's rules for opening, renewing and ending a session, against one that bends them."""
 
-from actors import (
+from joulestream import errors, messages
+from joulestream.channel import SIGNED_PROOF, Certificate, Claim
+from joulestream.device.journal import Journal
+from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
+from joulestream.pole.clock import TrustedClock
+from joulestream.testkit.pair import (
     DAY_S,
     KEYS,
     NOW_S,
@@ -13,11 +18,6 @@ from actors import (
     pole_values,
     terms,
 )
-from joulestream import errors, messages
-from joulestream.channel import SIGNED_PROOF, Certificate, Claim
-from joulestream.journal import Journal
-from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
-from pole.clock import TrustedClock
 
 CHANNEL_ID = terms().channel_id()
 

@@ -1,9 +1,9 @@
 """A session that the power cut is closed and billed by the meter's register, never guessed."""
 
-from actors import PRICE, Meter, World, terms
+from joulestream.meter.eastron import Reading
+from joulestream.meter.estimate import EnergyEstimate
+from joulestream.testkit.pair import PRICE, Meter, World, terms
 from joulestream.units import amount_from_numerator, energy_from_power
-from meter.eastron import Reading
-from meter.estimate import EnergyEstimate
 
 CHANNEL_ID = terms().channel_id()
 

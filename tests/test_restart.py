@@ -1,7 +1,11 @@
 """Reboots, link cuts, lost frames and new prices between honest ends: nothing is lost or invented,
 and charging goes on."""
 
-from actors import (
+from joulestream import errors, messages
+from joulestream.device.accounts import Accounts
+from joulestream.device.journal import Journal
+from joulestream.messages import INVOICE, OFFER, RECEIPT, UPDATE
+from joulestream.testkit.pair import (
     NOW_S,
     PACKET_PRICE,
     PRICE,
@@ -12,11 +16,7 @@ from actors import (
     pole_values,
     terms,
 )
-from dual_runtime import Random
-from joulestream import errors, messages
-from joulestream.accounts import Accounts
-from joulestream.journal import Journal
-from joulestream.messages import INVOICE, OFFER, RECEIPT, UPDATE
+from joulestream.testkit.random import Random
 
 CHANNEL_ID = terms().channel_id()
 COARSE = 32
@@ -84,7 +84,7 @@ def test_a_greeting_in_mid_session_forgets_no_debt():
     assert account.amount_due - account.amount <= 3 * PACKET_PRICE + step
 
 
-def test_what_flows_until_the_relay_is_open_is_billed():
+def test_what_flows_until_the_contactor_is_open_is_billed():
     """A meter tells of the last energy some intervals late: after a STOP, and after a HELLO."""
     world = World()
     world.charge(5)

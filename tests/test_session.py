@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from dual_runtime import Random, peer_reason, raised
+from dual_runtime import peer_reason, raised
 from joulestream import messages
 from joulestream.errors import (
     BAD_FIELD,
@@ -15,7 +15,7 @@ from joulestream.errors import (
     MalformedError,
 )
 from joulestream.fields import UINT
-from joulestream.messages import MESSAGES, POLE, VEHICLE, Message, encode
+from joulestream.messages import MESSAGES, PAYEE, PAYER, Message, encode
 from joulestream.session import (
     CLOSED,
     GREETED,
@@ -24,8 +24,9 @@ from joulestream.session import (
     STATE_NAMES,
     STOPPING,
     TRANSITIONS,
-    Session,
+    ProtocolSession,
 )
+from joulestream.testkit.random import Random
 from joulestream.units import TICKS_PERIOD, ticks_add
 
 RETRY_MS = 250
@@ -95,8 +96,8 @@ def sample(number, **changes):
 
 def session_in(role, state, number=None):
     """Return a session of `role` in `state`, ready for an UPDATE if that is `number`."""
-    session = Session(role, RETRY_MS, TIMEOUT_MS)
-    if number == messages.UPDATE and role == POLE:
+    session = ProtocolSession(role, RETRY_MS, TIMEOUT_MS)
+    if number == messages.UPDATE and role == PAYEE:
         session.state = OPEN
         session.send(sample(messages.INVOICE), 0)
         session.outbox.clear()
@@ -116,7 +117,7 @@ def test_the_table():
 
 def test_sending_everything_everywhere():
     rows = table()
-    for role in (POLE, VEHICLE):
+    for role in (PAYEE, PAYER):
         for state in range(len(STATE_NAMES)):
             for number in MESSAGES:
                 session = session_in(role, state)
@@ -134,7 +135,7 @@ def test_sending_everything_everywhere():
 
 def test_receiving_everything_everywhere():
     rows = table()
-    for role in (POLE, VEHICLE):
+    for role in (PAYEE, PAYER):
         for state in range(len(STATE_NAMES)):
             for number in MESSAGES:
                 session = session_in(role, state, number)
@@ -152,7 +153,7 @@ def test_receiving_everything_everywhere():
 
 
 def test_bad_bytes_change_no_state():
-    for role in (POLE, VEHICLE):
+    for role in (PAYEE, PAYER):
         for state in range(len(STATE_NAMES)):
             session = session_in(role, state)
             for data in (b"\x00", b"\xff" * 9, b"\x10", b"\x20", b"\x20\1\1", b"\x11" * 76):
@@ -163,14 +164,14 @@ def test_bad_bytes_change_no_state():
 
 
 def test_a_field_that_does_not_fit_changes_no_state():
-    session = session_in(POLE, OPEN)
+    session = session_in(PAYEE, OPEN)
     assert isinstance(raised(session.send, sample(messages.INVOICE, sequence=-1), 0), LocalError)
     assert session.state == OPEN and session.outbox == [] and session.sequence == 0
     assert session.poll(RETRY_MS) == 0 and session.outbox == []
 
 
 def vehicle_with_invoice(sequence):
-    session = session_in(VEHICLE, OPEN)
+    session = session_in(PAYER, OPEN)
     session.sequence = sequence - 1
     session.receive(encode(sample(messages.INVOICE, sequence=sequence)), 0)
     return session
@@ -193,7 +194,7 @@ def test_invoices_come_in_sequence():
 
 def test_updates_answer_the_invoice_that_is_out():
     for sequence, outcome in ((4, "late"), (5, "this"), (6, "bad")):
-        session = session_in(POLE, OPEN)
+        session = session_in(PAYEE, OPEN)
         session.send(sample(messages.INVOICE, sequence=5), 0)
         payload = encode(sample(messages.UPDATE, sequence=sequence))
         if outcome == "bad":
@@ -211,7 +212,7 @@ def test_updates_answer_the_invoice_that_is_out():
 
 def test_a_request_is_sent_again_until_it_is_answered():
     for start_ms in (0, TICKS_PERIOD - 600):
-        session = Session(VEHICLE, RETRY_MS, TIMEOUT_MS)
+        session = ProtocolSession(PAYER, RETRY_MS, TIMEOUT_MS)
         session.send(sample(messages.HELLO), start_ms)
         hello = session.outbox.pop()
         for turn in range(1, 5):
@@ -251,7 +252,7 @@ def test_what_is_asked_again_is_answered_again():
 
 
 def test_a_new_request_is_not_answered_with_an_old_answer():
-    session = session_in(VEHICLE, OPEN)
+    session = session_in(PAYER, OPEN)
     for sequence in (1, 2):
         payload = encode(sample(messages.INVOICE, sequence=sequence))
         assert session.receive(payload, 0).sequence == sequence
@@ -263,34 +264,34 @@ def test_a_new_request_is_not_answered_with_an_old_answer():
 
 def test_a_new_hello_forgets_the_session_before_it():
     for state in range(len(STATE_NAMES)):
-        session = session_in(POLE, state)
+        session = session_in(PAYEE, state)
         session.sequence = 9
         session.outbox.append(b"of before")
         hello = sample(messages.HELLO, nonce=b"n" * 16)
         assert session.receive(encode(hello), 0).number == messages.HELLO
         assert session.outbox == [] and session.sequence == 0
         assert session.state == GREETED
-        assert session.vehicle_nonce == b"n" * 16
-        assert session.pole_nonce == b""
+        assert session.payer_nonce == b"n" * 16
+        assert session.payee_nonce == b""
         # An answer of the session before must not come for a question of this one.
         assert session.receive(encode(hello), 0) is None and session.outbox == []
 
 
 def test_offer_hash_covers_the_whole_payload():
     payload = encode(sample(messages.OFFER))
-    vehicle = session_in(VEHICLE, GREETED)
+    vehicle = session_in(PAYER, GREETED)
     vehicle.receive(payload, 0)
-    pole = session_in(POLE, GREETED)
+    pole = session_in(PAYEE, GREETED)
     pole.send(sample(messages.OFFER), 0)
     assert vehicle.offer_hash == pole.offer_hash == sha256(payload).digest()
-    assert vehicle.pole_nonce == pole.pole_nonce == b"\2" * 16
+    assert vehicle.payee_nonce == pole.payee_nonce == b"\2" * 16
     assert vehicle.payee_key == pole.payee_key == b"\2" * 32
 
 
 def test_silence_ends_a_session_but_no_quiet_state():
     for start_ms in (0, TICKS_PERIOD - 1000):
         for state in range(len(STATE_NAMES)):
-            session = Session(POLE, RETRY_MS, TIMEOUT_MS)
+            session = ProtocolSession(PAYEE, RETRY_MS, TIMEOUT_MS)
             session.receive(encode(sample(messages.HELLO)), start_ms)
             session.state = state
             assert session.poll(ticks_add(start_ms, TIMEOUT_MS)) == 0
@@ -308,7 +309,7 @@ def test_only_what_is_new_breaks_the_silence():
 
 def test_an_unpaid_invoice_ends_a_session_even_on_a_lively_link():
     for start_ms in (0, TICKS_PERIOD - 1000):
-        session = session_in(POLE, OPEN)
+        session = session_in(PAYEE, OPEN)
         session.send(sample(messages.INVOICE), start_ms)
         for turn in range(9):
             later = ticks_add(start_ms, turn * 250)
@@ -319,12 +320,12 @@ def test_an_unpaid_invoice_ends_a_session_even_on_a_lively_link():
 
 
 def test_after_the_end_nothing_is_sent_again():
-    vehicle = session_in(VEHICLE, OPEN)
+    vehicle = session_in(PAYER, OPEN)
     vehicle.stop(OWNER_STOP, 0)
     vehicle.outbox.clear()
     vehicle.abort()
     assert vehicle.state == CLOSED
-    pole = session_in(POLE, STOPPING)
+    pole = session_in(PAYEE, STOPPING)
     pole.send(sample(messages.INVOICE), 0)
     pole.send(sample(messages.RECEIPT), 0)
     pole.receive(encode(sample(messages.RECEIPT_ACK)), 0)
@@ -336,7 +337,7 @@ def test_after_the_end_nothing_is_sent_again():
 
 
 def test_a_receipt_ends_the_wait_for_payment():
-    pole = session_in(POLE, OPEN)
+    pole = session_in(PAYEE, OPEN)
     pole.send(sample(messages.INVOICE), 0)
     pole.send(sample(messages.RECEIPT), 0)
     pole.outbox.clear()
@@ -346,7 +347,7 @@ def test_a_receipt_ends_the_wait_for_payment():
 
 
 def test_stop_in_any_state():
-    for role in (POLE, VEHICLE):
+    for role in (PAYEE, PAYER):
         for state in range(len(STATE_NAMES)):
             session = session_in(role, state)
             session.stop(OWNER_STOP, 0)
@@ -355,7 +356,7 @@ def test_stop_in_any_state():
 
 
 def test_a_refused_hello_is_refused_again():
-    pole = Session(POLE, RETRY_MS, TIMEOUT_MS)
+    pole = ProtocolSession(PAYEE, RETRY_MS, TIMEOUT_MS)
     hello = encode(sample(messages.HELLO))
     pole.receive(hello, 0)
     pole.stop(OWNER_STOP, 0)
@@ -367,7 +368,7 @@ def test_a_refused_hello_is_refused_again():
 
 def test_quiet_ends_answer_nothing_unasked():
     random = Random(1)
-    for role in (POLE, VEHICLE):
+    for role in (PAYEE, PAYER):
         for state in (IDLE, CLOSED):
             session = session_in(role, state)
             for _ in range(200):
@@ -404,7 +405,7 @@ def test_two_ends_come_to_rest_after_a_stop():
     """From every pair of states: what each end answers to a STOP dies out."""
     for pole_state in range(len(STATE_NAMES)):
         for vehicle_state in range(len(STATE_NAMES)):
-            ends = (session_in(POLE, pole_state), session_in(VEHICLE, vehicle_state))
+            ends = (session_in(PAYEE, pole_state), session_in(PAYER, vehicle_state))
             ends[0].stop(OWNER_STOP, 0)
             ends[1].stop(UNEXPECTED_MESSAGE, 0)
             assert frames_until_rest(ends) < 40, (pole_state, vehicle_state)
@@ -412,7 +413,7 @@ def test_two_ends_come_to_rest_after_a_stop():
 
 def test_a_receipt_refused_with_the_stop_that_asked_for_it_dies_out():
     """The same STOP before a RECEIPT and against it: neither end takes the other's for news."""
-    ends = (session_in(POLE, OPEN), session_in(VEHICLE, OPEN))
+    ends = (session_in(PAYEE, OPEN), session_in(PAYER, OPEN))
     for end in ends:
         end.outbox.clear()
     ends[1].stop(OWNER_STOP, 0)

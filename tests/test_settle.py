@@ -2,12 +2,12 @@
 
 import pytest
 
-from host_tools.flash_image import FlashImage, FlashImageError
-from host_tools.ledger import Ledger, book, requests
-from host_tools.settle import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
-from joulestream.accounts import Account, Accounts
 from joulestream.channel import Claim
-from joulestream.journal import Journal
+from joulestream.device.accounts import Account, Accounts
+from joulestream.device.journal import Journal
+from joulestream.host_tools.flash_image import FlashImage, FlashImageError
+from joulestream.host_tools.ledger import Ledger, book, requests
+from joulestream.host_tools.settle import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
 from ledger_scenario import LEDGER, NOW_S, PAYER, STRANGER, balances, claim, close, opened
 
 BLOCKS = 8
@@ -172,7 +172,7 @@ def test_what_is_no_flash(ledger, pole, tmp_path):
 
 def test_the_flash_image_is_the_firmware_s_flash(tmp_path):
     """It does what FileFlash of the unix board does, bit for bit."""
-    from boards.unix import FileFlash
+    from joulestream.boards.unix import FileFlash
 
     file = FileFlash(str(tmp_path / "flash"), 4, 256)
     memory = FlashImage.read(tmp_path / "flash", 4, 256)

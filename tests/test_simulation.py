@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from pole.charge import Charge
-from pole.loop import PoleLoop
-from simulation.campaign import Totals, load_totals, play, run_campaign, save_totals, shorten
-from simulation.invariants import Invariants, Violation
-from simulation.plan import KINDS, make_plan
-from vehicle.wallet import Wallet
+from joulestream.host_tools.simulation.campaign import (
+    Totals,
+    load_totals,
+    play,
+    run_campaign,
+    save_totals,
+    shorten,
+)
+from joulestream.host_tools.simulation.invariants import Invariants, Violation
+from joulestream.host_tools.simulation.plan import KINDS, make_plan
+from joulestream.pole.charging_session import ChargingSession
+from joulestream.pole.loop import PoleLoop
+from joulestream.vehicle.wallet import Wallet
 
 JOULESTREAM = Path(sys.executable).parent / "joulestream"
 CHUNKS = 8
@@ -74,7 +81,7 @@ def test_batches_in_processes_are_those_in_this_one():
 
 def forget_credit(monkeypatch):
     """Let the pole deliver unpaid whatever is asked for."""
-    monkeypatch.setattr(Charge, "credit", lambda self: 1 << 40)
+    monkeypatch.setattr(ChargingSession, "credit", lambda self: 1 << 40)
 
 
 def test_a_broken_promise_is_found_and_its_history_shortened(monkeypatch):

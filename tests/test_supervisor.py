@@ -1,11 +1,12 @@
-"""A loop that fails is given up with the relay open, says why, and starts clean."""
+"""A loop that fails is given up with the contactor open, says why, and starts clean."""
 
-from dual_runtime import RamFlash, raised
-from joulestream.journal import Journal
+from dual_runtime import raised
+from joulestream.device.journal import Journal
+from joulestream.runtime.fault import describe, load_fault
+from joulestream.runtime.heap import HeapWatch
+from joulestream.runtime.supervisor import Supervisor
+from joulestream.testkit.flash import RamFlash
 from joulestream.units import TICKS_PERIOD, ticks_add
-from runtime.fault import describe, load_fault
-from runtime.heap import HeapWatch
-from runtime.supervisor import Supervisor
 
 SECRET = "5ec2e7"
 
@@ -18,7 +19,7 @@ class Board:
         self.fed = 0
         self.resets = 0
 
-    def relay(self, closed):
+    def contactor(self, closed):
         self.closed = closed
 
     def feed_watchdog(self):
@@ -113,7 +114,7 @@ def test_a_step_that_completes_feeds_the_watchdog():
     assert stage.supervisor.status()["faults"] == 0
 
 
-def test_any_exception_opens_the_relay_and_starts_clean_after_a_pause():
+def test_any_exception_opens_the_contactor_and_starts_clean_after_a_pause():
     for error in (
         OSError(5),
         ValueError(SECRET),

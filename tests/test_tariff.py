@@ -1,8 +1,9 @@
 """Amounts due: exact, never negative, the same whatever the packets, across one price change."""
 
-from dual_runtime import Random, raised
+from dual_runtime import raised
 from joulestream.errors import LocalError
 from joulestream.tariff import Tariff
+from joulestream.testkit.random import Random
 
 BIG_ENERGY = (1 << 30) + 12_345
 BIG_AMOUNT = (1 << 40) + 7

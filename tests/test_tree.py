@@ -12,13 +12,14 @@ from joulestream.channel import Certificate, Terms
 from joulestream.errors import REASONS
 from joulestream.fields import UINT
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD
+from joulestream.host_tools.layout import PACKAGE, ROOT, package_folders
 from joulestream.messages import MESSAGES
 from joulestream.session import STATE_NAMES, TRANSITIONS
 from test_on_micropython import FILES
 
-ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = package_folders()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
-SENDERS = ("pole", "vehicle", "either")
+SENDERS = ("payee", "payer", "either")
 # Host names that appear only in the address of a place to download from.
 REGISTRIES = re.compile(
     r"(pypi\.org|pythonhosted\.org|registry\.npmjs|registry\.yarnpkg|crates\.io|proxy\.golang"
@@ -47,14 +48,25 @@ def imports(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add("." * node.level + (node.module or ""))
+            module = "." * node.level + (node.module or "")
+            names |= {f"{module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "__import__":
             names |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
     return names
 
 
 def packages(path):
-    return {name.split(".")[0] for name in imports(path)}
+    """Return the top-level packages that a file imports; of ours, the folders below joulestream.
+
+    The protocol itself is "joulestream".
+    """
+    found = set()
+    for name in imports(path):
+        first, _, rest = name.partition(".")
+        folder = rest.partition(".")[0]
+        is_folder = first == PACKAGE and f"{PACKAGE}.{folder}" in FOLDERS
+        found.add(folder if is_folder else first)
+    return found
 
 
 def sources(folder):
@@ -64,36 +76,65 @@ def sources(folder):
 
 
 @pytest.mark.parametrize("path", sources("shared/joulestream"), ids=lambda path: path.name)
-def test_shared_code_is_pure(path):
-    allowed = {"array", "joulestream", "binascii", "hashlib", "json", "micropython", "struct"}
-    allowed |= {"signing.py": {"_ed25519"}, "keystore.py": {"cryptolib"}}.get(path.name, set())
+def test_the_protocol_is_pure(path):
+    allowed = {"array", "joulestream", "binascii", "hashlib", "micropython", "struct"}
+    allowed |= {"signing.py": {"_ed25519"}}.get(path.name, set())
     assert packages(path) <= allowed
+    assert not calls(path) & {"open", "print", "input"}
+
+
+def calls(path):
+    """Return the names of the functions that a file calls by their plain names."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {getattr(node.func, "id", "") for node in nodes if isinstance(node, ast.Call)}
+
+
+# folder: those below joulestream that its files may import, itself included
+MAY_IMPORT = {
+    "device": {"device"},
+    "testkit": {"testkit", "device", "pole", "vehicle", "meter", "link", "runtime", "boards"},
+    "pole": {"pole", "device", "meter", "link", "runtime"},
+    "vehicle": {"vehicle", "device", "meter", "link", "runtime"},
+    "meter": {"meter", "device"},
+    "link": {"link", "device"},
+    "runtime": {"runtime", "device"},
+    "boards": {"boards", "device"},
+}
 
 
 @pytest.mark.parametrize(
-    "path", sources("firmware"), ids=lambda path: f"{path.parent.name}/{path.name}"
+    "path",
+    [path for name in MAY_IMPORT for path in sources(FOLDERS[f"{PACKAGE}.{name}"])],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
 )
-def test_firmwares_are_separate(path):
-    folder = path.relative_to(ROOT / "firmware").parts[0]
-    allowed = {
-        "pole": {"pole", "meter", "runtime", "boards"},
-        "vehicle": {"vehicle", "meter", "runtime", "boards"},
-        "meter": {"meter"},
-        "runtime": {"runtime"},
-        "boards": {"boards"},
-    }[folder]
-    ours = {"pole", "vehicle", "meter", "runtime", "boards", "host_tools", "asyncio", "_thread"}
+def test_imports_point_down(path):
+    names = {name: FOLDERS[f"{PACKAGE}.{name}"] for name in MAY_IMPORT}
+    folder = next(name for name in names if path.is_relative_to(names[name]))
+    allowed = MAY_IMPORT[folder] | ({"boards"} if path.name == "main.py" else set())
+    ours = {name.partition(".")[2] for name in FOLDERS} | {"asyncio", "_thread", "threading"}
     assert packages(path) & ours <= allowed
-    if path.name != "main.py":
-        assert "boards" not in packages(path) or folder == "boards"
+
+
+@pytest.mark.parametrize("folder", ["shared", "firmware", "host_tools"])
+def test_no_product_file_imports_from_the_tests(folder):
+    modules = {path.stem for path in (ROOT / "tests").glob("*.py")} | {"tests"}
+    for path in sources(folder):
+        if "testkit" not in path.parts:
+            assert not packages(path) & modules, path
 
 
 @pytest.mark.parametrize(
-    "name", ["vectors/make_protocol.py", "vectors/make_ed25519.py", "fuzz/make_corpus.py"]
+    "program",
+    [
+        ["tests/vectors/make_protocol.py"],
+        ["tests/vectors/make_ed25519.py"],
+        ["-m", "joulestream.host_tools.fuzz.make_corpus"],
+    ],
+    ids=lambda program: program[-1].replace("/", "."),
 )
-def test_what_is_made_is_up_to_date(name):
+def test_what_is_made_is_up_to_date(program):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / name), "--check"],
+        [sys.executable, *program, "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -105,8 +146,6 @@ def test_what_is_made_is_up_to_date(name):
 def test_an_old_vector_file_is_noticed(name, tmp_path):
     folder = tmp_path / "tests" / "vectors"
     folder.mkdir(parents=True)
-    for path in (ROOT / "tests").glob("edwards25519.py"):
-        (tmp_path / "tests" / path.name).write_text(path.read_text())
     for path in (ROOT / "tests" / "vectors").iterdir():
         if path.is_file():
             (folder / path.name).write_text(path.read_text().replace("00", "01", 1))
@@ -133,7 +172,7 @@ def test_dual_runtime_files_import_what_both_runtimes_have(name):
         "micropython",
         "_ed25519",
     }
-    allowed |= {"cryptolib", "joulestream", "pole", "vehicle", "meter", "runtime", "nor_flash"}
+    allowed |= {"cryptolib", "joulestream", *MAY_IMPORT}
     assert packages(ROOT / "tests" / name) <= allowed
 
 
@@ -259,10 +298,10 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
 
 
 def test_every_configuration_field_is_documented_with_its_default():
-    from boards import unix
-    from meter.config import METER
-    from pole import config as pole_config
-    from vehicle import config as vehicle_config
+    from joulestream.boards import unix
+    from joulestream.meter.config import METER
+    from joulestream.pole import config as pole_config
+    from joulestream.vehicle import config as vehicle_config
 
     text = (ROOT / "docs" / "configuration.md").read_text()
     sections = dict(zip(("Pole", "Vehicle", "Meter", "Unix board"), text.split("\n## ")[1:]))

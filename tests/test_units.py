@@ -1,6 +1,6 @@
 """Ticks across their wrap, the only roundings, and float32 registers in integers."""
 
-from dual_runtime import Random
+from joulestream.testkit.random import Random
 from joulestream.units import (
     TICKS_PERIOD,
     amount_from_numerator,

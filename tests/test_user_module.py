@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tools import board, toolchain
+from joulestream.host_tools import board, toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
 

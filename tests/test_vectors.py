@@ -11,8 +11,8 @@ from dual_runtime import load_section
 from joulestream import messages
 from joulestream.channel import Certificate, Claim, Terms, claim_reason, genuine_reason
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
-from joulestream.messages import MESSAGES, POLE, VEHICLE, Message
-from joulestream.session import CLOSED, Session
+from joulestream.messages import MESSAGES, PAYEE, PAYER, Message
+from joulestream.session import CLOSED, ProtocolSession
 from joulestream.signing import Signer, public_key, verify
 from joulestream.tariff import Tariff
 from joulestream.units import float32_scaled, float32_step, ticks_diff
@@ -243,8 +243,8 @@ def test_everything_signed():
 def replay(session):
     """Send every step through two sessions; return both, and the messages in order."""
     ends = {
-        "pole": Session(POLE, 250, 2000),
-        "vehicle": Session(VEHICLE, 250, 2000),
+        "pole": ProtocolSession(PAYEE, 250, 2000),
+        "vehicle": ProtocolSession(PAYER, 250, 2000),
     }
     log = []
     for role, name, text in session["steps"]:

@@ -1,14 +1,22 @@
 """What leaves the wallet: journaled before it is signed, within capacity and budget, once."""
 
-from actors import KEYS, PRICE, RamFlash, World, certificate, terms, vehicle_values
 from joulestream import errors, messages
 from joulestream.channel import Claim
-from joulestream.config import ConfigError, check_table
-from joulestream.journal import Journal
+from joulestream.device.config import ConfigError, check_table
+from joulestream.device.journal import Journal
 from joulestream.messages import INVOICE, UPDATE
-from vehicle import config as vehicle_config
-from vehicle.main import assemble
-from vehicle.wallet import Wallet
+from joulestream.testkit.pair import (
+    KEYS,
+    PRICE,
+    RamFlash,
+    World,
+    certificate,
+    terms,
+    vehicle_values,
+)
+from joulestream.vehicle import config as vehicle_config
+from joulestream.vehicle.main import assemble
+from joulestream.vehicle.wallet import Wallet
 
 CHANNEL_ID = terms().channel_id()
 

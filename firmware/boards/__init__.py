@@ -8,7 +8,7 @@ if hasattr(gc, "threshold"):  # CPython has none
     gc.threshold(16384)
 
 # sys.platform: module
-_MODULES = {"linux": "boards.unix", "darwin": "boards.unix"}
+_MODULES = {"linux": "joulestream.boards.unix", "darwin": "joulestream.boards.unix"}
 
 
 def open_board(config):

@@ -2,7 +2,7 @@
 
 What wires are on a real board, lines on stdin and stdout are here. A line in tells the pins:
 `<now_ms> <time_s> <plugged> <status wanted> <bytes that came on each UART>...`. A line out
-answers it: `<relay> <bytes sent on each UART>... <status as JSON, or ->`. UARTs are in the order
+answers it: `<contactor> <bytes sent on each UART>... <status as JSON, or ->`. UARTs are in the order
 of their names. The status wanted is 0 for none, 1, or 2 for one after the garbage is collected.
 With the clock "bench" every line in is one step at its `now_ms`; with the clock "wall" the loop
 runs freely on the machine's clock and takes lines as they come.
@@ -15,8 +15,16 @@ import select
 import sys
 import time
 
-from joulestream.config import REQUIRED, check_table, hexadecimal, mapping, one_of, text, whole
-from joulestream.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
+from joulestream.device.config import (
+    REQUIRED,
+    check_table,
+    hexadecimal,
+    mapping,
+    one_of,
+    text,
+    whole,
+)
+from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
 from joulestream.units import TICKS_PERIOD, ticks_diff
 
 _RX_SIZE = 4096
@@ -124,7 +132,7 @@ class Board:
         self._names = sorted(paths)
         self._uarts = {name: Uart(paths[name]) for name in self._names}
         self._storage = None
-        self._relay = False
+        self._contactor = False
         self._plugged = False
         self._now_ms = 0
         self._time_s = _UNKNOWN_TIME
@@ -170,9 +178,9 @@ class Board:
         """Return `size` bytes from the system's random generator."""
         return os.urandom(size)
 
-    def relay(self, closed):
-        """Drive the relay's pin."""
-        self._relay = closed
+    def contactor(self, closed):
+        """Drive the contactor's pin."""
+        self._contactor = closed
 
     def plugged(self):
         """Return whether the control pilot shows a vehicle."""
@@ -218,8 +226,8 @@ class Board:
         while True:
             now_ms = time_ms()
             loop.step(now_ms)
-            if self._relay != shown or ticks_diff(now_ms, shown_ms) >= _REPORT_MS:
-                shown = self._relay
+            if self._contactor != shown or ticks_diff(now_ms, shown_ms) >= _REPORT_MS:
+                shown = self._contactor
                 shown_ms = now_ms
                 self._report(loop)
             ready = poller.poll(1)
@@ -253,7 +261,7 @@ class Board:
         return status
 
     def _report(self, loop):
-        words = ["1" if self._relay else "0"]
+        words = ["1" if self._contactor else "0"]
         for name in self._names:
             words.append(str(self._uarts[name].sent))
         words.append(json.dumps(self._status(loop)) if self._status_wanted else "-")

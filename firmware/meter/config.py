@@ -1,7 +1,7 @@
 """The configuration of a meter: a table for joulestream.config."""
 
-from joulestream.config import REQUIRED, ConfigError, one_of, whole
-from meter.eastron import MODELS
+from joulestream.device.config import REQUIRED, ConfigError, one_of, whole
+from joulestream.meter.eastron import MODELS
 
 _MINUTE_MS = 60_000
 

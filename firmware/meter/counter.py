@@ -1,9 +1,9 @@
 """A meter as its loop sees it: a driver, the watch over it, the estimate between readings."""
 
 from joulestream import errors
-from meter.eastron import EastronMeter
-from meter.estimate import EnergyEstimate
-from meter.watch import MeterWatch
+from joulestream.meter.eastron import EastronMeter
+from joulestream.meter.estimate import EnergyEstimate
+from joulestream.meter.watch import MeterWatch
 
 
 class EnergyCounter:
@@ -42,15 +42,15 @@ class EnergyCounter:
         """How many of the meter's answers were dropped."""
         return self._meter.bad_answers
 
-    def measure(self, relay_closed, now_ms):
-        """Follow the meter up to `now_ms`; `relay_closed` is None for who does not know.
+    def measure(self, contactor_closed, now_ms):
+        """Follow the meter up to `now_ms`; `contactor_closed` is None for who does not know.
 
-        While the relay is open only the register tells what flowed.
+        While the contactor is open only the register tells what flowed.
         """
-        self._estimate.flowing = relay_closed is not False
+        self._estimate.flowing = contactor_closed is not False
         reading = self._meter.poll(now_ms)
         if reading is not None:
-            self.take(reading, relay_closed)
+            self.take(reading, contactor_closed)
         self.reason = self._watch.reason(now_ms)
         if not self.reason and self.register_mwh is None:
             # A fault is over, and no reading since it tells where the register stands.
@@ -61,12 +61,12 @@ class EnergyCounter:
         """Count nothing of the register's next `counted_mwh`: they were counted before."""
         self._estimate.hold_back(counted_mwh)
 
-    def take(self, reading, relay_closed):
+    def take(self, reading, contactor_closed):
         """Follow a reading as far as it can be trusted."""
         self.step_mwh = reading.step_mwh
         self.power_mw = reading.power_mw
-        # Where the relay is not known, standing still is no sign of a fault.
-        if self._watch.take(reading, relay_closed is True):
+        # Where the contactor is not known, standing still is no sign of a fault.
+        if self._watch.take(reading, contactor_closed is True):
             self._estimate.take(reading)
         else:
             self._estimate.rebase()

@@ -3,6 +3,7 @@
 Source: Eastron SDM120, SDM230, SDM630 and SDM72D-V2 Modbus protocol documents.
 """
 
+from joulestream.meter.modbus import ModbusMaster
 from joulestream.units import (
     MW_PER_W,
     MWH_PER_KWH,
@@ -11,7 +12,6 @@ from joulestream.units import (
     ticks_add,
     ticks_diff,
 )
-from meter.modbus import ModbusMaster
 
 _FUNCTION = 4
 _VOLTAGE = 0x0000

@@ -1,4 +1,4 @@
-"""The watch over a meter: silent, stale, frozen, backwards or jumping means: open the relay."""
+"""The watch over a meter: silent, stale, frozen, backwards or jumping means: open the contactor."""
 
 from joulestream.compat import const
 from joulestream.errors import (
@@ -43,7 +43,7 @@ class MeterWatch:
         self._fault_until_ms = 0
         self._followed = True
 
-    def take(self, reading, relay_closed):
+    def take(self, reading, contactor_closed):
         """Judge a reading; return whether its register can be followed.
 
         Too much power is a fault, but what the register counted of it did flow. A register that
@@ -51,7 +51,7 @@ class MeterWatch:
         """
         last = self._last
         self._last = reading
-        # After the meter was lost, no more can have flowed than until the relay was open.
+        # After the meter was lost, no more can have flowed than until the contactor was open.
         elapsed_ms = 2 * self._timeout_ms
         if last is not None and not self._lost:
             elapsed_ms = ticks_diff(reading.time_ms, last.time_ms)
@@ -59,7 +59,7 @@ class MeterWatch:
         if last is None:
             self._start(reading)
             return True
-        reason = self._register_reason(reading, last, elapsed_ms, relay_closed)
+        reason = self._register_reason(reading, last, elapsed_ms, contactor_closed)
         if reason:
             self._start(reading)
             self._fail(reason, reading)
@@ -90,7 +90,7 @@ class MeterWatch:
         self._old_heard_ms = heard_ms
         return False
 
-    def _register_reason(self, reading, last, elapsed_ms, relay_closed):
+    def _register_reason(self, reading, last, elapsed_ms, contactor_closed):
         """Return why the register's way from `last` to `reading` is not plausible, or 0."""
         moved_mwh = small(reading.energy_mwh - last.energy_mwh)
         if moved_mwh < 0:
@@ -107,7 +107,7 @@ class MeterWatch:
             and reading.power_mw == last.power_mw
             and reading.voltage_mv == last.voltage_mv
         )
-        if not same or not relay_closed:
+        if not same or not contactor_closed:
             self._changed_ms = reading.time_ms
         if self._expected // W_MS_PER_MWH > _FROZEN_STEPS * reading.step_mwh:
             return METER_FROZEN

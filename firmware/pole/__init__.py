@@ -1,1 +1,1 @@
-"""The pole: measures energy, holds the relay, is paid."""
+"""The pole: measures energy, holds the contactor, is paid."""

@@ -1,7 +1,7 @@
 """The pole's configuration: every field, its bounds, and what must fit together."""
 
 from joulestream.channel import KIND_EVM, KIND_SQL, KIND_XRPL, MAX_AMOUNT
-from joulestream.config import (
+from joulestream.device.config import (
     REQUIRED,
     ConfigError,
     hexadecimal,
@@ -14,8 +14,8 @@ from joulestream.config import (
     whole,
 )
 from joulestream.messages import MAX_ISSUERS
+from joulestream.meter.config import METER, check_meter
 from joulestream.units import MW_PER_W, packet_amount
-from meter.config import METER, check_meter
 
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
 _MINUTE_MS = 60_000
@@ -56,7 +56,7 @@ TABLE = (
     ("meter", section(METER), REQUIRED),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
-    ("relay_hold_ms", whole(20, 10_000), 500),
+    ("contactor_hold_ms", whole(20, 10_000), 500),
     ("max_channels", whole(1, 1024), 64),
 )
 

@@ -1,20 +1,20 @@
-"""The pole's one loop: read the meter, poll the link, run the session, drive the relay."""
+"""The pole's one loop: read the meter, poll the link, run the session, drive the contactor."""
 
 from joulestream import errors
-from joulestream.link import Link
+from joulestream.link.uart import Link
+from joulestream.meter.counter import EnergyCounter
+from joulestream.pole.contactor import Contactor
+from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.session import STATE_NAMES
-from meter.counter import EnergyCounter
-from pole.relay import Relay
-from runtime.fault import load_fault, store_fault
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
 IDLE = "IDLE"
 
 
 class PoleLoop:
-    """Wires meter, link, payee and relay; `step(now_ms)` never blocks.
+    """Wires meter, link, payee and contactor; `step(now_ms)` never blocks.
 
-    `board` offers `uart(name)`, `relay(closed)`, `plugged()`, `now_ms()` and `time_s()` (see
+    `board` offers `uart(name)`, `contactor(closed)`, `plugged()`, `now_ms()` and `time_s()` (see
     boards/unix.py).
     """
 
@@ -25,20 +25,20 @@ class PoleLoop:
         self._meter = EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw)
         self._now_ms = board.now_ms()
         self._link = Link(board.uart("link"), self._deliver)
-        self._relay = Relay(board.relay, config.relay_hold_ms)
+        self._contactor = Contactor(board.contactor, config.contactor_hold_ms)
         self._recorded_fault = load_fault(journal)
 
     def step(self, now_ms):
-        """Do one round at `now_ms`. A fault of any kind opens the relay before it is raised."""
+        """Do one round at `now_ms`. A fault of any kind opens the contactor before it is raised."""
         try:
             self._now_ms = now_ms
-            self._meter.measure(self._relay.closed, now_ms)
+            self._meter.measure(self._contactor.closed, now_ms)
             self._link.poll()
             self._payee.step(self._meter, self._board.plugged(), now_ms)
             self._switch(now_ms)
             self._flush()
         except Exception:
-            self._relay.open()
+            self._contactor.open()
             raise
 
     def idle(self):
@@ -54,7 +54,7 @@ class PoleLoop:
             if payee.is_ready():
                 payee.keep_time(self._board.time_s(), self._now_ms)
         except Exception:
-            self._relay.open()
+            self._contactor.open()
             raise
 
     def stop(self, reason):
@@ -78,7 +78,7 @@ class PoleLoop:
         status = {
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
-            "charging": self._relay.closed,
+            "charging": self._contactor.closed,
             "why": self._why(),
             "meter": errors.reason_name(meter.reason) if meter.reason else "GOOD",
             "last_stop": errors.reason_name(payee.last_stop) if payee.last_stop else None,
@@ -106,7 +106,7 @@ class PoleLoop:
         return status
 
     def _why(self):
-        if self._relay.closed:
+        if self._contactor.closed:
             return "CHARGING"
         payee = self._payee
         if payee.charge is not None and not payee.last_stop:
@@ -118,13 +118,13 @@ class PoleLoop:
         self._payee.receive(payload, self._now_ms)
 
     def _switch(self, now_ms):
-        if self._relay.expired(now_ms):
-            self._relay.open()
+        if self._contactor.expired(now_ms):
+            self._contactor.open()
             self._payee.stop(errors.INTERNAL, now_ms)
         if self._payee.may_energise() and not self._meter.reason and self._board.plugged():
-            self._relay.arm(now_ms)
-        elif self._relay.closed:
-            self._relay.open()
+            self._contactor.arm(now_ms)
+        elif self._contactor.closed:
+            self._contactor.open()
 
     def _flush(self):
         outbox = self._payee.session.outbox

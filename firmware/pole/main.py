@@ -2,18 +2,18 @@
 
 import sys
 
-import boards
-from joulestream.accounts import Accounts, journal_keys
-from joulestream.config import ConfigError
-from joulestream.journal import Journal
-from joulestream.keyfile import open_signer
+from joulestream import boards
+from joulestream.device.accounts import Accounts, journal_keys
+from joulestream.device.config import ConfigError
+from joulestream.device.journal import Journal
+from joulestream.device.keyfile import open_signer
+from joulestream.pole.clock import TrustedClock
+from joulestream.pole.config import load_config
+from joulestream.pole.loop import PoleLoop
+from joulestream.pole.payee import Payee
+from joulestream.pole.recovery import SessionLog
+from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
-from pole.clock import TrustedClock
-from pole.config import load_config
-from pole.loop import PoleLoop
-from pole.payee import Payee
-from pole.recovery import SessionLog
-from runtime.supervisor import Supervisor
 
 
 def assemble(config, board, signer, table):
@@ -42,12 +42,12 @@ def main(path):
     try:
         board.run(Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
-        board.relay(False)
+        board.contactor(False)
 
 
 if __name__ == "__main__":
     try:
         main(sys.argv[1] if len(sys.argv) > 1 else "pole.json")
     except (ConfigError, OSError, ValueError) as error:
-        print("pole: %s; the relay stays open" % error, file=sys.stderr)
+        print("pole: %s; the contactor stays open" % error, file=sys.stderr)
         sys.exit(1)

@@ -10,8 +10,8 @@ from joulestream.channel import (
     expiry_reason,
     time_bytes,
 )
+from joulestream.device.journal import JournalFull
 from joulestream.errors import PeerError
-from joulestream.journal import JournalFull
 from joulestream.messages import (
     ACCEPT,
     HELLO,
@@ -19,7 +19,7 @@ from joulestream.messages import (
     MAX_ISSUERS,
     NONCE_SIZE,
     OFFER,
-    POLE,
+    PAYEE,
     RECEIPT,
     RECEIPT_ACK,
     RENEW,
@@ -36,20 +36,20 @@ from joulestream.messages import (
     SignedReceipt,
     SignedTariff,
 )
-from joulestream.session import GREETED, OPEN, RECEIPTED, Session
+from joulestream.pole.admission import Admission
+from joulestream.pole.charging_session import ChargingSession
+from joulestream.session import GREETED, OPEN, RECEIPTED, ProtocolSession
 from joulestream.signing import Verifier, verify
 from joulestream.units import energy_from_power, packet_amount, ticks_add, ticks_diff
-from pole.admission import Admission
-from pole.charge import Charge
 
-# After the relay opened, this many meter intervals show what still flowed.
+# After the contactor opened, this many meter intervals show what still flowed.
 _SETTLE_INTERVALS = 3
 
 
 class Payee:
     """Runs the pole's end of one session after the other. It owns no hardware.
 
-    `step` is given the meter (meter.counter.EnergyCounter); `may_energise` tells whether the relay
+    `step` is given the meter (meter.counter.EnergyCounter); `may_energise` tells whether the contactor
     may be closed. `charge` is the open session's figures, `last_charge` those of the newest
     session, open or not; `last_stop` is the reason code the last session ended with. `table` is
     memory for a signing.Verifier, set aside while the heap is whole.
@@ -65,7 +65,7 @@ class Payee:
         self._admission = Admission(config, signer.public_key, accounts)
         self._table = table
         self._issuers = b"".join(issuer.key for issuer in config.issuers)
-        self.session = Session(POLE, config.retry_ms, config.link_timeout_ms)
+        self.session = ProtocolSession(PAYEE, config.retry_ms, config.link_timeout_ms)
         self.charge = None
         self.last_charge = None
         self.last_stop = 0
@@ -142,7 +142,7 @@ class Payee:
         return self._accounts.is_ready()
 
     def may_energise(self):
-        """Return whether the relay may be closed, as of the last step."""
+        """Return whether the contactor may be closed, as of the last step."""
         charge = self.charge
         return (
             charge is not None
@@ -152,7 +152,7 @@ class Payee:
         )
 
     def stop(self, reason, now_ms):
-        """End the session for `reason`: the relay stays open from now on."""
+        """End the session for `reason`: the contactor stays open from now on."""
         if self._stopping:
             return
         self.last_stop = reason
@@ -167,7 +167,7 @@ class Payee:
         if self.charge is None:
             self._offer(now_ms)
         elif not self._stopping:
-            # What flows until the relay is open belongs to this channel: the offer waits for it.
+            # What flows until the contactor is open belongs to this channel: the offer waits for it.
             self.last_stop = errors.RESTARTED
             self._begin_stopping(errors.RESTARTED, now_ms)
 
@@ -185,14 +185,14 @@ class Payee:
         session = self.session
         account = self._accounts.load(hello.channel_id)
         price_per_kwh = self._price(now_ms)
-        session.pole_nonce = self._random(NONCE_SIZE)
+        session.payee_nonce = self._random(NONCE_SIZE)
         session.payee_key = self._signer.public_key
         self._offered_account = account
         self._offered_price = price_per_kwh
         packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
         fields = {
             "version": VERSION,
-            "nonce": session.pole_nonce,
+            "nonce": session.payee_nonce,
             "payee_key": session.payee_key,
             "time_s": self._clock.time_s(now_ms) or 0,
             "price_per_kwh": price_per_kwh,
@@ -218,7 +218,7 @@ class Payee:
             return
         if self._admission.issuer(message.issuer_key) is None:
             raise PeerError(errors.UNTRUSTED_ISSUER)
-        proof = time_bytes(self.session.pole_nonce, self._signer.public_key, message.time_s)
+        proof = time_bytes(self.session.payee_nonce, self._signer.public_key, message.time_s)
         if not verify(message.issuer_key, proof, message.signature):
             raise PeerError(errors.BAD_TIME)
         if not self._clock.set(message.time_s, now_ms):
@@ -245,7 +245,7 @@ class Payee:
             raise PeerError(errors.PREPAY_TOO_SMALL)
         if account.amount_due > certificate.capacity:
             raise PeerError(errors.CAPACITY_EXHAUSTED)
-        charge = Charge(
+        charge = ChargingSession(
             self._config,
             certificate,
             Verifier(certificate.payer_key, self._table),
@@ -456,7 +456,7 @@ class Payee:
             raise PeerError(errors.STORE_FAILED)
 
     def _log_session(self, charge):
-        """Journal that `charge` is open, before the relay closes at its price."""
+        """Journal that `charge` is open, before the contactor closes at its price."""
         try:
             self._session_log.open(
                 charge.certificate.channel_id, self._meter, charge.energy_mwh, charge.tariff
@@ -465,7 +465,7 @@ class Payee:
             raise PeerError(errors.STORE_FAILED)
 
     def _store_session(self, channel_id, account):
-        """Store what a session, whose relay is open, left of its channel; close its log.
+        """Store what a session, whose contactor is open, left of its channel; close its log.
 
         What could not be stored is kept, and no other session begins before it is.
         """

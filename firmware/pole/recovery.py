@@ -1,6 +1,6 @@
 """The last session in the journal, and what a power cut left of it: closed and billed, once.
 
-The meter's register outlives the pole's supply. What it counted until the relay fell open is due
+The meter's register outlives the pole's supply. What it counted until the contactor fell open is due
 on the channel that was energised, at the prices that were agreed; nothing is guessed. What was
 billed inside a step of the register, ahead of it, is not billed again when the register gets
 there.
@@ -111,12 +111,12 @@ class SessionLog:
 
     def _most_mwh(self, step_mwh):
         """Return the most that can flow after the last stored update until a pole that lost its
-        supply has opened its relay.
+        supply has opened its contactor.
 
         A packet had begun when its invoice was sent. The next invoice is sent within the link
         timeout, and answered within another.
         """
         config = self._config
-        late_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.relay_hold_ms
+        late_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.contactor_hold_ms
         late_mwh = energy_from_power(config.max_power_mw, late_ms)
         return late_mwh + config.packet_energy_mwh + 2 * step_mwh

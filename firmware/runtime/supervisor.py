@@ -1,12 +1,12 @@
-"""Keeps a firmware's loop alive: an exception ends it with the relay open, and it starts clean."""
+"""Keeps a firmware's loop alive: an exception ends it with the contactor open, and it starts clean."""
 
 import gc
 
 from joulestream import errors
 from joulestream.compat import const
+from joulestream.runtime.fault import describe
+from joulestream.runtime.heap import HeapWatch
 from joulestream.units import ticks_add, ticks_diff
-from runtime.fault import describe
-from runtime.heap import HeapWatch
 
 _FIRST_PAUSE_MS = const(1_000)
 _LONGEST_PAUSE_MS = const(64_000)
@@ -17,7 +17,7 @@ _STEADY_MS = const(60_000)
 class Supervisor:
     """Runs the loop that `make()` assembles from nothing but configuration, key and journal.
 
-    It is itself such a loop: `step(now_ms)`, `idle()`, `status()`. `board` offers `relay(closed)`,
+    It is itself such a loop: `step(now_ms)`, `idle()`, `status()`. `board` offers `contactor(closed)`,
     `feed_watchdog()` and `reset()`. Only a step that completed feeds the watchdog. Why a loop was
     given up goes into its journal, and into the status. An exception of the first `make()` is
     raised: a firmware that cannot start says why and ends.
@@ -84,7 +84,7 @@ class Supervisor:
             self._give_up(errors.reason_name(errors.MEMORY_LOW), self._now_ms)
 
     def _give_up(self, why, now_ms):
-        self._board.relay(False)
+        self._board.contactor(False)
         self._loop = None
         self.faults += 1
         self.last_fault = self._unrecorded = why

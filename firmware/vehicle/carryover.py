@@ -5,8 +5,8 @@ from joulestream.errors import BAD_SIGNATURE, CARRIED_DEBT
 from joulestream.signing import verify
 from joulestream.tariff import Tariff
 from joulestream.units import MWH_PER_KWH, amount_from_numerator
-from vehicle.audit import tolerated
-from vehicle.wallet import Channel
+from joulestream.vehicle.audit import tolerated
+from joulestream.vehicle.wallet import Channel
 
 
 def best_claim_reason(offer, channel_id, payer_key):

@@ -1,7 +1,7 @@
 """The vehicle's configuration: its owner's limits, every field with its bounds."""
 
 from joulestream.channel import MAX_AMOUNT
-from joulestream.config import (
+from joulestream.device.config import (
     REQUIRED,
     ConfigError,
     load,
@@ -12,8 +12,8 @@ from joulestream.config import (
     texts,
     whole,
 )
+from joulestream.meter.config import METER, check_meter
 from joulestream.units import MW_PER_W
-from meter.config import METER, check_meter
 
 _MINUTE_MS = 60_000
 

@@ -1,11 +1,11 @@
 """The vehicle's one loop: read its own meter, poll the link, run the session."""
 
 from joulestream import errors
-from joulestream.link import Link
+from joulestream.link.uart import Link
+from joulestream.meter.counter import EnergyCounter
+from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.session import CLOSED, IDLE, STATE_NAMES
 from joulestream.units import MS_PER_HOUR, ticks_diff
-from meter.counter import EnergyCounter
-from runtime.fault import load_fault, store_fault
 
 
 class OwnMeter:

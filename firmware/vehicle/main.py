@@ -2,17 +2,17 @@
 
 import sys
 
-import boards
+from joulestream import boards
 from joulestream.channel import Certificate
-from joulestream.config import ConfigError
+from joulestream.device.config import ConfigError
+from joulestream.device.journal import Journal
+from joulestream.device.keyfile import open_signer
 from joulestream.errors import MalformedError
-from joulestream.journal import Journal
-from joulestream.keyfile import open_signer
-from runtime.supervisor import Supervisor
-from vehicle.config import AUDIT_METER, load_config
-from vehicle.loop import OwnMeter, PowerAudit, VehicleLoop
-from vehicle.payer import Payer
-from vehicle.wallet import Wallet
+from joulestream.runtime.supervisor import Supervisor
+from joulestream.vehicle.config import AUDIT_METER, load_config
+from joulestream.vehicle.loop import OwnMeter, PowerAudit, VehicleLoop
+from joulestream.vehicle.payer import Payer
+from joulestream.vehicle.wallet import Wallet
 
 
 def load_certificates(paths):

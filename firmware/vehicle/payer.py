@@ -16,6 +16,7 @@ from joulestream.messages import (
     MAX_ISSUERS,
     NONCE_SIZE,
     OFFER,
+    PAYER,
     RECEIPT,
     RECEIPT_ACK,
     RENEW,
@@ -25,20 +26,19 @@ from joulestream.messages import (
     TARIFF,
     TARIFF_ACCEPT,
     UPDATE,
-    VEHICLE,
     VERSION,
     Message,
     SignedOffer,
     SignedReceipt,
     SignedTariff,
 )
-from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, Session
+from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, ProtocolSession
 from joulestream.signing import verify
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount, small, ticks_add, ticks_diff
-from vehicle.audit import Audit, amount_reason
-from vehicle.carryover import agree, begin, best_claim_reason, carry_over, new_channel
-from vehicle.config import AUDIT_METER
+from joulestream.vehicle.audit import Audit, amount_reason
+from joulestream.vehicle.carryover import agree, begin, best_claim_reason, carry_over, new_channel
+from joulestream.vehicle.config import AUDIT_METER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
 _PASSING = (
@@ -55,7 +55,7 @@ _PASSING = (
     errors.METER_JUMP,
 )
 
-# Ends for which what flowed until the relay opened is still paid.
+# Ends for which what flowed until the contactor opened is still paid.
 _FRIENDLY = (
     errors.OWNER_STOP,
     errors.ENERGY_REACHED,
@@ -87,7 +87,7 @@ class Payer:
         self._wallet = wallet
         self._random = random
         self._renewals = renewals
-        self.session = Session(VEHICLE, config.retry_ms, config.link_timeout_ms)
+        self.session = ProtocolSession(PAYER, config.retry_ms, config.link_timeout_ms)
         self.last_stop = 0
         self.receipt = None
         self.packets = 0

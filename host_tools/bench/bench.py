@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from host_tools.bench.firmware import Firmware
-from host_tools.bench.meters import MeterServer
-from host_tools.bench.plant import MeterModel, Plant
-from host_tools.bench.ports import Port
+from joulestream.host_tools.bench.firmware import Firmware
+from joulestream.host_tools.bench.meters import MeterServer
+from joulestream.host_tools.bench.plant import MeterModel, Plant
+from joulestream.host_tools.bench.ports import Port
 from joulestream.units import TICKS_PERIOD
 
 UNKNOWN_TIME_S = -1
@@ -126,7 +126,7 @@ class Bench:
             self._set_pins(role, wants_status)
         for firmware in self._firmwares.values():
             firmware.await_report()
-        self.plant.drive_relay(self.pole.relay)
+        self.plant.drive_contactor(self.pole.contactor)
         await self._carry()
 
     async def run(
@@ -215,7 +215,7 @@ class Bench:
         if name == "pins":
             self._firmwares[role].poll_reports()
             if role == "pole":
-                self.plant.drive_relay(self.pole.relay)
+                self.plant.drive_contactor(self.pole.contactor)
             return
         data = self._ports[role][name].read()
         if name == "meter":

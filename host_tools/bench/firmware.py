@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from host_tools.bench.ports import Port
+from joulestream.host_tools.bench.ports import Port
+from joulestream.host_tools.layout import import_path
 
 ROOT = Path(__file__).resolve().parents[2]
 _NATIVE = ROOT / "build" / "native"
@@ -35,12 +36,12 @@ def micropython() -> str:
 def micropython_environment() -> dict[str, str]:
     """Return the environment in which MicroPython finds shared code, firmware, native module."""
     native = _NATIVE / _ARCHITECTURES.get(platform.machine(), platform.machine())
-    paths = (native, ROOT / "shared", ROOT / "firmware")
+    paths = (native, import_path())
     return os.environ | {"MICROPYPATH": ":".join([*map(str, paths), ".frozen"])}
 
 
 class Firmware:
-    """A running firmware. `relay` and `status` are what it reported last.
+    """A running firmware. `contactor` and `status` are what it reported last.
 
     `role` is "pole" or "vehicle", `uarts` its ports by name, `heap` the heap it gets in bytes,
     as MicroPython's `-X heapsize` takes it.
@@ -57,7 +58,7 @@ class Firmware:
     ) -> None:
         self.role = role
         self.uarts = dict(sorted(uarts.items()))
-        self.relay = False
+        self.contactor = False
         self.status: dict[str, Any] = {}
         self.sent = dict.fromkeys(self.uarts, 0)
         self._taken = dict.fromkeys(self.uarts, 0)
@@ -139,8 +140,8 @@ class Firmware:
 
     def _take_line(self) -> None:
         line, self._line = self._line.split(b"\n", 1)
-        relay, *rest = line.split(b" ", 1 + len(self.uarts))
-        self.relay = relay == b"1"
+        contactor, *rest = line.split(b" ", 1 + len(self.uarts))
+        self.contactor = contactor == b"1"
         if not rest or not rest[0].isdigit():
             # No report: MicroPython prints an exception nobody caught on stdout.
             raise self._ended(line + b"\n" + self._line)

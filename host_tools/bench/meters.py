@@ -8,8 +8,8 @@ from pymodbus.framer import FramerType
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from host_tools.bench.plant import MeterModel
-from host_tools.bench.ports import Port
+from joulestream.host_tools.bench.plant import MeterModel
+from joulestream.host_tools.bench.ports import Port
 
 _INPUT_REGISTERS = 4
 _REGISTERS = 0x50

@@ -1,4 +1,4 @@
-"""The simulated plant: mains, relay and a vehicle that charges with an AC profile."""
+"""The simulated plant: mains, contactor and a vehicle that charges with an AC profile."""
 
 import random
 from dataclasses import dataclass, field
@@ -37,14 +37,14 @@ class ChargingProfile:
 class Plant:
     """What physically flows. Energy is kept in mW times ms, so nothing is lost to rounding.
 
-    The relay's driver is a retriggerable one-shot: the coil stays on for `relay_hold_ms` after it
-    was last told to. The contacts follow it `relay_delay_ms` late. Mains voltage is noisy from a
+    The contactor's driver is a retriggerable one-shot: the coil stays on for `contactor_hold_ms` after it
+    was last told to. The contacts follow it `contactor_delay_ms` late. Mains voltage is noisy from a
     seeded generator, as a real meter's last digits are.
     """
 
     profile: ChargingProfile = field(default_factory=ChargingProfile)
-    relay_delay_ms: int = 20
-    relay_hold_ms: int = 500
+    contactor_delay_ms: int = 20
+    contactor_hold_ms: int = 500
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -65,8 +65,8 @@ class Plant:
         """Return what has flowed since the start, in mWh."""
         return self._flowed // MS_PER_HOUR
 
-    def drive_relay(self, closed: bool) -> None:
-        """Trigger the relay's coil, or switch it off."""
+    def drive_contactor(self, closed: bool) -> None:
+        """Trigger the contactor's coil, or switch it off."""
         self._told_ms = self._now_ms
         if closed != self.coil:
             self.coil = closed
@@ -77,9 +77,9 @@ class Plant:
         elapsed_ms = now_ms - self._now_ms
         self._now_ms = now_ms
         self._flowed += self.power_mw * elapsed_ms
-        if self.coil and now_ms - self._told_ms >= self.relay_hold_ms:
-            self.drive_relay(False)
-        if now_ms - self._coil_since_ms >= self.relay_delay_ms:
+        if self.coil and now_ms - self._told_ms >= self.contactor_hold_ms:
+            self.drive_contactor(False)
+        if now_ms - self._coil_since_ms >= self.contactor_delay_ms:
             self.contact = self.coil
         flowing = self.contact and self.plugged
         self.power_mw = self.profile.power_at(self.energy_mwh) if flowing else 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from host_tools.bench.recording import Recording
+from joulestream.host_tools.bench.recording import Recording
 
 _UNITS_PER_EURO = 1_000_000
 _BUCKET = 50
@@ -50,5 +50,5 @@ def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
     unpaid.set_xlabel("minutes")
     unpaid.legend(loc="upper right")
 
-    figure.suptitle(f"One charging session; the relay opened because: {ending}")
+    figure.suptitle(f"One charging session; the contactor opened because: {ending}")
     figure.savefig(path, dpi=110)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from host_tools.bench.bench import Bench
+from joulestream.host_tools.bench.bench import Bench
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from joulestream.channel import KIND_SQL, Certificate, Terms
-from joulestream.keystore import IV_SIZE, SALT_SIZE, SOURCE_DEVICE, seal
+from joulestream.device.keystore import IV_SIZE, SALT_SIZE, SOURCE_DEVICE, seal
 from joulestream.signing import Signer
 
 START_S = 1_790_000_000

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from host_tools.keys import read_signer
-from host_tools.ledger.errors import LedgerError
-from host_tools.ledger.ledger import Ledger
-from host_tools.ledger.schema import ID_SIZE
-from host_tools.unlock import Unlock
 from joulestream.channel import CERTIFICATE_SIZE, Certificate
 from joulestream.errors import MalformedError
+from joulestream.host_tools.keys import read_signer
+from joulestream.host_tools.ledger.errors import LedgerError
+from joulestream.host_tools.ledger.ledger import Ledger
+from joulestream.host_tools.ledger.schema import ID_SIZE
+from joulestream.host_tools.unlock import Unlock
 from joulestream.signing import Signer
 
 DEFAULT_LOCATION = "ledger.db"

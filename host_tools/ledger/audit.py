@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from host_tools.ledger import book, channels, schema
-from host_tools.ledger.book import Account
-from host_tools.ledger.channels import Channel
-from host_tools.ledger.checks import is_signed
-from host_tools.ledger.errors import LedgerError, short
 from joulestream.channel import KIND_SQL, Claim
 from joulestream.errors import LocalError
+from joulestream.host_tools.ledger import book, channels, schema
+from joulestream.host_tools.ledger.book import Account
+from joulestream.host_tools.ledger.channels import Channel
+from joulestream.host_tools.ledger.checks import is_signed
+from joulestream.host_tools.ledger.errors import LedgerError, short
 
 
 @dataclass(frozen=True)

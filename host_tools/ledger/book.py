@@ -7,8 +7,8 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from host_tools.ledger import schema
-from host_tools.ledger.errors import LedgerError
+from joulestream.host_tools.ledger import schema
+from joulestream.host_tools.ledger.errors import LedgerError
 
 # Kinds of account. An issuance account is what the ledger owes in all: the only one below zero.
 ISSUANCE = "issuance"

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from host_tools.ledger import schema
-from host_tools.ledger.errors import LedgerError, short
 from joulestream.channel import Terms
+from joulestream.host_tools.ledger import schema
+from joulestream.host_tools.ledger.errors import LedgerError, short
 
 IS_OPEN = "open"
 IS_CLOSING = "closing"

@@ -4,8 +4,8 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from host_tools.ledger.errors import LedgerError, short
 from joulestream.channel import SIGNATURE_SIZE
+from joulestream.host_tools.ledger.errors import LedgerError, short
 
 # Year 6325: with any dispute window added, a calendar of four digits still shows it.
 _MAX_TIME_S = (1 << 37) - 1

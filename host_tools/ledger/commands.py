@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from host_tools import keys
-from host_tools.ledger import requests, views
-from host_tools.ledger.arguments import (
+from joulestream.channel import SIGNATURE_SIZE
+from joulestream.host_tools import keys
+from joulestream.host_tools.ledger import requests, views
+from joulestream.host_tools.ledger.arguments import (
     DEFAULT_ASSET,
     DEFAULT_LOCATION,
     AssetOption,
@@ -25,14 +26,19 @@ from host_tools.ledger.arguments import (
     signer_from,
     time_from,
 )
-from host_tools.ledger.book import asset_id
-from host_tools.ledger.channels import Channel
-from host_tools.ledger.errors import LedgerError
-from host_tools.ledger.ledger import Ledger
-from host_tools.ledger.output import fail, one_line_errors, print_fields, print_json, print_list
-from host_tools.ledger.schema import ID_SIZE
-from host_tools.unlock import DeviceSecretOption, Unlock
-from joulestream.channel import SIGNATURE_SIZE
+from joulestream.host_tools.ledger.book import asset_id
+from joulestream.host_tools.ledger.channels import Channel
+from joulestream.host_tools.ledger.errors import LedgerError
+from joulestream.host_tools.ledger.ledger import Ledger
+from joulestream.host_tools.ledger.output import (
+    fail,
+    one_line_errors,
+    print_fields,
+    print_json,
+    print_list,
+)
+from joulestream.host_tools.ledger.schema import ID_SIZE
+from joulestream.host_tools.unlock import DeviceSecretOption, Unlock
 
 app = typer.Typer(help="The embedded ledger.", no_args_is_help=True)
 account_app = typer.Typer(help="Create and list accounts.", no_args_is_help=True)

@@ -11,8 +11,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from host_tools.ledger.errors import LedgerError
-from host_tools.ledger.schema import METADATA, SCHEMA_VERSION, meta
+from joulestream.host_tools.ledger.errors import LedgerError
+from joulestream.host_tools.ledger.schema import METADATA, SCHEMA_VERSION, meta
 
 LOCK_TIMEOUT_S = 10.0
 _NOT_A_LEDGER = "is not a Joulestream ledger; name another file, or make one with 'ledger init'"

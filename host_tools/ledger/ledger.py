@@ -11,17 +11,28 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from host_tools.ledger import book, channels
-from host_tools.ledger.audit import Audit, audit
-from host_tools.ledger.book import Account
-from host_tools.ledger.channels import IS_CLOSED, IS_OPEN, Channel, Payment
-from host_tools.ledger.checks import check_key, check_range, check_size, check_time, is_signed
-from host_tools.ledger.database import LOCK_TIMEOUT_S, Database
-from host_tools.ledger.errors import LedgerError, short
-from host_tools.ledger.requests import ACTIONS, CLOSE_BY_PAYEE, REQUEST_VALID_S, close_request
-from host_tools.ledger.schema import ID_SIZE, MAX_BASE_UNITS
 from joulestream.channel import KIND_SQL, MAX_AMOUNT, SIGNATURE_SIZE, Certificate, Claim, Terms
 from joulestream.errors import LocalError
+from joulestream.host_tools.ledger import book, channels
+from joulestream.host_tools.ledger.audit import Audit, audit
+from joulestream.host_tools.ledger.book import Account
+from joulestream.host_tools.ledger.channels import IS_CLOSED, IS_OPEN, Channel, Payment
+from joulestream.host_tools.ledger.checks import (
+    check_key,
+    check_range,
+    check_size,
+    check_time,
+    is_signed,
+)
+from joulestream.host_tools.ledger.database import LOCK_TIMEOUT_S, Database
+from joulestream.host_tools.ledger.errors import LedgerError, short
+from joulestream.host_tools.ledger.requests import (
+    ACTIONS,
+    CLOSE_BY_PAYEE,
+    REQUEST_VALID_S,
+    close_request,
+)
+from joulestream.host_tools.ledger.schema import ID_SIZE, MAX_BASE_UNITS
 from joulestream.signing import Signer
 
 SALT_SIZE = 16

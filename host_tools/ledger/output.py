@@ -11,9 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from host_tools.flash_image import FlashImageError
-from host_tools.keys import KeyFileError
-from host_tools.ledger.errors import LedgerError
+from joulestream.host_tools.flash_image import FlashImageError
+from joulestream.host_tools.keys import KeyFileError
+from joulestream.host_tools.ledger.errors import LedgerError
 
 # A file or pipe has no edge: wide enough for a row with a 32-byte id, so that nothing is folded.
 _PLAIN_WIDTH = 240

@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from host_tools.ledger.errors import LedgerError
 from joulestream.channel import KEY_SIZE, SIGNATURE_SIZE, Terms
 from joulestream.fields import UINT
+from joulestream.host_tools.ledger.errors import LedgerError
 
 SCHEMA_VERSION = 1
 ID_SIZE = 32

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from host_tools.ledger.audit import Audit
-from host_tools.ledger.book import ESCROW, Account, asset_name
-from host_tools.ledger.channels import Channel, Payment
-from host_tools.ledger.ledger import Ledger
 from joulestream.channel import Certificate
+from joulestream.host_tools.ledger.audit import Audit
+from joulestream.host_tools.ledger.book import ESCROW, Account, asset_name
+from joulestream.host_tools.ledger.channels import Channel, Payment
+from joulestream.host_tools.ledger.ledger import Ledger
 
 # Terms that are shown in hexadecimal; 'contract' is the ledger's own key.
 _TERMS = ("payer_key", "refund_account", "payee_key", "payout_account", "salt")

@@ -8,10 +8,10 @@ import gc
 
 import board
 
-from dual_runtime import RamFlash
-from joulestream.accounts import Accounts, journal_keys
 from joulestream.channel import CERTIFICATE_SIZE, SIGNATURE_SIZE
-from joulestream.journal import Journal
+from joulestream.device.accounts import Accounts, journal_keys
+from joulestream.device.journal import Journal
+from joulestream.testkit.flash import RamFlash
 
 CHANNELS = 64
 PACKETS = 200

@@ -9,13 +9,13 @@ import gc
 
 import board
 
-from actors import KEYS, NOW_S, RamFlash, World, certificate, pole_values, terms
-from joulestream.accounts import Account, Accounts, journal_keys
 from joulestream.channel import Claim
-from joulestream.journal import Journal
-from meter.eastron import Reading
-from pole.loop import PoleLoop
-from vehicle.loop import OwnMeter, VehicleLoop
+from joulestream.device.accounts import Account, Accounts, journal_keys
+from joulestream.device.journal import Journal
+from joulestream.meter.eastron import Reading
+from joulestream.pole.loop import PoleLoop
+from joulestream.testkit.pair import KEYS, NOW_S, RamFlash, World, certificate, pole_values, terms
+from joulestream.vehicle.loop import OwnMeter, VehicleLoop
 
 # As in the field: past the small ints of a 32-bit board.
 START_AMOUNT = (1 << 32) + 12_345
@@ -108,7 +108,7 @@ class Board:
     def uart(self, name):
         return self._uarts[name]
 
-    def relay(self, closed):
+    def contactor(self, closed):
         pass
 
     def plugged(self):
@@ -150,7 +150,7 @@ class Exchange:
         return Reading(self.now_ms, self.meter_mwh, 1, power_mw, 230_000)
 
     def pole_step(self, reading):
-        """From a reading to the relay and the wire, and what is done between packets."""
+        """From a reading to the contactor and the wire, and what is done between packets."""
         self.counters[0].take(reading, True)
         self.pole.step(self.now_ms)
         self.pole.idle()

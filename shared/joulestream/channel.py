@@ -91,9 +91,9 @@ def signed_bytes(signed_type, body):
     return SIGNED_PREFIX + bytes((signed_type,)) + bytes(body)
 
 
-def time_bytes(pole_nonce, payee_key, time_s):
+def time_bytes(payee_nonce, payee_key, time_s):
     """Return what an issuer signs to tell a pole the time: over the pole's own nonce and key."""
-    return signed_bytes(SIGNED_TIME, pole_nonce + payee_key + time_s.to_bytes(8, "big"))
+    return signed_bytes(SIGNED_TIME, payee_nonce + payee_key + time_s.to_bytes(8, "big"))
 
 
 class Claim:

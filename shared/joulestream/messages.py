@@ -12,8 +12,8 @@ VERSION = const(1)
 NONCE_SIZE = const(16)
 MAX_ISSUERS = const(4)
 
-POLE = const(0)
-VEHICLE = const(1)
+PAYEE = const(0)
+PAYER = const(1)
 EITHER = const(2)
 
 HELLO = const(0x01)
@@ -71,7 +71,7 @@ _RECEIPT_FIELDS = (
 MESSAGES = {
     HELLO: (
         "hello",
-        VEHICLE,
+        PAYER,
         OFFER,
         (
             ("version", 1, UINT),
@@ -80,34 +80,34 @@ MESSAGES = {
             ("payer_key", KEY_SIZE, BYTES),
         ),
     ),
-    OFFER: ("offer", POLE, None, _OFFER_FIELDS + (_SIGNATURE,)),
+    OFFER: ("offer", PAYEE, None, _OFFER_FIELDS + (_SIGNATURE,)),
     TIME: (
         "time",
-        VEHICLE,
+        PAYER,
         None,
         (("issuer_key", KEY_SIZE, BYTES), ("time_s", 8, UINT), _SIGNATURE),
     ),
-    ACCEPT: ("accept", VEHICLE, INVOICE, (_CERTIFICATE, ("prepay", 8, UINT), _SIGNATURE)),
+    ACCEPT: ("accept", PAYER, INVOICE, (_CERTIFICATE, ("prepay", 8, UINT), _SIGNATURE)),
     INVOICE: (
         "invoice",
-        POLE,
+        PAYEE,
         UPDATE,
         (("sequence", 4, UINT), ("energy_mwh", 6, UINT), ("amount_due", 8, UINT)),
     ),
     UPDATE: (
         "update",
-        VEHICLE,
+        PAYER,
         None,
         (("sequence", 4, UINT), ("amount", 8, UINT), _SIGNATURE),
     ),
-    TARIFF: ("tariff", POLE, TARIFF_ACCEPT, _TARIFF_FIELDS + (_SIGNATURE,)),
-    TARIFF_ACCEPT: ("tariff_accept", VEHICLE, None, _TARIFF_FIELDS),
-    RENEW_REQUEST: ("renew_request", POLE, None, (("valid_until_s", 8, UINT),)),
-    RENEW: ("renew", VEHICLE, RENEWED, (_CERTIFICATE,)),
-    RENEWED: ("renewed", POLE, None, (("expires_at_s", 8, UINT), ("capacity", 8, UINT))),
+    TARIFF: ("tariff", PAYEE, TARIFF_ACCEPT, _TARIFF_FIELDS + (_SIGNATURE,)),
+    TARIFF_ACCEPT: ("tariff_accept", PAYER, None, _TARIFF_FIELDS),
+    RENEW_REQUEST: ("renew_request", PAYEE, None, (("valid_until_s", 8, UINT),)),
+    RENEW: ("renew", PAYER, RENEWED, (_CERTIFICATE,)),
+    RENEWED: ("renewed", PAYEE, None, (("expires_at_s", 8, UINT), ("capacity", 8, UINT))),
     STOP: ("stop", EITHER, RECEIPT, (("reason", 1, UINT),)),
-    RECEIPT: ("receipt", POLE, RECEIPT_ACK, _RECEIPT_FIELDS + (_SIGNATURE,)),
-    RECEIPT_ACK: ("receipt_ack", VEHICLE, None, ()),
+    RECEIPT: ("receipt", PAYEE, RECEIPT_ACK, _RECEIPT_FIELDS + (_SIGNATURE,)),
+    RECEIPT_ACK: ("receipt_ack", PAYER, None, ()),
 }
 
 # answer: the one request it answers

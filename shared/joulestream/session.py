@@ -106,8 +106,8 @@ class _Request:
         self.retry_ms = 0
 
 
-class Session:
-    """The protocol state of one end. `role` is messages.POLE or messages.VEHICLE.
+class ProtocolSession:
+    """The protocol state of one end. `role` is messages.PAYEE or messages.PAYER.
 
     `outbox` collects payloads to send; the owner takes them out before it sends another message of
     the same number, whose payload is written into the same buffer. `stale` counts messages that
@@ -136,8 +136,8 @@ class Session:
         self._asked = {}  # message: payload of the last one received
         self._answers = {}  # request: payload of the answer given
         self.sequence = 0
-        self.vehicle_nonce = b""
-        self.pole_nonce = b""
+        self.payer_nonce = b""
+        self.payee_nonce = b""
         self.channel_id = b""
         self.payer_key = b""
         self.payee_key = b""
@@ -156,8 +156,8 @@ class Session:
         """Return the bytes to sign for `body`: bound to both nonces, both keys and the channel."""
         return signed_bytes(
             signed_type,
-            self.vehicle_nonce
-            + self.pole_nonce
+            self.payer_nonce
+            + self.payee_nonce
             + self.payer_key
             + self.payee_key
             + self.channel_id
@@ -307,10 +307,10 @@ class Session:
         if number == INVOICE:
             self.sequence = message.sequence
         elif number == HELLO:
-            self.vehicle_nonce = message.nonce
+            self.payer_nonce = message.nonce
             self.channel_id = message.channel_id
             self.payer_key = message.payer_key
         elif number == OFFER:
-            self.pole_nonce = message.nonce
+            self.payee_nonce = message.nonce
             self.payee_key = message.payee_key
             self.offer_hash = sha256(payload).digest()

@@ -13,10 +13,10 @@ import json
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+from joulestream.testkit import edwards25519 as ed
 
-import edwards25519 as ed  # noqa: E402
+HERE = Path(__file__).resolve().parent
+
 
 FILE = HERE / "ed25519_verify.json"
 SEED = bytes(range(32))

@@ -2,12 +2,12 @@
 
 import hashlib
 
-import edwards25519 as ed
 from joulestream import channel, messages
 from joulestream.channel import Claim
 from joulestream.messages import Message
-from joulestream.session import Session
+from joulestream.session import ProtocolSession
 from joulestream.tariff import Tariff
+from joulestream.testkit import edwards25519 as ed
 
 NOW_S = 1_790_000_000
 PRICE = 320_000
@@ -46,8 +46,8 @@ class Transcript:
     def __init__(self, name):
         self.name = name
         self.ends = {
-            POLE: Session(messages.POLE, 250, 2_000),
-            VEHICLE: Session(messages.VEHICLE, 250, 2_000),
+            POLE: ProtocolSession(messages.PAYEE, 250, 2_000),
+            VEHICLE: ProtocolSession(messages.PAYER, 250, 2_000),
         }
         self.steps = []
         self.signed = []
@@ -69,8 +69,8 @@ class Transcript:
         parts = [
             ["prefix", b"JST1"],
             ["type", bytes([signed_type])],
-            ["vehicle_nonce", session.vehicle_nonce],
-            ["pole_nonce", session.pole_nonce],
+            ["vehicle_nonce", session.payer_nonce],
+            ["pole_nonce", session.payee_nonce],
             ["payer_key", session.payer_key],
             ["payee_key", session.payee_key],
             ["channel_id", session.channel_id],
@@ -118,7 +118,7 @@ class Transcript:
             channel_id=certificate.channel_id,
             payer_key=VEHICLE.public_key,
         )
-        end.pole_nonce = pole_nonce
+        end.payee_nonce = pole_nonce
         end.payee_key = POLE.public_key
         self.send_signed(
             messages.OFFER,

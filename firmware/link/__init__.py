@@ -1,0 +1,1 @@
+"""Links: the payloads of the protocol over one kind of wire each."""

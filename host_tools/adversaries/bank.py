@@ -1,0 +1,91 @@
+"""The real ledger that a play's channels live on: what is paid there is what counts."""
+
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+from joulestream.channel import Certificate, Terms
+from joulestream.host_tools.ledger import Ledger, LedgerError, book
+from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYER, close_request
+from joulestream.host_tools.settle import Settlement, settle
+from joulestream.signing import Signer
+from joulestream.testkit.flash import NorFlash
+
+START_S = 1_790_000_000
+DAY_S = 86_400
+WINDOW_S = 7 * DAY_S
+# How long a pole may stay uncollected.
+COLLECT_WITHIN_S = 2 * DAY_S
+VALID_S = DAY_S
+LEDGER_NUMBER = 1
+ASSET = book.asset_id("uEUR")
+CAPACITY = 1_000_000
+_BALANCE = 1 << 40
+_NAMES = ("pole", "another pole", "vehicle", "another vehicle", "issuer", "stranger")
+SEEDS = {name: sha256(f"adversaries {name}".encode()).digest() for name in _NAMES}
+SIGNERS = {name: Signer(seed) for name, seed in SEEDS.items()}
+# Whose account is whose: the payers', and the one that all poles are paid to.
+PAYOUT = "operator"
+_REFUND = "fleet"
+PAYOUT_ACCOUNT = book.account_id(SIGNERS["issuer"].public_key, PAYOUT)
+
+
+class Bank:
+    """A ledger in a file that is gone with this object; it issues its own certificates."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="joulestream-adversaries-")
+        self._path = Path(self._directory.name)
+        self.ledger = Ledger.create(self._path / "ledger.db", LEDGER_NUMBER, SIGNERS["issuer"])
+        self.ledger.create_account(_REFUND, ASSET, _BALANCE, START_S)
+        self.ledger.create_account(PAYOUT, ASSET, 0, START_S)
+
+    def terms(self, number: int = 0, payer: str = "vehicle", payee: str = "pole") -> Terms:
+        """Return the terms of a channel; `number` tells apart those between the same two."""
+        return self.ledger.terms(
+            SIGNERS[payer].public_key,
+            book.account_id(self.ledger.key, _REFUND),
+            SIGNERS[payee].public_key,
+            PAYOUT_ACCOUNT,
+            ASSET,
+            WINDOW_S,
+            salt=number.to_bytes(16, "big"),
+        )
+
+    def open(
+        self, terms: Terms, capacity: int = CAPACITY, valid_s: int = VALID_S, now_s: int = START_S
+    ) -> Certificate:
+        """Open a channel with a deposit of `capacity`; return its certificate."""
+        self.ledger.open_channel(terms, capacity, now_s)
+        return self.ledger.issue_certificate(terms.channel_id(), now_s, valid_s)
+
+    def close_behind_the_poles_back(self, terms: Terms, payer: str, now_s: int) -> None:
+        """Let the payer ask for the channel's rest: the dispute window begins."""
+        request = close_request(terms, CLOSE_BY_PAYER, now_s)
+        consent = SIGNERS[payer].sign(request.signed_bytes())
+        self.ledger.close_channel(terms.channel_id(), CLOSE_BY_PAYER, now_s, consent, now_s)
+
+    def finalise(self, terms: Terms, now_s: int) -> bool:
+        """Ask for the rest of a closing channel; return whether the ledger refunded it."""
+        try:
+            self.ledger.finalise(terms.channel_id(), now_s)
+        except LedgerError:
+            return False
+        return True
+
+    def collect(self, flash: NorFlash, now_s: int) -> list[Settlement]:
+        """Settle what a pole's flash holds, as its operator does."""
+        image = self._path / "pole.flash"
+        image.write_bytes(b"".join(flash.data))
+        return settle(image, self.ledger, now_s, flash.blocks, flash.size)
+
+    def paid(self) -> int:
+        """Return what the poles' operator has been paid, in claim units."""
+        return self.ledger.account(PAYOUT).balance_base_units
+
+    def close(self) -> None:
+        """Check that money was conserved, and throw the ledger away. Raises AssertionError."""
+        faults = self.ledger.audit().faults
+        self.ledger.close()
+        self._directory.cleanup()
+        assert not faults, faults[0]

@@ -1,0 +1,33 @@
+"""Honest peers at the same places: what they gain is nothing, or the measure is wrong."""
+
+from joulestream.errors import OWNER_STOP
+from joulestream.host_tools.adversaries.lying_poles import LyingPole
+from joulestream.host_tools.adversaries.lying_vehicles import LyingVehicle
+from joulestream.host_tools.adversaries.play import Play
+from joulestream.host_tools.adversaries.stage import PACKET_MWH
+
+_PACKETS = 10
+
+
+def charge(play: Play) -> None:
+    """Pay what is due, never ahead but for the first packet, and stop in order."""
+    stage = play.pole()
+    vehicle = LyingVehicle(stage, play.certificate())
+    for _ in range(2):
+        vehicle.charge(_PACKETS)
+        vehicle.stop(OWNER_STOP)
+        stage.run_to_end("OWNER_STOP")
+        play.take_stock()
+    assert stage.flowed_mwh > _PACKETS * PACKET_MWH
+
+
+def deliver(play: Play) -> None:
+    """Deliver what is paid, the prepayment too, and leave."""
+    stage = play.vehicle()
+    pole = LyingPole(stage)
+    pole.charge(_PACKETS)
+    pole.withholds = True
+    stage.run(lambda: not pole.owes())
+    pole.vanish()
+    play.take_stock()
+    assert stage.flowed_mwh >= _PACKETS * PACKET_MWH

@@ -1,0 +1,409 @@
+"""A vehicle and a pole that speak the protocol by hand: honest by themselves, ready to be bent.
+
+They share messages, framing and signatures with the firmwares, and none of their rules: whatever
+a liar wants to send is sent. Each step in which a liar may differ is a method of its own.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+from joulestream import messages
+from joulestream.channel import (
+    SIGNED_OFFER,
+    SIGNED_PROOF,
+    SIGNED_RECEIPT,
+    SIGNED_TARIFF,
+    Certificate,
+    Claim,
+    signed_bytes,
+)
+from joulestream.framing import MAX_FRAME, encode
+from joulestream.host_tools.adversaries.bank import SIGNERS
+from joulestream.host_tools.adversaries.stage import (
+    CREDIT,
+    LINK_TIMEOUT_MS,
+    MAX_POWER_W,
+    MOST_PREPAID,
+    PACKET,
+    PACKET_MS,
+    PACKET_MWH,
+    PREPAY,
+    PRICE,
+    PoleStage,
+    VehicleStage,
+)
+from joulestream.messages import (
+    ACCEPT,
+    HELLO,
+    INVOICE,
+    MAX_ISSUERS,
+    MESSAGES,
+    NONCE_SIZE,
+    OFFER,
+    RECEIPT,
+    RECEIPT_ACK,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    UPDATE,
+    VERSION,
+    Message,
+    SignedOffer,
+    SignedReceipt,
+    SignedTariff,
+)
+from joulestream.tariff import Tariff
+
+
+class Peer:
+    """One end of the cable: frames out, messages in, each to the method `on_<name>`."""
+
+    def __init__(self, stage: Any, key: str) -> None:
+        self.stage = stage
+        self.signer = SIGNERS[key]
+        self.stop_reason = 0
+        self._nonces = 0
+        stage.peer = self
+
+    def send(self, message: Message) -> None:
+        """Send a message, whatever the protocol says of it."""
+        self.send_payload(bytes(messages.encode(message)))
+
+    def send_payload(self, payload: bytes) -> None:
+        """Send a payload in a good frame."""
+        frame = bytearray(MAX_FRAME)
+        self.stage.put(bytes(frame[: encode(payload, frame)]))
+
+    def receive(self, payload: bytes) -> None:
+        """Take a payload from the honest side."""
+        message = messages.decode(payload)
+        handler = getattr(self, f"on_{MESSAGES[message.number][0]}", None)
+        if message.number == OFFER:
+            self.offer_payload = payload
+        if handler is not None:
+            handler(message)
+
+    def step(self) -> None:
+        """Act at the beginning of a step of time."""
+
+    def nonce(self) -> bytes:
+        """Return a fresh nonce."""
+        self._nonces += 1
+        text = f"{type(self).__name__} {self.stage.board.name} {self._nonces}"
+        return sha256(text.encode()).digest()[:NONCE_SIZE]
+
+    def on_stop(self, stop: Any) -> None:
+        self.stop_reason = stop.reason
+
+
+class VehiclePeer(Peer):
+    """A vehicle by hand, with the key and the certificate it is given.
+
+    Attributes:
+        packets: invoices of this session that it has answered.
+        paid: the highest amount that it signed.
+        lying: for liars that are honest until they are told not to be.
+    """
+
+    stage: PoleStage
+
+    def __init__(self, stage: PoleStage, certificate: Certificate, key: str = "vehicle") -> None:
+        super().__init__(stage, key)
+        self.lying = False
+        self.use(certificate)
+
+    def use(self, certificate: Certificate) -> None:
+        """Pay with another channel from now on."""
+        self.certificate = certificate
+        self.claim = Claim(certificate.channel_id)
+        self.paid = 0
+        self.packets = 0
+        self.offer: Any = None
+
+    def greet(self) -> None:
+        """Begin a session."""
+        self.offer = None
+        self.packets = 0
+        self.stop_reason = 0
+        self.hello = self.make_hello()
+        # Ends what noise may stand on the line.
+        self.stage.put(b"\0")
+        self.send(self.hello)
+
+    def make_hello(self) -> Any:
+        return Message(
+            HELLO,
+            version=VERSION,
+            nonce=self.nonce(),
+            channel_id=self.certificate.channel_id,
+            payer_key=self.signer.public_key,
+        )
+
+    def on_offer(self, offer: Any) -> None:
+        self.offer = offer
+        self.stage.price_per_kwh = offer.price_per_kwh
+        self.paid = max(self.paid, offer.best_amount)
+        self.prepay = min(offer.prepay, MOST_PREPAID)
+        self.send(self.make_accept())
+
+    def make_accept(self) -> Message:
+        data = self.certificate.to_bytes()
+        return Message(
+            ACCEPT, certificate=data, prepay=self.prepay, signature=self.make_proof(data)
+        )
+
+    def make_proof(self, certificate: bytes) -> bytes:
+        hello, offer = self.hello, self.offer
+        session = hello.nonce + offer.nonce + hello.payer_key + offer.payee_key + hello.channel_id
+        body = sha256(self.offer_payload).digest() + self.prepay.to_bytes(8, "big") + certificate
+        return self.signer.sign(signed_bytes(SIGNED_PROOF, session + body))
+
+    def on_invoice(self, invoice: Any) -> None:
+        update = self.make_update(invoice)
+        if update is not None:
+            self.packets += 1
+            self.send(update)
+
+    def make_update(self, invoice: Any) -> Any:
+        amount = self.amount(invoice)
+        signature = self.sign(amount)
+        return Message(UPDATE, sequence=invoice.sequence, amount=amount, signature=signature)
+
+    def amount(self, invoice: Any) -> int:
+        self.paid = max(self.paid, invoice.amount_due + self.prepay)
+        return self.paid
+
+    def sign(self, amount: int) -> bytes:
+        return self.signer.sign(self.claim.message(amount))
+
+    def on_tariff(self, tariff: Any) -> None:
+        self.send(
+            Message(
+                TARIFF_ACCEPT,
+                price_per_kwh=tariff.price_per_kwh,
+                from_energy_mwh=tariff.from_energy_mwh,
+            )
+        )
+
+    def on_receipt(self, receipt: Any) -> None:
+        self.send(Message(RECEIPT_ACK))
+
+    def stop(self, reason: int) -> None:
+        """End the session."""
+        self.send(Message(STOP, reason=reason))
+
+    def charge(self, packets: int) -> None:
+        """Greet, and pay so many invoices of that session."""
+        self.greet()
+        self.stage.run(lambda: self.packets >= packets and self.stage.contact_closed)
+
+
+class PolePeer(Peer):
+    """A pole by hand: it counts what really flowed, and knows what it was paid.
+
+    Attributes:
+        channel_id: of the vehicle that is there.
+        energy_mwh, amount_due, remainder: the channel's standing as it tells it.
+        best_amount, best_signature: the best claim it holds.
+        invoiced_mwh: up to which energy it has asked for money in this session.
+        waiting: whether an invoice is not answered yet.
+        delivers: whether it closes the contact while it is paid.
+        generous: whether it closes the contact without being paid, too.
+        withholds: whether it asks for nothing more, but for a sign of life.
+        silent: whether it does not answer at all.
+        greetings, packets: how many HELLOs came, and how many updates since the last one.
+    """
+
+    stage: VehicleStage
+
+    def __init__(self, stage: VehicleStage, price_per_kwh: int = PRICE, key: str = "pole") -> None:
+        super().__init__(stage, key)
+        self.price_per_kwh = price_per_kwh
+        stage.price_per_kwh = price_per_kwh
+        self.channel_id = b""
+        self.energy_mwh = self.amount_due = self.remainder = 0
+        self.best_amount, self.best_signature = 0, bytes(64)
+        self.is_open = False
+        self.waiting = False
+        self.silent = False
+        self.delivers = True
+        self.generous = False
+        self.withholds = False
+        self.greetings = 0
+        self.packets = 0
+        self.invoiced_mwh = 0
+        self._flowed_mwh = 0
+        self.start_mwh = 0
+
+    # The session
+
+    def on_hello(self, hello: Any) -> None:
+        self.end()
+        if self.silent:
+            return
+        self.greetings += 1
+        self.packets = 0
+        self.hello = hello
+        self.channel_id = hello.channel_id
+        self.stop_reason = 0
+        self.send_offer()
+
+    def send_offer(self) -> None:
+        fields = self.offer_fields()
+        self.offer = self.signed(OFFER, SIGNED_OFFER, SignedOffer, fields)
+        self.send(self.offer)
+
+    def offer_fields(self) -> dict[str, Any]:
+        issuers = SIGNERS["issuer"].public_key
+        self.payee_nonce = self.nonce()
+        return {
+            "version": VERSION,
+            "nonce": self.payee_nonce,
+            "payee_key": self.signer.public_key,
+            "time_s": self.stage.now_s,
+            "price_per_kwh": self.price_per_kwh,
+            "credit": CREDIT,
+            "prepay": max(PREPAY, PACKET - min(CREDIT, self.best_amount)),
+            "packet_energy_mwh": PACKET_MWH,
+            "packet_ms": PACKET_MS,
+            "link_timeout_ms": LINK_TIMEOUT_MS,
+            "max_power_mw": MAX_POWER_W * 1_000,
+            "energy_mwh": self.energy_mwh,
+            "amount_due": self.amount_due,
+            "remainder": self.remainder,
+            "best_amount": self.best_amount,
+            "best_signature": self.best_signature,
+            "issuer_count": 1,
+            "issuers": issuers + bytes(32 * (MAX_ISSUERS - 1)),
+        }
+
+    def signed(
+        self, number: int, signed_type: int, record: Any, fields: dict[str, Any]
+    ) -> Message:
+        """Return a message with this pole's signature over the session."""
+        hello = self.hello
+        session = hello.nonce + self.payee_nonce + hello.payer_key
+        session += fields.get("payee_key", self.signer.public_key) + hello.channel_id
+        data = signed_bytes(signed_type, session + record(**fields).to_bytes())
+        return Message(number, signature=self.signer.sign(data), **fields)
+
+    def on_accept(self, accept: Any) -> None:
+        if self.is_open:
+            return  # sent again, for want of an answer
+        offer = self.offer
+        self.is_open = True
+        self.sequence = 0
+        self.tariff = Tariff(
+            offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
+        )
+        self._flowed_mwh = self.stage.flowed_mwh
+        self.start_mwh = offer.energy_mwh
+        self.invoice(offer.energy_mwh)
+
+    def end(self) -> None:
+        """Leave the session; the contact opens."""
+        self.is_open = self.waiting = False
+
+    def on_stop(self, stop: Any) -> None:
+        super().on_stop(stop)
+        was_open = self.is_open
+        self.end()
+        if was_open:
+            self.send_receipt()
+
+    def send_receipt(self) -> None:
+        self.send(self.signed(RECEIPT, SIGNED_RECEIPT, SignedReceipt, self.receipt_fields()))
+
+    def receipt_fields(self) -> dict[str, Any]:
+        return {
+            "reason": self.stop_reason,
+            "started_s": self.stage.now_s - 1,
+            "ended_s": self.stage.now_s,
+            "start_energy_mwh": self.start_mwh,
+            "energy_mwh": self.energy_mwh,
+            "amount_due": self.amount_due,
+            "amount_paid": self.best_amount,
+        }
+
+    # Packets
+
+    def step(self) -> None:
+        if not self.is_open or self.waiting or self.silent:
+            return
+        energy_mwh = self.invoiced_mwh if self.withholds else self.counted_mwh()
+        since_ms = self.stage.now_ms - self._invoice_ms
+        if energy_mwh - self.invoiced_mwh >= PACKET_MWH or since_ms >= PACKET_MS:
+            self.invoice(energy_mwh)
+
+    def counted_mwh(self) -> int:
+        """Return the channel energy by now, as this pole tells it."""
+        return self.start_mwh + self.stage.flowed_mwh - self._flowed_mwh
+
+    def invoice(self, energy_mwh: int) -> None:
+        """Ask for all up to `energy_mwh`."""
+        self.sequence += 1
+        self.waiting = True
+        self.invoiced_mwh = energy_mwh
+        self._invoice_ms = self.stage.now_ms
+        self.send(
+            Message(
+                INVOICE,
+                sequence=self.sequence,
+                energy_mwh=energy_mwh,
+                amount_due=self.due(energy_mwh),
+            )
+        )
+
+    def due(self, energy_mwh: int) -> int:
+        return self.tariff.amount_due(energy_mwh)
+
+    def on_update(self, update: Any) -> None:
+        self.waiting = False
+        self.packets += 1
+        self.best_amount, self.best_signature = update.amount, bytes(update.signature)
+        self.energy_mwh = self.invoiced_mwh
+        self.amount_due = self.tariff.amount_due(self.invoiced_mwh)
+        self.remainder = self.tariff.remainder(self.invoiced_mwh)
+        self.tariff.settle(self.invoiced_mwh)
+
+    def energises(self) -> bool:
+        """Return whether the contact shall be closed: as long as an honest pole would."""
+        if not self.is_open or not self.delivers or self.silent:
+            return False
+        if self.generous:
+            return True
+        if not self.packets:
+            return False
+        energy_mwh = self.start_mwh + self.stage.flowed_mwh - self._flowed_mwh
+        unpaid = self.tariff.amount_due(max(energy_mwh, self.energy_mwh)) - self.best_amount
+        return unpaid < min(CREDIT, self.best_amount)
+
+    def owes(self) -> bool:
+        """Return whether it has been paid for more than it delivered in this session."""
+        return self.tariff.amount_due(self.counted_mwh()) < self.best_amount
+
+    def change_tariff(self, price_per_kwh: int, from_energy_mwh: int) -> None:
+        """Ask for a new price."""
+        fields = {"price_per_kwh": price_per_kwh, "from_energy_mwh": from_energy_mwh}
+        self.send(self.signed(TARIFF, SIGNED_TARIFF, SignedTariff, fields))
+
+    def on_tariff_accept(self, message: Any) -> None:
+        self.tariff.change(message.from_energy_mwh, message.price_per_kwh)
+
+    # For scripts
+
+    def vanish(self) -> None:
+        """Fall silent with the contact open, until the vehicle has given up the session."""
+        self.silent = True
+        self.stage.run(lambda: self.stage.last_stop() == "LINK_TIMEOUT")
+        self.end()
+        self.silent = False
+
+    def charge(self, packets: int) -> None:
+        """Wait until so many updates came in one session."""
+        self.stage.run(lambda: self.is_open and self.packets >= packets)
+
+    def meet(self) -> None:
+        """Wait for a new greeting, and what becomes of it: a first update or a STOP."""
+        greetings = self.greetings
+        self.stage.run(lambda: self.greetings > greetings and (self.packets or self.stop_reason))

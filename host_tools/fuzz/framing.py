@@ -1,0 +1,122 @@
+"""Fuzz target: the decoder of frames against a plain one that reads whole frames.
+
+An input is a plan of chunks, then the bytes of a UART.
+"""
+
+from binascii import crc32
+
+from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
+from joulestream.host_tools.fuzz.choices import Choices, require
+
+_CRC_SIZE = 4
+_LONGEST_BLOCK = 255
+_PROBE = b"\x20\x01"
+
+
+class _Receiver:
+    """A decoder, what it delivered, and what it counted."""
+
+    def __init__(self):
+        self.payloads = []
+        self.decoder = Decoder(lambda payload: self.payloads.append(bytes(payload)))
+
+    def counts(self):
+        decoder = self.decoder
+        return decoder.bad_cobs, decoder.bad_crc, decoder.oversized
+
+
+def check(data):
+    """Check one input."""
+    choices = Choices(data)
+    sizes = [1 + choices.below(256) for _ in range(choices.below(8))]
+    stream = choices.rest()
+    whole, chunked = _Receiver(), _Receiver()
+    whole.decoder.feed(bytearray(stream), len(stream))
+    _feed_in_chunks(chunked.decoder, stream, sizes or [1])
+    payloads, counts = _plain(stream)
+    require(whole.payloads == payloads, "what is delivered is not what was framed")
+    require(whole.counts() == counts, "bad frames are counted wrongly")
+    require(chunked.payloads == payloads, "what is delivered depends on the chunks")
+    require(chunked.counts() == counts, "what is counted depends on the chunks")
+    _check_recovery(chunked)
+    _check_round_trip(stream[:MAX_PAYLOAD])
+
+
+def _feed_in_chunks(decoder, stream, sizes):
+    """Feed as joulestream.link does: out of one buffer, whose end holds older bytes."""
+    buffer = bytearray(b"\0\xff" * 128)
+    at = turn = 0
+    while at < len(stream):
+        chunk = stream[at : at + sizes[turn % len(sizes)]]
+        buffer[: len(chunk)] = chunk
+        decoder.feed(buffer, len(chunk))
+        at += len(chunk)
+        turn += 1
+
+
+def _check_recovery(receiver):
+    """After whatever came, the next zero byte ends it and a good frame is delivered."""
+    delivered = len(receiver.payloads)
+    frame = bytearray(MAX_FRAME)
+    size = encode(_PROBE, frame)
+    receiver.decoder.feed(bytearray(b"\0") + frame[:size], 1 + size)
+    require(receiver.payloads[delivered:][-1:] == [_PROBE], "a good frame after noise is lost")
+
+
+def _check_round_trip(payload):
+    frame = bytearray(MAX_FRAME)
+    size = encode(payload, frame)
+    require(frame.find(b"\0") == size - 1, "a frame has a zero byte before its end")
+    receiver = _Receiver()
+    receiver.decoder.feed(frame, size)
+    expected = [payload] if payload else []
+    require(receiver.payloads == expected, "a payload that was framed is not delivered")
+
+
+def _plain(stream):
+    """Return the payloads in a stream, and how many frames are bad: COBS, CRC, oversized."""
+    payloads = []
+    bad_cobs = bad_crc = oversized = 0
+    for stuffed in stream.split(b"\0")[:-1]:
+        if not stuffed:
+            continue
+        if len(stuffed) >= MAX_FRAME:
+            oversized += 1
+            continue
+        data = _unstuffed(stuffed)
+        if data is None or len(data) <= _CRC_SIZE:
+            bad_cobs += 1
+            continue
+        payload = data[:-_CRC_SIZE]
+        if len(payload) > MAX_PAYLOAD:
+            oversized += 1
+        elif crc32(payload) != int.from_bytes(data[-_CRC_SIZE:], "big"):
+            bad_crc += 1
+        else:
+            _check_spelling(payload, stuffed)
+            payloads.append(payload)
+    return payloads, (bad_cobs, bad_crc, oversized)
+
+
+def _unstuffed(stuffed):
+    """Return what COBS made `stuffed` of, or None; written as its authors describe it."""
+    data = b""
+    at = 0
+    while at < len(stuffed):
+        code = stuffed[at]
+        block = stuffed[at + 1 : at + code]
+        if len(block) != code - 1:
+            return None
+        data += block
+        at += code
+        if code < _LONGEST_BLOCK and at < len(stuffed):
+            data += b"\0"
+    return data
+
+
+def _check_spelling(payload, stuffed):
+    """A payload has one frame, but for the empty block that may follow a full last one."""
+    frame = bytearray(MAX_FRAME)
+    size = encode(payload, frame)
+    known = bytes(frame[: size - 1])
+    require(stuffed in (known, known + b"\x01"), "a payload is spelt in another way")

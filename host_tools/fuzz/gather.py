@@ -1,0 +1,62 @@
+"""Adds to the corpus what fuzzing runs have found new, minimised: corpus/found.
+
+    python -m joulestream.host_tools.fuzz.gather [TARGET ...]
+
+Of build/fuzz/TARGET/found and of what was kept before, keeps inputs that reach code which the made
+corpus does not, as libFuzzer's merge chooses them; of those the shortest, as far as they fit.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from joulestream.host_tools.fuzz import corpus
+from joulestream.host_tools.fuzz.run import MISSING, WORK, FuzzError, is_available, start
+from joulestream.host_tools.fuzz.targets import TARGETS
+
+# A target's inputs, and the characters of its file: a corpus is replayed by every `make test`.
+_MOST_INPUTS = 60
+_MOST = 16_384
+_MERGE_S = 600
+
+
+def gather(target: str, work: Path = WORK) -> int:
+    """Write the target's found inputs anew; return how many there are. Raises FuzzError."""
+    kept = corpus.path("found", target)
+    earlier = corpus.read(target)
+    with tempfile.TemporaryDirectory(prefix="joulestream-fuzz-") as name:
+        merged, candidates = Path(name) / "merged", Path(name) / "candidates"
+        kept.unlink(missing_ok=True)
+        made = corpus.read(target)
+        corpus.spread(made, merged)
+        corpus.spread(earlier, candidates)
+        log = Path(name) / "log"
+        folders = [str(candidates), str(work / target / "found")]
+        arguments = ["-merge=1", f"-max_len={TARGETS[target]}", str(merged), *folders]
+        if start(target, arguments, log).wait(_MERGE_S):
+            raise FuzzError(f"fuzz: {target} could not be merged: {log.read_text()[-200:]}")
+        new = {path.read_bytes() for path in merged.iterdir()} - set(made)
+    chosen: list[bytes] = []
+    room = _MOST
+    for data in sorted(new, key=lambda data: (len(data), data)):
+        room -= 2 * len(data) + 1
+        if room >= 0 and data and len(chosen) < _MOST_INPUTS:
+            chosen.append(data)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(corpus.text(chosen))
+    return len(chosen)
+
+
+def main() -> int:
+    """Gather what the command line names, or all; return 1 where that does not work."""
+    if not is_available():
+        print(MISSING, file=sys.stderr)
+        return 1
+    for target in sys.argv[1:] or TARGETS:
+        (WORK / target / "found").mkdir(parents=True, exist_ok=True)
+        print(f"fuzz: {target}: {gather(target)} inputs found by fuzzing are kept")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

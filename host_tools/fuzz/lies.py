@@ -1,0 +1,143 @@
+"""What a liar may say: any message with any field, and with its signature where it has the key.
+
+Decides by an input's bytes. A pole has its own key and every claim it was ever given; a vehicle
+has its wallet's key, and certificates good and bad.
+"""
+
+from joulestream import messages
+from joulestream.channel import (
+    SIGNED_OFFER,
+    SIGNED_PROOF,
+    SIGNED_RECEIPT,
+    SIGNED_TARIFF,
+    Claim,
+    signed_bytes,
+    time_bytes,
+)
+from joulestream.fields import UINT
+from joulestream.messages import (
+    ACCEPT,
+    HELLO,
+    MESSAGES,
+    OFFER,
+    RECEIPT,
+    RENEW,
+    TARIFF,
+    TIME,
+    UPDATE,
+    VERSION,
+    Message,
+    SignedOffer,
+    SignedReceipt,
+    SignedTariff,
+)
+from joulestream.testkit.pair import DAY_S, KEYS, NOW_S, certificate, terms
+
+_SIGNED_BY_POLE = {TARIFF: (SIGNED_TARIFF, SignedTariff), RECEIPT: (SIGNED_RECEIPT, SignedReceipt)}
+_FORGED = certificate()
+_FORGED.capacity += 1
+# The first is the wallet's own.
+CERTIFICATES = (
+    certificate(),
+    certificate(expires_at_s=NOW_S + 2 * DAY_S, capacity=2_000_000),
+    certificate(expires_at_s=NOW_S - 1),
+    certificate(terms(salt=b"x" * 16)),
+    certificate(terms(salt=b"y" * 16), capacity=1),
+    certificate(terms(payer_key=KEYS["stranger"].public_key)),
+    certificate(terms(payee_key=KEYS["stranger"].public_key)),
+    certificate(issuer="stranger"),
+    _FORGED,
+)
+_ENCODED = tuple(each.to_bytes() for each in CERTIFICATES)
+_SECRETS = ("payer", "stranger", "issuer")
+
+
+def message(choices, payload, number):
+    """Return message `number` with lies; its other fields are those of `payload`, if it is one."""
+    if payload is not None and payload[0] == number:
+        lie = messages.decode(payload)
+    else:
+        lie = Message(number)
+        for name, size, kind in MESSAGES[number][3]:
+            setattr(lie, name, 0 if kind == UINT else bytes(size))
+        if number in (HELLO, OFFER):
+            lie.version = VERSION
+    layout = MESSAGES[number][3]
+    for _ in range(choices.below(4) if layout else 0):
+        name, size, kind = choices.one_of(layout)
+        value = getattr(lie, name)
+        if kind == UINT:
+            setattr(lie, name, _integer(choices, value, size))
+        elif size == len(_ENCODED[0]):
+            lie.certificate = choices.one_of(_ENCODED)
+        else:
+            at = choices.below(size)
+            changed = bytes((value[at] ^ (1 << choices.below(8)),))
+            setattr(lie, name, value[:at] + changed + value[at + 1 :])
+    return lie
+
+
+def _integer(choices, value, size):
+    """Return a changed field: near its value, at its limits, or anything."""
+    most = (1 << 8 * size) - 1
+    how = choices.below(8)
+    if how < 2:
+        return max(value - 1 - choices.below(256), 0)
+    if how < 4:
+        return min(value + 1 + choices.below(256), most)
+    if how == 4:
+        return choices.one_of((0, 1, most - 1, most))
+    if how == 5:
+        return min(value * 2, most)
+    if how == 6:
+        return choices.below(65_536) & most
+    return choices.uint(size)
+
+
+def sign_as_pole(choices, lie, session, claims):
+    """Sign what a pole signs. `session` is the vehicle's, `claims` are (amount, signature)."""
+    number = lie.number
+    if number == OFFER:
+        if claims and choices.below(2):
+            lie.best_amount, lie.best_signature = choices.one_of(claims)
+        body = _body(SignedOffer, lie)
+        keys = session.payer_key + lie.payee_key + session.channel_id
+        covered = signed_bytes(SIGNED_OFFER, session.payer_nonce + lie.nonce + keys + body)
+        lie.signature = KEYS["payee"].sign(covered)
+    elif number in _SIGNED_BY_POLE:
+        signed_type, record = _SIGNED_BY_POLE[number]
+        lie.signature = KEYS["payee"].sign(session.signed(signed_type, _body(record, lie)))
+
+
+def sign_as_vehicle(choices, lie, session):
+    """Sign what a vehicle signs, now and then with a wrong key. `session` is the pole's."""
+    number = lie.number
+    key = KEYS[choices.one_of(_SECRETS) if choices.below(8) == 7 else "payer"]
+    if number == HELLO:
+        lie.channel_id = choices.one_of(CERTIFICATES).channel_id
+        lie.payer_key = key.public_key
+    elif number == UPDATE:
+        if choices.below(2):
+            lie.sequence = session.sequence
+        lie.signature = key.sign(Claim(session.channel_id or bytes(32)).message(lie.amount))
+    elif number == ACCEPT:
+        if lie.certificate not in _ENCODED:
+            lie.certificate = _ENCODED[0]
+        sign_proof(lie, session, key)
+    elif number == RENEW:
+        lie.certificate = choices.one_of(_ENCODED)
+    elif number == TIME:
+        lie.issuer_key = KEYS["issuer"].public_key
+        lie.time_s = NOW_S + choices.below(65_536)
+        proof = time_bytes(session.payee_nonce, KEYS["payee"].public_key, lie.time_s)
+        lie.signature = KEYS["issuer"].sign(proof)
+
+
+def sign_proof(accept, session, key):
+    """Sign an ACCEPT with `key`, over the offer that `session` knows."""
+    body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
+    accept.signature = key.sign(session.signed(SIGNED_PROOF, body))
+
+
+def _body(record, lie):
+    return record(**{name: getattr(lie, name) for name, _, _ in record.LAYOUT}).to_bytes()

@@ -1,0 +1,194 @@
+"""Writes the part of the fuzz corpus that can be made anew: corpus/made.
+
+    python -m joulestream.host_tools.fuzz.make_corpus [--check]
+
+--check writes nothing and fails if a file is not what this script makes, or if one of corpus/found
+is not in order. Frames and payloads come from the vectors of docs/protocol.md; histories are made
+of the decisions that each target takes (see there), one byte each.
+"""
+
+import argparse
+import json
+import sys
+from itertools import product
+from pathlib import Path
+
+from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, encode
+from joulestream.host_tools.fuzz import corpus
+from joulestream.messages import (
+    ACCEPT,
+    EITHER,
+    HELLO,
+    INVOICE,
+    MESSAGES,
+    OFFER,
+    PAYEE,
+    PAYER,
+    RECEIPT,
+    RECEIPT_ACK,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    UPDATE,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+_NUMBERS = list(MESSAGES)
+# Whose messages the pole, the vehicle and the wire can lie in, as charging.py numbers the liars.
+_TOLD_BY = ((PAYEE, EITHER), (PAYER, EITHER), (PAYEE, PAYER, EITHER))
+_LIARS = len(_TOLD_BY)
+
+
+def frames(vectors):
+    """Return streams of a UART: good frames, and everything that is wrong with one."""
+    good = [bytes.fromhex(case["frame"]) for case in vectors["frames"]]
+    streams = [frame for frame in good if len(frame) < 300 or len(frame) >= MAX_FRAME - 3]
+    last = good[5]
+    streams += [good[0] + last, b"\0\0" + last, b"\x05ab\0" + last, b"\xff" * 600 + b"\0" + last]
+    streams += [last[:4] + bytes((last[4] ^ 1,)) + last[5:], last[:-3] + b"\0" + last]
+    streams += [b"\x03\1\1\0", b"\x05\1\1\1\1\0", b"\x01" * MAX_FRAME + b"\0" + last]
+    full = _frame(b"x" * 250)
+    streams += [full, full[:-1] + b"\x01\0"]
+    return [plan + stream for stream in streams for plan in (b"\0", b"\2\2\xf0")]
+
+
+def _frame(payload):
+    out = bytearray(MAX_FRAME)
+    return bytes(out[: encode(payload[:MAX_PAYLOAD], out)])
+
+
+def payloads(vectors):
+    """Return each message, with one byte too few and too many, and of another version."""
+    inputs = [b"\x00", b"\xff\x00", bytes((HELLO,)), bytes((OFFER, 1))]
+    for case in vectors["messages"]:
+        payload = bytes.fromhex(case["payload"])
+        inputs += [payload, payload[:-1], payload + b"\0", payload[:1] + b"\xff" + payload[2:]]
+    inputs += [bytes((at,)) + b"\xff" * 100 for at in range(len(_NUMBERS))]
+    return [data for data in inputs if data]
+
+
+def sessions():
+    """Return whole sessions between two ends, each cut short somewhere, with trouble in it."""
+    both = []
+    steps = (
+        (PAYER, HELLO),
+        (PAYEE, OFFER),
+        (PAYER, ACCEPT),
+        (PAYEE, INVOICE),
+        (PAYER, UPDATE),
+        (PAYEE, TARIFF),
+        (PAYER, TARIFF_ACCEPT),
+        (PAYEE, INVOICE),
+        (PAYER, UPDATE),
+        (PAYER, STOP),
+        (PAYEE, RECEIPT),
+        (PAYER, RECEIPT_ACK),
+    )
+    history = b"\1"
+    trouble = (
+        b"\0\7\5",  # the pole's timeout
+        b"\1\7\4",  # the vehicle sends again
+        b"\1\6\0",  # what flies to the vehicle is lost
+        b"\0\4\1\0\4\0",  # what flies to the pole comes twice
+        b"\0\x09\0\x12",  # the pole's owner stops
+        bytes((1, 8, _NUMBERS.index(OFFER), 7)),  # somebody offers
+    )
+    for end, number in steps:
+        # 2: the sequence that is next for an invoice, 1: the one that is due for an update
+        fill = 2 if number == INVOICE else 1
+        history += bytes((end, 0, _NUMBERS.index(number), fill))
+        both += [history + what for what in trouble]
+        history += bytes((1 - end, 3))
+        both.append(history)
+    return both
+
+
+def chargings():
+    """Return worlds with one lie in one message each, told by each liar, and other trouble."""
+    run = b"\0\x3f"
+    inputs = []
+    for liar, number in product(range(_LIARS), range(len(_NUMBERS))):
+        figures = bytes((liar, 1, 0, 0, 0, 0, 0, 1))
+        keeps = b"\0" if liar == 0 else b""
+        if MESSAGES[_NUMBERS[number]][1] not in _TOLD_BY[liar]:
+            continue
+        # The first field is one more, or another is at its limit; signed where there is a key.
+        lost_or_doubled = (b"\x05", b"\x07") if liar == _LIARS - 1 else ()
+        for lie in (b"\x02\1\0\3\0", b"\x02\1\2\4\3", *lost_or_doubled):
+            inputs.append(figures + keeps + run + bytes((4, number, 15)) + lie + run)
+        inputs.append(figures + keeps + run * 2 + bytes((7, number, 1, 2, 2, 9)) + run)
+    # A pole that keeps to its lies: on each field of the offer, and on the energy.
+    for more, field in product(range(5), (4, 11, 12, 13)):
+        figures = bytes((0, 1, 0, 0, 0, 0, 0, 1, 1, more))
+        lie = bytes((0, 1, field, 6, 3, field))
+        inputs.append(figures + bytes((4, 1, 15)) + lie + run * 4)
+    dearer = bytes((0, 2, 4, 5, 6, 5))  # twice the price, and twice the prepayment
+    inputs.append(bytes((0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 4, 1, 15)) + dearer + run * 4)
+    for budget, capacity in product((0, 1), (0, 1)):
+        for liar in range(_LIARS):
+            figures = bytes((liar, 1, 2, budget, capacity, 2, 0, 1, 0))
+            inputs.append(figures + run * 2 + b"\x0c\1" + run * 2 + b"\x0c\1" + run)
+    worlds = (b"\0\0\1\0\0\0\0\2\1\1\0", b"\1\1\2\0\0\2\2\1", b"\2\0\2\2\1\0\0\1\0\0")
+    for world in worlds:
+        for what in (b"\x0c\0", b"\x0c\1", b"\x0d\0\0", b"\x0d\1\2", b"\x0e\3\3", b"\x0f\0"):
+            inputs.append(world + run * 2 + what + run)
+    return inputs
+
+
+def journals():
+    """Return histories with a cut or a failure in them, and damage in every kind of place."""
+    inputs = []
+    puts = b"\1\1\x08\1" + b"\1\2\x08\2" + b"\2\3\x27\0"
+    ring = b"\3\1\x3f" + bytes(64)
+    row = b"\4" + bytes((0, 0, 1, 0, 2, 0, 3, 0))  # four keys, side by side
+    for first, second in product(range(4), range(4)):
+        damage = bytes((2, 3, 0, 0, first, 1, 3, 0, 9, second, 2))
+        inputs.append(b"\2\0\1" + puts[:4] + row + damage)
+    for blocks in (0, 3):
+        for kind, at in product((0, 1), range(0, 12, 2)):
+            trouble = bytes((6, at, 0x80))
+            history = bytes((blocks, kind, 12)) + puts + trouble + puts + ring + b"\5" + puts
+            inputs.append(history + row)
+        for at in (*range(0, 60, 3), *range(60, 256, 24)):
+            history = bytes((blocks, 0, 7)) + puts + ring + puts + row
+            inputs.append(history + bytes((1, 0, 1, at, 3)))
+            inputs.append(history + bytes((2, 3, 0, at, at % 5, 3, 0, 2, at, 9, 3)))
+    return inputs
+
+
+def make():
+    """Return the text of each target's file."""
+    vectors = json.loads((ROOT / "tests" / "vectors" / "protocol.json").read_text())
+    inputs = {
+        "framing": frames(vectors),
+        "messages": payloads(vectors),
+        "session": sessions(),
+        "charging": chargings(),
+        "journal": journals(),
+    }
+    return {target: corpus.text(found) for target, found in inputs.items()}
+
+
+def main():
+    """Write or check the files; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare only, write nothing")
+    check = parser.parse_args().check
+    for target, text in make().items():
+        path = corpus.path("made", target)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        elif not path.is_file() or path.read_text() != text:
+            print(f"{path.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
+            return 1
+        found = corpus.path("found", target)
+        kept = found.read_text() if found.is_file() else ""
+        if kept != corpus.text([bytes.fromhex(line) for line in kept.splitlines()]):
+            print(f"{found} is not in order: run gather.py", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""All fuzz targets under atheris, as many at a time as there are cores.
+
+    python -m joulestream.host_tools.fuzz.run [--seconds N] [TARGET ...]
+
+Starts from the corpus in the repository and from what runs before this one found; new inputs stay
+in build/fuzz/TARGET/found. An input that breaks an invariant is left in build/fuzz/TARGET. Exit
+status 1 if there was one.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+from joulestream.host_tools.fuzz import corpus
+from joulestream.host_tools.fuzz.targets import TARGETS
+from joulestream.host_tools.layout import ROOT, import_path
+
+WORK = ROOT / "build" / "fuzz"
+MISSING = (
+    "fuzz: atheris is not installed: it has wheels for Python 3.11 to 3.13 on Linux x86_64 only; "
+    "run `make setup` with one of them, or do without fuzzing"
+)
+# An input that takes longer hangs; a target that outlives its time by more is ended.
+_HANG_S = 20
+_GRACE_S = 120
+_REPORT_S = 60
+_MEGABYTES = 2_048
+_FAILURE = re.compile(r"Uncaught Python exception: ===\n(.+)")
+_EXECUTED = re.compile(r"^(?:stat::number_of_executed_units: +|#)(\d+)", re.MULTILINE)
+
+
+class FuzzError(Exception):
+    """Fuzzing itself did not work: one sentence, and what can be done."""
+
+
+def is_available() -> bool:
+    """Return whether atheris can be imported here."""
+    return find_spec("atheris") is not None
+
+
+def fuzz_all(
+    seconds: int, names: Sequence[str] = tuple(TARGETS), work: Path = WORK, keep: bool = False
+) -> dict[str, dict[str, int]]:
+    """Fuzz each target for that many seconds.
+
+    Args:
+        seconds: how long each target is fuzzed.
+        names: which targets.
+        work: where crashing inputs and logs go, in a directory for each target.
+        keep: whether to start from what earlier runs found, and to keep what this one finds.
+
+    Returns for each target how many inputs were tried (`execs`) and how many broke it (`crashes`:
+    0 or 1, for the first one ends the run). Raises FuzzError where fuzzing does not work.
+    """
+    if not is_available():
+        raise FuzzError(MISSING)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = list(pool.map(lambda name: _fuzz(name, seconds, work / name, keep), names))
+    return dict(zip(names, found, strict=True))
+
+
+def start(target: str, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start the target's engine with arguments of libFuzzer's; what it says goes to `log`."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(import_path()), str(ROOT / "shared" / "cpython")]),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "joulestream.host_tools.fuzz.engine", target, *arguments]
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+
+
+def _fuzz(target: str, seconds: int, work: Path, keep: bool) -> dict[str, int]:
+    work.mkdir(parents=True, exist_ok=True)
+    log = work / "log"
+    with tempfile.TemporaryDirectory(prefix="joulestream-fuzz-") as name:
+        seeds = Path(name) / "seeds"
+        corpus.spread(corpus.read(target), seeds)
+        found = work / "found" if keep else Path(name) / "found"
+        found.mkdir(exist_ok=True)
+        arguments = [
+            f"-max_total_time={seconds}",
+            f"-max_len={TARGETS[target]}",
+            f"-timeout={_HANG_S}",
+            f"-rss_limit_mb={_MEGABYTES}",
+            f"-artifact_prefix={work}/",
+            "-seed=1",
+            "-print_final_stats=1",
+            str(found),
+            str(seeds),
+        ]
+        status = _wait(target, start(target, arguments, log), seconds, log)
+    text = log.read_text(errors="replace")
+    if status:
+        _tell_failure(target, text)
+    return {"execs": _executed(text), "crashes": int(status != 0)}
+
+
+def _wait(target: str, process: subprocess.Popen[bytes], seconds: int, log: Path) -> int:
+    """Wait for the end of a run, telling now and then how far it is; return its exit status."""
+    started = time.monotonic()
+    try:
+        while time.monotonic() - started < seconds + _GRACE_S:
+            try:
+                return process.wait(_REPORT_S)
+            except subprocess.TimeoutExpired:
+                passed = int(time.monotonic() - started)
+                execs = _executed(log.read_text(errors="replace"))
+                print(f"fuzz: {target}: {passed} of {seconds} s, {execs:,} inputs", flush=True)
+        raise FuzzError(f"fuzz: {target} did not end in time: see {log}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _executed(text: str) -> int:
+    return max((int(count) for count in _EXECUTED.findall(text)), default=0)
+
+
+def _tell_failure(target: str, text: str) -> None:
+    """Print which input broke what, and how to see it again; raise FuzzError if none did."""
+    written = re.search(r"Test unit written to (\S+)", text)
+    if written is None:
+        lines = text.strip().splitlines() or ["nothing was said"]
+        raise FuzzError(f"fuzz: {target} could not be fuzzed: {lines[-1]}")
+    failure = _FAILURE.search(text)
+    what = failure[1] if failure else "an input hangs or takes all memory"
+    path = Path(written[1])
+    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    print(
+        f"fuzz: {target}: {what}; replay it with "
+        f"python -m joulestream.host_tools.fuzz.replay {target} {shown}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def main() -> int:
+    """Fuzz what the command line names; return 1 if something broke."""
+    parser = argparse.ArgumentParser(
+        prog="python -m joulestream.host_tools.fuzz.run", description=__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seconds", type=int, default=10, help="for each target; 10 by default")
+    parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET")
+    options = parser.parse_args()
+    try:
+        found = fuzz_all(options.seconds, options.targets or tuple(TARGETS), keep=True)
+    except FuzzError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for target, figures in found.items():
+        print(f"fuzz: {target}: {figures['execs']:,} inputs, {figures['crashes']} crashes")
+    return 1 if any(figures["crashes"] for figures in found.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

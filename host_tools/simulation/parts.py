@@ -1,0 +1,279 @@
+"""The parts of a simulated world: a wire, meters and boards. Each can fail."""
+
+import struct
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from joulestream.meter.modbus import crc16
+from joulestream.testkit.flash import NorFlash
+
+MS_PER_HOUR = 3_600_000
+TICKS_MASK = (1 << 30) - 1
+_VOLTAGE = 0x00
+_POWER = 0x0C
+_IMPORT = 0x48
+HOLD_MS = 500
+
+
+class FlashRandom:
+    """random.Random as NorFlash asks for it."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+
+    def below(self, limit: int) -> int:
+        return self._rng.randrange(limit)
+
+
+class Wire:
+    """Carries frames both ways between the pole and the vehicle that is plugged in.
+
+    `trouble` holds the bad stretches that are on now: (probabilities, random numbers).
+    """
+
+    def __init__(self) -> None:
+        self.cut = False
+        self.trouble: list[tuple[dict[str, float], Random]] = []
+        self.flying: list[tuple[int, int, str, bytes]] = []
+        self._count = 0
+
+    def send(self, sender: str, frame: bytes, now_ms: int) -> None:
+        """Let a frame set off from `sender`; it may come late, damaged, twice or never."""
+        if self.cut:
+            return
+        copies = [(now_ms, frame)]
+        for odds, rng in self.trouble:
+            copies = [copy for old in copies for copy in self._suffer(old, odds, rng)]
+        for arrives_ms, data in copies:
+            self._count += 1
+            self.flying.append((arrives_ms, self._count, sender, data))
+
+    def _suffer(
+        self, copy: tuple[int, bytes], odds: dict[str, float], rng: Random
+    ) -> list[tuple[int, bytes]]:
+        arrives_ms, data = copy
+        if rng.random() < odds.get("loss", 0):
+            return []
+        if rng.random() < odds.get("flip", 0):
+            damaged = bytearray(data)
+            for _ in range(rng.randrange(1, 4)):
+                damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+            data = bytes(damaged)
+        if rng.random() < odds.get("late", 0):
+            arrives_ms += rng.randrange(1, 400)
+        copies = [(arrives_ms, data)]
+        if rng.random() < odds.get("double", 0):
+            copies.append((arrives_ms + rng.randrange(0, 300), data))
+        return copies
+
+    def arrived(self, now_ms: int) -> list[tuple[str, bytes]]:
+        """Take what has arrived by now, as (sender, data)."""
+        if not self.flying:
+            return []
+        here = sorted(item for item in self.flying if item[0] <= now_ms)
+        self.flying = [item for item in self.flying if item[0] > now_ms]
+        return [(sender, data) for _, _, sender, data in here]
+
+
+class LinkUart:
+    """One board's end of the wire."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._received = bytearray()
+
+    def put(self, data: bytes) -> None:
+        """Let `data` come in; what no buffer has room for is lost."""
+        self._received += data[: 4096 - len(self._received)]
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._send(bytes(data))
+
+    def readinto(self, buffer: bytearray) -> int:
+        size = min(len(buffer), len(self._received))
+        if size:
+            buffer[:size] = self._received[:size]
+            del self._received[:size]
+        return size
+
+
+class Meter:
+    """An SDM120 on a UART of its own, that counts `flow` with a gain and a coarse register.
+
+    `fault` is what is wrong with it now: "", "silent", "late" (its register), "garbled",
+    "frozen" (register), "dead" (all its figures), "jump", "back" or "wrap" (its register).
+    """
+
+    def __init__(self, gain_ppm: int, register_mwh: int, step_mwh: int, rng: Random) -> None:
+        self._gain_ppm = gain_ppm
+        self._start_mwh = register_mwh
+        self._step_mwh = step_mwh
+        self._rng = rng
+        self._answer = b""
+        self._flowed = 0  # mW times ms
+        self._before = [(0, 0)]  # (power, energy) some time ago
+        self.power_mw = 0
+        self.fault = ""
+        self._held: tuple[int, int] | None = None
+        self.answers = 0
+
+    @property
+    def energy_mwh(self) -> int:
+        """What it counted since the beginning of the world, free of all its faults."""
+        return self._flowed * (1_000_000 + self._gain_ppm) // (1_000_000 * MS_PER_HOUR)
+
+    def advance(self, power_mw: int, elapsed_ms: int) -> None:
+        """Let `power_mw` flow for `elapsed_ms`."""
+        self.power_mw = power_mw
+        self._flowed += power_mw * elapsed_ms
+        if self.fault == "late":
+            self._before.append((self.power_mw, self.energy_mwh))
+
+    def set_fault(self, fault: str) -> None:
+        """Begin a fault, or end it with ""."""
+        self.fault = fault
+        self._held = (self.power_mw, self.energy_mwh)
+        self._before = [(self.power_mw, self.energy_mwh)]
+
+    def _figures(self) -> tuple[int, int]:
+        """Return the power and the energy that it shows."""
+        power_mw, energy_mwh = self.power_mw, self.energy_mwh
+        held = self._held or (power_mw, energy_mwh)
+        if self.fault == "frozen":
+            energy_mwh = held[1]
+        elif self.fault == "dead":
+            power_mw, energy_mwh = held
+        elif self.fault == "late":
+            energy_mwh = self._before[-min(len(self._before), 8)][1]
+        elif self.fault == "jump":
+            energy_mwh += 500_000
+        elif self.fault == "back":
+            energy_mwh -= 3_000
+        elif self.fault == "wrap":
+            energy_mwh = -self._start_mwh
+        return power_mw, energy_mwh
+
+    def write(self, request: bytes) -> None:
+        """Take a Modbus request; the answer can be read at once."""
+        self._answer = b""
+        if self.fault == "silent":
+            return
+        power_mw, energy_mwh = self._figures()
+        register_mwh = max(self._start_mwh + energy_mwh, 0)
+        register_mwh -= register_mwh % self._step_mwh
+        self.answers += 1
+        # The last digits of a real voltage never rest.
+        voltage = 230 + (self.answers * 7919 % 100) / 100 if self.fault != "dead" else 230.25
+        values = (
+            (_VOLTAGE, voltage),
+            (_POWER, power_mw / 1_000),
+            (_IMPORT, register_mwh / 1_000_000),
+        )
+        first, count = struct.unpack(">HH", request[2:6])
+        registers = bytearray(2 * count)
+        for address, value in values:
+            if first <= address and address + 2 <= first + count:
+                struct.pack_into(">f", registers, 2 * (address - first), value)
+        answer = bytes((request[0], request[1], 2 * count)) + registers
+        answer += crc16(answer, len(answer)).to_bytes(2, "little")
+        if self.fault == "garbled" and self._rng.random() < 0.7:
+            damaged = bytearray(answer)
+            damaged[self._rng.randrange(len(damaged))] ^= 1 << self._rng.randrange(8)
+            answer = bytes(damaged[: self._rng.randrange(1, len(damaged) + 1)])
+        self._answer = answer
+
+    def readinto(self, buffer: bytearray) -> int:
+        size = len(self._answer)
+        buffer[:size] = self._answer
+        self._answer = b""
+        return size
+
+
+class CrashError(Exception):
+    """What a driver raises and nobody expects."""
+
+
+class Board:
+    """The board of one firmware: what boards/unix.py is on a computer.
+
+    Its tick runs `drift_ppm` too fast from `start_ms` on, and wraps. `crash` makes its next
+    operation on the link raise; `unix_s` is what its real-time clock says, or None. The contactor's
+    driver is a one-shot: it falls back when it is not told again within HOLD_MS.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: LinkUart,
+        meter: Meter,
+        flash: NorFlash,
+        start_ms: int,
+        drift_ppm: int,
+        rng: Random,
+    ) -> None:
+        self.name = name
+        self.link = link
+        self.meter = meter
+        self.flash = flash
+        self.contactor_closed = False
+        self.contactor_told_ms = 0
+        self.world_ms = 0
+        self.is_plugged = False
+        self.crash = False
+        self.unix_s: int | None = None
+        self.fed = 0
+        self._start_ms = start_ms
+        self._drift_ppm = drift_ppm
+        self._rng = rng
+        self._now_ms = start_ms
+
+    def set_time(self, now_ms: int) -> int:
+        """Let the world's time be `now_ms`; return the board's tick."""
+        self.world_ms = now_ms
+        ticks = self._start_ms + now_ms + now_ms * self._drift_ppm // 1_000_000
+        self._now_ms = ticks & TICKS_MASK
+        return self._now_ms
+
+    # What a firmware asks of a board
+
+    def uart(self, name: str) -> Any:
+        return self if name == "link" else self.meter
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._perhaps_crash()
+        self.link.write(data)
+
+    def readinto(self, buffer: bytearray) -> int:
+        self._perhaps_crash()
+        return self.link.readinto(buffer)
+
+    def contactor(self, closed: bool) -> None:
+        self.contactor_closed = closed
+        self.contactor_told_ms = self.world_ms
+
+    def plugged(self) -> bool:
+        return self.is_plugged
+
+    def storage(self) -> NorFlash:
+        return self.flash
+
+    def random(self, size: int) -> bytes:
+        return self._rng.randbytes(size)
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def time_s(self) -> int | None:
+        return self.unix_s
+
+    def feed_watchdog(self) -> None:
+        self.fed += 1
+
+    def reset(self) -> None:
+        raise CrashError("the firmware asked for a reset")
+
+    def _perhaps_crash(self) -> None:
+        if self.crash:
+            self.crash = False
+            raise CrashError("a driver failed")

@@ -1,0 +1,1 @@
+"""What a device needs around the protocol: journal, accounts, keys at rest, configuration."""

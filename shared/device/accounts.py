@@ -1,0 +1,140 @@
+"""What a pole knows of each channel, in its journal: certificate, best claim, amount due, energy.
+
+An account's record is the channel's claim, whole: whoever reads it can settle it.
+"""
+
+from joulestream.channel import CHANNEL_ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Certificate
+from joulestream.device.journal import JournalFull
+from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
+
+_ACCOUNT_KEY = b"c"
+_CERTIFICATE_KEY = b"k"
+# What else a pole keeps: the time, the open session, the last fault.
+_OTHER_KEYS = 4
+
+
+class Account(Record):
+    """A channel's standing: `amount` with its `signature` is the best claim.
+
+    `amount_due` is what all energy delivered so far costs; both are totals in claim units, and
+    `remainder` is what was rounded off the latter, in millionths.
+    """
+
+    LAYOUT = (
+        ("amount", 8, UINT),
+        ("signature", SIGNATURE_SIZE, BYTES),
+        ("amount_due", 8, UINT),
+        ("remainder", 4, UINT),
+        ("energy_mwh", 6, UINT),
+    )
+
+
+class _Channel:
+    """What is kept in memory of a channel: its journal key, issuer's key and best amount."""
+
+    def __init__(self, channel_id):
+        self.key = _ACCOUNT_KEY + channel_id
+        self.issuer_key = None
+        self.amount = 0
+
+
+def journal_keys(most_channels):
+    """Return how many keys the journal of a pole with `most_channels` needs."""
+    return 2 * most_channels + _OTHER_KEYS
+
+
+class Accounts:
+    """All channels' accounts in `journal`, `most` of them at the most."""
+
+    def __init__(self, journal, most):
+        self._journal = journal
+        self._most = most
+        # One buffer for every packet's account.
+        self._buffer = bytearray(size_of(Account.LAYOUT))
+        key_size = len(_ACCOUNT_KEY) + CHANNEL_ID_SIZE
+        self._record_size = journal.record_size(key_size, len(self._buffer))
+        self._channels = {}  # channel id: _Channel
+        for key in journal.keys():
+            if key[:1] == _ACCOUNT_KEY:
+                self._mount(key[1:])
+
+    def __iter__(self):
+        return iter(list(self._channels))
+
+    def load(self, channel_id):
+        """Return the channel's account; a new one when the channel was never seen."""
+        data = self._journal.get(_ACCOUNT_KEY + channel_id)
+        if data is not None:
+            return Account.from_bytes(data)
+        return Account(
+            amount=0,
+            signature=bytes(SIGNATURE_SIZE),
+            amount_due=0,
+            remainder=0,
+            energy_mwh=0,
+        )
+
+    def certificate(self, channel_id):
+        """Return the certificate the channel was last opened with, or None."""
+        data = self._journal.get(_CERTIFICATE_KEY + channel_id)
+        return None if data is None else Certificate.from_bytes(data)
+
+    def is_ready(self):
+        """Return whether a packet can be stored without an erase, and something smaller beside."""
+        return self._journal.is_ready(2 * self._record_size)
+
+    def prepare(self):
+        """Erase ahead as far as possible. Raises JournalFull or OSError."""
+        self._journal.prepare()
+
+    def admit(self, certificate, account):
+        """Store `certificate` and `account`: what opens or renews a session. Never erases.
+
+        Raises JournalFull or OSError.
+        """
+        channel_id = certificate.channel_id
+        if channel_id not in self._channels and len(self._channels) >= self._most:
+            raise JournalFull("there is no room for another channel")
+        self._journal.put(_CERTIFICATE_KEY + channel_id, certificate.to_bytes())
+        self.store(channel_id, account)
+        self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
+
+    def store(self, channel_id, account):
+        """Store `account`; it is safe when this returns. Never erases.
+
+        Raises JournalFull or OSError.
+        """
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            channel = _Channel(channel_id)
+        write_fields(Account.LAYOUT, account, self._buffer, 0)
+        self._journal.put(channel.key, self._buffer)
+        channel.amount = account.amount
+        self._channels[channel_id] = channel
+
+    def uncollected(self, issuer_key, but_channel_id):
+        """Return the sum of best claims on the issuer's channels, one channel left out."""
+        total = 0
+        for channel_id in self._channels:
+            channel = self._channels[channel_id]
+            if channel.issuer_key == issuer_key and channel_id != but_channel_id:
+                total += channel.amount
+        return total
+
+    def _mount(self, channel_id):
+        """Take up a channel from the journal."""
+        channel = self._channels[channel_id] = _Channel(channel_id)
+        channel.amount = self.load(channel_id).amount
+        data = self._journal.get(_CERTIFICATE_KEY + channel_id)
+        if data is not None:
+            # Its place alone: an account is worth its claim even with an unreadable certificate.
+            issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]
+            channel.issuer_key = self._shared(issuer_key)
+
+    def _shared(self, issuer_key):
+        """Return the key, the same object for all channels of one issuer."""
+        for channel_id in self._channels:
+            known = self._channels[channel_id].issuer_key
+            if known == issuer_key:
+                return known
+        return issuer_key

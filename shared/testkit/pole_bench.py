@@ -1,0 +1,226 @@
+"""The real PoleLoop with a Modbus meter and a contactor that switches energy, and a vehicle by rote.
+
+Runs on CPython and on MicroPython. The vehicle greets, accepts and pays only when it is told to.
+"""
+
+import struct
+
+from joulestream import messages
+from joulestream.channel import SIGNED_PROOF, Claim
+from joulestream.framing import MAX_FRAME, Decoder, encode
+from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, PAYER, STOP, UPDATE, Message
+from joulestream.meter.modbus import crc16
+from joulestream.pole.loop import PoleLoop
+from joulestream.session import ProtocolSession
+from joulestream.testkit.pair import KEYS, STEP_MS, World, certificate
+from joulestream.units import MS_PER_HOUR, energy_from_power
+
+PREPAY = 640
+CONTACTOR_MS = 20
+NEVER_MS = 1 << 28
+
+
+class Plant:
+    """Energy flows while the contacts are closed, which follow the coil CONTACTOR_MS late."""
+
+    def __init__(self):
+        self.power_mw = 11_000_000
+        self.coil = False
+        self.contact = False
+        self._flowed = 0
+
+    @property
+    def energy_mwh(self):
+        return self._flowed // MS_PER_HOUR
+
+    def advance(self):
+        """Let one step of CONTACTOR_MS pass."""
+        if self.contact:
+            self._flowed += self.power_mw * STEP_MS
+        self.contact = self.coil
+
+
+class MeterUart:
+    """Answers as an SDM120 whose register counts whole Wh of what flows in `plant`."""
+
+    def __init__(self, plant):
+        self.plant = plant
+        self.silent = False
+        self.register_mwh = 5_000_000
+        self._answers = 0
+        self._received = b""
+
+    def write(self, request):
+        if self.silent:
+            return
+        first = int.from_bytes(request[2:4], "big")
+        count = int.from_bytes(request[4:6], "big")
+        plant = self.plant
+        self._answers += 1
+        energy_wh = (self.register_mwh + plant.energy_mwh) // 1_000
+        values = (
+            (0x00, 230 + self._answers % 7 / 8),
+            (0x0C, plant.power_mw / 1_000 if plant.contact else 0.0),
+            # A little more, so that no rounding of a float32 loses a whole one.
+            (0x48, (energy_wh + 0.01) / 1_000),
+        )
+        registers = bytearray(2 * count)
+        for address, value in values:
+            if first <= address and address + 2 <= first + count:
+                at = 2 * (address - first)
+                registers[at : at + 4] = struct.pack(">f", value)
+        answer = bytes((request[0], request[1], 2 * count)) + bytes(registers)
+        self._received = answer + crc16(answer, len(answer)).to_bytes(2, "little")
+
+    def readinto(self, buffer):
+        size = min(len(buffer), len(self._received))
+        buffer[:size] = self._received[:size]
+        self._received = self._received[size:]
+        return size
+
+
+class LinkUart:
+    """The pole's end of the link; the vehicle's end is `to_pole` and `from_pole`."""
+
+    def __init__(self):
+        self.to_pole = b""
+        self.from_pole = b""
+
+    def write(self, data):
+        self.from_pole += bytes(data)
+
+    def readinto(self, buffer):
+        size = min(len(buffer), len(self.to_pole))
+        buffer[:size] = self.to_pole[:size]
+        self.to_pole = self.to_pole[size:]
+        return size
+
+
+class Bench:
+    """A pole that charges, step by step; `contactor_log` is what the contactor was told, in order."""
+
+    def __init__(self, **pole):
+        self.world = World(pole=pole)
+        self.payee = self.world.payee
+        self.plant = Plant()
+        self.meter = MeterUart(self.plant)
+        self.link = LinkUart()
+        self.is_plugged = True
+        self.contactor_log = []
+        self.at_ms = self.world.now_ms
+        self.loop = PoleLoop(self.world.pole_config, self, self.payee, self.world.pole_journal)
+        self.paying = True
+        self.stops = []
+        self._offer = None
+        self._greetings = 0
+        self._session = None
+        self._certificate = certificate()
+        self._claim = Claim(self._certificate.channel_id)
+        self._decoder = Decoder(self._take)
+
+    # What the loop asks of a board
+
+    def uart(self, name):
+        return {"meter": self.meter, "link": self.link}[name]
+
+    def contactor(self, closed):
+        self.contactor_log.append(closed)
+        self.plant.coil = closed
+
+    def plugged(self):
+        return self.is_plugged
+
+    def time_s(self):
+        return None
+
+    def now_ms(self):
+        return self.at_ms
+
+    # What a test does
+
+    @property
+    def account(self):
+        """The channel's account, as the pole's journal holds it."""
+        return self.world.accounts.load(self._certificate.channel_id)
+
+    def step(self):
+        self.at_ms += STEP_MS
+        self.plant.advance()
+        self.loop.step(self.at_ms)
+        self.loop.idle()
+        data, self.link.from_pole = self.link.from_pole, b""
+        self._decoder.feed(bytearray(data), len(data))
+
+    def run_ms(self, duration_ms):
+        for _ in range(duration_ms // STEP_MS):
+            self.step()
+
+    def run(self, condition, limit_ms=30_000):
+        stop_ms = self.at_ms + limit_ms
+        while not condition():
+            assert self.at_ms < stop_ms, self.loop.status()
+            self.step()
+
+    def greet(self):
+        """Say HELLO anew and wait for the offer."""
+        self._greetings += 1
+        self._offer = None
+        self._session = ProtocolSession(PAYER, NEVER_MS, NEVER_MS)
+        hello = Message(
+            HELLO,
+            version=messages.VERSION,
+            nonce=self._greetings.to_bytes(16, "big"),
+            channel_id=self._certificate.channel_id,
+            payer_key=KEYS["payer"].public_key,
+        )
+        self._session.send(hello, self.at_ms)
+        self._send(hello)
+        self.run(lambda: self._offer is not None)
+
+    def accept(self):
+        data = self._certificate.to_bytes()
+        body = self._session.offer_hash + PREPAY.to_bytes(8, "big") + data
+        signature = KEYS["payer"].sign(self._session.signed(SIGNED_PROOF, body))
+        self._send(Message(ACCEPT, certificate=data, prepay=PREPAY, signature=signature))
+
+    def charge(self, packets=14):
+        """Open a session and let that many packets be paid, until the contactor is closed."""
+        self.run(lambda: not self.loop._meter.reason)
+        self.greet()
+        self.accept()
+        self.run(
+            lambda: (
+                self.payee.charge is not None
+                and self.payee.charge.packets >= packets
+                and self.plant.contact
+            )
+        )
+
+    def bound(self):
+        """Return the most that may be unpaid: credit, and what flows until the contactor opens."""
+        config = self.world.pole_config
+        lag_ms = config.meter.interval_ms + config.link_timeout_ms + CONTACTOR_MS
+        lag_mwh = energy_from_power(config.max_power_mw, lag_ms)
+        return config.credit + self.amount(lag_mwh)
+
+    def amount(self, energy_mwh):
+        return energy_mwh * self.world.pole_config.prices[0].price_per_kwh // 1_000_000
+
+    def _send(self, message):
+        frame = bytearray(MAX_FRAME)
+        size = encode(messages.encode(message), frame)
+        self.link.to_pole += bytes(frame[:size])
+
+    def _take(self, payload):
+        message = messages.decode(bytes(payload))
+        if message.number == OFFER:
+            self._session.receive(bytes(payload), self.at_ms)
+            self._offer = message
+        elif message.number == STOP:
+            self.stops.append(message.reason)
+        elif message.number == INVOICE and self.paying:
+            amount = message.amount_due + PREPAY
+            signature = KEYS["payer"].sign(self._claim.message(amount))
+            self._send(
+                Message(UPDATE, sequence=message.sequence, amount=amount, signature=signature)
+            )
