@@ -299,13 +299,17 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
 
 def test_every_configuration_field_is_documented_with_its_default():
     from joulestream.boards import unix
+    from joulestream.link import DEFAULT_KIND, uart
     from joulestream.meter.config import METER
     from joulestream.pole import config as pole_config
     from joulestream.vehicle import config as vehicle_config
 
     text = (ROOT / "docs" / "configuration.md").read_text()
-    sections = dict(zip(("Pole", "Vehicle", "Meter", "Unix board"), text.split("\n## ")[1:]))
-    tables = (pole_config.TABLE, vehicle_config.TABLE, METER, unix._TABLE)
+    sections = dict(
+        zip(("Pole", "Vehicle", "Meter", "Link", "Unix board"), text.split("\n## ")[1:])
+    )
+    link_table = [("kind", None, DEFAULT_KIND), *uart.TABLE]
+    tables = (pole_config.TABLE, vehicle_config.TABLE, METER, link_table, unix._TABLE)
     for name, table in zip(sections, tables):
         lines = [line for line in sections[name].splitlines() if line.startswith("| `")]
         cells = [[cell.strip(" `") for cell in line.split("|")] for line in lines]

@@ -1,1 +1,52 @@
-"""Links: the payloads of the protocol over one kind of wire each."""
+"""Links: the payloads of the protocol over one kind of wire each.
+
+Each kind of link is one module and one row of LINKS. The module has
+
+    TABLE   the fields of the configuration's 'link' beside 'kind', as rows for device.config;
+    Link    a class, called as `Link(config, board)` with the checked fields and the board. It has
+
+        attach(deliver)  from now on, `poll` calls `deliver(payload)` for every payload that came.
+                         `payload` is a memoryview, valid during the call. MalformedError that
+                         `deliver` raises counts as a dropped frame, any other exception passes;
+        poll()           reads the bytes that have come; never blocks;
+        flush(outbox)    sends every payload of the list `outbox` in order, then clears the list;
+                         never blocks;
+        dropped          frames that came and held no message;
+        bytes_sent       bytes put on the wire, framing included.
+
+A link may lose, damage, double and reorder frames: the session sends again, and drops copies.
+"""
+
+from joulestream.compat import TYPE_CHECKING
+from joulestream.device.config import Config, ConfigError, check_table, mapping, one_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+# kind: module
+LINKS = {"uart": "joulestream.link.uart"}
+
+DEFAULT_KIND = "uart"
+
+
+def check_link(value: object) -> Config:
+    """Check for the configuration's 'link': a kind of LINKS and the fields of that kind."""
+    fields = mapping(value)
+    check_kind = one_of(*sorted(LINKS))
+    try:
+        kind = check_kind(fields.get("kind", DEFAULT_KIND))
+    except ValueError as error:
+        raise ConfigError("kind", str(error))
+    return check_table((("kind", check_kind, DEFAULT_KIND),) + _module(kind).TABLE, fields)
+
+
+def open_link(config: Config, board: "Any") -> "Any":
+    """Return the Link that `config`, as `check_link` returned it, describes.
+
+    Raises ValueError when `board` lacks the peripheral of that link.
+    """
+    return _module(config.kind).Link(config, board)
+
+
+def _module(kind: str) -> "Any":
+    return __import__(LINKS[kind], None, None, ("Link",))

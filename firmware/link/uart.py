@@ -1,45 +1,60 @@
-"""A session's payloads over a UART: framing, sessions' outboxes, and the counters of both."""
+"""The link over a UART: COBS frames with a CRC, one payload each (joulestream.framing)."""
 
+from joulestream.compat import TYPE_CHECKING
 from joulestream.errors import MalformedError
 from joulestream.framing import MAX_FRAME, Decoder, encode
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# The UART's name and its line settings belong to the board.
+TABLE = ()
+
 
 class Link:
-    """Frames over `uart`, an object with `readinto(buffer) -> int` and `write(buffer)`.
+    """Frames over the board's UART "link"."""
 
-    Neither call may block; `readinto` returns 0 when there is nothing to read. `deliver(payload)`
-    gets a memoryview, valid during the call; it raises MalformedError for what is no message.
-    """
-
-    def __init__(self, uart, deliver):
-        self._uart = uart
-        self._deliver = deliver
+    def __init__(self, config: "Any", board: "Any") -> None:
+        self._uart = board.uart("link")
+        self._deliver: Callable[[memoryview], None] = _ignore
         self._frame = bytearray(MAX_FRAME)
         self._frame_view = memoryview(self._frame)
         self._received = bytearray(MAX_FRAME)
-        self._decoder = Decoder(self._guarded)
+        self._decoder = Decoder(self._take)
         self._malformed = 0
         self.bytes_sent = 0
 
-    def send(self, payload):
-        """Write one payload as a frame."""
-        size = encode(payload, self._frame)
-        self._uart.write(self._frame_view[:size])
-        self.bytes_sent += size
+    @property
+    def dropped(self) -> int:
+        """Frames that came with bad COBS, a bad CRC, too many bytes or no message."""
+        decoder = self._decoder
+        return decoder.bad_cobs + decoder.bad_crc + decoder.oversized + self._malformed
 
-    def poll(self):
-        """Read what has come and hand every good frame's payload on."""
+    def attach(self, deliver: "Callable[[memoryview], None]") -> None:
+        """Let `poll` call `deliver(payload)` from now on."""
+        self._deliver = deliver
+
+    def poll(self) -> None:
+        """Read the bytes that have come; deliver the payload of every good frame."""
         size = self._uart.readinto(self._received)
         if size:
             self._decoder.feed(self._received, size)
 
-    def dropped(self):
-        """Return how many frames were dropped: bad COBS, bad CRC, oversized, no message."""
-        decoder = self._decoder
-        return decoder.bad_cobs + decoder.bad_crc + decoder.oversized + self._malformed
+    def flush(self, outbox: "list[bytes]") -> None:
+        """Send every payload of `outbox` as a frame, then clear the list."""
+        for payload in outbox:
+            size = encode(payload, self._frame)
+            self._uart.write(self._frame_view[:size])
+            self.bytes_sent += size
+        outbox.clear()
 
-    def _guarded(self, payload):
+    def _take(self, payload: memoryview) -> None:
         try:
             self._deliver(payload)
         except MalformedError:
             self._malformed += 1
+
+
+def _ignore(payload: memoryview) -> None:
+    """Stand in until a receiver is attached."""

@@ -13,6 +13,7 @@ from joulestream.device.config import (
     text,
     whole,
 )
+from joulestream.link import check_link
 from joulestream.messages import MAX_ISSUERS
 from joulestream.meter.config import METER, check_meter
 from joulestream.units import MW_PER_W, packet_amount
@@ -54,6 +55,7 @@ TABLE = (
     ("packet_ms", whole(10, 10 * _MINUTE_MS), 1_000),
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
     ("meter", section(METER), REQUIRED),
+    ("link", check_link, check_link({})),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("contactor_hold_ms", whole(20, 10_000), 500),

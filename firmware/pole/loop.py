@@ -1,48 +1,72 @@
 """The pole's one loop: read the meter, poll the link, run the session, drive the contactor."""
 
 from joulestream import errors
-from joulestream.link.uart import Link
-from joulestream.meter.counter import EnergyCounter
+from joulestream.compat import TYPE_CHECKING
 from joulestream.pole.contactor import Contactor
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.session import STATE_NAMES
+
+if TYPE_CHECKING:
+    from typing import Any
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
 IDLE = "IDLE"
 
 
 class PoleLoop:
-    """Wires meter, link, payee and contactor; `step(now_ms)` never blocks.
+    """Joins the pole's meter, link, payee and contactor on its board; no call blocks.
 
-    `board` offers `uart(name)`, `contactor(closed)`, `plugged()`, `now_ms()` and `time_s()` (see
-    boards/unix.py).
+    `meter` is a meter.counter.EnergyCounter, `link` a Link (joulestream.link), `payee` a
+    pole.payee.Payee, `journal` the journal in the storage.
     """
 
-    def __init__(self, config, board, payee, journal):
+    def __init__(
+        self,
+        config: "Any",
+        board: "Any",
+        meter: "Any",
+        link: "Any",
+        payee: "Any",
+        journal: "Any",
+    ) -> None:
         self._board = board
+        self._meter = meter
+        self._link = link
         self._payee = payee
         self._journal = journal
-        self._meter = EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw)
         self._now_ms = board.now_ms()
-        self._link = Link(board.uart("link"), self._deliver)
         self._contactor = Contactor(board.contactor, config.contactor_hold_ms)
         self._recorded_fault = load_fault(journal)
+        link.attach(self._deliver)
 
-    def step(self, now_ms):
-        """Do one round at `now_ms`. A fault of any kind opens the contactor before it is raised."""
+    @property
+    def meter(self) -> "Any":
+        """The meter that this loop follows."""
+        return self._meter
+
+    @property
+    def payee(self) -> "Any":
+        """The payee that this loop moves on."""
+        return self._payee
+
+    def step(self, now_ms: int) -> None:
+        """Do one round at the tick `now_ms`. Any exception opens the contactor, then passes on."""
         try:
             self._now_ms = now_ms
             self._meter.measure(self._contactor.closed, now_ms)
             self._link.poll()
             self._payee.step(self._meter, self._board.plugged(), now_ms)
             self._switch(now_ms)
-            self._flush()
+            self._link.flush(self._payee.session.outbox)
         except Exception:
             self._contactor.open()
             raise
 
-    def idle(self):
-        """Do what takes long, when nothing waits: erase flash ahead of need, keep the time."""
+    def idle(self) -> None:
+        """Do the slow work: erase flash ahead of need, keep the time in the journal.
+
+        Nothing may be slow while an invoice waits for its update: then this call does nothing.
+        """
         payee = self._payee
         try:
             if payee.is_in_packet():
@@ -57,20 +81,20 @@ class PoleLoop:
             self._contactor.open()
             raise
 
-    def stop(self, reason):
+    def stop(self, reason: int) -> None:
         """End the session, if there is one, for `reason` (errors.py)."""
         self._payee.stop(reason, self._now_ms)
 
-    def is_at_rest(self):
-        """Return whether no session is open, so that nothing is lost by starting anew."""
+    def is_at_rest(self) -> bool:
+        """Return whether no session is open, so that a new start loses nothing."""
         return self._payee.charge is None
 
-    def record_fault(self, why):
+    def record_fault(self, why: str) -> None:
         """Journal why the loop before this one was given up. Raises OSError."""
         store_fault(self._journal, why)
         self._recorded_fault = why
 
-    def status(self):
+    def status(self) -> "dict[str, Any]":
         """Return what the pole does and why, as a flat dictionary for people and programs."""
         payee = self._payee
         charge = payee.last_charge
@@ -83,7 +107,7 @@ class PoleLoop:
             "meter": errors.reason_name(meter.reason) if meter.reason else "GOOD",
             "last_stop": errors.reason_name(payee.last_stop) if payee.last_stop else None,
             "power_mw": meter.power_mw,
-            "frames_dropped": self._link.dropped(),
+            "frames_dropped": self._link.dropped,
             "frames_late": payee.session.stale,
             "retransmissions": payee.session.retransmissions,
             "bytes_sent": self._link.bytes_sent,
@@ -105,7 +129,7 @@ class PoleLoop:
             status["receipt"] = payee.receipt
         return status
 
-    def _why(self):
+    def _why(self) -> str:
         if self._contactor.closed:
             return "CHARGING"
         payee = self._payee
@@ -114,10 +138,10 @@ class PoleLoop:
         reason = payee.last_stop or self._meter.reason
         return errors.reason_name(reason) if reason else IDLE
 
-    def _deliver(self, payload):
+    def _deliver(self, payload: memoryview) -> None:
         self._payee.receive(payload, self._now_ms)
 
-    def _switch(self, now_ms):
+    def _switch(self, now_ms: int) -> None:
         if self._contactor.expired(now_ms):
             self._contactor.open()
             self._payee.stop(errors.INTERNAL, now_ms)
@@ -125,9 +149,3 @@ class PoleLoop:
             self._contactor.arm(now_ms)
         elif self._contactor.closed:
             self._contactor.open()
-
-    def _flush(self):
-        outbox = self._payee.session.outbox
-        for payload in outbox:
-            self._link.send(payload)
-        outbox.clear()

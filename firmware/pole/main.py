@@ -7,6 +7,8 @@ from joulestream.device.accounts import Accounts, journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
+from joulestream.link import open_link
+from joulestream.meter.counter import EnergyCounter
 from joulestream.pole.clock import TrustedClock
 from joulestream.pole.config import load_config
 from joulestream.pole.loop import PoleLoop
@@ -29,7 +31,9 @@ def assemble(config, board, signer, table):
     accounts = Accounts(journal, config.max_channels)
     log = SessionLog(config, journal, accounts)
     payee = Payee(config, signer, accounts, log, clock, board.random, table)
-    return PoleLoop(config, board, payee, journal)
+    meter = EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw)
+    link = open_link(config.link, board)
+    return PoleLoop(config, board, meter, link, payee, journal)
 
 
 def main(path):

@@ -1,1 +1,1 @@
-"""What both firmwares run in: the supervisor of their loop, the watch over the heap."""
+"""Runs a firmware: the run loop, the supervisor, the watch over the heap, the last fault."""

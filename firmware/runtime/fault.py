@@ -1,20 +1,25 @@
-"""Why a loop failed, in few words that hold no secret: the exception's class and its place."""
+"""Why a loop failed, in a few words that hold no secret: the exception's class and its place."""
 
 import sys
 from io import StringIO
+
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from joulestream.device.journal import Journal
 
 _KEY = b"f"
 _LONGEST = 60
 
 
-def describe(error):
-    """Return the class of the exception `error`, and the file and line where it was raised.
+def describe(error: Exception) -> str:
+    """Return the class of `error`, with the file and line that raised it.
 
-    Its message is left out: it may quote values.
+    The message of `error` is left out, since it may quote a secret.
     """
     name = type(error).__name__
     text = StringIO()
-    if hasattr(sys, "print_exception"):
+    if hasattr(sys, "print_exception"):  # MicroPython
         sys.print_exception(error, text)
     else:
         import traceback
@@ -30,13 +35,13 @@ def describe(error):
     return name + place
 
 
-def store_fault(journal, why):
+def store_fault(journal: "Journal", why: str) -> None:
     """Journal `why` a loop was given up. Raises OSError."""
     journal.prepare()
     journal.put(_KEY, why.encode()[:_LONGEST])
 
 
-def load_fault(journal):
-    """Return why a loop was given up last, or None if none ever was."""
+def load_fault(journal: "Journal") -> "str | None":
+    """Return why the last loop was given up, or None if none ever was."""
     data = journal.get(_KEY)
     return None if data is None else data.decode()

@@ -1,25 +1,28 @@
-"""The watch over the heap: notices that it fills or fragments before an allocation fails."""
+"""The watch over the heap: it notices a full or fragmented heap before an allocation fails."""
 
 import gc
 
 from joulestream.compat import const
 from joulestream.units import ticks_diff
 
-# A session needs no single piece larger than a certificate and what it is decoded into.
+# A session needs no single piece larger than a certificate and the record decoded from it.
 _RESERVE = const(4096)
 _EVERY_MS = const(10_000)
 
 
 class HeapWatch:
-    """Collects garbage now and then, and looks whether a large piece could still be had."""
+    """Collects garbage every `every_ms`, and then tries to allocate `reserve` bytes."""
 
-    def __init__(self, reserve=_RESERVE, every_ms=_EVERY_MS):
+    def __init__(self, reserve: int = _RESERVE, every_ms: int = _EVERY_MS) -> None:
         self._reserve = reserve
         self._every_ms = every_ms
-        self._looked_ms = None
+        self._looked_ms: int | None = None
 
-    def is_low(self, now_ms):
-        """Return whether `reserve` bytes in one piece cannot be had; looks every `every_ms`."""
+    def is_low(self, now_ms: int) -> bool:
+        """Return whether `reserve` bytes in one piece cannot be had at the tick `now_ms`.
+
+        Between two looks the answer is False.
+        """
         if self._looked_ms is not None and ticks_diff(now_ms, self._looked_ms) < self._every_ms:
             return False
         self._looked_ms = now_ms

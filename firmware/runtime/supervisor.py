@@ -1,12 +1,16 @@
-"""Keeps a firmware's loop alive: an exception ends it with the contactor open, and it starts clean."""
+"""Keeps a firmware's loop alive: an exception ends the loop, and a new one starts clean."""
 
 import gc
 
 from joulestream import errors
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING, const
 from joulestream.runtime.fault import describe
 from joulestream.runtime.heap import HeapWatch
 from joulestream.units import ticks_add, ticks_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _FIRST_PAUSE_MS = const(1_000)
 _LONGEST_PAUSE_MS = const(64_000)
@@ -15,29 +19,44 @@ _STEADY_MS = const(60_000)
 
 
 class Supervisor:
-    """Runs the loop that `make()` assembles from nothing but configuration, key and journal.
+    """Runs the loop that `make()` assembles from configuration, key and journal alone.
 
-    It is itself such a loop: `step(now_ms)`, `idle()`, `status()`. `board` offers `contactor(closed)`,
-    `feed_watchdog()` and `reset()`. Only a step that completed feeds the watchdog. Why a loop was
-    given up goes into its journal, and into the status. An exception of the first `make()` is
-    raised: a firmware that cannot start says why and ends.
+    A loop offers `step(now_ms)`, `idle()`, `stop(reason)`, `is_at_rest()`, `record_fault(why)` and
+    `status()`. The supervisor promises:
+
+    - only a step that completed feeds the board's watchdog;
+    - an exception in `step` or `idle` opens the board's contactor at once and drops the loop;
+    - a new loop starts after a pause, which doubles from 1 s to 64 s while loops go on failing;
+    - the new loop journals the reason, and the status shows it;
+    - when the heap gets low, the session ends in order, then a new loop starts. If the heap is
+      then still low, the board is reset.
+
+    An exception of the first `make()` is raised: a firmware that cannot start says why and ends.
+    `heap` replaces the HeapWatch.
     """
 
-    def __init__(self, make, board, heap=None):
+    def __init__(
+        self, make: "Callable[[], Any]", board: "Any", heap: "HeapWatch | None" = None
+    ) -> None:
         self._make = make
         self._board = board
         self._heap = heap or HeapWatch()
         self._loop = make()
         self._now_ms = 0
-        self._started_ms = None
-        self._pause_ms = _FIRST_PAUSE_MS
+        self._started_ms: int | None = None
+        self._pause_ms: int = _FIRST_PAUSE_MS
         self._restart_ms = 0
-        self._unrecorded = None
+        self._unrecorded: str | None = None
         self.faults = 0
-        self.last_fault = None
+        self.last_fault: str | None = None
 
-    def step(self, now_ms):
-        """Do one step of the loop, or start it anew when its pause is over."""
+    @property
+    def loop(self) -> "Any":
+        """The running loop, or None in the pause between two loops."""
+        return self._loop
+
+    def step(self, now_ms: int) -> None:
+        """Do one step of the loop at the tick `now_ms`, or start a new loop after its pause."""
         self._now_ms = now_ms
         if self._loop is None:
             if ticks_diff(now_ms, self._restart_ms) >= 0:
@@ -55,8 +74,8 @@ class Supervisor:
             self._started_ms = now_ms
             self._pause_ms = _FIRST_PAUSE_MS
 
-    def idle(self):
-        """Do what takes long, when nothing waits."""
+    def idle(self) -> None:
+        """Do the slow work of the loop, and look at the heap. Call it while nothing waits."""
         loop = self._loop
         if loop is None:
             return
@@ -67,15 +86,15 @@ class Supervisor:
         except Exception as error:
             self._give_up(describe(error), self._now_ms)
 
-    def status(self):
-        """Return the loop's status and what went wrong so far, as a flat dictionary."""
+    def status(self) -> "dict[str, Any]":
+        """Return the loop's status and the faults so far, as a flat dictionary."""
         status = self._loop.status() if self._loop else {"state": "restarting", "charging": False}
         status["faults"] = self.faults
         status["last_fault"] = self.last_fault
         return status
 
-    def _relieve(self, loop):
-        """End the session in order, then start clean; where that was in vain, reset the board."""
+    def _relieve(self, loop: "Any") -> None:
+        """Free the heap: end the session, then start a new loop, then reset the board."""
         if not loop.is_at_rest():
             loop.stop(errors.MEMORY_LOW)
         elif self.last_fault == errors.reason_name(errors.MEMORY_LOW):
@@ -83,7 +102,7 @@ class Supervisor:
         else:
             self._give_up(errors.reason_name(errors.MEMORY_LOW), self._now_ms)
 
-    def _give_up(self, why, now_ms):
+    def _give_up(self, why: str, now_ms: int) -> None:
         self._board.contactor(False)
         self._loop = None
         self.faults += 1
@@ -91,7 +110,7 @@ class Supervisor:
         self._restart_ms = ticks_add(now_ms, self._pause_ms)
         self._pause_ms = min(2 * self._pause_ms, _LONGEST_PAUSE_MS)
 
-    def _restart(self, now_ms):
+    def _restart(self, now_ms: int) -> None:
         gc.collect()
         try:
             loop = self._make()

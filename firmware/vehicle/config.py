@@ -12,6 +12,7 @@ from joulestream.device.config import (
     texts,
     whole,
 )
+from joulestream.link import check_link
 from joulestream.meter.config import METER, check_meter
 from joulestream.units import MW_PER_W
 
@@ -34,6 +35,7 @@ TABLE = (
     ("audit_wait_ms", whole(0, _MINUTE_MS), 600),
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
     ("meter", section(METER), None),
+    ("link", check_link, check_link({})),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 5_000),

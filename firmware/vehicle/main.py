@@ -8,9 +8,12 @@ from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
 from joulestream.errors import MalformedError
+from joulestream.link import open_link
+from joulestream.meter.counter import EnergyCounter
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.vehicle.config import AUDIT_METER, load_config
-from joulestream.vehicle.loop import OwnMeter, PowerAudit, VehicleLoop
+from joulestream.vehicle.loop import VehicleLoop
+from joulestream.vehicle.own_meter import OwnMeter, PowerBound
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
 
@@ -50,10 +53,6 @@ def assemble(config, board, signer, load):
         wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
     except MalformedError:
         raise ConfigError("board", "has a storage of another version's wallet; replace it")
-    if config.audit == AUDIT_METER:
-        own_meter = OwnMeter(config, board)
-    else:
-        own_meter = PowerAudit(config.max_power_mw)
 
     def renewals():
         try:
@@ -61,7 +60,14 @@ def assemble(config, board, signer, load):
         except ConfigError:
             return []
 
-    return VehicleLoop(board, Payer(config, wallet, board.random, renewals), own_meter, journal)
+    if config.audit == AUDIT_METER:
+        own_meter = OwnMeter(EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw))
+    else:
+        own_meter = PowerBound(config.max_power_mw)
+    link = open_link(config.link, board)
+    payer = Payer(config, wallet, board.random, renewals)
+
+    return VehicleLoop(board, own_meter, link, payer, journal)
 
 
 def main(path):

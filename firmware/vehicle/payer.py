@@ -77,7 +77,7 @@ _FRIENDLY = (
 class Payer:
     """Runs the vehicle's end of a session. It owns no hardware.
 
-    `step` is given the own meter (OwnMeter or PowerAudit of vehicle.loop); `renewals()` returns
+    `step` is given the own meter (OwnMeter or PowerBound of own_meter.py); `renewals()` returns
     certificates that came since the start. `last_stop` is the reason code of the last end,
     `receipt` the pole's receipt.
     """

@@ -272,7 +272,7 @@ class PoleStage(Stage):
 
     def ended(self) -> bool:
         """Return whether no session is open and the contact is open."""
-        loop = self.supervisor._loop if self.supervisor else None
+        loop = self.supervisor.loop if self.supervisor else None
         return loop is not None and loop.is_at_rest() and not self.contact_closed
 
     def run_to_end(self, *reasons: str) -> None:

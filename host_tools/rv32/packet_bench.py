@@ -12,10 +12,13 @@ import board
 from joulestream.channel import Claim
 from joulestream.device.accounts import Account, Accounts, journal_keys
 from joulestream.device.journal import Journal
+from joulestream.link import open_link
+from joulestream.meter.counter import EnergyCounter
 from joulestream.meter.eastron import Reading
 from joulestream.pole.loop import PoleLoop
 from joulestream.testkit.pair import KEYS, NOW_S, RamFlash, World, certificate, pole_values, terms
-from joulestream.vehicle.loop import OwnMeter, VehicleLoop
+from joulestream.vehicle.loop import VehicleLoop
+from joulestream.vehicle.own_meter import OwnMeter
 
 # As in the field: past the small ints of a 32-bit board.
 START_AMOUNT = (1 << 32) + 12_345
@@ -136,11 +139,20 @@ class Exchange:
         )
         wires = Wire(), Wire()
         wires[0].other, wires[1].other = wires[1], wires[0]
-        own_meter = OwnMeter(world.vehicle_config, Board(None))
+        boards = Board(wires[0]), Board(wires[1])
+        configs = world.pole_config, world.vehicle_config
+        meters, links = [], []
+        for config, on in zip(configs, boards):
+            meters.append(EnergyCounter(config.meter, on.uart("meter"), config.max_power_mw))
+            links.append(open_link(config.link, on))
+        self.counters = meters
         self.payee = world.payee
-        self.pole = PoleLoop(world.pole_config, Board(wires[0]), world.payee, world.pole_journal)
-        self.vehicle = VehicleLoop(Board(wires[1]), world.payer, own_meter, world.vehicle_journal)
-        self.counters = self.pole._meter, own_meter._counter
+        self.pole = PoleLoop(
+            configs[0], boards[0], meters[0], links[0], world.payee, world.pole_journal
+        )
+        self.vehicle = VehicleLoop(
+            boards[1], OwnMeter(meters[1]), links[1], world.payer, world.vehicle_journal
+        )
         self.meter_mwh = START_ENERGY_MWH
         self.now_ms = 1_000
 

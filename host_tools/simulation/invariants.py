@@ -81,13 +81,13 @@ class Invariants:
         if loop is None:
             return True
         if side is world.pole:
-            return not (side.board.contactor_closed and loop._payee.is_in_packet())
-        return not loop._payer.is_in_packet() or not loop._payer.is_ready()
+            return not (side.board.contactor_closed and loop.payee.is_in_packet())
+        return not loop.payer.is_in_packet() or not loop._payer.is_ready()
 
     def booted(self, world: Any, side: Any) -> None:
         """A side has power again: what it held before, it must hold now."""
         if side is world.pole:
-            accounts = side.loop._payee._accounts
+            accounts = side.loop.payee._accounts
             self._stale = True
             for channel_id, amount in self._best.items():
                 held = accounts.load(channel_id).amount
@@ -95,7 +95,7 @@ class Invariants:
                     self._fail(f"the pole forgot a claim: {held} after {amount}")
             return
         channel_id = self._channels[side.number]
-        wallet = side.loop._payer._wallet
+        wallet = side.loop.payer._wallet
         channel = wallet.load(channel_id)
         signed = 0 if channel is None else channel.signed
         if signed < self._signed.get(channel_id, 0):
@@ -124,7 +124,7 @@ class Invariants:
             if not any(record in block for block in side.board.flash.data):
                 self._fail(f"{sender} gave a claim for {message.amount} away before it stored it")
         elif number in (INVOICE, RECEIPT):
-            account = world.pole.loop._payee.last_charge.account
+            account = world.pole.loop.payee.last_charge.account
             if account.amount and not any(
                 bytes(account.signature) in block for block in world.pole.board.flash.data
             ):
@@ -133,7 +133,7 @@ class Invariants:
     def after_step(self, world: Any) -> None:
         """Hold both sides to all that they promise."""
         pole = world.pole.loop
-        charge = pole._payee.charge if pole else None
+        charge = pole.payee.charge if pole else None
         self._count(world, charge)
         self._check_claims(charge)
         self._check_exposure(world, pole, charge)
@@ -187,7 +187,7 @@ class Invariants:
         if pole is None:
             return
         config = world.pole_config
-        payee = pole._payee
+        payee = pole.payee
         late_ms = self._late_ms + (self._meter_ms if self._meter_faults else 0)
         late_mwh = config.max_power_mw * late_ms // _MS_PER_HOUR + 3 * self._step_mwh
         flowed_mwh = world.pole.board.meter.energy_mwh
@@ -249,8 +249,8 @@ class Invariants:
             self._fail("the contactor is closed, and there is no session")
         if stalled:
             return  # its one-shot driver would have opened it by now
-        payee = pole._payee
-        if payee.session.state != OPEN or pole._meter.reason or not board.is_plugged:
+        payee = pole.payee
+        if payee.session.state != OPEN or pole.meter.reason or not board.is_plugged:
             self._fail(f"the contactor is closed: {pole.status()}")
         time_s = board.unix_s
         certificate = charge.certificate

@@ -108,7 +108,7 @@ class Side:
     @property
     def loop(self) -> Any:
         """The running PoleLoop or VehicleLoop; None without power or between two of them."""
-        return self.supervisor._loop if self.supervisor else None
+        return self.supervisor.loop if self.supervisor else None
 
     def why(self) -> str:
         """Return what the firmware does and why, in a word or two."""

@@ -7,8 +7,9 @@ import struct
 
 from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
-from joulestream.framing import MAX_FRAME, Decoder, encode
+from joulestream.link import open_link
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, PAYER, STOP, UPDATE, Message
+from joulestream.meter.counter import EnergyCounter
 from joulestream.meter.modbus import crc16
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
@@ -80,20 +81,30 @@ class MeterUart:
 
 
 class LinkUart:
-    """The pole's end of the link; the vehicle's end is `to_pole` and `from_pole`."""
+    """One end of the link's cable; `other` is the other end."""
 
     def __init__(self):
-        self.to_pole = b""
-        self.from_pole = b""
+        self.other = None
+        self.received = b""
 
     def write(self, data):
-        self.from_pole += bytes(data)
+        self.other.received += bytes(data)
 
     def readinto(self, buffer):
-        size = min(len(buffer), len(self.to_pole))
-        buffer[:size] = self.to_pole[:size]
-        self.to_pole = self.to_pole[size:]
+        size = min(len(buffer), len(self.received))
+        buffer[:size] = self.received[:size]
+        self.received = self.received[size:]
         return size
+
+
+class VehicleEnd:
+    """The board at the vehicle's end of the cable: nothing but its UART."""
+
+    def __init__(self, uart):
+        self._uart = uart
+
+    def uart(self, name):
+        return self._uart
 
 
 class Bench:
@@ -105,10 +116,21 @@ class Bench:
         self.plant = Plant()
         self.meter = MeterUart(self.plant)
         self.link = LinkUart()
+        far_end = LinkUart()
+        self.link.other, far_end.other = far_end, self.link
         self.is_plugged = True
         self.contactor_log = []
         self.at_ms = self.world.now_ms
-        self.loop = PoleLoop(self.world.pole_config, self, self.payee, self.world.pole_journal)
+        config = self.world.pole_config
+        self.counter = EnergyCounter(config.meter, self.meter, config.max_power_mw)
+        self.loop = PoleLoop(
+            config,
+            self,
+            self.counter,
+            open_link(config.link, self),
+            self.payee,
+            self.world.pole_journal,
+        )
         self.paying = True
         self.stops = []
         self._offer = None
@@ -116,7 +138,8 @@ class Bench:
         self._session = None
         self._certificate = certificate()
         self._claim = Claim(self._certificate.channel_id)
-        self._decoder = Decoder(self._take)
+        self._vehicle_link = open_link(config.link, VehicleEnd(far_end))
+        self._vehicle_link.attach(self._take)
 
     # What the loop asks of a board
 
@@ -148,8 +171,7 @@ class Bench:
         self.plant.advance()
         self.loop.step(self.at_ms)
         self.loop.idle()
-        data, self.link.from_pole = self.link.from_pole, b""
-        self._decoder.feed(bytearray(data), len(data))
+        self._vehicle_link.poll()
 
     def run_ms(self, duration_ms):
         for _ in range(duration_ms // STEP_MS):
@@ -185,7 +207,7 @@ class Bench:
 
     def charge(self, packets=14):
         """Open a session and let that many packets be paid, until the contactor is closed."""
-        self.run(lambda: not self.loop._meter.reason)
+        self.run(lambda: not self.counter.reason)
         self.greet()
         self.accept()
         self.run(
@@ -207,9 +229,7 @@ class Bench:
         return energy_mwh * self.world.pole_config.prices[0].price_per_kwh // 1_000_000
 
     def _send(self, message):
-        frame = bytearray(MAX_FRAME)
-        size = encode(messages.encode(message), frame)
-        self.link.to_pole += bytes(frame[:size])
+        self._vehicle_link.flush([messages.encode(message)])
 
     def _take(self, payload):
         message = messages.decode(bytes(payload))

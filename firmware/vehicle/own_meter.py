@@ -1,0 +1,62 @@
+"""The vehicle's own view of the energy that flowed: from its meter, or from power and time.
+
+Both classes offer `measure(now_ms)` and the figures that the payer reads: `total_mwh`,
+`step_mwh`, `reason`.
+"""
+
+from joulestream import errors
+from joulestream.compat import TYPE_CHECKING
+from joulestream.units import MS_PER_HOUR, ticks_diff
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class OwnMeter:
+    """Follows the vehicle's own meter, `counter` (meter.counter.EnergyCounter).
+
+    Attributes:
+        total_mwh: the energy, counted on from the meter's own register, so that it goes on over
+            reboots.
+        step_mwh: the step in which the register counts.
+        reason: why the meter cannot be trusted (errors.py), or 0.
+    """
+
+    def __init__(self, counter: "Any") -> None:
+        self.counter = counter
+        self._base_mwh: int | None = None
+        self.step_mwh = 0
+        self.total_mwh = 0
+        self.reason = errors.METER_SILENT
+
+    def measure(self, now_ms: int) -> None:
+        """Follow the meter up to `now_ms`."""
+        counter = self.counter
+        counter.measure(None, now_ms)
+        if self._base_mwh is None and counter.register_mwh is not None:
+            self._base_mwh = max(counter.register_mwh, 0)
+        self.step_mwh = counter.step_mwh
+        self.reason = counter.reason
+        self.total_mwh = (self._base_mwh or 0) + counter.total_mwh
+
+
+class PowerBound:
+    """The most energy that can have flowed: `max_power_mw` times the time that passed.
+
+    For a vehicle without a meter. Nothing makes this bound doubtful, so `reason` is always 0.
+    """
+
+    def __init__(self, max_power_mw: int) -> None:
+        self._max_power_mw = max_power_mw
+        self._numerator = 0
+        self._last_ms: int | None = None
+        self.step_mwh = 0
+        self.total_mwh = 0
+        self.reason = 0
+
+    def measure(self, now_ms: int) -> None:
+        """Let time pass up to `now_ms`."""
+        if self._last_ms is not None:
+            self._numerator += self._max_power_mw * max(ticks_diff(now_ms, self._last_ms), 0)
+            self.total_mwh = self._numerator // MS_PER_HOUR
+        self._last_ms = now_ms
