@@ -1,5 +1,7 @@
 """The estimate between a meter's readings, and the watch over a meter that may lie."""
 
+from dual_runtime import raised
+from joulestream.device.config import ConfigError, check_table
 from joulestream.errors import (
     METER_BACKWARD,
     METER_FROZEN,
@@ -7,10 +9,13 @@ from joulestream.errors import (
     METER_SILENT,
     METER_STALE,
 )
+from joulestream.meter.config import METER
 from joulestream.meter.counter import EnergyCounter
-from joulestream.meter.eastron import Reading
+from joulestream.meter.drivers import DRIVERS
 from joulestream.meter.estimate import EnergyEstimate
+from joulestream.meter.reading import Reading
 from joulestream.meter.watch import MeterWatch
+from joulestream.testkit.pole_bench import Bench as PoleBench
 from joulestream.testkit.random import Random
 from joulestream.units import MS_PER_HOUR, TICKS_PERIOD, ticks_add
 
@@ -259,30 +264,21 @@ def test_a_pole_that_was_idle_for_weeks_trusts_its_meter():
 
 
 class Mute:
-    """A UART on which nobody answers."""
+    """The driver of a meter that says nothing."""
 
-    def write(self, data):
-        pass
+    heard_ms = None
+    bad_answers = 0
 
-    def readinto(self, buffer):
-        return 0
-
-
-class Config:
-    """A meter's configuration in which a reading is good for longer than a fault lasts."""
-
-    model = "sdm120"
-    unit = 1
-    interval_ms = 200
-    answer_ms = 150
-    timeout_ms = 5_000
-    frozen_ms = 30_000
-    recover_ms = 1_000
+    def poll(self, now_ms):
+        return None
 
 
 def test_a_register_that_is_not_followed_again_yet_is_in_doubt():
     """The fault is over by time, and no reading since says where the register stands."""
-    counter = EnergyCounter(Config, Mute(), 22_000_000)
+    driver = Mute()
+    # A reading is good for longer here than a fault lasts.
+    watch = MeterWatch(driver, 22_000_000, timeout_ms=5_000, frozen_ms=30_000, recover_ms=1_000)
+    counter = EnergyCounter(driver, watch)
     counter.take(reading_at(1_000, 50_000), True)
     counter.measure(True, 1_000)
     assert counter.reason == 0
@@ -293,3 +289,23 @@ def test_a_register_that_is_not_followed_again_yet_is_in_doubt():
     counter.take(reading_at(4_200, 10_000, power_mw=0), False)
     counter.measure(False, 4_200)
     assert counter.register_mwh == 10_000 and counter.reason == 0
+
+
+def test_a_new_meter_is_one_module_and_one_row():
+    """The pole charges for money with a meter that no file of the firmware knows."""
+    DRIVERS["throwaway"] = ("throwaway_meter", 500)
+    try:
+        bench = PoleBench(meter={"model": "throwaway"})
+        bench.charge(packets=4)
+        status = bench.loop.status()
+        assert status["meter"] == "GOOD" and status["power_mw"] == 11_000_000
+        assert status["paid"] >= bench.amount(4_000)
+        assert abs(status["energy_mwh"] - bench.plant.energy_mwh) <= 500
+    finally:
+        del DRIVERS["throwaway"]
+
+
+def test_an_unknown_meter_is_named_with_all_that_are_known():
+    error = raised(check_table, METER, {"model": "abacus"})
+    assert isinstance(error, ConfigError)
+    assert "'model'" in str(error) and "sdm120" in str(error)

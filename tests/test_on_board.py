@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 HELPERS = (
     "dual_runtime.py",
     "micropython_runner.py",
+    "throwaway_meter.py",
 )
 # test_config.py makes temporary files, with an environment and random names the board lacks.
 # test_keystore.py needs a cipher, which the board's MicroPython lacks; see the test of that below.

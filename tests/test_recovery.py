@@ -1,7 +1,7 @@
 """A session that the power cut is closed and billed by the meter's register, never guessed."""
 
-from joulestream.meter.eastron import Reading
 from joulestream.meter.estimate import EnergyEstimate
+from joulestream.meter.reading import Reading
 from joulestream.testkit.pair import PRICE, Meter, World, terms
 from joulestream.units import amount_from_numerator, energy_from_power
 

@@ -1,12 +1,12 @@
-"""The configuration of a meter: a table for joulestream.config."""
+"""The section `meter` of a configuration, as a table that `device/config.py` checks."""
 
-from joulestream.device.config import REQUIRED, ConfigError, one_of, whole
-from joulestream.meter.eastron import MODELS
+from joulestream.device.config import REQUIRED, ConfigError, whole
+from joulestream.meter.drivers import known_model
 
 _MINUTE_MS = 60_000
 
 METER = (
-    ("model", one_of(*sorted(MODELS)), REQUIRED),
+    ("model", known_model, REQUIRED),
     ("unit", whole(1, 247), 1),
     ("interval_ms", whole(20, _MINUTE_MS), 200),
     ("answer_ms", whole(10, _MINUTE_MS), 150),

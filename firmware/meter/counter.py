@@ -1,26 +1,35 @@
 """A meter as its loop sees it: a driver, the watch over it, the estimate between readings."""
 
 from joulestream import errors
-from joulestream.meter.eastron import EastronMeter
+from joulestream.meter.drivers import open_driver
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.watch import MeterWatch
 
 
+def open_meter(meter, board, max_power_mw):
+    """Return the EnergyCounter of the meter that is configured.
+
+    Args:
+        meter: the configuration's section `meter`.
+        board: hands out the UART or pin that the meter is on.
+        max_power_mw: the most that the installation can deliver, in mW.
+    """
+    driver = open_driver(meter, board)
+    watch = MeterWatch(driver, max_power_mw, meter.timeout_ms, meter.frozen_ms, meter.recover_ms)
+    return EnergyCounter(driver, watch)
+
+
 class EnergyCounter:
-    """Counts energy with the meter on `uart`; `measure` follows it.
+    """Counts energy with a meter's `driver` and the `watch` over it; `measure` follows both.
 
     `total_mwh` counts since the start, `reason` tells why the meter cannot be trusted (errors.py),
     or is 0. `register_mwh` is what the register said last, None while it is not followed, and
     `register_total_mwh` the total that it stands for; `step_mwh` is its step.
     """
 
-    def __init__(self, meter, uart, max_power_mw):
-        self._meter = EastronMeter(
-            uart, meter.model, meter.unit, meter.interval_ms, meter.answer_ms
-        )
-        self._watch = MeterWatch(
-            self._meter, max_power_mw, meter.timeout_ms, meter.frozen_ms, meter.recover_ms
-        )
+    def __init__(self, driver, watch):
+        self._driver = driver
+        self._watch = watch
         self._estimate = EnergyEstimate()
         self.total_mwh = 0
         self.step_mwh = 0
@@ -40,7 +49,7 @@ class EnergyCounter:
     @property
     def bad_answers(self):
         """How many of the meter's answers were dropped."""
-        return self._meter.bad_answers
+        return self._driver.bad_answers
 
     def measure(self, contactor_closed, now_ms):
         """Follow the meter up to `now_ms`; `contactor_closed` is None for who does not know.
@@ -48,7 +57,7 @@ class EnergyCounter:
         While the contactor is open only the register tells what flowed.
         """
         self._estimate.flowing = contactor_closed is not False
-        reading = self._meter.poll(now_ms)
+        reading = self._driver.poll(now_ms)
         if reading is not None:
             self.take(reading, contactor_closed)
         self.reason = self._watch.reason(now_ms)

@@ -4,6 +4,7 @@ Source: Eastron SDM120, SDM230, SDM630 and SDM72D-V2 Modbus protocol documents.
 """
 
 from joulestream.meter.modbus import ModbusMaster
+from joulestream.meter.reading import Reading
 from joulestream.units import (
     MW_PER_W,
     MWH_PER_KWH,
@@ -19,40 +20,20 @@ _FREQUENCY = 0x0046
 _IMPORT = 0x0048
 _MILLIVOLT_PER_VOLT = 1000
 
-# model: (address of total power, smallest register step in mWh)
-MODELS = {
-    "sdm120": (0x000C, 1_000),
-    "sdm220": (0x000C, 1_000),
-    "sdm230": (0x000C, 1_000),
-    "sdm630": (0x0034, 1_000),
-    "sdm72d-v2": (0x0034, 1_000),
-}
 
-
-class Reading:
-    """What a meter said at `time_ms`: register, power and voltage, and the register's step."""
-
-    def __init__(self, time_ms, energy_mwh, step_mwh, power_mw, voltage_mv):
-        self.time_ms = time_ms
-        self.energy_mwh = energy_mwh
-        self.step_mwh = step_mwh
-        self.power_mw = power_mw
-        self.voltage_mv = voltage_mv
-
-
-class EastronMeter:
+class Driver:
     """Polls one Eastron meter every `interval_ms`; `poll` returns a Reading when one is whole."""
 
-    def __init__(self, uart, model, unit, interval_ms, timeout_ms):
-        power_address, self._least_step_mwh = MODELS[model]
-        self._modbus = ModbusMaster(uart, unit, timeout_ms)
+    def __init__(self, board, meter, parameters):
+        power_address, self._least_step_mwh = parameters
+        self._modbus = ModbusMaster(board.uart("meter"), meter.unit, meter.answer_ms)
         # (address, registers): voltage with power, then frequency with imported energy
         self._questions = (
             (_VOLTAGE, power_address + 2 - _VOLTAGE),
             (_FREQUENCY, _IMPORT + 2 - _FREQUENCY),
         )
         self._question = 0
-        self._interval_ms = interval_ms
+        self._interval_ms = meter.interval_ms
         self._next_ms = None
         self._power_mw = 0
         self._voltage_mv = 0

@@ -8,7 +8,7 @@ from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
 from joulestream.link import open_link
-from joulestream.meter.counter import EnergyCounter
+from joulestream.meter.counter import open_meter
 from joulestream.pole.clock import TrustedClock
 from joulestream.pole.config import load_config
 from joulestream.pole.loop import PoleLoop
@@ -31,7 +31,7 @@ def assemble(config, board, signer, table):
     accounts = Accounts(journal, config.max_channels)
     log = SessionLog(config, journal, accounts)
     payee = Payee(config, signer, accounts, log, clock, board.random, table)
-    meter = EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw)
+    meter = open_meter(config.meter, board, config.max_power_mw)
     link = open_link(config.link, board)
     return PoleLoop(config, board, meter, link, payee, journal)
 

@@ -9,7 +9,7 @@ from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
 from joulestream.errors import MalformedError
 from joulestream.link import open_link
-from joulestream.meter.counter import EnergyCounter
+from joulestream.meter.counter import open_meter
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.vehicle.config import AUDIT_METER, load_config
 from joulestream.vehicle.loop import VehicleLoop
@@ -61,7 +61,7 @@ def assemble(config, board, signer, load):
             return []
 
     if config.audit == AUDIT_METER:
-        own_meter = OwnMeter(EnergyCounter(config.meter, board.uart("meter"), config.max_power_mw))
+        own_meter = OwnMeter(open_meter(config.meter, board, config.max_power_mw))
     else:
         own_meter = PowerBound(config.max_power_mw)
     link = open_link(config.link, board)

@@ -13,8 +13,8 @@ from joulestream.channel import Claim
 from joulestream.device.accounts import Account, Accounts, journal_keys
 from joulestream.device.journal import Journal
 from joulestream.link import open_link
-from joulestream.meter.counter import EnergyCounter
-from joulestream.meter.eastron import Reading
+from joulestream.meter.counter import open_meter
+from joulestream.meter.reading import Reading
 from joulestream.pole.loop import PoleLoop
 from joulestream.testkit.pair import KEYS, NOW_S, RamFlash, World, certificate, pole_values, terms
 from joulestream.vehicle.loop import VehicleLoop
@@ -143,7 +143,7 @@ class Exchange:
         configs = world.pole_config, world.vehicle_config
         meters, links = [], []
         for config, on in zip(configs, boards):
-            meters.append(EnergyCounter(config.meter, on.uart("meter"), config.max_power_mw))
+            meters.append(open_meter(config.meter, on, config.max_power_mw))
             links.append(open_link(config.link, on))
         self.counters = meters
         self.payee = world.payee

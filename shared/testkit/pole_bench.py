@@ -9,7 +9,7 @@ from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
 from joulestream.link import open_link
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, PAYER, STOP, UPDATE, Message
-from joulestream.meter.counter import EnergyCounter
+from joulestream.meter.counter import open_meter
 from joulestream.meter.modbus import crc16
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
@@ -122,7 +122,7 @@ class Bench:
         self.contactor_log = []
         self.at_ms = self.world.now_ms
         config = self.world.pole_config
-        self.counter = EnergyCounter(config.meter, self.meter, config.max_power_mw)
+        self.counter = open_meter(config.meter, self, config.max_power_mw)
         self.loop = PoleLoop(
             config,
             self,

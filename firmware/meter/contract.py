@@ -1,0 +1,51 @@
+"""The contract of a meter's driver. Only people and the type checker read this file.
+
+A driver is one module with a class `Driver`, and one row of the table in `drivers.py`.
+Nothing else in the firmware knows the meter's maker or its wire.
+"""
+
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from joulestream.device.config import Config
+    from joulestream.meter.reading import Reading
+
+    class Driver(Protocol):
+        """Reads one meter again and again.
+
+        Nothing in a driver may block: the same loop holds the contactor. Waiting for an answer
+        means that `poll` returns None until the answer is there.
+        """
+
+        heard_ms: int | None
+        """The tick at which the meter last sent anything, damaged or not; None before that.
+        It tells a meter with a bad line (stale) from one without a supply (silent)."""
+
+        bad_answers: int
+        """How many answers the driver dropped because they were damaged, refused or absurd."""
+
+        def __init__(self, board: Any, meter: Config, parameters: Any) -> None:
+            """Open the meter; the first reading may come any time later.
+
+            Args:
+                board: the pins and peripherals, as `boards/contract.py` describes them.
+                meter: the configuration's section `meter`: `interval_ms` between two readings,
+                    `answer_ms` until an answer counts as lost, `unit` on a shared line.
+                parameters: the last field of the driver's row in `drivers.py`.
+
+            Raises:
+                ValueError: the board lacks a part that the driver needs; one sentence for people.
+            """
+
+        def poll(self, now_ms: int) -> Reading | None:
+            """Send and receive as far as it goes without waiting; called once a step.
+
+            Args:
+                now_ms: the present tick.
+
+            Returns:
+                A new reading, or None. A damaged or absurd answer is counted in `bad_answers`
+                and is no reading: the driver never raises for it, and never repeats an old one.
+            """
