@@ -7,16 +7,8 @@ behind its back, so that all it says afterwards agrees with the lie.
 from joulestream import errors
 from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, TARIFF_ACCEPT
-from joulestream.testkit.pair import (
-    KEYS,
-    NOW_S,
-    PACKET_PRICE,
-    PRICE,
-    RamFlash,
-    World,
-    certificate,
-    terms,
-)
+from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, RamFlash, World
 from joulestream.units import energy_from_power
 from joulestream.vehicle.wallet import Wallet
 

@@ -27,51 +27,16 @@ from joulestream.errors import LocalError, MalformedError
 from joulestream.fields import UINT, size_of
 from joulestream.messages import SignedOffer, SignedReceipt, SignedTariff
 from joulestream.session import ProtocolSession
-from joulestream.signing import Signer, verify
+from joulestream.signing import verify
+from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.random import Random
 
-ISSUER = Signer(b"i" * 32)
-PAYER = Signer(b"v" * 32)
-PAYEE = Signer(b"p" * 32)
-
-DAY_S = 86_400
-NOW_S = 1_790_000_000
+ISSUER, PAYER, PAYEE = (KEYS[name] for name in ("issuer", "payer", "payee"))
 
 
-def terms(**changes):
-    values = {
-        "kind": KIND_SQL,
-        "chain_id": 1,
-        "contract": b"c" * 32,
-        "asset": b"EUR" + bytes(29),
-        "base_units_per_claim_unit": 1,
-        "payer_key": PAYER.public_key,
-        "refund_account": b"r" * 32,
-        "payee_key": PAYEE.public_key,
-        "payout_account": b"o" * 32,
-        "dispute_window_s": 7 * DAY_S,
-        "salt": b"s" * 16,
-    }
-    values.update(changes)
-    return Terms(**values)
-
-
-def certify(made=None, **changes):
-    """Return a signed certificate; `changes` are made before it is signed."""
-    made = made or terms()
-    values = {name: getattr(made, name) for name, _, _ in Terms.LAYOUT}
-    values.update(
-        channel_id=made.channel_id(),
-        capacity=1 << 40,
-        issued_at_s=NOW_S - 60,
-        expires_at_s=NOW_S + DAY_S,
-        issuer_key=ISSUER.public_key,
-        signature=bytes(64),
-    )
-    values.update(changes)
-    certificate = Certificate(**values)
-    certificate.signature = ISSUER.sign(certificate.signed_bytes())
-    return certificate
+def certify(channel=None, **changes):
+    """Return a certificate issued 60 s ago; `changes` are made before it is signed."""
+    return certificate(channel, issued_at_s=NOW_S - 60, **changes)
 
 
 def test_channel_id_is_the_hash_of_229_bytes():

@@ -1,7 +1,8 @@
 """An honest pole whose price changes, or whose vehicle has no meter, is not taken for a liar."""
 
 from joulestream.errors import LINK_TIMEOUT
-from joulestream.testkit.pair import NOW_S, PACKET_PRICE, PRICE, World
+from joulestream.testkit.certificates import NOW_S
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, World
 
 DEARER = PRICE * 5 // 4
 COMING_BACK = {"reconnect_ms": 40}

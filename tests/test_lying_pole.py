@@ -15,18 +15,8 @@ from joulestream.messages import (
     SignedOffer,
     SignedTariff,
 )
-from joulestream.testkit.pair import (
-    KEYS,
-    NOW_S,
-    PACKET_PRICE,
-    PRICE,
-    World,
-    bending,
-    both,
-    certificate,
-    lie,
-    terms,
-)
+from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, lie
 from joulestream.units import energy_from_power
 
 CLAIM = Claim(terms().channel_id())

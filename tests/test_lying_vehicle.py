@@ -6,19 +6,8 @@ The pole's side is the real payee; the lie is told by changing what crosses the 
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_PROOF, Claim, time_bytes
 from joulestream.messages import ACCEPT, INVOICE, TIME, UPDATE, Message
-from joulestream.testkit.pair import (
-    DAY_S,
-    KEYS,
-    NOW_S,
-    PACKET_PRICE,
-    PRICE,
-    World,
-    bending,
-    both,
-    certificate,
-    lie,
-    terms,
-)
+from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, lie
 
 CLAIM = Claim(terms().channel_id())
 

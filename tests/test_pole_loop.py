@@ -1,7 +1,7 @@
 """The pole's loop on a Modbus meter and a contactor that switches: what opens it, what is billed."""
 
 from joulestream import errors
-from joulestream.testkit.pair import NOW_S, certificate
+from joulestream.testkit.certificates import NOW_S, certificate
 from joulestream.testkit.pole_bench import Bench
 
 

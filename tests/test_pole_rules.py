@@ -5,19 +5,8 @@ from joulestream.channel import SIGNED_PROOF, Certificate, Claim
 from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
 from joulestream.pole.clock import TrustedClock
-from joulestream.testkit.pair import (
-    DAY_S,
-    KEYS,
-    NOW_S,
-    PACKET_PRICE,
-    PRICE,
-    World,
-    bending,
-    both,
-    certificate,
-    pole_values,
-    terms,
-)
+from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, pole_values
 
 CHANNEL_ID = terms().channel_id()
 

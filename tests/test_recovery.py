@@ -2,7 +2,8 @@
 
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.reading import Reading
-from joulestream.testkit.pair import PRICE, Meter, World, terms
+from joulestream.testkit.certificates import terms
+from joulestream.testkit.pair import PRICE, Meter, World
 from joulestream.units import amount_from_numerator, energy_from_power
 
 CHANNEL_ID = terms().channel_id()

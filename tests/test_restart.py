@@ -5,17 +5,8 @@ from joulestream import errors, messages
 from joulestream.device.accounts import Accounts
 from joulestream.device.journal import Journal
 from joulestream.messages import INVOICE, OFFER, RECEIPT, UPDATE
-from joulestream.testkit.pair import (
-    NOW_S,
-    PACKET_PRICE,
-    PRICE,
-    STEP_MS,
-    World,
-    bending,
-    certificate,
-    pole_values,
-    terms,
-)
+from joulestream.testkit.certificates import NOW_S, certificate, terms
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, STEP_MS, World, bending, pole_values
 from joulestream.testkit.random import Random
 
 CHANNEL_ID = terms().channel_id()

@@ -5,15 +5,8 @@ from joulestream.channel import Claim
 from joulestream.device.config import ConfigError, check_table
 from joulestream.device.journal import Journal
 from joulestream.messages import INVOICE, UPDATE
-from joulestream.testkit.pair import (
-    KEYS,
-    PRICE,
-    RamFlash,
-    World,
-    certificate,
-    terms,
-    vehicle_values,
-)
+from joulestream.testkit.certificates import KEYS, certificate, terms
+from joulestream.testkit.pair import PRICE, RamFlash, World, vehicle_values
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.main import assemble
 from joulestream.vehicle.wallet import Wallet

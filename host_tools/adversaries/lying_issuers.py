@@ -6,6 +6,7 @@ from joulestream.host_tools.adversaries.liar import ISSUER, Liar
 from joulestream.host_tools.adversaries.peers import VehiclePeer
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import CREDIT, PACKET
+from joulestream.testkit.certificates import certificate
 
 _CHANNELS = 3
 # What the pole trusts the issuer for: all but the last of these channels.
@@ -17,26 +18,21 @@ _MOST = (_LIMIT + _CHANNELS * CREDIT) / PACKET + _CHANNELS * 0.15
 
 def _certify(terms: Terms, capacity: int) -> Certificate:
     """Return a certificate of a channel that does not exist."""
-    fields = {name: getattr(terms, name) for name, _, _ in Terms.LAYOUT}
-    certificate = Certificate(
-        **fields,
-        channel_id=terms.channel_id(),
+    return certificate(
+        terms,
+        SIGNERS["issuer"],
         capacity=capacity,
         issued_at_s=START_S,
         expires_at_s=START_S + DAY_S,
-        issuer_key=SIGNERS["issuer"].public_key,
-        signature=bytes(64),
     )
-    certificate.signature = SIGNERS["issuer"].sign(certificate.signed_bytes())
-    return certificate
 
 
 def _certify_fictions(play: Play) -> None:
     """Let a friend charge on one channel after the other that no ledger knows."""
     stage = play.pole(limit=_LIMIT)
     for number in range(_CHANNELS):
-        certificate = _certify(play.bank.terms(number), _PACKETS * PACKET)
-        liar = VehiclePeer(stage, certificate)
+        fiction = _certify(play.bank.terms(number), _PACKETS * PACKET)
+        liar = VehiclePeer(stage, fiction)
         if number < _CHANNELS - 1:
             liar.charge(_PACKETS)
             stage.run_to_end("CAPACITY_EXHAUSTED")

@@ -5,13 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from joulestream.channel import KIND_SQL, Certificate, Terms
+from joulestream.channel import Certificate, Terms
 from joulestream.device.keystore import IV_SIZE, SALT_SIZE, SOURCE_DEVICE, seal
 from joulestream.signing import Signer
+from joulestream.testkit.certificates import DAY_S, NOW_S, certificate, terms
 
-START_S = 1_790_000_000
+START_S = NOW_S
 HOUR_S = 3_600
-DAY_S = 24 * HOUR_S
 
 PRICE_PER_KWH = 320_000  # micro-euro
 PACKET_MWH = 1_000
@@ -24,27 +24,21 @@ def account_id(name: str) -> bytes:
 
 @dataclass
 class Issuer:
-    """Somebody who certifies channels: on the bench, a key."""
+    """The issuer of the channel's certificate. On a bench without a ledger it is only a key."""
 
     signer: Signer
 
     def certify(self, terms: Terms, capacity: int, **changes: Any) -> Certificate:
-        """Return a certificate for `terms`, with fields changed before or, as
-        `signature`, after it is signed."""
-        channel_id = changes.pop("channel_id", terms.channel_id())
-        signature = changes.pop("signature", None)
-        fields = {name: getattr(terms, name) for name, _, _ in Terms.LAYOUT}
-        fields |= {
-            "channel_id": channel_id,
-            "capacity": capacity,
-            "issued_at_s": START_S - HOUR_S,
-            "expires_at_s": START_S + DAY_S,
-            "issuer_key": self.signer.public_key,
-            "signature": bytes(64),
-        }
-        certificate = Certificate(**(fields | changes))
-        certificate.signature = signature or self.signer.sign(certificate.signed_bytes())
-        return certificate
+        """Return a certificate of the channel with `terms`.
+
+        Args:
+            terms: the channel's terms.
+            capacity: in claim units.
+            changes: fields that replace the default ones. `signature` is changed after signing,
+                all others before.
+        """
+        after = {"signature": changes.pop("signature")} if "signature" in changes else {}
+        return certificate(terms, self.signer, after, capacity=capacity, **changes)
 
 
 class World:
@@ -60,17 +54,13 @@ class World:
         self.payee = self.write_key("pole", self._secret("pole"))
         self.payer = self.write_key("vehicle", self._secret("vehicle"))
         self.issuer = Issuer(Signer(self._secret("issuer")))
-        self.terms = Terms(
-            kind=KIND_SQL,
-            chain_id=1,
+        self.terms = terms(
             contract=self.issuer.signer.public_key,
             asset=b"EUR".ljust(32, b"\0"),
-            base_units_per_claim_unit=1,
             payer_key=self.payer.public_key,
             refund_account=account_id("vehicle"),
             payee_key=self.payee.public_key,
             payout_account=account_id("pole"),
-            dispute_window_s=7 * DAY_S,
             salt=sha256(seed.encode()).digest()[:16],
         )
         self.certificate_path = directory / "channel.cert"
@@ -92,25 +82,25 @@ class World:
 
     def write_certificate(self, capacity: int = 10_000_000, **changes: Any) -> Certificate:
         """Certify the channel and put the certificate where the vehicle looks for it."""
-        certificate = self.issuer.certify(self.terms, capacity, **changes)
-        self.certificate_path.write_bytes(certificate.to_bytes())
-        return certificate
+        certified = self.issuer.certify(self.terms, capacity, **changes)
+        self.certificate_path.write_bytes(certified.to_bytes())
+        return certified
 
     def pole(self, **changes: Any) -> dict[str, Any]:
         """Return the pole's configuration, with fields changed."""
-        terms = self.terms
+        channel = self.terms
         issuer = {
             "key": self.issuer.signer.public_key.hex(),
             "limit": 1 << 52,
             "kind": "sql",
-            "chain_id": terms.chain_id,
-            "contract": terms.contract.hex(),
-            "asset": terms.asset.hex(),
-            "base_units_per_claim_unit": terms.base_units_per_claim_unit,
+            "chain_id": channel.chain_id,
+            "contract": channel.contract.hex(),
+            "asset": channel.asset.hex(),
+            "base_units_per_claim_unit": channel.base_units_per_claim_unit,
         }
         return {
             "seed_file": str(self.directory / "pole.seed"),
-            "payout_account": terms.payout_account.hex(),
+            "payout_account": channel.payout_account.hex(),
             "issuers": [issuer],
             "collect_within_s": 2 * DAY_S,
             "prices": [{"from_s": 0, "price_per_kwh": PRICE_PER_KWH}],

@@ -13,8 +13,9 @@ from joulestream.host_tools.fuzz.choices import Choices, require
 from joulestream.messages import ACCEPT, INVOICE, MESSAGES, RECEIPT, UPDATE
 from joulestream.session import OPEN
 from joulestream.signing import verify
+from joulestream.testkit.certificates import KEYS, NOW_S, certificate
 from joulestream.testkit.flash import NorFlash
-from joulestream.testkit.pair import KEYS, NOW_S, PRICE, World, certificate
+from joulestream.testkit.pair import PRICE, World
 
 POLE, VEHICLE, WIRE = "pole", "vehicle", "wire"
 _BLOCKS, _BLOCK_SIZE = 8, 2_048

@@ -31,7 +31,7 @@ from joulestream.messages import (
     SignedReceipt,
     SignedTariff,
 )
-from joulestream.testkit.pair import DAY_S, KEYS, NOW_S, certificate, terms
+from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 
 _SIGNED_BY_POLE = {TARIFF: (SIGNED_TARIFF, SignedTariff), RECEIPT: (SIGNED_RECEIPT, SignedReceipt)}
 _FORGED = certificate()

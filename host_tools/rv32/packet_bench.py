@@ -16,7 +16,8 @@ from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.meter.reading import Reading
 from joulestream.pole.loop import PoleLoop
-from joulestream.testkit.pair import KEYS, NOW_S, RamFlash, World, certificate, pole_values, terms
+from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
+from joulestream.testkit.pair import RamFlash, World, pole_values
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter
 

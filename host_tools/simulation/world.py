@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from joulestream import messages
-from joulestream.channel import KIND_SQL, Certificate, Terms
+from joulestream.channel import Certificate, Terms
 from joulestream.device.accounts import Accounts
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
@@ -29,6 +29,7 @@ from joulestream.pole import config as pole_config
 from joulestream.pole import main as pole_main
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE, Signer
+from joulestream.testkit import certificates
 from joulestream.testkit.flash import NorFlash, PowerCut
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle import main as vehicle_main
@@ -61,12 +62,10 @@ def account_id(name: str) -> bytes:
 
 def terms(seed: int, name: str) -> Terms:
     """Return the terms of the channel from the vehicle `name` to the pole in a seed's world."""
-    return Terms(
-        kind=KIND_SQL,
+    return certificates.terms(
         chain_id=LEDGER_NUMBER,
         contract=SIGNERS["issuer"].public_key,
         asset=ASSET,
-        base_units_per_claim_unit=1,
         payer_key=SIGNERS[name].public_key,
         refund_account=account_id(name),
         payee_key=SIGNERS["pole"].public_key,
@@ -78,18 +77,13 @@ def terms(seed: int, name: str) -> Terms:
 
 def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
     """Return a certificate of a channel that ends `expires_s` after the start."""
-    fields = {field: getattr(channel, field) for field, _, _ in Terms.LAYOUT}
-    fields |= {
-        "channel_id": channel.channel_id(),
-        "capacity": capacity,
-        "issued_at_s": START_S - 60,
-        "expires_at_s": START_S + expires_s,
-        "issuer_key": SIGNERS["issuer"].public_key,
-        "signature": bytes(64),
-    }
-    certificate = Certificate(**fields)
-    certificate.signature = SIGNERS["issuer"].sign(certificate.signed_bytes())
-    return certificate
+    return certificates.certificate(
+        channel,
+        SIGNERS["issuer"],
+        capacity=capacity,
+        issued_at_s=START_S - 60,
+        expires_at_s=START_S + expires_s,
+    )
 
 
 class Side:

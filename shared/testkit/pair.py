@@ -6,7 +6,6 @@ Runs on CPython and on MicroPython. The clock is the test's own.
 from hashlib import sha256
 
 from joulestream import messages
-from joulestream.channel import KIND_SQL, Certificate, Terms
 from joulestream.device.accounts import Accounts, journal_keys
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
@@ -14,20 +13,17 @@ from joulestream.pole import config as pole_config
 from joulestream.pole.clock import TrustedClock
 from joulestream.pole.payee import Payee
 from joulestream.pole.recovery import SessionLog
-from joulestream.signing import TABLE_SIZE, Signer
+from joulestream.signing import TABLE_SIZE
+from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
 
-NOW_S = 1_790_000_000
-DAY_S = 86_400
 PRICE = 320_000
 PACKET_MWH = 1_000
 PACKET_PRICE = 320
 STEP_MS = 20
-SECRETS = {"payee": b"p" * 32, "payer": b"v" * 32, "issuer": b"i" * 32, "stranger": b"s" * 32}
-KEYS = {name: Signer(seed) for name, seed in SECRETS.items()}
 METER = {"model": "sdm120"}
 # For one pole after the other: a heap of many worlds has no such piece left.
 TABLE = bytearray(TABLE_SIZE)
@@ -61,41 +57,6 @@ class Nonces:
     def __call__(self, size):
         self._count += 1
         return sha256(b"%s %d" % (self._name, self._count)).digest()[:size]
-
-
-def terms(**changes):
-    """Return the terms of the channel from payer to payee, with fields changed."""
-    fields = {
-        "kind": KIND_SQL,
-        "chain_id": 1,
-        "contract": KEYS["issuer"].public_key,
-        "asset": bytes(32),
-        "base_units_per_claim_unit": 1,
-        "payer_key": KEYS["payer"].public_key,
-        "refund_account": b"r" * 32,
-        "payee_key": KEYS["payee"].public_key,
-        "payout_account": b"o" * 32,
-        "dispute_window_s": 7 * DAY_S,
-        "salt": bytes(16),
-    }
-    fields.update(changes)
-    return Terms(**fields)
-
-
-def certificate(channel=None, issuer="issuer", **changes):
-    """Return a certificate of `channel` (Terms), signed by `issuer`, with fields changed."""
-    channel = channel or terms()
-    fields = {name: getattr(channel, name) for name, _, _ in Terms.LAYOUT}
-    fields["channel_id"] = channel.channel_id()
-    fields["capacity"] = 1_000_000
-    fields["issued_at_s"] = NOW_S - 3_600
-    fields["expires_at_s"] = NOW_S + DAY_S
-    fields["issuer_key"] = KEYS[issuer].public_key
-    fields["signature"] = bytes(64)
-    fields.update(changes)
-    result = Certificate(**fields)
-    result.signature = KEYS[issuer].sign(result.signed_bytes())
-    return result
 
 
 def pole_values(**changes):

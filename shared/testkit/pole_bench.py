@@ -13,7 +13,8 @@ from joulestream.meter.counter import open_meter
 from joulestream.meter.modbus import crc16
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
-from joulestream.testkit.pair import KEYS, STEP_MS, World, certificate
+from joulestream.testkit.certificates import KEYS, certificate
+from joulestream.testkit.pair import STEP_MS, World
 from joulestream.units import MS_PER_HOUR, energy_from_power
 
 PREPAY = 640

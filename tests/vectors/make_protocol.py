@@ -32,10 +32,10 @@ from joulestream.channel import Certificate, Claim, Terms  # noqa: E402
 from joulestream.fields import UINT  # noqa: E402
 from joulestream.messages import Message  # noqa: E402
 from joulestream.tariff import Tariff  # noqa: E402
+from joulestream.testkit.certificates import DAY_S, certificate  # noqa: E402
 
 FILE = HERE / "protocol.json"
 
-DAY_S = 86_400
 NEW_PRICE = 450_000
 
 
@@ -109,17 +109,14 @@ def make_terms(kind, salt):
 
 def certify(terms, capacity, expires_at_s, channel_id=None):
     """Return the issuer's certificate for `terms`."""
-    certificate = Certificate(
-        **{name: getattr(terms, name) for name, _, _ in Terms.LAYOUT},
+    return certificate(
+        terms,
+        ISSUER,
         channel_id=channel_id or terms.channel_id(),
         capacity=capacity,
         issued_at_s=NOW_S - 3_600,
         expires_at_s=expires_at_s,
-        issuer_key=ISSUER.public_key,
-        signature=bytes(64),
     )
-    certificate.signature = ISSUER.sign(certificate.signed_bytes())
-    return certificate
 
 
 TERMS = {
