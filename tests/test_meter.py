@@ -31,19 +31,19 @@ def test_the_estimate_fills_a_step_and_stays_inside():
     for start_ms in (0, NEAR_WRAP):
         estimate = EnergyEstimate()
         estimate.advance(start_ms)
-        estimate.take(reading_at(start_ms, 5_000_000, 3_600_000))  # 1 mWh in 1 ms
+        estimate.follow(reading_at(start_ms, 5_000_000, 3_600_000))  # 1 mWh in 1 ms
         assert estimate.advance(start_ms) == 0
         assert estimate.advance(ticks_add(start_ms, 400)) == 400
         assert estimate.advance(ticks_add(start_ms, 5_000)) == 999
-        estimate.take(reading_at(ticks_add(start_ms, 5_100), 5_001_000, 0))
+        estimate.follow(reading_at(ticks_add(start_ms, 5_100), 5_001_000, 0))
         assert estimate.advance(ticks_add(start_ms, 5_200)) == 1_000
 
 
 def test_power_that_flows_back_is_no_energy():
     estimate = EnergyEstimate()
-    estimate.take(reading_at(0, 7, -3_600_000))
+    estimate.follow(reading_at(0, 7, -3_600_000))
     assert estimate.advance(10_000) == 0
-    estimate.take(reading_at(10_000, 7, 3_600_000))  # and earns none that is to be made up for
+    estimate.follow(reading_at(10_000, 7, 3_600_000))  # and earns none that is to be made up for
     assert estimate.advance(10_100) == 100
 
 
@@ -55,7 +55,7 @@ def test_the_estimate_never_runs_backwards_nor_beyond_its_step():
         now_ms = NEAR_WRAP if seed % 2 else 0
         register = base = random.below(1 << 33) // step_mwh * step_mwh
         estimate.advance(now_ms)
-        estimate.take(reading_at(now_ms, register, 0, step_mwh=step_mwh))
+        estimate.follow(reading_at(now_ms, register, 0, step_mwh=step_mwh))
         last = 0
         for _ in range(300):
             now_ms = ticks_add(now_ms, random.below(400))
@@ -64,7 +64,7 @@ def test_the_estimate_never_runs_backwards_nor_beyond_its_step():
                 # A float32 register's step is rounded up: it may move a little less.
                 register += steps * step_mwh - (random.below(2) if steps and step_mwh > 1 else 0)
                 power = random.below(22_000_000) - 2_000_000
-                estimate.take(reading_at(now_ms, register, power, step_mwh=step_mwh))
+                estimate.follow(reading_at(now_ms, register, power, step_mwh=step_mwh))
             total = estimate.advance(now_ms)
             assert last <= total, "backwards"
             assert register - base <= total, "behind the register"
@@ -74,14 +74,14 @@ def test_the_estimate_never_runs_backwards_nor_beyond_its_step():
 
 def test_a_distrusted_register_counts_nothing():
     estimate = EnergyEstimate()
-    estimate.take(reading_at(0, 1_000_000, 0))
-    estimate.take(reading_at(100, 1_003_000, 3_600_000))
+    estimate.follow(reading_at(0, 1_000_000, 0))
+    estimate.follow(reading_at(100, 1_003_000, 3_600_000))
     assert estimate.advance(200) == 3_100
-    estimate.rebase()
+    estimate.unfollow()
     assert estimate.advance(9_000) == 3_100
-    estimate.take(reading_at(9_100, 77_000_000, 0))
+    estimate.follow(reading_at(9_100, 77_000_000, 0))
     assert estimate.advance(9_200) == 3_100
-    estimate.take(reading_at(9_300, 77_002_000, 0))
+    estimate.follow(reading_at(9_300, 77_002_000, 0))
     assert estimate.advance(9_300) == 5_100
 
 
@@ -117,7 +117,7 @@ class Watched:
             self.power_mw if power_mw is None else power_mw,
             self.voltage_mv,
         )
-        return self.watch.take(reading, closed), self.watch.reason(self.now_ms)
+        return self.watch.judge(reading, closed), self.watch.reason(self.now_ms)
 
     def later(self, ms):
         return self.watch.reason(ticks_add(self.now_ms, ms))
@@ -212,7 +212,7 @@ def test_everything_repeating_to_the_last_digit_is_frozen():
             watched.voltage_mv = 230_000
             watched.now_ms = ticks_add(watched.now_ms, INTERVAL_MS)
             watched.meter.heard_ms = watched.now_ms
-            watched.watch.take(reading_at(watched.now_ms, 5_000, 0), True)
+            watched.watch.judge(reading_at(watched.now_ms, 5_000, 0), True)
             reason = watched.watch.reason(watched.now_ms)
             turn += 1
         assert reason == METER_FROZEN
@@ -220,7 +220,7 @@ def test_everything_repeating_to_the_last_digit_is_frozen():
     watched = Watched(power_mw=0)
     for turn in range(400):  # with the contactor open nothing needs to move
         time_ms = turn * INTERVAL_MS
-        watched.watch.take(reading_at(time_ms, 5_000, 0), False)
+        watched.watch.judge(reading_at(time_ms, 5_000, 0), False)
         assert watched.watch.reason(time_ms) == 0
 
 
@@ -257,9 +257,9 @@ def test_a_pole_that_was_idle_for_weeks_trusts_its_meter():
         now_ms = 0
         for turn in range(hours):
             now_ms = turn * hour_ms % TICKS_PERIOD
-            assert watch.take(reading_at(now_ms, 5_000, 0, 230_000 + turn % 2), False)
+            assert watch.judge(reading_at(now_ms, 5_000, 0, 230_000 + turn % 2), False)
         now_ms = ticks_add(now_ms, INTERVAL_MS)
-        assert watch.take(reading_at(now_ms, 6_000, 11_000_000), True), hours
+        assert watch.judge(reading_at(now_ms, 6_000, 11_000_000), True), hours
         assert watch.reason(now_ms) == 0, hours
 
 
@@ -279,15 +279,15 @@ def test_a_register_that_is_not_followed_again_yet_is_in_doubt():
     # A reading is good for longer here than a fault lasts.
     watch = MeterWatch(driver, 22_000_000, timeout_ms=5_000, frozen_ms=30_000, recover_ms=1_000)
     counter = EnergyCounter(driver, watch)
-    counter.take(reading_at(1_000, 50_000), True)
-    counter.measure(True, 1_000)
+    counter.follow(reading_at(1_000, 50_000), True)
+    counter.advance(True, 1_000)
     assert counter.reason == 0
-    counter.take(reading_at(1_200, 10_000, power_mw=0), True)
+    counter.follow(reading_at(1_200, 10_000, power_mw=0), True)
     for now_ms in (1_200, 2_100, 2_300, 4_000):
-        counter.measure(False, now_ms)
+        counter.advance(False, now_ms)
         assert counter.register_mwh is None and counter.reason, now_ms
-    counter.take(reading_at(4_200, 10_000, power_mw=0), False)
-    counter.measure(False, 4_200)
+    counter.follow(reading_at(4_200, 10_000, power_mw=0), False)
+    counter.advance(False, 4_200)
     assert counter.register_mwh == 10_000 and counter.reason == 0
 
 

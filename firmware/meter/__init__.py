@@ -1,1 +1,1 @@
-"""Electricity meters: drivers, the estimate between two readings, and the watch over both."""
+"""Electricity meters: a driver for each maker, the watch over them, the estimate of energy."""

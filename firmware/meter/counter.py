@@ -1,18 +1,29 @@
-"""A meter as its loop sees it: a driver, the watch over it, the estimate between readings."""
+"""Counts the energy of one meter: joins its driver, the watch and the estimate."""
 
 from joulestream import errors
+from joulestream.compat import TYPE_CHECKING
 from joulestream.meter.drivers import open_driver
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.watch import MeterWatch
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def open_meter(meter, board, max_power_mw):
+    from joulestream.device.config import Config
+    from joulestream.meter.contract import Driver
+    from joulestream.meter.reading import Reading
+
+
+def open_meter(meter: "Config", board: "Any", max_power_mw: int) -> "EnergyCounter":
     """Return the EnergyCounter of the meter that is configured.
 
     Args:
         meter: the configuration's section `meter`.
         board: hands out the UART or pin that the meter is on.
         max_power_mw: the most that the installation can deliver, in mW.
+
+    Raises:
+        ValueError: the board lacks a part that the driver needs.
     """
     driver = open_driver(meter, board)
     watch = MeterWatch(driver, max_power_mw, meter.timeout_ms, meter.frozen_ms, meter.recover_ms)
@@ -20,14 +31,20 @@ def open_meter(meter, board, max_power_mw):
 
 
 class EnergyCounter:
-    """Counts energy with a meter's `driver` and the `watch` over it; `measure` follows both.
+    """Counts the energy of one meter from 0 on. No call blocks.
 
-    `total_mwh` counts since the start, `reason` tells why the meter cannot be trusted (errors.py),
-    or is 0. `register_mwh` is what the register said last, None while it is not followed, and
-    `register_total_mwh` the total that it stands for; `step_mwh` is its step.
+    Args:
+        driver: reads the meter (contract.py).
+        watch: judges what the driver reads.
+
+    Attributes:
+        total_mwh: the energy since the start.
+        power_mw: the power in the newest reading.
+        step_mwh: the register's step in the newest reading.
+        reason: why the meter cannot be trusted (errors.py), or 0.
     """
 
-    def __init__(self, driver, watch):
+    def __init__(self, driver: "Driver", watch: MeterWatch) -> None:
         self._driver = driver
         self._watch = watch
         self._estimate = EnergyEstimate()
@@ -37,45 +54,48 @@ class EnergyCounter:
         self.reason = errors.METER_SILENT
 
     @property
-    def register_mwh(self):
-        """What the register said last, in mWh, or None."""
+    def register_mwh(self) -> "int | None":
+        """The register in the newest reading, in mWh; None while the register is in doubt."""
         return self._estimate.register_mwh
 
     @property
-    def register_total_mwh(self):
-        """The total that `register_mwh` stands for, in mWh."""
+    def register_total_mwh(self) -> int:
+        """The part of `total_mwh` that the register has confirmed."""
         return self._estimate.register_total_mwh
 
     @property
-    def bad_answers(self):
-        """How many of the meter's answers were dropped."""
+    def bad_answers(self) -> int:
+        """How many of the meter's answers the driver dropped."""
         return self._driver.bad_answers
 
-    def measure(self, contactor_closed, now_ms):
-        """Follow the meter up to `now_ms`; `contactor_closed` is None for who does not know.
+    def advance(self, contactor_closed: "bool | None", now_ms: int) -> None:
+        """Poll the meter, and bring all figures up to the tick `now_ms`.
 
-        While the contactor is open only the register tells what flowed.
+        Args:
+            contactor_closed: whether current can flow, or None if the caller cannot know. While
+                the contactor is open, only the register adds to the total.
+            now_ms: the present tick.
         """
         self._estimate.flowing = contactor_closed is not False
         reading = self._driver.poll(now_ms)
         if reading is not None:
-            self.take(reading, contactor_closed)
+            self.follow(reading, contactor_closed)
         self.reason = self._watch.reason(now_ms)
         if not self.reason and self.register_mwh is None:
-            # A fault is over, and no reading since it tells where the register stands.
+            # The fault is over by its time, but the register is followed from the next reading on.
             self.reason = errors.METER_STALE
         self.total_mwh = self._estimate.advance(now_ms)
 
-    def hold_back(self, counted_mwh):
-        """Count nothing of the register's next `counted_mwh`: they were counted before."""
-        self._estimate.hold_back(counted_mwh)
-
-    def take(self, reading, contactor_closed):
-        """Follow a reading as far as it can be trusted."""
+    def follow(self, reading: "Reading", contactor_closed: "bool | None") -> None:
+        """Follow the register to a reading, if the watch finds it good."""
         self.step_mwh = reading.step_mwh
         self.power_mw = reading.power_mw
-        # Where the contactor is not known, standing still is no sign of a fault.
-        if self._watch.take(reading, contactor_closed is True):
-            self._estimate.take(reading)
+        # Figures that repeat show a fault only if the contactor is known to be closed.
+        if self._watch.judge(reading, contactor_closed is True):
+            self._estimate.follow(reading)
         else:
-            self._estimate.rebase()
+            self._estimate.unfollow()
+
+    def skip_counted(self, counted_mwh: int) -> None:
+        """Leave the register's next `counted_mwh` out of the total: they were billed before."""
+        self._estimate.skip_counted(counted_mwh)

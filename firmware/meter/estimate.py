@@ -1,29 +1,53 @@
-"""Energy between two register steps: the register is the truth, power times time fills it."""
+"""The energy between two steps of a meter's register.
 
+A register counts in steps, often of 1 Wh. Inside a step only the power is known, so the estimate
+adds power times time. It stops 1 mWh short of the next step: had more flowed, the register would
+have moved. The register is the truth; the estimate only fills the gap.
+
+An example with steps of 1,000 mWh and 11 kW, which are 3.06 mWh in 1 ms:
+
+    time, ms        0    100    200    300    350    400    500
+    reading       5 Wh          5 Wh                 6 Wh
+    total, mWh      0    305    611    916    999   1000   1305
+                    |<---- power times time --->| the register moved: the estimate starts anew
+                                            held at 1 mWh below the step
+"""
+
+from joulestream.compat import TYPE_CHECKING
 from joulestream.units import MW_PER_W, W_MS_PER_MWH, small, ticks_diff
+
+if TYPE_CHECKING:
+    from joulestream.meter.reading import Reading
 
 
 class EnergyEstimate:
-    """A total in mWh that follows the meter's register and never runs backwards.
+    """A total in mWh, from 0, that follows a meter's register and never runs backwards.
 
-    Inside one register step it grows by power times time, never beyond the step, and only while
-    current is `flowing`. `register_mwh` is what the register said last, None while it is not
-    followed, and `register_total_mwh` the total that it stands for.
+    Attributes:
+        total_mwh: the total at the last call of `advance`.
+        flowing: whether current may flow. If not, only the register adds to the total.
+        register_mwh: the register at the last reading; None while no register is followed.
+        register_total_mwh: the part of the total that the register has confirmed.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.total_mwh = 0
         self.flowing = True
-        self.register_mwh = None
+        self.register_mwh: int | None = None
         self.register_total_mwh = 0
         self._step_mwh = 0
-        self._inside_mwh = 0  # since the register last moved, and less than one more:
-        self._rest = 0  # W times ms, kept apart so that both stay small integers on a board
+        # Energy since the register last moved: whole mWh, and the rest below 1 mWh in W times ms.
+        # Both stay small integers on a board, which need no allocation.
+        self._inside_mwh = 0
+        self._inside_w_ms = 0
         self._power_w = 0
         self._time_ms = 0
 
-    def take(self, reading):
-        """Follow a good reading."""
+    def follow(self, reading: "Reading") -> None:
+        """Follow the register to a reading that the watch found good.
+
+        The first reading only says where the register stands; it adds nothing to the total.
+        """
         self.advance(reading.time_ms)
         if reading.energy_mwh != self.register_mwh:
             if self.register_mwh is None:
@@ -31,33 +55,34 @@ class EnergyEstimate:
             else:
                 self.register_total_mwh += small(reading.energy_mwh - self.register_mwh)
             self.register_mwh = reading.energy_mwh
-            # What the estimate ran ahead inside the old step is not counted again.
+            # The total may be ahead of the register. The lead was counted once; it counts towards
+            # the new step.
             self._inside_mwh = max(self.total_mwh - self.register_total_mwh, 0)
-            self._rest = 0
+            self._inside_w_ms = 0
         self._step_mwh = reading.step_mwh
         self._power_w = max(reading.power_mw, 0) // MW_PER_W
         self.advance(reading.time_ms)
 
-    def hold_back(self, counted_mwh):
-        """Count nothing of the register's next `counted_mwh`: they were counted before."""
-        self.register_total_mwh -= counted_mwh
-
-    def rebase(self):
-        """Distrust the register: go on from the total with whatever it says next."""
+    def unfollow(self) -> None:
+        """Stop following the register. The total stands still until the next good reading."""
         self.register_mwh = None
         self._power_w = 0
 
-    def advance(self, now_ms):
-        """Return the total at `now_ms`, in mWh."""
+    def skip_counted(self, counted_mwh: int) -> None:
+        """Leave the register's next `counted_mwh` out of the total: they were billed before."""
+        self.register_total_mwh -= counted_mwh
+
+    def advance(self, now_ms: int) -> int:
+        """Bring the total up to the tick `now_ms` and return it, in mWh."""
         elapsed_ms = ticks_diff(now_ms, self._time_ms)
         self._time_ms = now_ms
         if self.register_mwh is None:
             return self.total_mwh
         if elapsed_ms > 0 and self._power_w and self.flowing:
-            self._rest += self._power_w * elapsed_ms
-            if self._rest >= W_MS_PER_MWH:
-                self._inside_mwh += self._rest // W_MS_PER_MWH
-                self._rest %= W_MS_PER_MWH
+            self._inside_w_ms += self._power_w * elapsed_ms
+            if self._inside_w_ms >= W_MS_PER_MWH:
+                self._inside_mwh += self._inside_w_ms // W_MS_PER_MWH
+                self._inside_w_ms %= W_MS_PER_MWH
         inside_mwh = min(self._inside_mwh, self._step_mwh - 1)
         total_mwh = self.register_total_mwh + inside_mwh
         if total_mwh > self.total_mwh:

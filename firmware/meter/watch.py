@@ -1,6 +1,16 @@
-"""The watch over a meter: silent, stale, frozen, backwards or jumping means: open the contactor."""
+"""The watch over a meter: it decides from each reading whether the meter can be trusted.
 
-from joulestream.compat import const
+A doubt has one of five reasons, and each of them opens the pole's contactor:
+
+    METER_SILENT    no byte came for `timeout_ms`
+    METER_STALE     bytes came, but no whole reading for `timeout_ms`
+    METER_FROZEN    the register stands still while power flows, or every figure repeats
+    METER_BACKWARD  the register went down
+    METER_JUMP      the register moved further than the installation's power allows, or the meter
+                    shows more power than the installation has
+"""
+
+from joulestream.compat import TYPE_CHECKING, const
 from joulestream.errors import (
     METER_BACKWARD,
     METER_FROZEN,
@@ -10,51 +20,71 @@ from joulestream.errors import (
 )
 from joulestream.units import MW_PER_W, W_MS_PER_MWH, small, ticks_add, ticks_diff
 
-# A register may lag what power times time says by this many of its steps before it is frozen.
+if TYPE_CHECKING:
+    from joulestream.meter.contract import Driver
+    from joulestream.meter.reading import Reading
+
+# By so many steps the register may lag power times time. One step is under way inside the meter,
+# one is late because a meter refreshes its register and its power at different moments, and one
+# is margin for the error of the power.
 _FROZEN_STEPS = const(3)
-# A register moves in whole steps, so its jumps are judged with one step on either side.
+# By so many steps a register may move further than the power allows. A register shows whole
+# steps, so a move between two readings can exceed the energy by nearly one step. The other step
+# is for a reading that shows a later moment than the reading before it.
 _JUMP_STEPS = const(2)
-# Meters average their power: a reading may overshoot the installation's limit by an eighth.
+# The power may exceed the configured maximum by 1 / 8. The mains voltage may be 10 % above its
+# nominal value (EN 50160), and the power of the same current with it; a class 1 meter adds 1 %.
 _JUMP_MARGIN = const(8)
+# No current flows later than this many timeouts after the last reading. After one of them the
+# meter counts as lost and the contactor opens; the other covers the opening.
+_LOST_TIMEOUTS = const(2)
 
 
 class MeterWatch:
-    """Judges a meter's readings; `reason(now_ms)` is why it cannot be trusted, or 0.
+    """Judges the readings of one meter.
 
-    A fault that a reading shows (frozen, backwards, jump) stays until `recover_ms` without
-    another. `max_power_mw` is what the installation can deliver, `frozen_ms` how long power,
-    voltage and register may all repeat to the last digit while current should flow.
+    Args:
+        driver: the meter's driver; `heard_ms` tells a silent meter from a stale one.
+        max_power_mw: the most that the installation can deliver, in mW.
+        timeout_ms: how old the newest reading may become.
+        frozen_ms: how long power, voltage and register may all repeat to the last digit while the
+            contactor is closed.
+        recover_ms: how long a fault that a reading showed lasts after the last such reading.
     """
 
-    def __init__(self, meter, max_power_mw, timeout_ms, frozen_ms, recover_ms):
-        self._meter = meter
+    def __init__(
+        self, driver: "Driver", max_power_mw: int, timeout_ms: int, frozen_ms: int, recover_ms: int
+    ) -> None:
+        self._driver = driver
         self._max_power_mw = max_power_mw + max_power_mw // _JUMP_MARGIN
         self._max_power_w = self._max_power_mw // MW_PER_W + 1
         self._timeout_ms = timeout_ms
         self._frozen_ms = frozen_ms
         self._recover_ms = recover_ms
-        self._last = None
-        # Ticks wrap: what was once too old is remembered as such, or it would look new again.
+        self._last: Reading | None = None
+        self._last_ms = 0
+        # Ticks wrap after 12 days, so that an old tick looks new again. Two facts are kept apart
+        # for that reason: that the meter is lost, and the tick of a sign of life that is too old.
         self._lost = True
-        self._old_heard_ms = None
-        self._expected = 0  # W times ms since the register last moved
-        self._changed_ms = 0
+        self._old_heard_ms: int | None = None
+        self._expected_w_ms = 0  # power times time since the register last moved
+        self._changed_ms = 0  # the tick at which a figure last changed
         self._fault = 0
         self._fault_until_ms = 0
         self._followed = True
 
-    def take(self, reading, contactor_closed):
-        """Judge a reading; return whether its register can be followed.
+    def judge(self, reading: "Reading", contactor_closed: bool) -> bool:
+        """Judge a reading; return whether the estimate may follow its register.
 
-        Too much power is a fault, but what the register counted of it did flow. A register that
-        was not plausible is not followed again before the fault is over.
+        A reading with too much power is a fault, but the register counted energy that did flow:
+        it is followed. A register that is not plausible is followed again once the fault is over.
         """
         last = self._last
-        self._last = reading
-        # After the meter was lost, no more can have flowed than until the contactor was open.
-        elapsed_ms = 2 * self._timeout_ms
+        elapsed_ms = _LOST_TIMEOUTS * self._timeout_ms
         if last is not None and not self._lost:
-            elapsed_ms = ticks_diff(reading.time_ms, last.time_ms)
+            elapsed_ms = ticks_diff(reading.time_ms, self._last_ms)
+        self._last = reading
+        self._last_ms = reading.time_ms
         self._lost = False
         if last is None:
             self._start(reading)
@@ -70,9 +100,9 @@ class MeterWatch:
             self._followed = True
         return self._followed
 
-    def reason(self, now_ms):
-        """Return the reason code (errors.py) why the meter cannot be trusted now, or 0."""
-        if not self._lost and ticks_diff(now_ms, self._last.time_ms) > self._timeout_ms:
+    def reason(self, now_ms: int) -> int:
+        """Return the reason code (errors.py) of the doubt at the tick `now_ms`, or 0."""
+        if not self._lost and ticks_diff(now_ms, self._last_ms) > self._timeout_ms:
             self._lost = True
         if self._lost:
             return METER_STALE if self._hears(now_ms) else METER_SILENT
@@ -80,9 +110,9 @@ class MeterWatch:
             self._fault = 0
         return self._fault
 
-    def _hears(self, now_ms):
-        """Return whether the meter sent anything lately, be it damaged."""
-        heard_ms = self._meter.heard_ms
+    def _hears(self, now_ms: int) -> bool:
+        """Return whether any byte, good or damaged, came within the timeout."""
+        heard_ms = self._driver.heard_ms
         if heard_ms is None or heard_ms == self._old_heard_ms:
             return False
         if ticks_diff(now_ms, heard_ms) <= self._timeout_ms:
@@ -90,8 +120,10 @@ class MeterWatch:
         self._old_heard_ms = heard_ms
         return False
 
-    def _register_reason(self, reading, last, elapsed_ms, contactor_closed):
-        """Return why the register's way from `last` to `reading` is not plausible, or 0."""
+    def _register_reason(
+        self, reading: "Reading", last: "Reading", elapsed_ms: int, contactor_closed: bool
+    ) -> int:
+        """Return why the register's move from `last` to `reading` is not plausible, or 0."""
         moved_mwh = small(reading.energy_mwh - last.energy_mwh)
         if moved_mwh < 0:
             return METER_BACKWARD
@@ -99,9 +131,9 @@ class MeterWatch:
         if moved_mwh > most_mwh + _JUMP_STEPS * reading.step_mwh:
             return METER_JUMP
         if moved_mwh:
-            self._expected = 0
+            self._expected_w_ms = 0
         else:
-            self._expected += max(last.power_mw, 0) // MW_PER_W * elapsed_ms
+            self._expected_w_ms += max(last.power_mw, 0) // MW_PER_W * elapsed_ms
         same = (
             not moved_mwh
             and reading.power_mw == last.power_mw
@@ -109,16 +141,17 @@ class MeterWatch:
         )
         if not same or not contactor_closed:
             self._changed_ms = reading.time_ms
-        if self._expected // W_MS_PER_MWH > _FROZEN_STEPS * reading.step_mwh:
+        if self._expected_w_ms // W_MS_PER_MWH > _FROZEN_STEPS * reading.step_mwh:
             return METER_FROZEN
         if ticks_diff(reading.time_ms, self._changed_ms) >= self._frozen_ms:
             return METER_FROZEN
         return 0
 
-    def _start(self, reading):
+    def _start(self, reading: "Reading") -> None:
+        """Judge the readings after `reading` without regard to those before it."""
         self._changed_ms = reading.time_ms
-        self._expected = 0
+        self._expected_w_ms = 0
 
-    def _fail(self, reason, reading):
+    def _fail(self, reason: int, reading: "Reading") -> None:
         self._fault = reason
         self._fault_until_ms = ticks_add(reading.time_ms, self._recover_ms)

@@ -53,7 +53,7 @@ class PoleLoop:
         """Do one round at the tick `now_ms`. Any exception opens the contactor, then passes on."""
         try:
             self._now_ms = now_ms
-            self._meter.measure(self._contactor.closed, now_ms)
+            self._meter.advance(self._contactor.closed, now_ms)
             self._link.poll()
             self._payee.step(self._meter, self._board.plugged(), now_ms)
             self._switch(now_ms)

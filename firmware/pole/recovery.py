@@ -84,7 +84,7 @@ class SessionLog:
             self._bill(account, energy_mwh, meter.step_mwh)
         ahead_mwh = account.energy_mwh - energy_mwh
         if 0 < ahead_mwh <= meter.step_mwh:
-            meter.hold_back(ahead_mwh)
+            meter.skip_counted(ahead_mwh)
         self.close()
         self.is_settled = True
 

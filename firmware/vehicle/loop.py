@@ -41,7 +41,7 @@ class VehicleLoop:
     def step(self, now_ms: int) -> None:
         """Do one round at the tick `now_ms`."""
         self._now_ms = now_ms
-        self._own_meter.measure(now_ms)
+        self._own_meter.advance(now_ms)
         self._link.poll()
         self._payer.step(self._own_meter, self._board.plugged(), now_ms)
         self._link.flush(self._payer.session.outbox)

@@ -1,6 +1,6 @@
 """The vehicle's own view of the energy that flowed: from its meter, or from power and time.
 
-Both classes offer `measure(now_ms)` and the figures that the payer reads: `total_mwh`,
+Both classes offer `advance(now_ms)` and the figures that the payer reads: `total_mwh`,
 `step_mwh`, `reason`.
 """
 
@@ -29,10 +29,10 @@ class OwnMeter:
         self.total_mwh = 0
         self.reason = errors.METER_SILENT
 
-    def measure(self, now_ms: int) -> None:
-        """Follow the meter up to `now_ms`."""
+    def advance(self, now_ms: int) -> None:
+        """Bring the figures up to the tick `now_ms`."""
         counter = self.counter
-        counter.measure(None, now_ms)
+        counter.advance(None, now_ms)
         if self._base_mwh is None and counter.register_mwh is not None:
             self._base_mwh = max(counter.register_mwh, 0)
         self.step_mwh = counter.step_mwh
@@ -54,8 +54,8 @@ class PowerBound:
         self.total_mwh = 0
         self.reason = 0
 
-    def measure(self, now_ms: int) -> None:
-        """Let time pass up to `now_ms`."""
+    def advance(self, now_ms: int) -> None:
+        """Bring the figures up to the tick `now_ms`."""
         if self._last_ms is not None:
             self._numerator += self._max_power_mw * max(ticks_diff(now_ms, self._last_ms), 0)
             self.total_mwh = self._numerator // MS_PER_HOUR

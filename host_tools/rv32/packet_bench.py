@@ -164,13 +164,13 @@ class Exchange:
 
     def pole_step(self, reading):
         """From a reading to the contactor and the wire, and what is done between packets."""
-        self.counters[0].take(reading, True)
+        self.counters[0].follow(reading, True)
         self.pole.step(self.now_ms)
         self.pole.idle()
 
     def vehicle_step(self, reading):
         """The same in the vehicle."""
-        self.counters[1].take(reading, True)
+        self.counters[1].follow(reading, True)
         self.vehicle.step(self.now_ms)
         self.vehicle.idle()
 

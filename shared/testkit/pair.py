@@ -37,14 +37,14 @@ class Meter:
         self.step_mwh = step_mwh
         self.reason = 0
         self.register_mwh = 0
-        self.held_back_mwh = 0
+        self.skipped_mwh = 0
 
     @property
     def register_total_mwh(self):
         return self.total_mwh
 
-    def hold_back(self, counted_mwh):
-        self.held_back_mwh = counted_mwh
+    def skip_counted(self, counted_mwh):
+        self.skipped_mwh = counted_mwh
 
 
 class Nonces:
