@@ -25,7 +25,7 @@ from joulestream.channel import (
 )
 from joulestream.errors import LocalError, MalformedError
 from joulestream.fields import UINT, size_of
-from joulestream.messages import SignedOffer, SignedReceipt, SignedTariff
+from joulestream.messages import Offer, Receipt, TariffChange, signed_body
 from joulestream.session import ProtocolSession
 from joulestream.signing import verify
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
@@ -185,13 +185,13 @@ def started_session(random):
 def statements(session):
     """Yield everything that is signed and is no claim, with the greatest and least values."""
     for fill in (0, 0xFF):
-        for signed_type, record in (
-            (channel.SIGNED_OFFER, SignedOffer),
-            (channel.SIGNED_TARIFF, SignedTariff),
-            (channel.SIGNED_RECEIPT, SignedReceipt),
+        for signed_type, signed_class in (
+            (channel.SIGNED_OFFER, Offer),
+            (channel.SIGNED_TARIFF, TariffChange),
+            (channel.SIGNED_RECEIPT, Receipt),
         ):
-            extreme = record.from_bytes(bytes([fill]) * size_of(record.LAYOUT))
-            yield session.signed(signed_type, extreme.to_bytes())
+            extreme = signed_class.from_bytes(bytes([fill]) * size_of(signed_class.LAYOUT))
+            yield session.signed(signed_type, signed_body(extreme))
         proof = bytes([fill]) * (32 + 8 + 381)
         yield session.signed(channel.SIGNED_PROOF, proof)
         yield time_bytes(bytes([fill]) * 16, PAYEE.public_key, MAX_AMOUNT if fill else 0)

@@ -22,7 +22,7 @@ from joulestream.messages import (
     TARIFF_ACCEPT,
     TIME,
     UPDATE,
-    Message,
+    make,
 )
 from joulestream.session import CLOSED, STOPPING, ProtocolSession
 from joulestream.testkit.random import Random
@@ -48,10 +48,10 @@ class End:
 
     def send(self, number, **changes):
         values = {}
-        for name, size, kind in MESSAGES[number][3]:
+        for name, size, kind in MESSAGES[number][3].LAYOUT:
             values[name] = 1 if kind == UINT else bytes([number]) * size
         values.update(changes)
-        self.session.send(Message(number, **values), self._now_ms)
+        self.session.send(make(number, **values), self._now_ms)
 
     def take(self, payload, now_ms):
         self._now_ms = now_ms

@@ -10,10 +10,8 @@ from joulestream.messages import (
     INVOICE,
     OFFER,
     RECEIPT,
-    TARIFF,
-    Message,
-    SignedOffer,
-    SignedTariff,
+    TariffChange,
+    signed_body,
 )
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, lie
@@ -22,11 +20,10 @@ from joulestream.units import energy_from_power
 CLAIM = Claim(terms().channel_id())
 
 
-def sign_anew(world, signed_type, record, message):
+def sign_anew(world, signed_type, message):
     """Let the pole sign `message` anew after a change."""
-    fields = {name: getattr(message, name) for name, _, _ in record.LAYOUT}
-    body = record(**fields).to_bytes()
-    message.signature = KEYS["payee"].sign(world.payee.session.signed(signed_type, body))
+    signed = world.payee.session.signed(signed_type, signed_body(message))
+    message.signature = KEYS["payee"].sign(signed)
 
 
 def changed_offer(world, **changes):
@@ -35,7 +32,7 @@ def changed_offer(world, **changes):
     def change(offer):
         for name in changes:
             setattr(offer, name, changes[name])
-        sign_anew(world, SIGNED_OFFER, SignedOffer, offer)
+        sign_anew(world, SIGNED_OFFER, offer)
 
     return bending(OFFER, change)
 
@@ -124,8 +121,8 @@ def test_an_invoice_with_its_number_used_before():
 def test_a_tariff_after_the_fact():
     world = World()
     world.charge(5)
-    changed = Message(TARIFF, price_per_kwh=PRICE + 1, from_energy_mwh=1_000)
-    sign_anew(world, SIGNED_TARIFF, SignedTariff, changed)
+    changed = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=1_000)
+    sign_anew(world, SIGNED_TARIFF, changed)
     world.payer.receive(messages.encode(changed), world.now_ms)
     assert world.payer.last_stop == errors.BAD_FIELD
 
@@ -138,8 +135,8 @@ def test_a_tariff_for_what_the_tolerance_of_a_long_session_hides():
     until_mwh = world.own_energy_mwh + 8_000
     world.run(lambda: world.own_energy_mwh >= until_mwh)
     from_energy_mwh = world.payer.channel.energy_mwh + 1_000
-    changed = Message(TARIFF, price_per_kwh=PRICE + 1, from_energy_mwh=from_energy_mwh)
-    sign_anew(world, SIGNED_TARIFF, SignedTariff, changed)
+    changed = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=from_energy_mwh)
+    sign_anew(world, SIGNED_TARIFF, changed)
     world.payer.receive(messages.encode(changed), world.now_ms)
     assert world.payer.last_stop == errors.BAD_FIELD
 
@@ -169,9 +166,9 @@ def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
 def test_a_tariff_signed_by_a_stranger():
     world = World()
     world.charge(3)
-    body = SignedTariff(price_per_kwh=PRICE + 1, from_energy_mwh=90_000).to_bytes()
-    signature = KEYS["stranger"].sign(world.payee.session.signed(SIGNED_TARIFF, body))
-    tariff = Message(TARIFF, price_per_kwh=PRICE + 1, from_energy_mwh=90_000, signature=signature)
+    tariff = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=90_000)
+    signed = world.payee.session.signed(SIGNED_TARIFF, signed_body(tariff))
+    tariff.signature = KEYS["stranger"].sign(signed)
     world.payer.receive(messages.encode(tariff), world.now_ms)
     assert world.payer.last_stop == errors.BAD_SIGNATURE
 

@@ -5,7 +5,7 @@ The pole's side is the real payee; the lie is told by changing what crosses the 
 
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_PROOF, Claim, time_bytes
-from joulestream.messages import ACCEPT, INVOICE, TIME, UPDATE, Message
+from joulestream.messages import ACCEPT, UPDATE, Invoice, TimeProof
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, lie
 
@@ -93,14 +93,14 @@ def test_an_update_for_an_invoice_that_was_never_sent():
 
 def test_a_message_out_of_turn():
     def change(update):
-        return Message(messages.RECEIPT_ACK)
+        return messages.ReceiptAck()
 
     assert lie(UPDATE, change)[1] == both(errors.UNEXPECTED_MESSAGE)
 
 
 def test_a_vehicle_that_sends_what_only_a_pole_sends():
     def change(update):
-        return Message(INVOICE, sequence=1, energy_mwh=0, amount_due=0)
+        return Invoice(sequence=1, energy_mwh=0, amount_due=0)
 
     assert lie(UPDATE, change)[1] == both(errors.UNEXPECTED_MESSAGE)
 
@@ -267,8 +267,7 @@ def told_the_time(time_s, key="issuer", nonce=None, bound_s=None):
             return [payload]
         session = world.payee.session
         proof = time_bytes(nonce or session.payee_nonce, KEYS["payee"].public_key, time_s)
-        message = Message(
-            TIME,
+        message = TimeProof(
             issuer_key=KEYS[key].public_key,
             time_s=time_s,
             signature=KEYS[key].sign(proof),

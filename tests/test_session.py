@@ -15,7 +15,13 @@ from joulestream.errors import (
     MalformedError,
 )
 from joulestream.fields import UINT
-from joulestream.messages import MESSAGES, PAYEE, PAYER, Message, encode
+from joulestream.messages import (
+    MESSAGES,
+    PAYEE,
+    PAYER,
+    encode,
+    make,
+)
 from joulestream.session import (
     CLOSED,
     GREETED,
@@ -88,10 +94,10 @@ def table():
 
 def sample(number, **changes):
     values = {}
-    for name, size, kind in MESSAGES[number][3]:
+    for name, size, kind in MESSAGES[number][3].LAYOUT:
         values[name] = 1 if kind == UINT else bytes([number]) * size
     values.update(changes)
-    return Message(number, **values)
+    return make(number, **values)
 
 
 def session_in(role, state, number=None):

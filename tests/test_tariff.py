@@ -45,7 +45,7 @@ def test_numerators_are_summed_before_they_are_divided():
     for change in range(1, 101):
         tariff.change(change, 999_999 + change % 2)
         due = tariff.amount_due(change)
-        tariff.settle(change)
+        tariff.advance(change)
     assert due == 99  # each mWh costs just below 1; rounded one by one it would be 0
 
 
@@ -54,7 +54,7 @@ def test_settling_a_change_changes_no_amount():
         tariff = Tariff(0, 5, 299_999)
         tariff.change(3_000, 450_001)
         expected = [tariff.amount_due(energy) for energy in range(settle_at, 12_000, 77)]
-        tariff.settle(settle_at)
+        tariff.advance(settle_at)
         assert [tariff.amount_due(e) for e in range(settle_at, 12_000, 77)] == expected
         assert tariff.price_per_kwh == 450_001
         assert tariff.next_price_per_kwh is None
@@ -62,11 +62,11 @@ def test_settling_a_change_changes_no_amount():
 
 def test_a_change_is_not_settled_early():
     tariff = Tariff(0, 0, 100)
-    tariff.settle(5)
+    tariff.advance(5)
     tariff.change(1_000, 200)
-    tariff.settle(999)
+    tariff.advance(999)
     assert (tariff.price_per_kwh, tariff.next_price_per_kwh) == (100, 200)
-    tariff.settle(1_000)
+    tariff.advance(1_000)
     assert (tariff.price_per_kwh, tariff.next_price_per_kwh) == (200, None)
 
 
@@ -104,9 +104,9 @@ def test_both_ends_agree_whatever_the_packets():
                 exact = numerator - (edge - energy) * prices[-2]
             due = tariff.amount_due(energy)
             assert due == other.amount_due(energy) == BIG_AMOUNT + exact // 1_000_000
-            tariff.settle(energy)
+            tariff.advance(energy)
             if random.below(2):
-                other.settle(energy)
+                other.advance(energy)
 
 
 def test_amounts_and_energies_above_32_bits():

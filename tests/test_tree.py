@@ -1,6 +1,8 @@
 """The tree keeps its promises: pure shared code, separate firmwares, document and code alike."""
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 
 from joulestream.channel import Certificate, Terms
 from joulestream.errors import REASONS
-from joulestream.fields import UINT
+from joulestream.fields import BYTES, UINT, Record
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD
 from joulestream.host_tools.layout import PACKAGE, ROOT, package_folders
 from joulestream.messages import MESSAGES
@@ -41,10 +43,21 @@ def tracked_files():
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
+def run_time_nodes(tree):
+    """Yield every node that a runtime executes: all but those that only a type checker reads."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
+            for node in child.orelse:
+                yield from run_time_nodes(node)
+        else:
+            yield from run_time_nodes(child)
+
+
 def imports(path):
-    """Return the names of the modules that a Python file imports, at any depth."""
+    """Return the names of the modules that a Python file imports at run time, at any depth."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in run_time_nodes(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -204,10 +217,16 @@ def size(layout):
 def test_messages_are_as_documented():
     rows = rows_below("## 3. Messages", 5)
     expected = []
-    for number, (name, sender, answer, layout) in MESSAGES.items():
+    for number, (name, sender, answer, message_class) in MESSAGES.items():
         answered = MESSAGES[answer][0].upper() if answer else "-"
         expected.append(
-            (f"0x{number:02x}", name.upper(), SENDERS[sender], answered, str(1 + size(layout)))
+            (
+                f"0x{number:02x}",
+                name.upper(),
+                SENDERS[sender],
+                answered,
+                str(1 + size(message_class.LAYOUT)),
+            )
         )
     assert rows == expected
 
@@ -220,10 +239,10 @@ def layout_of(rows):
     return [(name, size, "uint" if kind == UINT else "bytes") for name, size, kind in rows]
 
 
-@pytest.mark.parametrize("number", [number for number in MESSAGES if MESSAGES[number][3]])
+@pytest.mark.parametrize("number", [number for number in MESSAGES if MESSAGES[number][3].LAYOUT])
 def test_fields_are_as_documented(number):
-    name, _, _, layout = MESSAGES[number]
-    assert documented_layout(f"#### {name.upper()}") == layout_of(layout)
+    name, _, _, message_class = MESSAGES[number]
+    assert documented_layout(f"#### {name.upper()}") == layout_of(message_class.LAYOUT)
 
 
 def test_terms_and_certificate_are_as_documented():
@@ -232,6 +251,24 @@ def test_terms_and_certificate_are_as_documented():
     assert documented_layout("### 5.2 Certificate") == layout_of(rest)
     assert f"The terms are {size(Terms.LAYOUT)} bytes" in PROTOCOL
     assert f"{size(Certificate.LAYOUT)} bytes in all" in PROTOCOL
+
+
+def records():
+    """Return every record class of ours, from the modules that define some."""
+    for name in ("messages", "channel", "device.keystore", "pole.recovery", "vehicle.wallet"):
+        importlib.import_module(f"{PACKAGE}.{name}")
+    found, known = [Record], []
+    while found:
+        known += found
+        found = [each for record in found for each in record.__subclasses__()]
+    return [each for each in known if each.LAYOUT]
+
+
+@pytest.mark.parametrize("record", records(), ids=lambda record: record.__name__)
+def test_a_record_annotates_the_fields_of_its_layout(record):
+    kinds = {UINT: int, BYTES: bytes}
+    expected = [(name, kinds[kind]) for name, _, kind in record.LAYOUT]
+    assert list(inspect.get_annotations(record).items()) == expected
 
 
 def test_states_are_as_documented():

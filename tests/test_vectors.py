@@ -11,7 +11,12 @@ from dual_runtime import load_section
 from joulestream import messages
 from joulestream.channel import Certificate, Claim, Terms, claim_reason, genuine_reason
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
-from joulestream.messages import MESSAGES, PAYEE, PAYER, Message
+from joulestream.messages import (
+    MESSAGES,
+    PAYEE,
+    PAYER,
+    make,
+)
 from joulestream.session import CLOSED, ProtocolSession
 from joulestream.signing import Signer, public_key, verify
 from joulestream.tariff import Tariff
@@ -129,11 +134,11 @@ def test_messages():
         assert payload == bytes([number]) + plain_bytes(case["fields"])
         values = values_of(case["fields"])
         assert messages.message_name(number) == case["name"]
-        assert messages.encode(Message(number, **values)) == payload
+        assert messages.encode(make(number, **values)) == payload
         decoded = messages.decode(payload)
         for name in values:
             assert getattr(decoded, name) == values[name], name
-        assert [row[0] for row in case["fields"]] == [row[0] for row in MESSAGES[number][3]]
+        assert [row[0] for row in case["fields"]] == [row[0] for row in MESSAGES[number][3].LAYOUT]
     assert seen == set(MESSAGES)
 
 
@@ -198,7 +203,7 @@ def test_tariffs():
             if waiting and tariff.next_price_per_kwh is None:
                 tariff.change(*waiting.pop(0))
             assert tariff.amount_due(energy) == int(amount)
-            tariff.settle(energy)
+            tariff.advance(energy)
             biggest = max(biggest, int(amount))
         assert not waiting
     assert biggest > 1 << 40
@@ -317,7 +322,7 @@ def test_sessions_add_up():
                 assert claim_reason(message.amount, best, due, certificate.capacity) == 0
                 assert verify(vehicle, claim.message(message.amount), message.signature)
                 best = message.amount
-                tariff.settle(energy)
+                tariff.advance(energy)
             elif message.number == messages.RECEIPT:
                 assert message.amount_paid == best
                 assert message.amount_due == tariff.amount_due(message.energy_mwh)

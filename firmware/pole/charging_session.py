@@ -66,7 +66,7 @@ class ChargingSession:
         """Take the stored `account` with its better claim: one more packet is paid."""
         self.spare_account, self.account = self.account, account
         self.packets += 1
-        self.tariff.settle(account.energy_mwh)
+        self.tariff.advance(account.energy_mwh)
         self._refresh()
 
     def has_uninvoiced(self):

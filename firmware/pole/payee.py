@@ -2,9 +2,6 @@
 
 from joulestream import errors
 from joulestream.channel import (
-    SIGNED_OFFER,
-    SIGNED_RECEIPT,
-    SIGNED_TARIFF,
     Certificate,
     claim_reason,
     expiry_reason,
@@ -15,7 +12,6 @@ from joulestream.errors import PeerError
 from joulestream.messages import (
     ACCEPT,
     HELLO,
-    INVOICE,
     MAX_ISSUERS,
     NONCE_SIZE,
     OFFER,
@@ -23,18 +19,16 @@ from joulestream.messages import (
     RECEIPT,
     RECEIPT_ACK,
     RENEW,
-    RENEW_REQUEST,
-    RENEWED,
     STOP,
     TARIFF,
     TARIFF_ACCEPT,
     TIME,
     UPDATE,
     VERSION,
-    Message,
-    SignedOffer,
-    SignedReceipt,
-    SignedTariff,
+    Invoice,
+    Renewed,
+    RenewRequest,
+    make,
 )
 from joulestream.pole.admission import Admission
 from joulestream.pole.charging_session import ChargingSession
@@ -79,7 +73,7 @@ class Payee:
         self._settle_ms = 0
         self._tariff_out = None
         self._renew_ms = 0
-        self._invoice = Message(INVOICE)  # one for every packet
+        self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)  # one for every packet
         self._handlers = {
             HELLO: self._on_hello,
             TIME: self._on_time,
@@ -185,15 +179,13 @@ class Payee:
         session = self.session
         account = self._accounts.load(hello.channel_id)
         price_per_kwh = self._price(now_ms)
-        session.payee_nonce = self._random(NONCE_SIZE)
-        session.payee_key = self._signer.public_key
         self._offered_account = account
         self._offered_price = price_per_kwh
         packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
         fields = {
             "version": VERSION,
-            "nonce": session.payee_nonce,
-            "payee_key": session.payee_key,
+            "nonce": self._random(NONCE_SIZE),
+            "payee_key": self._signer.public_key,
             "time_s": self._clock.time_s(now_ms) or 0,
             "price_per_kwh": price_per_kwh,
             "credit": config.credit,
@@ -211,7 +203,7 @@ class Payee:
             "issuer_count": len(config.issuers),
             "issuers": self._issuers + bytes(32 * MAX_ISSUERS - len(self._issuers)),
         }
-        self._send_signed(OFFER, SIGNED_OFFER, SignedOffer, fields, now_ms)
+        session.send_signed(make(OFFER, **fields), self._signer, now_ms)
 
     def _on_time(self, message, now_ms):
         if self._clock.time_s(now_ms) is not None:
@@ -320,7 +312,7 @@ class Payee:
         self._admit(certificate, charge.account, now_ms)
         charge.renew(certificate)
         self.session.send(
-            Message(RENEWED, expires_at_s=certificate.expires_at_s, capacity=certificate.capacity),
+            Renewed(expires_at_s=certificate.expires_at_s, capacity=certificate.capacity),
             now_ms,
         )
 
@@ -369,7 +361,7 @@ class Payee:
         from_energy_mwh = invoiced_mwh + packets * config.packet_energy_mwh
         self._tariff_out = (price_per_kwh, from_energy_mwh)
         fields = {"price_per_kwh": price_per_kwh, "from_energy_mwh": from_energy_mwh}
-        self._send_signed(TARIFF, SIGNED_TARIFF, SignedTariff, fields, now_ms)
+        self.session.send_signed(make(TARIFF, **fields), self._signer, now_ms)
 
     def _step_renewal(self, charge, now_ms):
         if ticks_diff(now_ms, self._renew_ms) < 0:
@@ -380,7 +372,7 @@ class Payee:
             # The vehicle may get its certificate only later, so it is asked again.
             self._renew_ms = ticks_add(now_ms, self._config.link_timeout_ms)
             expires_at_s = charge.certificate.expires_at_s
-            self.session.send(Message(RENEW_REQUEST, valid_until_s=expires_at_s), now_ms)
+            self.session.send(RenewRequest(valid_until_s=expires_at_s), now_ms)
 
     def _step_invoice(self, charge, now_ms):
         if self.session.is_waiting_for(UPDATE) or not self._accounts.is_ready():
@@ -436,7 +428,7 @@ class Payee:
             "amount_due": account.amount_due,
             "amount_paid": account.amount,
         }
-        self._send_signed(RECEIPT, SIGNED_RECEIPT, SignedReceipt, self.receipt, now_ms)
+        self.session.send_signed(make(RECEIPT, **self.receipt), self._signer, now_ms)
 
     def _close_out(self, charge):
         """End the charge with what has flowed by now, receipt or not."""
@@ -516,8 +508,3 @@ class Payee:
         invoice.energy_mwh = energy_mwh
         invoice.amount_due = charge.invoice_due
         self.session.send(invoice, now_ms)
-
-    def _send_signed(self, number, signed_type, record, fields, now_ms):
-        body = record(**fields).to_bytes()
-        signature = self._signer.sign(self.session.signed(signed_type, body))
-        self.session.send(Message(number, signature=signature, **fields), now_ms)

@@ -20,6 +20,12 @@ class LoggedSession(Record):
     `price_per_kwh` of 0 says that the session is closed.
     """
 
+    channel_id: bytes
+    register_mwh: int
+    energy_mwh: int
+    price_per_kwh: int
+    next_price_per_kwh: int
+    next_from_mwh: int
     LAYOUT = (
         ("channel_id", 32, BYTES),
         ("register_mwh", 6, UINT),

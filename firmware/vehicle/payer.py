@@ -2,38 +2,31 @@
 
 from joulestream import errors
 from joulestream.channel import (
-    SIGNED_OFFER,
     SIGNED_PROOF,
-    SIGNED_RECEIPT,
-    SIGNED_TARIFF,
     Claim,
 )
 from joulestream.errors import PeerError
 from joulestream.messages import (
-    ACCEPT,
-    HELLO,
     INVOICE,
     MAX_ISSUERS,
     NONCE_SIZE,
     OFFER,
     PAYER,
     RECEIPT,
-    RECEIPT_ACK,
-    RENEW,
     RENEW_REQUEST,
     RENEWED,
     STOP,
     TARIFF,
-    TARIFF_ACCEPT,
-    UPDATE,
     VERSION,
-    Message,
-    SignedOffer,
-    SignedReceipt,
-    SignedTariff,
+    Accept,
+    Hello,
+    Invoice,
+    ReceiptAck,
+    Renew,
+    TariffAccept,
+    Update,
 )
 from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, ProtocolSession
-from joulestream.signing import verify
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount, small, ticks_add, ticks_diff
 from joulestream.vehicle.audit import Audit, amount_reason
@@ -102,8 +95,8 @@ class Payer:
         self._start_mwh = 0
         self._last_mwh = 0
         # A packet is two messages; what they need is made once.
-        self._invoice = Message(INVOICE)
-        self._update = Message(UPDATE)
+        self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)
+        self._update = Update(sequence=0, amount=0, signature=b"")
         self._invoice_waits = False
         self._invoice_ms = 0
         self._total_mwh = 0
@@ -190,7 +183,7 @@ class Payer:
             self._greet(now_ms)
             return
         self._payee_key = offer.payee_key
-        self._check_signature(SIGNED_OFFER, SignedOffer, offer)
+        self.session.check_signature(offer, self._payee_key)
         reason = self._offer_reason(offer, certificate)
         if reason:
             raise PeerError(reason)
@@ -245,7 +238,7 @@ class Payer:
         self._step_audit(now_ms)
 
     def _on_tariff(self, message, now_ms):
-        self._check_signature(SIGNED_TARIFF, SignedTariff, message)
+        self.session.check_signature(message, self._payee_key)
         tariff = self.tariff
         if tariff.next_price_per_kwh is not None:
             raise PeerError(errors.BAD_FIELD)
@@ -265,8 +258,7 @@ class Payer:
         self._expect_price(channel)
         self._remember(channel)
         self.session.send(
-            Message(
-                TARIFF_ACCEPT,
+            TariffAccept(
                 price_per_kwh=message.price_per_kwh,
                 from_energy_mwh=message.from_energy_mwh,
             ),
@@ -283,7 +275,7 @@ class Payer:
             and certificate.expires_at_s > known.expires_at_s
         ):
             self._certificate = certificate
-            self.session.send(Message(RENEW, certificate=certificate.to_bytes()), now_ms)
+            self.session.send(Renew(certificate=certificate.to_bytes()), now_ms)
 
     def _on_renewed(self, message, now_ms):
         if message.expires_at_s != self._certificate.expires_at_s:
@@ -295,10 +287,10 @@ class Payer:
             self._end(now_ms)
 
     def _on_receipt(self, receipt, now_ms):
-        self._check_signature(SIGNED_RECEIPT, SignedReceipt, receipt)
-        self.receipt = {name: getattr(receipt, name) for name, _, _ in SignedReceipt.LAYOUT}
+        self.session.check_signature(receipt, self._payee_key)
+        self.receipt = {name: getattr(receipt, name) for name, _, _ in receipt.LAYOUT[:-1]}
         self.last_stop = self.last_stop or receipt.reason
-        self.session.send(Message(RECEIPT_ACK), now_ms)
+        self.session.send(ReceiptAck(), now_ms)
         self._end(now_ms)
 
     # Steps
@@ -322,8 +314,7 @@ class Payer:
 
     def _greet(self, now_ms):
         self.session.send(
-            Message(
-                HELLO,
+            Hello(
                 version=VERSION,
                 nonce=self._random(NONCE_SIZE),
                 channel_id=self._certificate.channel_id,
@@ -337,7 +328,7 @@ class Payer:
         body = self.session.offer_hash + self._prepay.to_bytes(8, "big") + data
         signature = self._wallet.prove(self.session.signed(SIGNED_PROOF, body))
         self.session.send(
-            Message(ACCEPT, certificate=data, prepay=self._prepay, signature=signature), now_ms
+            Accept(certificate=data, prepay=self._prepay, signature=signature), now_ms
         )
 
     def _step_audit(self, now_ms):
@@ -383,7 +374,7 @@ class Payer:
             self.stop(errors.WALLET_UNABLE, now_ms)
             return
         self.packets += 1
-        self.tariff.settle(invoice.energy_mwh)
+        self.tariff.advance(invoice.energy_mwh)
         update = self._update
         update.sequence = invoice.sequence
         update.amount = amount
@@ -443,13 +434,6 @@ class Payer:
 
     def _percent(self):
         return self._config.audit_percent if self._config.audit == AUDIT_METER else 0
-
-    def _check_signature(self, signed_type, record, message):
-        fields = {name: getattr(message, name) for name, _, _ in record.LAYOUT}
-        body = record(**fields).to_bytes()
-        signed = self.session.signed(signed_type, body)
-        if not verify(self._payee_key, signed, message.signature):
-            raise PeerError(errors.BAD_SIGNATURE)
 
     def _unplug(self):
         if self.session.state not in (IDLE, CLOSED):

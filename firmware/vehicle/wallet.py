@@ -20,6 +20,19 @@ class Channel(Record):
     on the pole's word, in claim units (see carryover.py).
     """
 
+    signed: int
+    amount_due: int
+    remainder: int
+    energy_mwh: int
+    billed_mwh: int
+    own_mwh: int
+    own_total_mwh: int
+    price_per_kwh: int
+    next_price_per_kwh: int
+    next_from_mwh: int
+    grace: int
+    period: bytes
+    spent: int
     LAYOUT = (
         ("signed", 8, UINT),
         ("amount_due", 8, UINT),

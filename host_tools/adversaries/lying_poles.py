@@ -20,7 +20,9 @@ from joulestream.host_tools.adversaries.stage import (
     PRICE,
     VehicleStage,
 )
-from joulestream.messages import STOP, Message
+from joulestream.messages import (
+    Stop,
+)
 
 _HONEST_PACKETS = 4
 _PREPAID = MOST_PREPAID / PACKET
@@ -415,7 +417,7 @@ class LiesInItsReceipt(LyingPole):
         stage = self.stage
         self.delivers = True
         self.charge(_HONEST_PACKETS)
-        self.send(Message(STOP, reason=OWNER_STOP))
+        self.send(Stop(reason=OWNER_STOP))
         honest = self.amount_due
         self.amount_due += 2 * PACKET
         self.stop_reason = OWNER_STOP

@@ -18,7 +18,11 @@ from joulestream.host_tools.adversaries.liar import ATTEMPTS, PAYER, VEHICLE, Li
 from joulestream.host_tools.adversaries.peers import VehiclePeer
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import CREDIT, PACKET, PRICE, PoleStage
-from joulestream.messages import RENEW, TARIFF_ACCEPT, TIME, Message
+from joulestream.messages import (
+    Renew,
+    TariffAccept,
+    TimeProof,
+)
 from joulestream.testkit import edwards25519 as curve
 
 _HONEST_PACKETS = 4
@@ -341,7 +345,7 @@ class RenewsByItself(LyingVehicle):
     def lie(self) -> None:
         forged = Certificate.from_bytes(self.certificate.to_bytes())
         forged.expires_at_s += 60
-        self.send(Message(RENEW, certificate=forged.to_bytes()))
+        self.send(Renew(certificate=forged.to_bytes()))
 
 
 class RefusesTheTariff(LyingVehicle):
@@ -369,8 +373,7 @@ class ChangesTheTariff(RefusesTheTariff):
         super().on_tariff(tariff)
         price_per_kwh = tariff.price_per_kwh // 2
         self.send(
-            Message(
-                TARIFF_ACCEPT,
+            TariffAccept(
                 price_per_kwh=price_per_kwh,
                 from_energy_mwh=tariff.from_energy_mwh,
             )
@@ -395,7 +398,7 @@ class WithoutATime(StopsPaying):
             signer = SIGNERS[self.witness]
             proof = signer.sign(time_bytes(nonce, offer.payee_key, self.told_s))
             key = signer.public_key
-            self.send(Message(TIME, issuer_key=key, time_s=self.told_s, signature=proof))
+            self.send(TimeProof(issuer_key=key, time_s=self.told_s, signature=proof))
         super().on_offer(offer)
 
 

@@ -33,24 +33,23 @@ from joulestream.host_tools.adversaries.stage import (
     VehicleStage,
 )
 from joulestream.messages import (
-    ACCEPT,
-    HELLO,
-    INVOICE,
     MAX_ISSUERS,
     MESSAGES,
     NONCE_SIZE,
     OFFER,
     RECEIPT,
-    RECEIPT_ACK,
-    STOP,
     TARIFF,
-    TARIFF_ACCEPT,
-    UPDATE,
     VERSION,
+    Accept,
+    Hello,
+    Invoice,
     Message,
-    SignedOffer,
-    SignedReceipt,
-    SignedTariff,
+    ReceiptAck,
+    Stop,
+    TariffAccept,
+    Update,
+    make,
+    signed_body,
 )
 from joulestream.tariff import Tariff
 
@@ -131,8 +130,7 @@ class VehiclePeer(Peer):
         self.send(self.hello)
 
     def make_hello(self) -> Any:
-        return Message(
-            HELLO,
+        return Hello(
             version=VERSION,
             nonce=self.nonce(),
             channel_id=self.certificate.channel_id,
@@ -148,9 +146,7 @@ class VehiclePeer(Peer):
 
     def make_accept(self) -> Message:
         data = self.certificate.to_bytes()
-        return Message(
-            ACCEPT, certificate=data, prepay=self.prepay, signature=self.make_proof(data)
-        )
+        return Accept(certificate=data, prepay=self.prepay, signature=self.make_proof(data))
 
     def make_proof(self, certificate: bytes) -> bytes:
         hello, offer = self.hello, self.offer
@@ -167,7 +163,7 @@ class VehiclePeer(Peer):
     def make_update(self, invoice: Any) -> Any:
         amount = self.amount(invoice)
         signature = self.sign(amount)
-        return Message(UPDATE, sequence=invoice.sequence, amount=amount, signature=signature)
+        return Update(sequence=invoice.sequence, amount=amount, signature=signature)
 
     def amount(self, invoice: Any) -> int:
         self.paid = max(self.paid, invoice.amount_due + self.prepay)
@@ -178,19 +174,18 @@ class VehiclePeer(Peer):
 
     def on_tariff(self, tariff: Any) -> None:
         self.send(
-            Message(
-                TARIFF_ACCEPT,
+            TariffAccept(
                 price_per_kwh=tariff.price_per_kwh,
                 from_energy_mwh=tariff.from_energy_mwh,
             )
         )
 
     def on_receipt(self, receipt: Any) -> None:
-        self.send(Message(RECEIPT_ACK))
+        self.send(ReceiptAck())
 
     def stop(self, reason: int) -> None:
         """End the session."""
-        self.send(Message(STOP, reason=reason))
+        self.send(Stop(reason=reason))
 
     def charge(self, packets: int) -> None:
         """Greet, and pay so many invoices of that session."""
@@ -250,7 +245,7 @@ class PolePeer(Peer):
 
     def send_offer(self) -> None:
         fields = self.offer_fields()
-        self.offer = self.signed(OFFER, SIGNED_OFFER, SignedOffer, fields)
+        self.offer = self.signed(OFFER, SIGNED_OFFER, fields)
         self.send(self.offer)
 
     def offer_fields(self) -> dict[str, Any]:
@@ -277,15 +272,13 @@ class PolePeer(Peer):
             "issuers": issuers + bytes(32 * (MAX_ISSUERS - 1)),
         }
 
-    def signed(
-        self, number: int, signed_type: int, record: Any, fields: dict[str, Any]
-    ) -> Message:
+    def signed(self, number: int, signed_type: int, fields: dict[str, Any]) -> Message:
         """Return a message with this pole's signature over the session."""
         hello = self.hello
         session = hello.nonce + self.payee_nonce + hello.payer_key
         session += fields.get("payee_key", self.signer.public_key) + hello.channel_id
-        data = signed_bytes(signed_type, session + record(**fields).to_bytes())
-        return Message(number, signature=self.signer.sign(data), **fields)
+        data = signed_bytes(signed_type, session + signed_body(make(number, **fields)))
+        return make(number, signature=self.signer.sign(data), **fields)
 
     def on_accept(self, accept: Any) -> None:
         if self.is_open:
@@ -312,7 +305,7 @@ class PolePeer(Peer):
             self.send_receipt()
 
     def send_receipt(self) -> None:
-        self.send(self.signed(RECEIPT, SIGNED_RECEIPT, SignedReceipt, self.receipt_fields()))
+        self.send(self.signed(RECEIPT, SIGNED_RECEIPT, self.receipt_fields()))
 
     def receipt_fields(self) -> dict[str, Any]:
         return {
@@ -346,8 +339,7 @@ class PolePeer(Peer):
         self.invoiced_mwh = energy_mwh
         self._invoice_ms = self.stage.now_ms
         self.send(
-            Message(
-                INVOICE,
+            Invoice(
                 sequence=self.sequence,
                 energy_mwh=energy_mwh,
                 amount_due=self.due(energy_mwh),
@@ -364,7 +356,7 @@ class PolePeer(Peer):
         self.energy_mwh = self.invoiced_mwh
         self.amount_due = self.tariff.amount_due(self.invoiced_mwh)
         self.remainder = self.tariff.remainder(self.invoiced_mwh)
-        self.tariff.settle(self.invoiced_mwh)
+        self.tariff.advance(self.invoiced_mwh)
 
     def energises(self) -> bool:
         """Return whether the contact shall be closed: as long as an honest pole would."""
@@ -385,7 +377,7 @@ class PolePeer(Peer):
     def change_tariff(self, price_per_kwh: int, from_energy_mwh: int) -> None:
         """Ask for a new price."""
         fields = {"price_per_kwh": price_per_kwh, "from_energy_mwh": from_energy_mwh}
-        self.send(self.signed(TARIFF, SIGNED_TARIFF, SignedTariff, fields))
+        self.send(self.signed(TARIFF, SIGNED_TARIFF, fields))
 
     def on_tariff_accept(self, message: Any) -> None:
         self.tariff.change(message.from_energy_mwh, message.price_per_kwh)

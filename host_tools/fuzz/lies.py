@@ -26,14 +26,12 @@ from joulestream.messages import (
     TIME,
     UPDATE,
     VERSION,
-    Message,
-    SignedOffer,
-    SignedReceipt,
-    SignedTariff,
+    make,
+    signed_body,
 )
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 
-_SIGNED_BY_POLE = {TARIFF: (SIGNED_TARIFF, SignedTariff), RECEIPT: (SIGNED_RECEIPT, SignedReceipt)}
+_SIGNED_BY_POLE = {TARIFF: SIGNED_TARIFF, RECEIPT: SIGNED_RECEIPT}
 _FORGED = certificate()
 _FORGED.capacity += 1
 # The first is the wallet's own.
@@ -57,12 +55,12 @@ def message(choices, payload, number):
     if payload is not None and payload[0] == number:
         lie = messages.decode(payload)
     else:
-        lie = Message(number)
-        for name, size, kind in MESSAGES[number][3]:
+        lie = make(number)
+        for name, size, kind in MESSAGES[number][3].LAYOUT:
             setattr(lie, name, 0 if kind == UINT else bytes(size))
         if number in (HELLO, OFFER):
             lie.version = VERSION
-    layout = MESSAGES[number][3]
+    layout = MESSAGES[number][3].LAYOUT
     for _ in range(choices.below(4) if layout else 0):
         name, size, kind = choices.one_of(layout)
         value = getattr(lie, name)
@@ -100,13 +98,13 @@ def sign_as_pole(choices, lie, session, claims):
     if number == OFFER:
         if claims and choices.below(2):
             lie.best_amount, lie.best_signature = choices.one_of(claims)
-        body = _body(SignedOffer, lie)
+        body = signed_body(lie)
         keys = session.payer_key + lie.payee_key + session.channel_id
         covered = signed_bytes(SIGNED_OFFER, session.payer_nonce + lie.nonce + keys + body)
         lie.signature = KEYS["payee"].sign(covered)
     elif number in _SIGNED_BY_POLE:
-        signed_type, record = _SIGNED_BY_POLE[number]
-        lie.signature = KEYS["payee"].sign(session.signed(signed_type, _body(record, lie)))
+        covered = session.signed(_SIGNED_BY_POLE[number], signed_body(lie))
+        lie.signature = KEYS["payee"].sign(covered)
 
 
 def sign_as_vehicle(choices, lie, session):
@@ -137,7 +135,3 @@ def sign_proof(accept, session, key):
     """Sign an ACCEPT with `key`, over the offer that `session` knows."""
     body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
     accept.signature = key.sign(session.signed(SIGNED_PROOF, body))
-
-
-def _body(record, lie):
-    return record(**{name: getattr(lie, name) for name, _, _ in record.LAYOUT}).to_bytes()

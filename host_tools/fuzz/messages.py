@@ -7,7 +7,15 @@ from joulestream.channel import Certificate
 from joulestream.errors import UNKNOWN_VERSION, LocalError, MalformedError, PeerError
 from joulestream.fields import UINT
 from joulestream.host_tools.fuzz.choices import Broken, Choices, require
-from joulestream.messages import HELLO, MESSAGES, OFFER, VERSION, Message, decode, encode
+from joulestream.messages import (
+    HELLO,
+    MESSAGES,
+    OFFER,
+    VERSION,
+    decode,
+    encode,
+    make,
+)
 
 _NUMBERS = tuple(MESSAGES)
 
@@ -27,13 +35,13 @@ def _check_payload(payload):
         return
     require(encode(message) == payload, "a payload is not what its message is written as")
     at = 1
-    for name, size, kind in MESSAGES[message.number][3]:
+    for name, size, kind in MESSAGES[message.number][3].LAYOUT:
         value = payload[at : at + size]
         expected = int.from_bytes(value, "big") if kind == UINT else value
         require(getattr(message, name) == expected, "%s is read wrongly" % name)
         at += size
     require(at == len(payload), "a payload with bytes too many or too few is taken")
-    for kept in (_decoded(payload, {message.number: Message(message.number)}), message):
+    for kept in (_decoded(payload, {message.number: make(message.number)}), message):
         require(encode(kept) == payload, "a message that is filled in again differs")
     certificate = getattr(message, "certificate", None)
     if certificate is not None:
@@ -62,7 +70,7 @@ def _check_message(choices):
     number = choices.one_of(_NUMBERS)
     fits = True
     values = {}
-    for name, size, kind in MESSAGES[number][3]:
+    for name, size, kind in MESSAGES[number][3].LAYOUT:
         if name == "version":
             values[name] = VERSION
             continue
@@ -74,7 +82,7 @@ def _check_message(choices):
         else:
             values[name] = choices.bytes(size + more)
             fits &= not more
-    message = Message(number, **values)
+    message = make(number, **values)
     try:
         payload = encode(message)
     except LocalError:

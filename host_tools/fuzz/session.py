@@ -27,7 +27,7 @@ from joulestream.messages import (
     STOP,
     UPDATE,
     VERSION,
-    Message,
+    make,
 )
 from joulestream.session import CLOSED, IDLE, TRANSITIONS, ProtocolSession
 from joulestream.units import ticks_add
@@ -211,13 +211,13 @@ def _message(choices, end):
     number = choices.one_of(_NUMBERS)
     fill = choices.below(256)
     values = {}
-    for name, size, kind in MESSAGES[number][3]:
+    for name, size, kind in MESSAGES[number][3].LAYOUT:
         values[name] = fill if kind == UINT else bytes((fill,)) * size
     if "version" in values:
         values["version"] = VERSION
     if "sequence" in values:
         values["sequence"] = max(end.session.sequence + fill % 4 - 1, 0)
-    return Message(number, **values)
+    return make(number, **values)
 
 
 def _require_malformed(payload):

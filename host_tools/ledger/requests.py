@@ -23,6 +23,11 @@ ACTIONS = {CLOSE_BY_PAYER: ("payer", "payer_key"), CLOSE_BY_PAYEE: ("payee", "pa
 class CloseRequest(Record):
     """A request to close a channel: `action` is CLOSE_BY_PAYER or CLOSE_BY_PAYEE."""
 
+    action: int
+    ledger_number: int
+    ledger_key: bytes
+    channel_id: bytes
+    time_s: int
     LAYOUT = (
         ("action", 1, UINT),
         ("ledger_number", 8, UINT),

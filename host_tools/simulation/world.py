@@ -574,7 +574,7 @@ class World:
 def _line(at_ms: int, who: str, what: Any) -> str:
     if isinstance(what, messages.Message):
         fields = []
-        for name, size, _ in messages.MESSAGES[what.number][3]:
+        for name, size, _ in messages.MESSAGES[what.number][3].LAYOUT:
             value = getattr(what, name)
             if isinstance(value, int):
                 shown = reason_name(value) if name == "reason" else str(value)

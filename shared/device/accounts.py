@@ -20,6 +20,11 @@ class Account(Record):
     `remainder` is what was rounded off the latter, in millionths.
     """
 
+    amount: int
+    signature: bytes
+    amount_due: int
+    remainder: int
+    energy_mwh: int
     LAYOUT = (
         ("amount", 8, UINT),
         ("signature", SIGNATURE_SIZE, BYTES),

@@ -44,6 +44,13 @@ class KeystoreError(ValueError):
 class Sealed(Record):
     """A sealed seed as it is stored; `tag` is the HMAC of all fields before it."""
 
+    magic: bytes
+    source: int
+    iterations: int
+    salt: bytes
+    iv: bytes
+    ciphertext: bytes
+    tag: bytes
     LAYOUT = (
         ("magic", len(MAGIC), BYTES),
         ("source", 1, UINT),

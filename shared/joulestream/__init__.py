@@ -1,1 +1,1 @@
-"""The Joulestream protocol: the same files on pole, vehicle and host, without any I/O."""
+"""The Joulestream protocol: the same files run on pole, vehicle and host. They do no I/O."""

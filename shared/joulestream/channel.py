@@ -1,12 +1,18 @@
-"""Channel terms and id, the issuer's certificate, the 44-byte claim, and what each must fulfil."""
+"""A payment channel: its terms and id, its certificate, the 44-byte claim, and the checks on each.
+
+Each check returns a reason code (errors.py), or 0 when nothing is wrong.
+"""
 
 from hashlib import sha256
 from struct import pack_into
 
 from joulestream import errors
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING, const
 from joulestream.fields import BYTES, UINT, Record, size_of
 from joulestream.signing import verify
+
+if TYPE_CHECKING:
+    from joulestream.fields import Buffer
 
 KEY_SIZE = const(32)
 CHANNEL_ID_SIZE = const(32)
@@ -19,7 +25,8 @@ KIND_EVM = const(2)
 KIND_XRPL = const(3)
 
 CLAIM_PREFIX = b"CLM\0"
-# Everything signed that is not a claim starts so, then names its type.
+# Every other signed text starts with this, then names its type: no key signs it by mistake as a
+# claim.
 SIGNED_PREFIX = b"JST1"
 
 SIGNED_PROOF = const(1)
@@ -46,11 +53,22 @@ _TERMS = (
 
 
 class Terms(Record):
-    """What a channel is: the ledger it lives on, who pays whom, and how it is disputed."""
+    """The fixed terms of a channel: its ledger, payer, payee, dispute window and salt."""
 
+    kind: int
+    chain_id: int
+    contract: bytes
+    asset: bytes
+    base_units_per_claim_unit: int
+    payer_key: bytes
+    refund_account: bytes
+    payee_key: bytes
+    payout_account: bytes
+    dispute_window_s: int
+    salt: bytes
     LAYOUT = _TERMS
 
-    def channel_id(self):
+    def channel_id(self) -> bytes:
         """Return the 32-byte channel id: SHA-256 over the fixed-width terms."""
         return sha256(self.to_bytes()).digest()
 
@@ -65,18 +83,35 @@ _LIMITS = (
 
 
 class Certificate(Record):
-    """An issuer's word that a channel exists: its terms, capacity and validity.
+    """An issuer's signed statement that a channel exists, with its capacity and validity.
 
-    `channel_id` is the hash of the terms, except on XRPL, whose ledger gives the id.
+    `channel_id` is the hash of the terms. XRPL is the exception: there the ledger assigns the id.
     """
 
+    kind: int
+    chain_id: int
+    contract: bytes
+    asset: bytes
+    base_units_per_claim_unit: int
+    payer_key: bytes
+    refund_account: bytes
+    payee_key: bytes
+    payout_account: bytes
+    dispute_window_s: int
+    salt: bytes
+    channel_id: bytes
+    capacity: int
+    issued_at_s: int
+    expires_at_s: int
+    issuer_key: bytes
+    signature: bytes
     LAYOUT = _TERMS + _LIMITS + (("signature", SIGNATURE_SIZE, BYTES),)
 
-    def terms(self):
+    def terms(self) -> Terms:
         """Return the channel's terms."""
         return Terms(**{name: getattr(self, name) for name, _, _ in _TERMS})
 
-    def signed_bytes(self):
+    def signed_bytes(self) -> bytes:
         """Return the bytes that the issuer signs."""
         return signed_bytes(SIGNED_CERTIFICATE, self.to_bytes()[:-SIGNATURE_SIZE])
 
@@ -86,36 +121,43 @@ if size_of(Certificate.LAYOUT) != CERTIFICATE_SIZE:
     raise ValueError("CERTIFICATE_SIZE must be %d" % size_of(Certificate.LAYOUT))
 
 
-def signed_bytes(signed_type, body):
-    """Return what is signed for anything but a claim: "JST1", the type's number, the body."""
+def signed_bytes(signed_type: int, body: "Buffer") -> bytes:
+    """Return the signed form of any text but a claim: "JST1", the type (SIGNED_...), the body."""
     return SIGNED_PREFIX + bytes((signed_type,)) + bytes(body)
 
 
-def time_bytes(payee_nonce, payee_key, time_s):
-    """Return what an issuer signs to tell a pole the time: over the pole's own nonce and key."""
+def time_bytes(payee_nonce: bytes, payee_key: bytes, time_s: int) -> bytes:
+    """Return the bytes that an issuer signs to tell a payee the time `time_s` (unix time in s).
+
+    The payee's own nonce and key are in it, so an old signature proves nothing.
+    """
     return signed_bytes(SIGNED_TIME, payee_nonce + payee_key + time_s.to_bytes(8, "big"))
 
 
 class Claim:
-    """The 44 bytes that a payer signs: "CLM\\0", channel id, the total ever paid.
+    """The 44 bytes that a payer signs: "CLM\\0", the channel id, the total ever paid.
 
-    It is the XRP Ledger's payment-channel claim (rippled, PayChan.h). The buffer is reused, so
-    that a packet costs no allocation.
+    They are the XRP Ledger's payment-channel claim (rippled, PayChan.h). The buffer is reused, so
+    a packet allocates nothing.
     """
 
-    def __init__(self, channel_id):
+    def __init__(self, channel_id: bytes) -> None:
         self._buffer = bytearray(CLAIM_PREFIX + channel_id + bytes(8))
 
-    def message(self, amount):
-        """Return the buffer holding the claim for `amount`; it is valid until the next call."""
+    def message(self, amount: int) -> bytearray:
+        """Return the claim for `amount` claim units, in a buffer that the next call overwrites."""
         pack_into(">Q", self._buffer, CLAIM_SIZE - 8, amount)
         return self._buffer
 
 
-def claim_reason(amount, best_amount, amount_due, capacity):
-    """Return why a next claim of `amount` is refused, or 0. All in claim units.
+def claim_reason(amount: int, best_amount: int, amount_due: int, capacity: int) -> int:
+    """Return the reason to refuse the next claim, or 0. All arguments are in claim units.
 
-    `best_amount` is the claim before it; `amount_due` is what its invoice asks for.
+    Args:
+        amount: the total that the next claim pays.
+        best_amount: the total that the best claim so far pays.
+        amount_due: the total that the invoice asks for.
+        capacity: the most that the channel can pay.
     """
     if amount < best_amount:
         return errors.AMOUNT_SHRINKS
@@ -126,11 +168,11 @@ def claim_reason(amount, best_amount, amount_due, capacity):
     return 0
 
 
-def genuine_reason(certificate):
-    """Return why `certificate` proves no channel, whoever looks at it, or 0."""
+def genuine_reason(certificate: Certificate) -> int:
+    """Return the reason why `certificate` proves no channel to anybody, or 0."""
     if certificate.kind not in (KIND_SQL, KIND_EVM, KIND_XRPL):
         return errors.WRONG_LEDGER
-    # On XRPL the id is the ledger's own, taken on the issuer's word.
+    # On XRPL the ledger assigns the id, so only the issuer's signature vouches for it.
     if certificate.kind != KIND_XRPL:
         if certificate.terms().channel_id() != certificate.channel_id:
             return errors.WRONG_CHANNEL
@@ -139,19 +181,19 @@ def genuine_reason(certificate):
     return 0
 
 
-def expiry_reason(certificate, now_s):
-    """Return CERTIFICATE_EXPIRED unless `certificate` holds at the time `now_s`, or 0."""
+def expiry_reason(certificate: Certificate, now_s: int) -> int:
+    """Return CERTIFICATE_EXPIRED unless `certificate` is valid at the unix time `now_s`, or 0."""
     if certificate.issued_at_s <= now_s < certificate.expires_at_s:
         return 0
     return errors.CERTIFICATE_EXPIRED
 
 
-def window_reason(certificate, collect_within_s):
-    """Return CERTIFICATE_WINDOW if a pole could not collect on `certificate` in time, or 0.
+def window_reason(certificate: Certificate, collect_within_s: int) -> int:
+    """Return CERTIFICATE_WINDOW if the payee could not collect on `certificate` in time, or 0.
 
-    A payer may start closing right after `issued_at_s`. A pole that collects at the latest
-    `collect_within_s` after expiry is still inside the dispute window only when
-    expires_at + collect_within <= issued_at + dispute_window.
+    The payer may start to close the channel right after `issued_at_s`. The payee collects at the
+    latest `collect_within_s` after the certificate expires. That is inside the dispute window only
+    if expires_at + collect_within <= issued_at + dispute_window.
     """
     last_collection = certificate.expires_at_s + collect_within_s
     if last_collection > certificate.issued_at_s + certificate.dispute_window_s:

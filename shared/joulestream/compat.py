@@ -1,7 +1,7 @@
-"""What both runtimes need to share one source.
+"""Names that only one of the two Python runtimes has, so that both can run the same source.
 
-`const` is folded away by MicroPython's compiler and the identity on CPython. A type checker takes
-`TYPE_CHECKING` for true; neither runtime does, and MicroPython has no `typing` to have it from.
+MicroPython's compiler replaces `const(x)` by its value. A type checker believes that
+`TYPE_CHECKING` is true; no runtime does, and MicroPython has no `typing` module to ask.
 """
 
 TYPE_CHECKING = False
@@ -10,6 +10,15 @@ try:
     from micropython import const
 except ImportError:
 
-    def const(value):
+    def const(value: int) -> int:
         """Return `value`, as MicroPython's `const` does."""
         return value
+
+
+if TYPE_CHECKING:
+    from typing import dataclass_transform as dataclass_transform
+else:
+
+    def dataclass_transform(**options):
+        """Return a decorator that changes nothing; the mark is for a type checker."""
+        return lambda decorated: decorated

@@ -1,7 +1,7 @@
-"""Two families of errors, and the reason codes that both sides show.
+"""The errors of the protocol, and the reason codes that both sides show.
 
-As in h11, `LocalError` says that this program misused the protocol; `PeerError` says that the
-other side did, and carries the reason code that a STOP message tells it.
+As in h11 there are two families. `LocalError`: this program misused the protocol. `PeerError`: the
+other side broke a rule; the error carries the reason code that a STOP message tells it.
 """
 
 from joulestream.compat import const
@@ -108,8 +108,8 @@ REASONS = {
 }
 
 
-def reason_name(code):
-    """Return the name of reason `code`, or its number where this version does not know it."""
+def reason_name(code: int) -> str:
+    """Return the name of reason `code`. An unknown code of a later version gives its number."""
     known = REASONS.get(code)
     return known[0] if known else "REASON_%d" % code
 
@@ -119,12 +119,12 @@ class LocalError(Exception):
 
 
 class PeerError(Exception):
-    """The other side broke a rule. `reason` is the code to tell it."""
+    """The other side broke a rule. `reason` is the code for the STOP message."""
 
-    def __init__(self, reason):
+    def __init__(self, reason: int) -> None:
         super().__init__(reason_name(reason))
         self.reason = reason
 
 
 class MalformedError(Exception):
-    """Bytes that are not a message: dropped and counted, never answered."""
+    """Received bytes are no message. The receiver drops and counts them, and never answers."""

@@ -1,34 +1,40 @@
-"""Frames on a UART: payload, CRC-32 (IEEE 802.3), COBS (Cheshire and Baker 1999), one zero byte.
+"""Frames on a byte stream: payload and CRC-32 (IEEE 802.3) in COBS (Cheshire and Baker 1999).
 
-The zero byte stands only between frames, so a receiver finds the next frame after any noise.
+A zero byte ends each frame and stands nowhere else, so a receiver finds the next frame after any
+noise.
 """
 
 from binascii import crc32
 from struct import pack_into
 
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING, const
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from joulestream.fields import Buffer
 
 CRC_SIZE = const(4)
 MAX_PAYLOAD = const(560)
-# COBS adds one byte for every 254 begun; the zero byte ends the frame.
+# COBS adds one byte for every 254 bytes or part of them; the zero byte ends the frame.
 MAX_FRAME = const(MAX_PAYLOAD + CRC_SIZE + (MAX_PAYLOAD + CRC_SIZE) // 254 + 2)
-# Without the zero byte.
+# The same without the zero byte.
 _MAX_STUFFED = const(MAX_FRAME - 1)
-# The code of a block of 254 bytes, which no zero follows.
+# The COBS code of a block of 254 bytes that no zero follows.
 _LONGEST = const(0xFF)
 
 
-def encode(payload, out):
-    """Write the frame of `payload` into `out`; return its length in bytes.
+def encode(payload: "Buffer", out: bytearray) -> int:
+    """Write the frame of `payload` into `out`. Return the frame's length in bytes.
 
-    `out` is a bytearray of at least `MAX_FRAME` bytes. Raises ValueError when the payload is
-    longer than `MAX_PAYLOAD`.
+    `out` has at least `MAX_FRAME` bytes. Raises ValueError when the payload is longer than
+    `MAX_PAYLOAD`.
     """
     size = len(payload)
     if size > MAX_PAYLOAD:
         raise ValueError("a payload of %d bytes does not fit a frame" % size)
-    # COBS moves all by one byte and writes the distance to the next zero over each zero, so only
-    # the zeros are visited.
+    # COBS moves the data by one byte and writes over each zero the distance to the next zero. So
+    # the loop visits the zeros only, not every byte.
     out[1 : size + 1] = payload
     pack_into(">I", out, size + 1, crc32(payload))
     end = size + 1 + CRC_SIZE
@@ -52,13 +58,13 @@ def encode(payload, out):
 
 
 class Decoder:
-    """Turns bytes as they come into payloads, whatever the chunks.
+    """Turns received bytes into payloads; it does not matter how the bytes are cut into chunks.
 
-    `deliver(payload)` gets a memoryview that is valid only during the call. Bad frames are
-    dropped and counted in `bad_cobs`, `bad_crc` and `oversized`.
+    `deliver(payload)` gets a memoryview that is valid only during the call. A bad frame is dropped
+    and counted in `bad_cobs`, `bad_crc` or `oversized`.
     """
 
-    def __init__(self, deliver):
+    def __init__(self, deliver: "Callable[[memoryview], None]") -> None:
         self._deliver = deliver
         self._frame = bytearray(_MAX_STUFFED)
         self._view = memoryview(self._frame)
@@ -68,8 +74,8 @@ class Decoder:
         self.bad_crc = 0
         self.oversized = 0
 
-    def feed(self, data, size):
-        """Take the first `size` bytes of the bytearray `data`."""
+    def feed(self, data: bytearray, size: int) -> None:
+        """Take in the first `size` bytes of `data`."""
         view = memoryview(data)
         start = 0
         while start < size:
@@ -88,7 +94,7 @@ class Decoder:
                 self._finish(frame_size)
             start = end + 1
 
-    def _finish(self, size):
+    def _finish(self, size: int) -> None:
         if size > _MAX_STUFFED:
             self.oversized += 1
             return
@@ -107,8 +113,8 @@ class Decoder:
                 return
         self._deliver(payload)
 
-    def _unstuff(self, size):
-        """Undo COBS in place, from the second byte on; return the length, -1 if invalid."""
+    def _unstuff(self, size: int) -> int:
+        """Undo COBS in place. Return the length behind the first byte, -1 if it is no COBS."""
         frame = self._frame
         code = frame[0]
         at = code

@@ -1,6 +1,6 @@
-"""One table of every message: its number, sender, the answer it asks for, its fields.
+"""Every message of the protocol: its number, its sender, the message that answers it, its fields.
 
-`docs/protocol.md` is the normative description of the same table.
+`docs/protocol.md`, section 3, is the normative description of the same table.
 """
 
 from joulestream.channel import CERTIFICATE_SIZE, KEY_SIZE, SIGNATURE_SIZE
@@ -8,10 +8,16 @@ from joulestream.compat import TYPE_CHECKING, const
 from joulestream.errors import UNKNOWN_VERSION, LocalError, MalformedError, PeerError
 from joulestream.fields import BYTES, UINT, Record, read_fields, size_of, write_fields
 
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
+    from joulestream.fields import Buffer
+
 VERSION = const(1)
 NONCE_SIZE = const(16)
 MAX_ISSUERS = const(4)
 
+# Senders. The payee delivers energy (today the pole), the payer pays for it (the vehicle).
 PAYEE = const(0)
 PAYER = const(1)
 EITHER = const(2)
@@ -33,132 +39,246 @@ RECEIPT_ACK = const(0x22)
 
 _SIGNATURE = ("signature", SIGNATURE_SIZE, BYTES)
 _CERTIFICATE = ("certificate", CERTIFICATE_SIZE, BYTES)
+_TARIFF = (("price_per_kwh", 8, UINT), ("from_energy_mwh", 6, UINT))
 
-_TARIFF_FIELDS = (("price_per_kwh", 8, UINT), ("from_energy_mwh", 6, UINT))
 
-_OFFER_FIELDS = (
-    ("version", 1, UINT),
-    ("nonce", NONCE_SIZE, BYTES),
-    ("payee_key", KEY_SIZE, BYTES),
-    ("time_s", 8, UINT),
-    ("price_per_kwh", 8, UINT),
-    ("credit", 8, UINT),
-    ("prepay", 8, UINT),
-    ("packet_energy_mwh", 4, UINT),
-    ("packet_ms", 4, UINT),
-    ("link_timeout_ms", 4, UINT),
-    ("max_power_mw", 8, UINT),
-    ("energy_mwh", 6, UINT),
-    ("amount_due", 8, UINT),
-    ("remainder", 4, UINT),
-    ("best_amount", 8, UINT),
-    ("best_signature", SIGNATURE_SIZE, BYTES),
-    ("issuer_count", 1, UINT),
-    ("issuers", MAX_ISSUERS * KEY_SIZE, BYTES),
-)
+class Message(Record):
+    """One message. `number` is its number in the table; each field is an attribute."""
 
-_RECEIPT_FIELDS = (
-    ("reason", 1, UINT),
-    ("started_s", 8, UINT),
-    ("ended_s", 8, UINT),
-    ("start_energy_mwh", 6, UINT),
-    ("energy_mwh", 6, UINT),
-    ("amount_due", 8, UINT),
-    ("amount_paid", 8, UINT),
-)
+    number: "ClassVar[int]" = 0
 
-# number: (name, sender, the message that answers it or None, fields)
-MESSAGES = {
-    HELLO: (
-        "hello",
-        PAYER,
-        OFFER,
-        (
-            ("version", 1, UINT),
-            ("nonce", NONCE_SIZE, BYTES),
-            ("channel_id", 32, BYTES),
-            ("payer_key", KEY_SIZE, BYTES),
-        ),
-    ),
-    OFFER: ("offer", PAYEE, None, _OFFER_FIELDS + (_SIGNATURE,)),
-    TIME: (
-        "time",
-        PAYER,
-        None,
-        (("issuer_key", KEY_SIZE, BYTES), ("time_s", 8, UINT), _SIGNATURE),
-    ),
-    ACCEPT: ("accept", PAYER, INVOICE, (_CERTIFICATE, ("prepay", 8, UINT), _SIGNATURE)),
-    INVOICE: (
-        "invoice",
-        PAYEE,
-        UPDATE,
-        (("sequence", 4, UINT), ("energy_mwh", 6, UINT), ("amount_due", 8, UINT)),
-    ),
-    UPDATE: (
-        "update",
-        PAYER,
-        None,
-        (("sequence", 4, UINT), ("amount", 8, UINT), _SIGNATURE),
-    ),
-    TARIFF: ("tariff", PAYEE, TARIFF_ACCEPT, _TARIFF_FIELDS + (_SIGNATURE,)),
-    TARIFF_ACCEPT: ("tariff_accept", PAYER, None, _TARIFF_FIELDS),
-    RENEW_REQUEST: ("renew_request", PAYEE, None, (("valid_until_s", 8, UINT),)),
-    RENEW: ("renew", PAYER, RENEWED, (_CERTIFICATE,)),
-    RENEWED: ("renewed", PAYEE, None, (("expires_at_s", 8, UINT), ("capacity", 8, UINT))),
-    STOP: ("stop", EITHER, RECEIPT, (("reason", 1, UINT),)),
-    RECEIPT: ("receipt", PAYEE, RECEIPT_ACK, _RECEIPT_FIELDS + (_SIGNATURE,)),
-    RECEIPT_ACK: ("receipt_ack", PAYER, None, ()),
+    def __repr__(self) -> str:
+        return "<%s>" % message_name(self.number)
+
+
+class Hello(Message):
+    """The payer greets and names the channel that will pay."""
+
+    number = HELLO
+    version: int
+    nonce: bytes
+    channel_id: bytes
+    payer_key: bytes
+    LAYOUT = (
+        ("version", 1, UINT),
+        ("nonce", NONCE_SIZE, BYTES),
+        ("channel_id", 32, BYTES),
+        ("payer_key", KEY_SIZE, BYTES),
+    )
+
+
+class Offer(Message):
+    """The payee's price, limits and account of the channel, signed."""
+
+    number = OFFER
+    version: int
+    nonce: bytes
+    payee_key: bytes
+    time_s: int
+    price_per_kwh: int
+    credit: int
+    prepay: int
+    packet_energy_mwh: int
+    packet_ms: int
+    link_timeout_ms: int
+    max_power_mw: int
+    energy_mwh: int
+    amount_due: int
+    remainder: int
+    best_amount: int
+    best_signature: bytes
+    issuer_count: int
+    issuers: bytes
+    signature: bytes
+    LAYOUT = (
+        ("version", 1, UINT),
+        ("nonce", NONCE_SIZE, BYTES),
+        ("payee_key", KEY_SIZE, BYTES),
+        ("time_s", 8, UINT),
+        ("price_per_kwh", 8, UINT),
+        ("credit", 8, UINT),
+        ("prepay", 8, UINT),
+        ("packet_energy_mwh", 4, UINT),
+        ("packet_ms", 4, UINT),
+        ("link_timeout_ms", 4, UINT),
+        ("max_power_mw", 8, UINT),
+        ("energy_mwh", 6, UINT),
+        ("amount_due", 8, UINT),
+        ("remainder", 4, UINT),
+        ("best_amount", 8, UINT),
+        ("best_signature", SIGNATURE_SIZE, BYTES),
+        ("issuer_count", 1, UINT),
+        ("issuers", MAX_ISSUERS * KEY_SIZE, BYTES),
+        _SIGNATURE,
+    )
+
+
+class TimeProof(Message):
+    """An issuer's signature over the time, for a payee without a clock."""
+
+    number = TIME
+    issuer_key: bytes
+    time_s: int
+    signature: bytes
+    LAYOUT = (("issuer_key", KEY_SIZE, BYTES), ("time_s", 8, UINT), _SIGNATURE)
+
+
+class Accept(Message):
+    """The payer accepts the offer: certificate, prepayment, proof of its key."""
+
+    number = ACCEPT
+    certificate: bytes
+    prepay: int
+    signature: bytes
+    LAYOUT = (_CERTIFICATE, ("prepay", 8, UINT), _SIGNATURE)
+
+
+class Invoice(Message):
+    """One packet: the energy delivered so far, and the amount due for it."""
+
+    number = INVOICE
+    sequence: int
+    energy_mwh: int
+    amount_due: int
+    LAYOUT = (("sequence", 4, UINT), ("energy_mwh", 6, UINT), ("amount_due", 8, UINT))
+
+
+class Update(Message):
+    """One payment: the total ever paid on the channel, with the signature of its claim."""
+
+    number = UPDATE
+    sequence: int
+    amount: int
+    signature: bytes
+    LAYOUT = (("sequence", 4, UINT), ("amount", 8, UINT), _SIGNATURE)
+
+
+class TariffChange(Message):
+    """The payee announces a new price, signed."""
+
+    number = TARIFF
+    price_per_kwh: int
+    from_energy_mwh: int
+    signature: bytes
+    LAYOUT = _TARIFF + (_SIGNATURE,)
+
+
+class TariffAccept(Message):
+    """The payer accepts the new price."""
+
+    number = TARIFF_ACCEPT
+    price_per_kwh: int
+    from_energy_mwh: int
+    LAYOUT = _TARIFF
+
+
+class RenewRequest(Message):
+    """The payee asks for a certificate that is valid for longer."""
+
+    number = RENEW_REQUEST
+    valid_until_s: int
+    LAYOUT = (("valid_until_s", 8, UINT),)
+
+
+class Renew(Message):
+    """The payer hands over a certificate that is valid for longer."""
+
+    number = RENEW
+    certificate: bytes
+    LAYOUT = (_CERTIFICATE,)
+
+
+class Renewed(Message):
+    """The payee tells which certificate it uses from now on."""
+
+    number = RENEWED
+    expires_at_s: int
+    capacity: int
+    LAYOUT = (("expires_at_s", 8, UINT), ("capacity", 8, UINT))
+
+
+class Stop(Message):
+    """Either side ends the session, and tells the reason (errors.py)."""
+
+    number = STOP
+    reason: int
+    LAYOUT = (("reason", 1, UINT),)
+
+
+class Receipt(Message):
+    """The payee's figures of the session that ended, signed."""
+
+    number = RECEIPT
+    reason: int
+    started_s: int
+    ended_s: int
+    start_energy_mwh: int
+    energy_mwh: int
+    amount_due: int
+    amount_paid: int
+    signature: bytes
+    LAYOUT = (
+        ("reason", 1, UINT),
+        ("started_s", 8, UINT),
+        ("ended_s", 8, UINT),
+        ("start_energy_mwh", 6, UINT),
+        ("energy_mwh", 6, UINT),
+        ("amount_due", 8, UINT),
+        ("amount_paid", 8, UINT),
+        _SIGNATURE,
+    )
+
+
+class ReceiptAck(Message):
+    """The payer has the receipt."""
+
+    number = RECEIPT_ACK
+
+
+# number: (name, sender, number of the message that answers it or None, class)
+MESSAGES: "dict[int, tuple[str, int, int | None, type[Message]]]" = {
+    HELLO: ("hello", PAYER, OFFER, Hello),
+    OFFER: ("offer", PAYEE, None, Offer),
+    TIME: ("time", PAYER, None, TimeProof),
+    ACCEPT: ("accept", PAYER, INVOICE, Accept),
+    INVOICE: ("invoice", PAYEE, UPDATE, Invoice),
+    UPDATE: ("update", PAYER, None, Update),
+    TARIFF: ("tariff", PAYEE, TARIFF_ACCEPT, TariffChange),
+    TARIFF_ACCEPT: ("tariff_accept", PAYER, None, TariffAccept),
+    RENEW_REQUEST: ("renew_request", PAYEE, None, RenewRequest),
+    RENEW: ("renew", PAYER, RENEWED, Renew),
+    RENEWED: ("renewed", PAYEE, None, Renewed),
+    STOP: ("stop", EITHER, RECEIPT, Stop),
+    RECEIPT: ("receipt", PAYEE, RECEIPT_ACK, Receipt),
+    RECEIPT_ACK: ("receipt_ack", PAYER, None, ReceiptAck),
 }
 
 # answer: the one request it answers
 REQUEST_OF = {row[2]: number for number, row in MESSAGES.items() if row[2] is not None}
 
-_SIZES = {number: 1 + size_of(row[3]) for number, row in MESSAGES.items()}
+_SIZES = {number: 1 + size_of(row[3].LAYOUT) for number, row in MESSAGES.items()}
 
 
-class Message:
-    """One message: its `number` in the table, and its fields as attributes."""
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name): ...
-
-    def __init__(self, number, **values):
-        self.number = number
-        for name in values:
-            setattr(self, name, values[name])
-
-    def __repr__(self):
-        return "<%s>" % MESSAGES[self.number][0]
-
-
-class SignedOffer(Record):
-    """The part of an OFFER that its signature covers."""
-
-    LAYOUT = _OFFER_FIELDS
-
-
-class SignedTariff(Record):
-    """The part of a TARIFF that its signature covers."""
-
-    LAYOUT = _TARIFF_FIELDS
-
-
-class SignedReceipt(Record):
-    """The part of a RECEIPT that its signature covers."""
-
-    LAYOUT = _RECEIPT_FIELDS
-
-
-def message_name(number):
+def message_name(number: int) -> str:
     """Return the name of message `number`."""
     return MESSAGES[number][0]
 
 
-def encode(message, out=None):
-    """Return the payload of `message`, in the bytearray `out` if one of its size is given.
+def make(number: int, **values: "Any") -> Message:
+    """Return a message of a number that is known only at run time, with these fields."""
+    message_class: Any = MESSAGES[number][3]
+    message: Message = message_class(**values)
+    return message
 
-    Raises LocalError for a field that does not fit.
+
+def encode(message: Message, out: "bytearray | None" = None) -> bytearray:
+    """Return the payload of `message`.
+
+    Args:
+        message: the message.
+        out: a buffer of exactly the payload's size to write into; without it, a new one is made.
+
+    Raises LocalError when a field does not fit or the message has no number of the table.
     """
     number = message.number
     if number not in _SIZES:
@@ -166,17 +286,29 @@ def encode(message, out=None):
     if out is None:
         out = bytearray(_SIZES[number])
     out[0] = number
-    write_fields(MESSAGES[number][3], message, out, 1)
+    write_fields(message.LAYOUT, message, out, 1)
     return out
 
 
-def decode(payload, reused=None):
-    """Return the message in `payload` (any buffer).
+def signed_body(message: Message) -> bytes:
+    """Return the part of a signed message that its signature, the last field, covers."""
+    layout = message.LAYOUT[:-1]
+    out = bytearray(1 + size_of(layout))
+    write_fields(layout, message, out, 1)
+    return bytes(memoryview(out)[1:])
 
-    `reused` is a dictionary of messages by number: one of them is filled in where there is one,
-    since a new one costs allocations. Raises MalformedError when the payload is no message:
-    unknown number or wrong length. Raises PeerError with UNKNOWN_VERSION for a HELLO or OFFER of
-    another version, whatever its length.
+
+def decode(payload: "Buffer", reused: "dict[int, Message] | None" = None) -> Message:
+    """Return the message in `payload`.
+
+    Args:
+        payload: one payload, without its frame.
+        reused: messages by number. A message of such a number is filled in and returned, so that
+            a packet allocates no new one.
+
+    Raises MalformedError when the payload is no message: its number is unknown or its length is
+    wrong. Raises PeerError(UNKNOWN_VERSION) for a HELLO or OFFER of another version, whatever its
+    length.
     """
     number = payload[0]
     row = MESSAGES.get(number)
@@ -188,6 +320,6 @@ def decode(payload, reused=None):
         raise MalformedError("wrong length")
     message = reused.get(number) if reused else None
     if message is None:
-        message = Message(number)
-    read_fields(row[3], message, payload, 1)
+        message = make(number)
+    read_fields(row[3].LAYOUT, message, payload, 1)
     return message

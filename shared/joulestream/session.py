@@ -1,18 +1,20 @@
-"""One session between a pole and a vehicle: one transition table for both roles.
+"""One session between a payee and a payer: one transition table for both roles.
 
-Sans-I/O, after h11: payloads and times go in, messages and payloads to send come out. Sending
-and receiving walk the same table, so the two ends cannot disagree about whose turn it is.
-A request is sent again until its answer comes; an answered request that comes again gets the
-same answer again, so a lost or doubled frame changes nothing.
+No I/O, after h11: payloads and times go in, messages and payloads to send come out. Sending and
+receiving walk the same table, so the two ends cannot disagree about whose turn it is.
+
+A request is sent again until its answer comes. A request that comes again is answered again with
+the same bytes. So a lost or doubled frame changes nothing.
 """
 
 from hashlib import sha256
 
 from joulestream import messages
-from joulestream.channel import signed_bytes
-from joulestream.compat import const
+from joulestream.channel import SIGNED_OFFER, SIGNED_RECEIPT, SIGNED_TARIFF, signed_bytes
+from joulestream.compat import TYPE_CHECKING, const
 from joulestream.errors import (
     BAD_FIELD,
+    BAD_SIGNATURE,
     LINK_TIMEOUT,
     PAYMENT_TIMEOUT,
     UNEXPECTED_MESSAGE,
@@ -37,9 +39,20 @@ from joulestream.messages import (
     TARIFF_ACCEPT,
     TIME,
     UPDATE,
-    Message,
+    Invoice,
+    Stop,
+    Update,
+    signed_body,
 )
+from joulestream.signing import verify
 from joulestream.units import ticks_add, ticks_diff
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from joulestream.fields import Buffer
+    from joulestream.messages import Message
+    from joulestream.signing import Signer
 
 IDLE = const(0)
 GREETED = const(1)
@@ -61,22 +74,23 @@ STATE_NAMES = (
     "closed",
 )
 
-# Once stopping, packets in flight are still settled; what is left of the rest is only late.
+# Messages that may still be on their way when a side stops: both sides complete that packet.
 _IN_FLIGHT = (INVOICE, UPDATE, TARIFF, TARIFF_ACCEPT, RENEW_REQUEST, RENEW, RENEWED)
 
 
-def _all_to(state, numbers):
+def _all_to(state: int, numbers: "tuple[int, ...]") -> "dict[int, int]":
     return {number: state for number in numbers}
 
 
-def _row(*parts):
+def _row(*parts: "dict[int, int]") -> "dict[int, int]":
+    # A HELLO is allowed in every state: the payer begins anew.
     row = {HELLO: GREETED}
     for part in parts:
         row.update(part)
     return row
 
 
-# state: {message, whoever sends it: next state}
+# state: {message, in either direction: next state}
 TRANSITIONS = {
     IDLE: _row(),
     GREETED: _row({OFFER: OFFERED, STOP: CLOSED}),
@@ -90,51 +104,65 @@ TRANSITIONS = {
     CLOSED: _row(),
 }
 
-# Outside a session nothing is awaited, and nothing unexpected is answered with a STOP.
-_QUIET_STATES = (IDLE, CLOSED)
-# What comes before the offer is left over from the session before.
+# In these states neither end waits for the other, so silence is no timeout.
+QUIET_STATES = (IDLE, CLOSED)
+# A message that the table does not expect here belongs to the session before: it is late.
 _STATES_OF_LATE_MESSAGES = (IDLE, GREETED, CLOSED)
+
+# message: the type of its signature
+_SIGNED_TYPES = {OFFER: SIGNED_OFFER, TARIFF: SIGNED_TARIFF, RECEIPT: SIGNED_RECEIPT}
 
 
 class _Request:
-    """A request that this end sent: sent again while it is `waiting` for its answer."""
+    """A request that this end sent. It is sent again while it is `waiting` for its answer."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.waiting = False
-        self.payload = b""
+        self.payload: Buffer = b""
         self.first_ms = 0
         self.retry_ms = 0
 
 
 class ProtocolSession:
-    """The protocol state of one end. `role` is messages.PAYEE or messages.PAYER.
+    """The protocol state of one end. Times are wrapped ticks in ms (units.ticks_diff).
 
-    `outbox` collects payloads to send; the owner takes them out before it sends another message of
-    the same number, whose payload is written into the same buffer. `stale` counts messages that
-    came too late to matter. Times are wrapped ticks in ms.
+    Args:
+        role: messages.PAYEE or messages.PAYER.
+        retry_ms: pause before a request is sent again.
+        timeout_ms: silence after which `poll` tells LINK_TIMEOUT.
+
+    Attributes:
+        state: one of IDLE to CLOSED.
+        outbox: payloads to send. The link takes them out before the next message of the same
+            number is sent, since that is written into the same buffer.
+        stale: how many messages came too late to matter.
+        retransmissions: how many payloads were sent again.
     """
 
-    def __init__(self, role, retry_ms, timeout_ms):
+    def __init__(self, role: int, retry_ms: int, timeout_ms: int) -> None:
         self.role = role
         self.state = IDLE
-        self.outbox = []
+        self.outbox: list[Buffer] = []
         self.stale = 0
         self.retransmissions = 0
         self._retry_ms = retry_ms
         self._timeout_ms = timeout_ms
-        self._requests = {}
+        self._requests: dict[int, _Request] = {}
         for request in REQUEST_OF.values():
             self._requests[request] = _Request()
-        # A packet is two messages; what they need is made once.
-        self._packets = {INVOICE: Message(INVOICE), UPDATE: Message(UPDATE)}
-        self._buffers = {}  # message: the buffer its payloads are written into
+        # Every packet is one INVOICE and one UPDATE. Both objects are made once and reused.
+        self._packets: dict[int, Message] = {
+            INVOICE: Invoice(sequence=0, energy_mwh=0, amount_due=0),
+            UPDATE: Update(sequence=0, amount=0, signature=b""),
+        }
+        self._buffers: dict[int, bytearray] = {}  # message: the buffer of its payloads
         self._reset(0)
 
-    def _reset(self, now_ms):
+    def _reset(self, now_ms: int) -> None:
         self._news_ms = now_ms
         self._forget_requests()
-        self._asked = {}  # message: payload of the last one received
-        self._answers = {}  # request: payload of the answer given
+        self._asked: dict[int, bytearray] = {}  # message: the last payload received
+        self._answers: dict[int, Buffer] = {}  # request: the payload that answered it
         self.sequence = 0
         self.payer_nonce = b""
         self.payee_nonce = b""
@@ -143,17 +171,24 @@ class ProtocolSession:
         self.payee_key = b""
         self.offer_hash = b""
 
-    def abort(self):
-        """Forget the session: nothing is sent again, what still comes is late."""
+    def abort(self) -> None:
+        """Forget the session: nothing is sent again, and messages that still come are late."""
         self.state = CLOSED
         self._forget_requests()
 
-    def is_waiting_for(self, answer):
-        """Return whether a request is out that the message `answer` answers."""
+    def is_quiet(self) -> bool:
+        """Return whether no session is under way."""
+        return self.state in QUIET_STATES
+
+    def is_waiting_for(self, answer: int) -> bool:
+        """Return whether this end waits for the message `answer`."""
         return self._requests[REQUEST_OF[answer]].waiting
 
-    def signed(self, signed_type, body):
-        """Return the bytes to sign for `body`: bound to both nonces, both keys and the channel."""
+    def signed(self, signed_type: int, body: "Buffer") -> bytes:
+        """Return the bytes to sign for `body`, bound to both nonces, both keys and the channel.
+
+        An OFFER, TARIFF or RECEIPT of one session proves nothing in another.
+        """
         return signed_bytes(
             signed_type,
             self.payer_nonce
@@ -164,10 +199,33 @@ class ProtocolSession:
             + body,
         )
 
-    def send(self, message, now_ms):
-        """Queue `message` (messages.Message) and walk the table.
+    def send_signed(self, message: "Any", signer: "Signer", now_ms: int) -> None:
+        """Sign an OFFER, TARIFF or RECEIPT with `signer`, then send it.
 
-        Raises LocalError when it is not this role's to send, or not now.
+        Args:
+            message: the message without its field `signature`, which is filled in.
+            signer: the payee's key.
+            now_ms: the present tick.
+
+        Raises LocalError as `send` does.
+        """
+        number = message.number
+        if number == OFFER:  # its own nonce and key are among the signed bytes
+            self._note_offer(message)
+        body = signed_body(message)
+        message.signature = signer.sign(self.signed(_SIGNED_TYPES[number], body))
+        self.send(message, now_ms)
+
+    def check_signature(self, message: "Any", public_key: bytes) -> None:
+        """Raise PeerError(BAD_SIGNATURE) unless `public_key` signed this message."""
+        signed = self.signed(_SIGNED_TYPES[message.number], signed_body(message))
+        if not verify(public_key, signed, message.signature):
+            raise PeerError(BAD_SIGNATURE)
+
+    def send(self, message: "Message", now_ms: int) -> None:
+        """Queue `message` and walk the table.
+
+        Raises LocalError when this role may not send the message, or not in this state.
         """
         number = message.number
         _, sender, answer, _ = MESSAGES[number]
@@ -195,20 +253,20 @@ class ProtocolSession:
             request.retry_ms = ticks_add(now_ms, self._retry_ms)
         self.outbox.append(payload)
 
-    def stop(self, reason, now_ms):
+    def stop(self, reason: int, now_ms: int) -> None:
         """Tell the other side `reason` (errors.py), in whatever state this end is."""
-        message = messages.Message(STOP, reason=reason)
+        message = Stop(reason=reason)
         if STOP in TRANSITIONS[self.state]:
             self.send(message, now_ms)
         else:
             self.outbox.append(messages.encode(message))
 
-    def receive(self, payload, now_ms):
-        """Take a payload; return its message, or None when it is late or a repetition.
+    def receive(self, payload: "Buffer", now_ms: int) -> "Message | None":
+        """Take a payload. Return its message, or None when it is late or a repetition.
 
-        An INVOICE or UPDATE returned is overwritten by the next one. Raises MalformedError for
-        bytes that are no message, PeerError for one that breaks the protocol; the session's state
-        is then unchanged.
+        The next INVOICE or UPDATE overwrites the one that was returned. Raises MalformedError for
+        bytes that are no message, and PeerError for a message that breaks the protocol; the
+        session's state is then unchanged.
         """
         number = payload[0]
         if self._asked.get(number) == payload:
@@ -228,7 +286,7 @@ class ProtocolSession:
         elif not self._is_next(message):
             self.stale += 1
             return None
-        if number != UPDATE:  # its sequence tells a repetition, at every packet
+        if number != UPDATE:  # the sequence number already tells a repeated UPDATE
             self._keep_asked(number, payload)
         self._answers.pop(number, None)
         request = REQUEST_OF.get(number)
@@ -241,8 +299,8 @@ class ProtocolSession:
             self._forget_requests()
         return message
 
-    def poll(self, now_ms):
-        """Queue what must be sent again; return LINK_TIMEOUT or PAYMENT_TIMEOUT, or 0."""
+    def poll(self, now_ms: int) -> int:
+        """Queue every request that is due again. Return LINK_TIMEOUT or PAYMENT_TIMEOUT, or 0."""
         for number in self._requests:
             request = self._requests[number]
             if not request.waiting:
@@ -253,40 +311,41 @@ class ProtocolSession:
                 request.retry_ms = ticks_add(now_ms, self._retry_ms)
                 self.retransmissions += 1
                 self.outbox.append(request.payload)
-        if self.state not in _QUIET_STATES:
+        if self.state not in QUIET_STATES:
             if ticks_diff(now_ms, self._news_ms) > self._timeout_ms:
                 return LINK_TIMEOUT
         return 0
 
-    def _forget_requests(self):
+    def _forget_requests(self) -> None:
         for number in self._requests:
             self._requests[number].waiting = False
 
-    def _answer_with_stop(self, payload):
-        """Let a STOP answer all that was asked and not answered."""
+    def _answer_with_stop(self, payload: "Buffer") -> None:
+        """Let a STOP answer every request that has no answer yet."""
         for request in self._asked:
             # A STOP never answers a STOP, nor the RECEIPT that answered one: two ends would answer
             # each other for ever.
             if request not in (STOP, RECEIPT) and request not in self._answers:
                 self._answers[request] = payload
 
-    def _keep_asked(self, number, payload):
-        """Remember a payload received, which is `number`'s and so always as long."""
+    def _keep_asked(self, number: int, payload: "Buffer") -> None:
+        """Remember a received payload. All payloads of one number have the same length."""
         kept = self._asked.get(number)
         if kept is None:
             self._asked[number] = bytearray(payload)
         else:
             kept[:] = payload
 
-    def _repeat(self, number):
+    def _repeat(self, number: int) -> None:
+        """Answer a request that came again with the answer that it got before, if there is one."""
         answer = self._answers.get(number)
         self.stale += 1
         if answer is not None:
             self.retransmissions += 1
             self.outbox.append(answer)
 
-    def _is_next(self, message):
-        """Return whether a packet message is the one whose turn it is; False when it is late."""
+    def _is_next(self, message: "Any") -> bool:
+        """Return whether it is this message's turn; False when an INVOICE or UPDATE is late."""
         if message.number == INVOICE:
             expected = self.sequence + 1
         elif message.number == UPDATE:
@@ -299,10 +358,11 @@ class ProtocolSession:
             raise PeerError(BAD_FIELD)
         if message.number == UPDATE and not self._requests[INVOICE].waiting:
             return False
-        return message.sequence == expected
+        is_next: bool = message.sequence == expected
+        return is_next
 
-    def _note(self, message, payload):
-        """Keep what signatures over this session are bound to."""
+    def _note(self, message: "Any", payload: "Buffer") -> None:
+        """Keep the values that signatures of this session are bound to."""
         number = message.number
         if number == INVOICE:
             self.sequence = message.sequence
@@ -311,6 +371,9 @@ class ProtocolSession:
             self.channel_id = message.channel_id
             self.payer_key = message.payer_key
         elif number == OFFER:
-            self.payee_nonce = message.nonce
-            self.payee_key = message.payee_key
+            self._note_offer(message)
             self.offer_hash = sha256(payload).digest()
+
+    def _note_offer(self, offer: "Any") -> None:
+        self.payee_nonce = offer.nonce
+        self.payee_key = offer.payee_key

@@ -1,12 +1,13 @@
-"""Ed25519 signatures: the only caller of the native module.
+"""Ed25519 signatures. No other file calls the native module.
 
-Plain Ed25519 (RFC 8032), verified exactly as libsodium does. There is no other implementation
-to fall back to: without the native module this import fails.
+Signing is plain Ed25519 (RFC 8032). Verifying accepts exactly the signatures that libsodium
+accepts. There is no second implementation to fall back to: without the native module this import
+fails.
 """
 
 try:
     import _ed25519
-except (ImportError, ValueError):  # ValueError: an .mpy built for another architecture
+except (ImportError, ValueError):  # ValueError: the .mpy is for another architecture
     raise ImportError("the native module _ed25519 is missing or unusable: run `make setup`")
 
 SEED_SIZE = 32
@@ -27,8 +28,8 @@ def public_key(seed: bytes | bytearray | memoryview) -> bytes:
 def sign(seed: bytes | bytearray | memoryview, message: bytes | bytearray | memoryview) -> bytes:
     """Return the signature (64 bytes) of a message under a seed (32 secret bytes).
 
-    Expands the seed anew, which doubles the work of Signer.sign(). Raises ValueError on another
-    length of seed, TypeError on anything not bytes-like.
+    The seed is expanded for this one signature, which doubles the work of Signer.sign(). Raises
+    ValueError for another length of seed, TypeError for an argument that is not bytes-like.
     """
     signer = Signer(seed)
     try:
@@ -44,14 +45,14 @@ def verify(
 ) -> bool:
     """Tell whether a signature (64 bytes) of a message is good under a public key (32 bytes).
 
-    Raises ValueError on another length of key or signature, TypeError on anything not
-    bytes-like. A key or signature that is merely bad is no error: the answer is False.
+    Raises ValueError for another length of key or signature, TypeError for an argument that is not
+    bytes-like. A bad key or signature of the right length is no error: the answer is False.
     """
     return _ed25519.verify(public_key, message, signature)
 
 
 class Signer:
-    """A secret key, ready to sign: the seed is expanded once, and can be wiped.
+    """A secret key that is ready to sign. The seed is expanded once; close() wipes it.
 
     Args:
         seed: 32 secret bytes, not kept.
@@ -72,17 +73,17 @@ class Signer:
     def sign_into(
         self, message: bytes | bytearray | memoryview, out: bytearray | memoryview
     ) -> bytearray | memoryview:
-        """Write the signature of a message into out (64 writable bytes) and return out.
+        """Write the signature of a message into `out` (64 writable bytes); return `out`.
 
-        Allocates nothing on the heap. Raises ValueError once closed or on another length of
-        out, TypeError on anything not bytes-like.
+        Nothing is allocated on the heap. Raises ValueError after close() or for another length
+        of `out`, TypeError for an argument that is not bytes-like.
         """
         if not self._open:
             raise ValueError("signer is closed")
         return _ed25519.sign(self._expanded, message, out)
 
     def close(self) -> None:
-        """Wipe the secret. The public key stays; signing raises ValueError from now on."""
+        """Wipe the secret. The public key stays. Signing raises ValueError from now on."""
         self._open = False
         for i in range(_EXPANDED_SIZE):
             self._expanded[i] = 0
@@ -92,23 +93,23 @@ class Signer:
 
 
 class Verifier:
-    """A public key, checked once and ready to verify many signatures.
+    """A public key that is checked once and then verifies many signatures.
 
-    Making one costs what four verifications do, and 6 KB of memory: a table that makes each
+    It costs as much as four verifications to make one, and a table of 6 KB. The table makes each
     verification three times as fast as verify().
 
     Args:
-        public_key: 32 bytes. Any 32 bytes are taken: under a key that no signature can be good
-            for, verify() answers False.
-        table: memory for the table, TABLE_SIZE writable bytes, given up to this object; for
-            firmware that sets it aside at its start and uses it for one key after the other.
+        public_key: 32 bytes. Any 32 bytes are accepted: if no signature can be good under them,
+            verify() answers False.
+        table: TABLE_SIZE writable bytes that this object uses from now on. A firmware allocates
+            them at its start and uses them for one key after the other.
 
     Attributes:
-        public_key: the same, as bytes.
+        public_key: the key, as bytes.
 
     Raises:
         ValueError: public_key or table has another length, or table is not aligned to 4 bytes.
-        TypeError: public_key is not bytes-like, or table not writable.
+        TypeError: public_key is not bytes-like, or table is not writable.
     """
 
     def __init__(
@@ -126,10 +127,10 @@ class Verifier:
     ) -> bool:
         """Tell whether a signature (64 bytes) of a message is good under this key.
 
-        Allocates nothing on the heap. Raises ValueError on another length of signature,
-        TypeError on anything not bytes-like.
+        Nothing is allocated on the heap. Raises ValueError for another length of signature,
+        TypeError for an argument that is not bytes-like.
         """
-        if self._table is None:  # False, after the same checks of the arguments
+        if self._table is None:  # the answer is False, after the same checks of the arguments
             return _ed25519.verify(self.public_key, message, signature)
         return _ed25519.verify_prepared(self._table, self.public_key, message, signature)
 

@@ -1,4 +1,4 @@
-"""Energy to amount due, exactly: numerators are summed, and what is rounded off is kept."""
+"""Energy to amount due, exactly: products are summed, divided once, and the rest is kept."""
 
 from joulestream.errors import LocalError
 from joulestream.units import MWH_PER_KWH, amount_from_numerator, small
@@ -7,41 +7,52 @@ from joulestream.units import MWH_PER_KWH, amount_from_numerator, small
 class Tariff:
     """The price of a session's energy, with at most one change ahead.
 
-    Energy counts on the channel's own scale, in mWh. A session starts from `start_energy_mwh`,
-    `start_amount` and `remainder` (millionths of a claim unit), which the sessions before it left.
+    Energy counts on the channel's own scale, in mWh. With prices p1, p2 (claim units per kWh) for
+    the energies e1, e2 (mWh) of a session:
+
+        sum        = remainder + e1 p1 + e2 p2
+        amount_due = start_amount + floor(sum / 1,000,000)
+
+    Args:
+        start_energy_mwh: the channel's energy when the session starts.
+        start_amount: the total due on the channel then, in claim units.
+        price_per_kwh: the price, in claim units per kWh.
+        remainder: the part of a claim unit that the sessions before rounded off, in millionths.
     """
 
-    def __init__(self, start_energy_mwh, start_amount, price_per_kwh, remainder=0):
+    def __init__(
+        self, start_energy_mwh: int, start_amount: int, price_per_kwh: int, remainder: int = 0
+    ) -> None:
         self.price_per_kwh = price_per_kwh
-        self.next_price_per_kwh = None
+        self.next_price_per_kwh: int | None = None
         self.next_from_mwh = 0
         self._start_amount = start_amount
         self._from_mwh = start_energy_mwh
         self._base = remainder
 
-    def change(self, from_energy_mwh, price_per_kwh):
-        """Let `price_per_kwh` hold from `from_energy_mwh` on.
+    def change(self, from_energy_mwh: int, price_per_kwh: int) -> None:
+        """Let `price_per_kwh` hold for the energy beyond `from_energy_mwh`.
 
-        Raises LocalError when a change is ahead already or the energy lies behind.
+        Raises LocalError when another change is ahead, or when that energy is invoiced already.
         """
         if self.next_price_per_kwh is not None or from_energy_mwh < self._from_mwh:
             raise LocalError("a tariff cannot change twice at once, nor in the past")
         self.next_price_per_kwh = price_per_kwh
         self.next_from_mwh = from_energy_mwh
 
-    def amount_due(self, energy_mwh):
-        """Return the total due on the channel in claim units once `energy_mwh` has flowed."""
+    def amount_due(self, energy_mwh: int) -> int:
+        """Return the total due on the channel at `energy_mwh`, in claim units, rounded down."""
         return self._start_amount + amount_from_numerator(self._numerator(energy_mwh))
 
-    def remainder(self, energy_mwh):
-        """Return what `amount_due` rounded off, in millionths of a claim unit."""
+    def remainder(self, energy_mwh: int) -> int:
+        """Return the part that `amount_due` rounded off, in millionths of a claim unit."""
         return self._numerator(energy_mwh) % MWH_PER_KWH
 
-    def settle(self, energy_mwh):
-        """Start from `energy_mwh`, once all energy up to there is invoiced.
+    def advance(self, energy_mwh: int) -> None:
+        """Start from `energy_mwh` from now on; all energy up to there is invoiced.
 
-        No amount changes by it, but a change of price that lies behind becomes the price, and
-        what is multiplied later stays small.
+        No amount changes by it. A change of price that lies behind becomes the price, and the
+        later products stay small.
         """
         numerator = self._numerator(energy_mwh)
         self._start_amount += amount_from_numerator(numerator)
@@ -51,7 +62,7 @@ class Tariff:
             self.price_per_kwh = self.next_price_per_kwh
             self.next_price_per_kwh = None
 
-    def _numerator(self, energy_mwh):
+    def _numerator(self, energy_mwh: int) -> int:
         ahead = small(energy_mwh - self._from_mwh)
         if self.next_price_per_kwh is None or energy_mwh <= self.next_from_mwh:
             return self._base + ahead * self.price_per_kwh

@@ -1,1 +1,1 @@
-"""Stand-ins for hardware and peers that tests, simulator and benchmarks share, on both runtimes."""
+"""Stand-ins for hardware and peers: for tests, simulator and benchmarks, on both runtimes."""

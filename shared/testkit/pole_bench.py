@@ -8,7 +8,7 @@ import struct
 from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
 from joulestream.link import open_link
-from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, PAYER, STOP, UPDATE, Message
+from joulestream.messages import INVOICE, OFFER, PAYER, STOP, Accept, Hello, Update
 from joulestream.meter.counter import open_meter
 from joulestream.meter.modbus import crc16
 from joulestream.pole.loop import PoleLoop
@@ -189,8 +189,7 @@ class Bench:
         self._greetings += 1
         self._offer = None
         self._session = ProtocolSession(PAYER, NEVER_MS, NEVER_MS)
-        hello = Message(
-            HELLO,
+        hello = Hello(
             version=messages.VERSION,
             nonce=self._greetings.to_bytes(16, "big"),
             channel_id=self._certificate.channel_id,
@@ -204,7 +203,7 @@ class Bench:
         data = self._certificate.to_bytes()
         body = self._session.offer_hash + PREPAY.to_bytes(8, "big") + data
         signature = KEYS["payer"].sign(self._session.signed(SIGNED_PROOF, body))
-        self._send(Message(ACCEPT, certificate=data, prepay=PREPAY, signature=signature))
+        self._send(Accept(certificate=data, prepay=PREPAY, signature=signature))
 
     def charge(self, packets=14):
         """Open a session and let that many packets be paid, until the contactor is closed."""
@@ -242,6 +241,4 @@ class Bench:
         elif message.number == INVOICE and self.paying:
             amount = message.amount_due + PREPAY
             signature = KEYS["payer"].sign(self._claim.message(amount))
-            self._send(
-                Message(UPDATE, sequence=message.sequence, amount=amount, signature=signature)
-            )
+            self._send(Update(sequence=message.sequence, amount=amount, signature=signature))

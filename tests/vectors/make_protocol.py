@@ -30,7 +30,6 @@ from transcript import (  # noqa: E402
 from joulestream import channel, errors, framing, messages, units  # noqa: E402
 from joulestream.channel import Certificate, Claim, Terms  # noqa: E402
 from joulestream.fields import UINT  # noqa: E402
-from joulestream.messages import Message  # noqa: E402
 from joulestream.tariff import Tariff  # noqa: E402
 from joulestream.testkit.certificates import DAY_S, certificate  # noqa: E402
 
@@ -68,24 +67,24 @@ def frames():
 def every_message():
     """Return each message with fields of full width and with zeros."""
     cases = []
-    for number, (name, _, _, layout) in sorted(messages.MESSAGES.items()):
+    for number, (name, _, _, message_class) in sorted(messages.MESSAGES.items()):
         for fill in ("pattern", "zero"):
             values = {}
-            for field, size, kind in layout:
+            for field, size, kind in message_class.LAYOUT:
                 data = pattern(f"{name} {field}", size) if fill == "pattern" else bytes(size)
                 values[field] = int.from_bytes(data, "big") if kind == UINT else data
             if "version" in values:
                 values["version"] = messages.VERSION
-            message = Message(number, **values)
+            message = messages.make(number, **values)
             cases.append(
                 {
                     "name": name,
                     "number": number,
-                    "fields": fields(layout, message),
+                    "fields": fields(message_class.LAYOUT, message),
                     "payload": messages.encode(message).hex(),
                 }
             )
-            if not layout:
+            if not message_class.LAYOUT:
                 break
     return cases
 
@@ -195,7 +194,7 @@ def tariffs():
             tariff.change(from_mwh, next_price)
             for energy in sorted({last, (last + from_mwh) // 2, from_mwh, from_mwh + 1}):
                 due.append([str(energy), str(tariff.amount_due(energy))])
-            tariff.settle(from_mwh)
+            tariff.advance(from_mwh)
             last = from_mwh + 1
         for energy in (last + 1, last + 999, last + 12_345_678):
             due.append([str(energy), str(tariff.amount_due(energy))])
@@ -245,7 +244,7 @@ def known_channel():
     transcript.packet(energy_mwh, PREPAY)
     transcript.packet(energy_mwh + 1_000, PREPAY)
     change = {"price_per_kwh": NEW_PRICE, "from_energy_mwh": energy_mwh + 3_000}
-    transcript.send_signed(messages.TARIFF, channel.SIGNED_TARIFF, messages.SignedTariff, **change)
+    transcript.send_signed(messages.TARIFF, channel.SIGNED_TARIFF, **change)
     transcript.send(VEHICLE, messages.TARIFF_ACCEPT, **change)
     transcript.tariff.change(energy_mwh + 3_000, NEW_PRICE)
     transcript.packet(energy_mwh + 2_000, PREPAY)

@@ -4,7 +4,9 @@ import hashlib
 
 from joulestream import channel, messages
 from joulestream.channel import Claim
-from joulestream.messages import Message
+from joulestream.messages import (
+    make,
+)
 from joulestream.session import ProtocolSession
 from joulestream.tariff import Tariff
 from joulestream.testkit import edwards25519 as ed
@@ -55,7 +57,7 @@ class Transcript:
     def send(self, key, number, **values):
         """Send one message from `key`'s end to the other."""
         end = self.ends[key]
-        end.send(Message(number, **values), 0)
+        end.send(make(number, **values), 0)
         payload = bytes(end.outbox.pop())
         other = VEHICLE if key is POLE else POLE
         if self.ends[other].receive(payload, 0) is None:
@@ -92,10 +94,12 @@ class Transcript:
         )
         return signature
 
-    def send_signed(self, number, signed_type, record, **values):
+    def send_signed(self, number, signed_type, **values):
         """Send a message that the pole signs."""
         name = messages.message_name(number)
-        body = [[f"{name} without number and signature", record(**values).to_bytes()]]
+        body = [
+            [f"{name} without number and signature", messages.signed_body(make(number, **values))]
+        ]
         signature = self.sign(POLE, name, signed_type, body)
         self.send(POLE, number, **values, signature=signature)
 
@@ -123,7 +127,6 @@ class Transcript:
         self.send_signed(
             messages.OFFER,
             channel.SIGNED_OFFER,
-            messages.SignedOffer,
             version=messages.VERSION,
             nonce=pole_nonce,
             payee_key=POLE.public_key,
@@ -186,7 +189,7 @@ class Transcript:
         )
         amount = max(amount_due + prepay, self.best_amount)
         self.best_amount = amount
-        self.tariff.settle(energy_mwh)
+        self.tariff.advance(energy_mwh)
         signature = VEHICLE.sign(self.claim.message(amount))
         self.send(
             VEHICLE, messages.UPDATE, sequence=self.sequence, amount=amount, signature=signature
@@ -197,7 +200,6 @@ class Transcript:
         self.send_signed(
             messages.RECEIPT,
             channel.SIGNED_RECEIPT,
-            messages.SignedReceipt,
             reason=reason,
             started_s=NOW_S,
             ended_s=NOW_S + 9,
