@@ -14,8 +14,8 @@ from rich.table import Table
 
 from joulestream.boards.unix import FileFlash
 from joulestream.channel import Certificate, Claim
-from joulestream.device.accounts import Account, Accounts, journal_keys
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecord, PayeeRecords, journal_keys
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.firmware import ROOT
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
@@ -101,14 +101,14 @@ def _counts(bench: Bench) -> tuple[int, int]:
 def _age_channel(world: World, certificate: Certificate) -> None:
     """Give the pole a channel that was used a lot; the vehicle recovers it from the best claim."""
     flash = FileFlash(str(world.directory / "pole.flash"), 64, 4096)
-    account = Account(
+    record = PayeeRecord(
         amount=_START_AMOUNT,
         signature=world.payer.sign(Claim(certificate.channel_id).message(_START_AMOUNT)),
         amount_due=_START_AMOUNT,
         remainder=0,
         energy_mwh=_START_ENERGY_MWH,
     )
-    Accounts(Journal(flash, journal_keys(64)), 64).admit(certificate, account)
+    PayeeRecords(Journal(flash, journal_keys(64)), 64).admit(certificate, record)
 
 
 def run_benchmark(directory: Path, document: Path, as_json: bool) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from joulestream.channel import CERTIFICATE_SIZE, CHANNEL_ID_SIZE
-from joulestream.device.accounts import Account, journal_keys
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecord, journal_keys
 from joulestream.fields import size_of
 from joulestream.host_tools import board, toolchain
 from joulestream.host_tools.adversaries import document, play_all
@@ -181,7 +181,7 @@ def flash_life_table() -> str:
         "| --- |" + " --- |" * len(_RATES),
     ]
     records_at = Journal.records_at(journal_keys(_CHANNELS))
-    claim = Journal.record_size(1 + CHANNEL_ID_SIZE, size_of(Account.LAYOUT))
+    claim = Journal.record_size(1 + CHANNEL_ID_SIZE, size_of(PayeeRecord.LAYOUT))
     channel = claim + Journal.record_size(1 + CHANNEL_ID_SIZE, CERTIFICATE_SIZE)
     capacity = _BLOCK_SIZE - records_at
     for blocks in _BLOCKS:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from joulestream.channel import KIND_SQL, Certificate
-from joulestream.device.accounts import Accounts
 from joulestream.device.journal import Journal, JournalFull
+from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import MalformedError
 from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.ledger import Ledger, LedgerError
@@ -86,22 +86,22 @@ def settle(
 
     Raises FlashImageError for a file that is no pole's flash.
     """
-    accounts = read_accounts(journal_path, blocks, block_size)
-    return [_settle(accounts, channel_id, ledger, now_s) for channel_id in sorted(accounts)]
+    records = read_records(journal_path, blocks, block_size)
+    return [_settle(records, channel_id, ledger, now_s) for channel_id in sorted(records)]
 
 
-def read_accounts(journal_path: str | Path, blocks: int, block_size: int) -> Accounts:
-    """Return the accounts in a pole's flash image. Raises FlashImageError when it is none."""
+def read_records(journal_path: str | Path, blocks: int, block_size: int) -> PayeeRecords:
+    """Return the payee records in a pole's flash image. Raises FlashImageError when it is none."""
     if blocks < _FEWEST_BLOCKS or block_size < 1:
         raise FlashImageError(f"a pole's flash has {_FEWEST_BLOCKS} blocks or more; correct it")
     image = FlashImage.read(journal_path, blocks, block_size)
     blank = image.is_erased()
     try:
         journal = Journal(image)
-        accounts = Accounts(journal, blocks * block_size)
+        records = PayeeRecords(journal, blocks * block_size)
     except MalformedError as error:
         raise FlashImageError(
-            f"{journal_path} holds an account that is not readable ({error}); "
+            f"{journal_path} holds a record that is not readable ({error}); "
             "use the version of Joulestream that the pole runs"
         ) from None
     except JournalFull as error:
@@ -112,34 +112,34 @@ def read_accounts(journal_path: str | Path, blocks: int, block_size: int) -> Acc
         raise FlashImageError(
             f"{journal_path} holds no journal; check the file and the size of its blocks"
         )
-    return accounts
+    return records
 
 
-def _settle(accounts: Accounts, channel_id: bytes, ledger: Ledger, now_s: int) -> Settlement:
-    account = accounts.load(channel_id)
-    if account.amount == 0:
+def _settle(records: PayeeRecords, channel_id: bytes, ledger: Ledger, now_s: int) -> Settlement:
+    record = records.load(channel_id)
+    if record.amount == 0:
         return Settlement(channel_id, NOTHING_NEW, 0)
     try:
-        payment = ledger.claim(channel_id, account.amount, account.signature, now_s)
+        payment = ledger.claim(channel_id, record.amount, record.signature, now_s)
     except LedgerError as error:
         outcome, why = REFUSED, str(error)
-        certificate = _certificate(accounts, channel_id)
+        certificate = _certificate(records, channel_id)
         if certificate is not None and not _is_on(certificate, ledger):
             outcome = OTHER_LEDGER
             why = f"kind {certificate.kind}, number {certificate.chain_id}"
-        return Settlement(channel_id, outcome, account.amount, why=why)
+        return Settlement(channel_id, outcome, record.amount, why=why)
     return Settlement(
         channel_id,
         PAID if payment.paid_now else NOTHING_NEW,
-        account.amount,
+        record.amount,
         payment.paid_now,
         payment.paid_now_base_units,
     )
 
 
-def _certificate(accounts: Accounts, channel_id: bytes) -> Certificate | None:
+def _certificate(records: PayeeRecords, channel_id: bytes) -> Certificate | None:
     try:
-        return accounts.certificate(channel_id)
+        return records.certificate(channel_id)
     except MalformedError:
         return None
 

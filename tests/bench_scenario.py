@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from joulestream.boards.unix import FileFlash
-from joulestream.device.accounts import Account, Accounts
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
 from joulestream.host_tools.bench.world import World
@@ -66,10 +66,10 @@ class Scenario:
         asyncio.run(play())
         return self
 
-    def account(self) -> Account:
+    def record(self) -> PayeeRecord:
         """Return what the pole's flash holds of the channel."""
         board = FileFlash(str(self.world.directory / "pole.flash"), 64, 4096)
-        return Accounts(Journal(board), 64).load(self.world.terms.channel_id())
+        return PayeeRecords(Journal(board), 64).load(self.world.terms.channel_id())
 
     def check_exposure(self) -> None:
         """Hold the pole to the bound of what it may deliver unpaid, by the plant's own count."""
@@ -83,10 +83,10 @@ class Scenario:
         lag_mwh = energy_from_power(config["max_power_w"] * 1_000, lag_ms)
         price = max(row["price_per_kwh"] for row in config["prices"])
         bound = config["credit"] + -(-lag_mwh * price // 1_000_000)
-        account = self.account()
-        unbilled_mwh = max(self.bench.plant.energy_mwh - account.energy_mwh, 0)
-        due = account.amount_due + unbilled_mwh * price // 1_000_000
-        assert due - account.amount <= bound, (due, account.amount, bound)
+        record = self.record()
+        unbilled_mwh = max(self.bench.plant.energy_mwh - record.energy_mwh, 0)
+        due = record.amount_due + unbilled_mwh * price // 1_000_000
+        assert due - record.amount <= bound, (due, record.amount, bound)
 
 
 def until(condition: Callable[[Scenario], Any], limit_ms: int = LIMIT_MS) -> Callable:

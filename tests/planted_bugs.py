@@ -56,7 +56,7 @@ BUGS = (
     Bug(
         "claim acknowledged before it is stored",
         "firmware/pole/payee.py",
-        "            self._accounts.store(charge.certificate.channel_id, paid)\n",
+        "            self._records.store(charge.certificate.channel_id, paid)\n",
         "            pass\n",
         "tests/test_restart.py::test_nothing_is_acknowledged_before_it_is_stored",
     ),
@@ -91,21 +91,21 @@ BUGS = (
     Bug(
         "exposure reset on reconnect",
         "firmware/pole/payee.py",
-        '"amount_due": account.amount_due,\n            "remainder"',
-        '"amount_due": account.amount,\n            "remainder"',
+        '"amount_due": record.amount_due,\n            "remainder"',
+        '"amount_due": record.amount,\n            "remainder"',
         "tests/test_restart.py::test_a_greeting_in_mid_session_forgets_no_debt",
     ),
     Bug(
         "budget not persisted",
         "firmware/vehicle/wallet.py",
-        "                    self._spent = channel.spent\n",
+        "                    self._spent = record.spent\n",
         "                    pass\n",
         "tests/test_wallet.py::test_the_budget_outlives_a_power_cut",
     ),
     Bug(
         "claim signed before it is stored",
         "firmware/vehicle/wallet.py",
-        "        self.store(channel_id, channel)\n        return self._signer",
+        "        self.store(channel_id, record)\n        return self._signer",
         "        return self._signer",
         "tests/test_wallet.py::test_no_claim_leaves_before_the_journal_holds_it",
     ),
@@ -141,14 +141,14 @@ BUGS = (
     Bug(
         "flash erased inside a packet",
         "shared/device/journal.py",
-        "        if not self.is_ready(size):\n",
-        "        self.prepare()\n        if not self.is_ready(size):\n",
+        "        if not self.can_put(size):\n",
+        "        self.erase_ahead()\n        if not self.can_put(size):\n",
         "tests/test_journal.py::test_a_put_without_tending_is_refused_in_time",
     ),
     Bug(
         "what a power cut left unbilled is forgotten",
         "firmware/pole/recovery.py",
-        "            self._bill(account, energy_mwh, meter.step_mwh)\n",
+        "            self._bill(record, energy_mwh, meter.step_mwh)\n",
         "            pass\n",
         "tests/test_recovery.py"
         "::test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start",
@@ -156,23 +156,23 @@ BUGS = (
     Bug(
         "debt carried over at the dearest price agreed",
         "firmware/vehicle/carryover.py",
-        "    tariff = Tariff(channel.energy_mwh, 0, channel.price_per_kwh)\n",
-        "    dearest = max(channel.price_per_kwh, channel.next_price_per_kwh)\n"
-        "    tariff = Tariff(channel.energy_mwh, 0, dearest)\n",
+        "    tariff = Tariff(record.energy_mwh, 0, record.price_per_kwh)\n",
+        "    dearest = max(record.price_per_kwh, record.next_price_per_kwh)\n"
+        "    tariff = Tariff(record.energy_mwh, 0, dearest)\n",
         "tests/test_carry_over.py"
         "::test_a_debt_carried_over_costs_what_was_agreed_and_not_what_is_agreed_for_later",
     ),
     Bug(
         "price accepted before it is stored",
         "firmware/vehicle/payer.py",
-        "        self._expect_price(channel)\n        self._remember(channel)\n",
-        "        self._expect_price(channel)\n",
+        "        self._expect_price(record)\n        self._remember(record)\n",
+        "        self._expect_price(record)\n",
         "tests/test_carry_over.py::test_prices_are_stored_before_they_are_accepted",
     ),
     Bug(
         "tolerance of cheap energy collected at a high price",
         "firmware/vehicle/payer.py",
-        "            self._audit.begin_price(channel)\n",
+        "            self._audit.begin_price(record)\n",
         "            pass\n",
         "tests/test_lying_pole.py"
         "::test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one",

@@ -1,6 +1,6 @@
 """A pole that lies about the past when a vehicle comes back: it gains no more than the prepayment.
 
-The pole's side is the real payee; it lies because its account, its price or its meter are changed
+The pole's side is the real payee; it lies because its record, its price or its meter are changed
 behind its back, so that all it says afterwards agrees with the lie.
 """
 
@@ -33,13 +33,13 @@ def signed(world, channel_id=CHANNEL_ID):
 
 
 def come_back(world, **changes):
-    """Let the pole vanish and stand there again with its account changed."""
+    """Let the pole vanish and stand there again with its record changed."""
     world.payee.session.abort()
     world.payee.charge = None
-    account = world.accounts.load(CHANNEL_ID)
+    record = world.payee_records.load(CHANNEL_ID)
     for name in changes:
-        setattr(account, name, changes[name])
-    world.accounts.admit(certificate(), account)
+        setattr(record, name, changes[name])
+    world.payee_records.admit(certificate(), record)
 
 
 def answer(world):
@@ -223,12 +223,12 @@ def test_a_debt_carried_over_costs_what_was_agreed_and_not_what_is_agreed_for_la
 def near_the_change():
     """Charge until the dearer tariff is about to begin; return the world."""
     world = tariff_ahead()
-    world.run(lambda: world.payer.channel.energy_mwh + 2_000 > world.payer.tariff.next_from_mwh)
+    world.run(lambda: world.payer.record.energy_mwh + 2_000 > world.payer.tariff.next_from_mwh)
     return world
 
 
 def test_a_debt_that_contains_both_prices_is_priced_exactly():
-    for more, grace in ((0, 0), (1, 1)):
+    for more, unproven_amount in ((0, 0), (1, 1)):
         world = near_the_change()
         channel = unbilled(world, 4_000)
         cheap_mwh = channel.next_from_mwh - channel.energy_mwh
@@ -241,7 +241,7 @@ def test_a_debt_that_contains_both_prices_is_priced_exactly():
             remainder=numerator % 1_000_000,
         )
         answer(world)
-        assert world.wallet.load(CHANNEL_ID).grace == grace
+        assert world.wallet.load(CHANNEL_ID).unproven_amount == unproven_amount
 
 
 def test_a_debt_of_a_session_without_an_invoice_costs_its_price():
@@ -266,7 +266,7 @@ def test_a_debt_of_a_session_without_an_invoice_costs_its_price():
     come_back(world, energy_mwh=channel.energy_mwh + 2_000, amount_due=channel.amount_due + dear)
     answer(world)
     most = dear - 2_000 * CHEAP // 1_000_000
-    assert world.wallet.load(CHANNEL_ID).grace in range(most - 1, most + 2)
+    assert world.wallet.load(CHANNEL_ID).unproven_amount in range(most - 1, most + 2)
 
 
 def test_prices_are_stored_before_they_are_accepted():
@@ -320,7 +320,7 @@ def two_poles(refused):
     assert greetings[0] >= 3
     assert world.wallet.load(CHANNEL_ID).to_bytes() == first
     there = world.wallet.load(other.channel_id())
-    assert there.signed == world.payee.charge.account.amount
+    assert there.signed == world.payee.charge.record.amount
     assert there.signed <= justified(world.own_energy_mwh - here_mwh)
     assert world.wallet.budget_left == budget - signed(world) - there.signed
     world.run(lambda: world.payer.last_stop == errors.BUDGET_EXHAUSTED)
@@ -341,6 +341,6 @@ def test_the_energy_wanted_counts_over_reconnects_until_the_plug_is_pulled():
             world.charge(count)
             come_back(world, energy_mwh=world.payee.last_charge.energy_mwh)
         world.run(lambda: world.payer.last_stop == errors.ENERGY_REACHED)
-        billed_mwh = world.payer.channel.billed_mwh
+        billed_mwh = world.payer.record.billed_mwh
         assert abs(billed_mwh - visit * wanted_mwh) <= visit * 4_000, billed_mwh
         world.replug()

@@ -353,7 +353,7 @@ def test_noise_on_the_line_is_dropped_and_survived(tmp_path):
 
 def test_the_poles_journal_holds_a_claim_the_ledger_will_take(tmp_path):
     scenario = Scenario(tmp_path, vehicle={"energy_wanted_mwh": 5_000}).run(until(stopped))
-    account = scenario.account()
-    claim = Claim(scenario.world.terms.channel_id()).message(account.amount)
-    assert account.amount == scenario.pole["paid"]
-    assert verify(scenario.world.payer.public_key, claim, account.signature)
+    record = scenario.record()
+    claim = Claim(scenario.world.terms.channel_id()).message(record.amount)
+    assert record.amount == scenario.pole["paid"]
+    assert verify(scenario.world.payer.public_key, claim, record.signature)

@@ -6,9 +6,9 @@ On CPython only: both firmwares and a whole session as JSON do not fit a board's
 from dual_runtime import load_section
 from joulestream import messages
 from joulestream.channel import Certificate, Claim
-from joulestream.device.accounts import Accounts
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import UNPLUGGED
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import TrustedClock
@@ -77,12 +77,12 @@ def make_pole(vectors):
     }
     config = pole_config.consistent(check_table(pole_config.TABLE, values))
     store = journal()
-    accounts = Accounts(store, 4)
+    records = PayeeRecords(store, 4)
     return Payee(
         config,
         vectors.signers["pole"],
-        accounts,
-        SessionLog(config, store, accounts),
+        records,
+        SessionLog(config, store, records),
         TrustedClock(store),
         lambda size: offer.nonce,
         bytearray(TABLE_SIZE),
@@ -156,7 +156,7 @@ def test_the_vehicle_sends_what_the_vectors_say():
         assert not payer.session.outbox
         payer.receive(memoryview(payload), now_ms)
     receipt = vectors.first(messages.RECEIPT)
-    assert payer.receipt["amount_paid"] == receipt.amount_paid == payer.channel.signed
+    assert payer.receipt["amount_paid"] == receipt.amount_paid == payer.record.signed
     assert payer.last_stop == UNPLUGGED
     assert wallet.budget_left == config.budget - receipt.amount_paid
 

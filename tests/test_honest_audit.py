@@ -85,4 +85,4 @@ def test_a_vehicle_without_a_meter_reboots_and_pays_what_it_owes():
         world.run(lambda: world.payee.charge is not None)
         assert goes_on(world, 5)
     channel = world.wallet.load(world.certificates[0].channel_id)
-    assert channel.grace == 0
+    assert channel.unproven_amount == 0

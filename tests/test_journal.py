@@ -24,7 +24,7 @@ def reading(flash):
 
 def put(journal, key, value):
     """Put with the erasing that a firmware does between packets."""
-    journal.prepare()
+    journal.erase_ahead()
     journal.put(key, value)
 
 
@@ -85,21 +85,21 @@ def test_putting_never_erases_and_tending_does_one_step():
     journal = mounted(flash)
     for number in range(300):
         flash.may_erase = lambda: False
-        while journal.is_ready(14 + 20):
+        while journal.can_put(14 + 20):
             journal.put(bytes([number % 5]), number.to_bytes(20, "big"))
             number += 5
         # Now a put that needs another block is refused, and nothing is lost.
-        journal.put(b"\6" * 3, bytes(1)) if number % 2 and journal.is_ready(17) else None
+        journal.put(b"\6" * 3, bytes(1)) if number % 2 and journal.can_put(17) else None
         flash.may_erase = None
         while True:
             before = flash.operations, sum(flash.erasures)
-            more = journal.tend()
+            more = journal.erase_step()
             assert sum(flash.erasures) - before[1] <= 1
             # A record that is moved may open a block: places and head.
             assert flash.operations - before[0] <= 4
             if not more:
                 break
-        assert journal.is_ready()
+        assert journal.can_put()
 
 
 def test_a_put_without_tending_is_refused_in_time():
@@ -110,7 +110,7 @@ def test_a_put_without_tending_is_refused_in_time():
     error = None
     for number in range(1000):
         key, value = bytes([number % 3]), number.to_bytes(20, "big")
-        ready = journal.is_ready(14 + 20)
+        ready = journal.can_put(14 + 20)
         error = raised(journal.put, key, value)
         assert (error is None) == ready
         if error is not None:
@@ -119,7 +119,7 @@ def test_a_put_without_tending_is_refused_in_time():
     assert isinstance(error, JournalFull)
     assert contents(journal) == reading(flash) == model
     flash.may_erase = None
-    journal.prepare()
+    journal.erase_ahead()
     journal.put(b"\0", b"again")
     assert reading(flash)[b"\0"] == b"again"
 
@@ -488,7 +488,7 @@ def test_what_moved_while_the_flash_failed_outlives_a_restart():
                 flash.torn = random.below(100) / 100
             what = random.below(4)
             if what != 2:
-                raised(journal.tend if what < 2 else journal.prepare)
+                raised(journal.erase_step if what < 2 else journal.erase_ahead)
             if what >= 2:
                 if raised(journal.put, key, value) is None:
                     model[key] = value

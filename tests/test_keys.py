@@ -484,4 +484,4 @@ def test_a_refusal_leaves_the_journal_as_it_was(tmp_path):
     with pytest.raises(FirmwareError, match="device secret is wrong"):
         again.run(until(stopped))
     assert (tmp_path / "pole.flash").read_bytes() == before[tmp_path / "pole.flash"]
-    assert scenario.account().amount > 0
+    assert scenario.record().amount > 0

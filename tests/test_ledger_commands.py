@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner
 
 from joulestream.channel import CERTIFICATE_SIZE, Certificate, Claim, genuine_reason
-from joulestream.device.accounts import Account, Accounts
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import keys
 from joulestream.host_tools.ledger.commands import app as ledger_app
 from joulestream.host_tools.settle import settle_command
@@ -88,15 +88,15 @@ def flash(amount, amount_signature):
 
     image = FlashImage(b"\xff" * 64 * 4096, 4096)
     journal = Journal(image)
-    accounts = Accounts(journal, 4)
-    account = Account(
+    records = PayeeRecords(journal, 4)
+    record = PayeeRecord(
         amount=amount,
         signature=amount_signature,
         amount_due=amount,
         remainder=0,
         energy_mwh=0,
     )
-    accounts.admit(certificate(), account)
+    records.admit(certificate(), record)
     with open("pole.flash", "wb") as file:
         for number in range(64):
             block = bytearray(4096)

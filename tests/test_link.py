@@ -125,6 +125,6 @@ def test_one_more_kind_of_link_is_one_module_and_one_row(
     bench = Bench(link={"kind": "throw-away", "gap_ms": 2})
     assert bench.world.pole_config.link.gap_ms == 2
     bench.charge(packets=3)
-    assert bench.account.amount > 0
+    assert bench.record.amount > 0
     with pytest.raises(ConfigError):
         check_link({"kind": "throw-away", "gap_ms": 11})

@@ -91,7 +91,7 @@ def test_an_invoice_for_energy_that_never_flowed():
 
     world = lie(INVOICE, change, times=1_000)[0]
     assert world.payer.last_stop == errors.OVERBILLED
-    signed = world.payer.channel.signed
+    signed = world.payer.record.signed
     own = world.own_energy_mwh
     assert signed <= (own * 103 // 100 + 1_000) * PRICE // 1_000_000 + 2 * PACKET_PRICE
 
@@ -134,7 +134,7 @@ def test_a_tariff_for_what_the_tolerance_of_a_long_session_hides():
     world.pole_percent = 0
     until_mwh = world.own_energy_mwh + 8_000
     world.run(lambda: world.own_energy_mwh >= until_mwh)
-    from_energy_mwh = world.payer.channel.energy_mwh + 1_000
+    from_energy_mwh = world.payer.record.energy_mwh + 1_000
     changed = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=from_energy_mwh)
     sign_anew(world, SIGNED_TARIFF, changed)
     world.payer.receive(messages.encode(changed), world.now_ms)
@@ -151,7 +151,7 @@ def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
     world = World(pole={"prices": prices}, vehicle={"audit_percent": percent})
     world.pole_percent = 100 - percent
     world.run(lambda: world.payer.tariff and world.payer.tariff.price_per_kwh == PRICE)
-    channel = world.payer.channel
+    channel = world.payer.record
     before = channel.own_mwh, channel.billed_mwh
     assert before[0] - before[1] > 8_000
     world.pole_percent = 300
@@ -218,7 +218,7 @@ def test_a_nonce_that_is_a_claim_empties_no_wallet():
 def test_the_wallet_never_signs_beyond_its_budget_or_backwards():
     world = World(vehicle={"budget": 5_000})
     world.run_to_stop()
-    channel = world.payer.channel
+    channel = world.payer.record
     for amount in (channel.signed - 1, channel.signed + world.wallet.budget_left + 1):
         try:
             world.wallet.sign_claim(terms().channel_id(), channel, amount, CLAIM)
@@ -232,24 +232,24 @@ def test_a_pole_that_lost_a_claim_is_still_paid_no_less():
     """An older best claim in the offer does not make the vehicle sign a smaller total."""
     world = World(vehicle={"energy_wanted_mwh": 5_000})
     world.run_to_stop()
-    signed = world.payer.channel.signed
+    signed = world.payer.record.signed
     flash = world.pole_flash.__class__()
     again = World(flash=(flash, world.vehicle_flash))
     again.charge(2)
-    assert again.payer.channel.signed >= signed
+    assert again.payer.record.signed >= signed
 
 
 def test_a_store_that_fails_is_never_acknowledged():
     world = World()
     world.charge(3)
-    before = world.accounts.load(terms().channel_id()).amount
+    before = world.payee_records.load(terms().channel_id()).amount
 
-    def fail(channel_id, account):
+    def fail(channel_id, record):
         raise OSError(5)
 
-    world.accounts.store = fail
+    world.payee_records.store = fail
     assert world.run_to_stop() == both(errors.STORE_FAILED)
-    assert world.payee.last_charge.account.amount == before
+    assert world.payee.last_charge.record.amount == before
 
 
 def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
@@ -259,9 +259,9 @@ def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
     channel_id = terms().channel_id()
     for _ in range(8):
         # Before the vehicle greets (again), the pole has made a debt up.
-        account = world.accounts.load(channel_id)
-        account.amount_due = account.amount + PACKET_PRICE
-        world.accounts.admit(certificate(), account)
+        record = world.payee_records.load(channel_id)
+        record.amount_due = record.amount + PACKET_PRICE
+        world.payee_records.admit(certificate(), record)
         world.run(lambda: world.payer.packets or world.payer.last_stop)
         if world.payer.last_stop:
             break
@@ -271,4 +271,4 @@ def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
         world.payer.packets = 0
         world.payer.last_stop = 0
     assert world.payer.last_stop in (errors.CARRIED_DEBT, errors.PREPAY_TOO_SMALL)
-    assert world.payer.channel.signed <= 2 * PACKET_PRICE
+    assert world.payer.record.signed <= 2 * PACKET_PRICE

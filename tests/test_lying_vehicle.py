@@ -23,8 +23,8 @@ def test_an_update_with_a_wrong_signature():
 
     world, reasons = lie(UPDATE, change)
     assert reasons == both(errors.BAD_SIGNATURE)
-    account = world.accounts.load(terms().channel_id())
-    assert KEYS["payer"].sign(CLAIM.message(account.amount)) == account.signature
+    record = world.payee_records.load(terms().channel_id())
+    assert KEYS["payer"].sign(CLAIM.message(record.amount)) == record.signature
 
 
 def test_an_update_signed_by_another_key():
@@ -57,10 +57,10 @@ def test_an_update_that_replays_an_old_claim():
     world = World()
     world.bend = bending(UPDATE, remember)
     world.charge(4)
-    best = world.payee.charge.account.amount
+    best = world.payee.charge.record.amount
     world.bend = bending(UPDATE, replay)
     assert world.run_to_stop() == both(errors.AMOUNT_SHRINKS)
-    assert world.accounts.load(terms().channel_id()).amount >= best
+    assert world.payee_records.load(terms().channel_id()).amount >= best
 
 
 def test_an_update_one_unit_too_little():
@@ -192,8 +192,8 @@ def test_a_certificate_for_another_pole():
 def test_an_issuers_channels_together_stay_within_its_limit():
     world = World()
     world.charge(3)
-    paid = world.payee.charge.account.amount
-    world.accounts.admit(certificate(terms(salt=b"2" * 16)), world.payee.charge.account)
+    paid = world.payee.charge.record.amount
+    world.payee_records.admit(certificate(terms(salt=b"2" * 16)), world.payee.charge.record)
     admission = world.payee._admission
     fits = certificate(terms(), capacity=2_000_000 - paid)
     over = certificate(terms(), capacity=2_000_000 - paid + 1)
@@ -240,12 +240,12 @@ def test_credit_is_earned_and_never_reset_by_reconnecting():
         world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
         world.run(lambda: world.payee.charge is None)
         world.bend = None
-        account = world.accounts.load(terms().channel_id())
-        gained.append(account.amount_due - account.amount)
+        record = world.payee_records.load(terms().channel_id())
+        gained.append(record.amount_due - record.amount)
     step = world.step_energy_mwh * PRICE // 1_000_000 + 1
     assert max(gained) <= 3 * PACKET_PRICE + step
-    account = world.accounts.load(terms().channel_id())
-    assert account.energy_mwh == world.pole_energy_mwh
+    record = world.payee_records.load(terms().channel_id())
+    assert record.energy_mwh == world.pole_energy_mwh
 
 
 def test_time_unknown_energises_nothing():

@@ -12,7 +12,7 @@ def opened(bench):
 
 def unpaid(bench):
     """Return what was truly delivered and not paid, in claim units."""
-    return bench.amount(bench.plant.energy_mwh) - bench.account.amount
+    return bench.amount(bench.plant.energy_mwh) - bench.record.amount
 
 
 def test_the_contactor_is_told_to_stay_closed_in_every_step():
@@ -62,7 +62,7 @@ def test_any_exception_opens_the_contactor_and_is_raised():
         bench.link.readinto = fail
 
     def in_journal(bench):
-        bench.loop._journal.tend = fail
+        bench.loop._journal.erase_step = fail
 
     def in_clock(bench):
         bench.payee.keep_time = fail
@@ -172,9 +172,9 @@ def test_greeting_again_and_again_draws_no_more_than_the_bound():
             bench.greet()
             bench.run_ms(2_000)
             assert unpaid(bench) <= bench.bound(), (draw_ms, wait_ms)
-            account = bench.account
-            assert account.energy_mwh >= bench.plant.energy_mwh - 1_000
-            assert account.amount_due == bench.amount(account.energy_mwh)
+            record = bench.record
+            assert record.energy_mwh >= bench.plant.energy_mwh - 1_000
+            assert record.amount_due == bench.amount(record.energy_mwh)
 
 
 def drawn_without_paying(power_mw, act, cycles=4):
@@ -197,7 +197,7 @@ def test_too_much_power_is_billed_as_the_register_counts_it():
     bench = drawn_without_paying(13_500_000, lambda bench: bench.run_ms(400))
     assert errors.METER_JUMP in bench.stops
     assert unpaid(bench) <= bench.bound()
-    assert bench.account.energy_mwh >= bench.plant.energy_mwh - 1_000
+    assert bench.record.energy_mwh >= bench.plant.energy_mwh - 1_000
 
 
 def test_what_flows_while_the_meter_is_silent_is_billed_when_it_speaks_again():
@@ -209,7 +209,7 @@ def test_what_flows_while_the_meter_is_silent_is_billed_when_it_speaks_again():
     bench = drawn_without_paying(11_000_000, fall_silent)
     assert errors.METER_SILENT in bench.stops
     assert unpaid(bench) <= bench.bound()
-    assert bench.account.energy_mwh >= bench.plant.energy_mwh - 1_000
+    assert bench.record.energy_mwh >= bench.plant.energy_mwh - 1_000
 
 
 def test_what_a_meter_made_up_is_never_billed():
@@ -225,5 +225,5 @@ def test_what_a_meter_made_up_is_never_billed():
         bench.charge(3)
         bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
         bench.run_ms(5_000)
-        billed_mwh = bench.account.energy_mwh
+        billed_mwh = bench.record.energy_mwh
         assert billed_mwh <= bench.plant.energy_mwh + 1_000

@@ -35,7 +35,7 @@ def test_an_accept_with_a_certificate_that_is_used_up():
     world = World(vehicle={"energy_wanted_mwh": 5_000})
     world.run_to_stop()
     delivered_mwh = world.pole_energy_mwh
-    used_up = certificate(capacity=world.accounts.load(CHANNEL_ID).amount_due - 1)
+    used_up = certificate(capacity=world.payee_records.load(CHANNEL_ID).amount_due - 1)
 
     def change(accept):
         accept.certificate = used_up.to_bytes()
@@ -82,8 +82,8 @@ def test_a_tariff_that_is_never_answered_ends_the_session_before_it_begins():
     world = World(pole={"prices": prices})
     world.bend = lambda sender, payload: [] if payload[0] == TARIFF else [payload]
     assert world.run_to_stop() == both(errors.TARIFF_REFUSED)
-    account = world.accounts.load(CHANNEL_ID)
-    assert account.amount_due == account.energy_mwh * PRICE // 1_000_000
+    record = world.payee_records.load(CHANNEL_ID)
+    assert record.amount_due == record.energy_mwh * PRICE // 1_000_000
 
 
 def test_a_certificate_that_expires_in_mid_session_ends_it():
@@ -120,7 +120,7 @@ def test_renewals_that_are_refused():
 
         world.bend = bending(RENEW, change)
         assert world.run_to_stop()[0] == reason, errors.reason_name(reason)
-        kept = world.accounts.certificate(CHANNEL_ID)
+        kept = world.payee_records.certificate(CHANNEL_ID)
         assert kept.expires_at_s == first_s
 
 
@@ -139,9 +139,9 @@ def test_after_a_renewal_by_another_issuer_its_limit_counts():
     world.renewals = [renewal]
     world.run(lambda: world.payee.charge.certificate.expires_at_s == renewal.expires_at_s)
     assert world.payee.charge.certificate.issuer_key == KEYS["stranger"].public_key
-    amount = world.payee.charge.account.amount
-    assert world.accounts.uncollected(KEYS["stranger"].public_key, b"") == amount
-    assert world.accounts.uncollected(KEYS["issuer"].public_key, b"") == 0
+    amount = world.payee.charge.record.amount
+    assert world.payee_records.uncollected(KEYS["stranger"].public_key, b"") == amount
+    assert world.payee_records.uncollected(KEYS["issuer"].public_key, b"") == 0
     second = terms(salt=b"2" * 16)
     for capacity, reason in ((100_000 - amount, 0), (100_001 - amount, errors.ISSUER_LIMIT)):
         asked = certificate(second, issuer="stranger", capacity=capacity)
@@ -196,10 +196,10 @@ def test_a_pole_remembers_a_certificate_only_once_it_was_admitted():
     forged.capacity += 1
     world = World(certificates=[forged])
     world.run_to_stop()
-    assert world.accounts.certificate(CHANNEL_ID) is None
+    assert world.payee_records.certificate(CHANNEL_ID) is None
     world = World()
     world.charge(1)
-    assert isinstance(world.accounts.certificate(CHANNEL_ID), Certificate)
+    assert isinstance(world.payee_records.certificate(CHANNEL_ID), Certificate)
 
 
 def test_a_tariff_is_not_agreed_while_the_meter_is_in_doubt():

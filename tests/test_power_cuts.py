@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parent / "simulation" / "power_cuts.py"
+PROGRAM = "joulestream.host_tools.simulation.power_cuts"
 POINTS = int(os.environ.get("JOULESTREAM_POWER_CUTS", "10000"))
 CHUNKS = 4
 # Seeds of one chunk never reach those of the next.
@@ -18,7 +17,7 @@ SEEDS_APART = 100_000
 def power_cuts(first_seed, points, environment=None):
     """Run histories with that many cuts in all; return what the program says."""
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(first_seed), str(points)],
+        [sys.executable, "-m", PROGRAM, str(first_seed), str(points)],
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -9,8 +9,8 @@ from joulestream.units import amount_from_numerator, energy_from_power
 CHANNEL_ID = terms().channel_id()
 
 
-def account(world):
-    return world.accounts.load(CHANNEL_ID)
+def record(world):
+    return world.payee_records.load(CHANNEL_ID)
 
 
 def cut_pole(world, register_mwh=None):
@@ -31,12 +31,12 @@ def charging(packets=8, **world):
 
 def test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start():
     world = charging(vehicle={"reconnect_ms": 40})
-    before = account(world)
+    before = record(world)
     flowed_mwh = world.pole_energy_mwh
     assert flowed_mwh > before.energy_mwh, "something is unbilled"
     cut_pole(world)
     world.run(lambda: world.payee._session_log.is_settled)
-    after = account(world)
+    after = record(world)
     assert after.energy_mwh == flowed_mwh
     assert after.amount_due == amount_from_numerator(flowed_mwh * PRICE)
     assert after.amount == before.amount
@@ -44,7 +44,7 @@ def test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start():
     for _ in range(3):
         cut_pole(world)
         world.run(lambda: world.payee._session_log.is_settled)
-        assert account(world).to_bytes() == after.to_bytes()
+        assert record(world).to_bytes() == after.to_bytes()
     world.charge(3)
 
 
@@ -55,16 +55,16 @@ def test_it_is_due_first_when_the_vehicle_comes_again():
     cut_pole(world)
     world.charge(3)
     assert world.payee.charge.start_energy_mwh == flowed_mwh
-    assert world.payee.charge.account.amount >= amount_from_numerator(flowed_mwh * PRICE)
+    assert world.payee.charge.record.amount >= amount_from_numerator(flowed_mwh * PRICE)
 
 
 def test_a_register_that_makes_no_sense_bills_nothing():
     world = charging()
-    before = account(world)
+    before = record(world)
     for register_mwh in (0, before.energy_mwh, world.pole_energy_mwh + 5_000_000):
         cut_pole(world, register_mwh)
         world.run(lambda: world.payee._session_log.is_settled)
-        assert account(world).to_bytes() == before.to_bytes(), register_mwh
+        assert record(world).to_bytes() == before.to_bytes(), register_mwh
 
 
 def billed_mwh(link_timeouts):
@@ -72,12 +72,12 @@ def billed_mwh(link_timeouts):
     at a price so low that the credit sets no limit; and whether it is all of that.
     """
     world = charging(pole={"prices": [{"from_s": 0, "price_per_kwh": 1}]})
-    before_mwh = account(world).energy_mwh
+    before_mwh = record(world).energy_mwh
     config = world.pole_config
     more_mwh = energy_from_power(config.max_power_mw, link_timeouts * config.link_timeout_ms)
     cut_pole(world, before_mwh + more_mwh)
     world.run(lambda: world.payee._session_log.is_settled)
-    billed = account(world).energy_mwh - before_mwh
+    billed = record(world).energy_mwh - before_mwh
     return billed, billed == more_mwh
 
 
@@ -110,7 +110,7 @@ def test_a_store_that_fails_while_settling_is_tried_again():
     assert not world.payee._session_log.is_settled
     world.pole_flash.writeblocks = program
     world.run(lambda: world.payee._session_log.is_settled)
-    assert account(world).energy_mwh == flowed_mwh
+    assert record(world).energy_mwh == flowed_mwh
 
 
 def test_a_tariff_change_that_was_agreed_counts():
@@ -132,19 +132,19 @@ def test_a_tariff_change_that_was_agreed_counts():
     numerator = from_mwh * PRICE + 500 * cheap
     cut_pole(world, from_mwh + 500)
     world.run(lambda: world.payee._session_log.is_settled)
-    assert account(world).amount_due == amount_from_numerator(numerator)
+    assert record(world).amount_due == amount_from_numerator(numerator)
 
 
 def test_an_orderly_end_leaves_nothing_to_settle():
     world = charging()
     world.plugged = False
     world.run(lambda: world.payee.charge is None)
-    before = account(world)
+    before = record(world)
     world.plugged = True
     # Another consumer behind the same meter is nobody's session.
     cut_pole(world, world.pole_energy_mwh + 2_000)
     world.steps(3)
-    assert account(world).to_bytes() == before.to_bytes()
+    assert record(world).to_bytes() == before.to_bytes()
 
 
 def test_what_was_billed_ahead_of_the_register_is_not_billed_again():
@@ -154,14 +154,14 @@ def test_what_was_billed_ahead_of_the_register_is_not_billed_again():
     log = world.payee._session_log
     # The register stood at 5000 when the channel had 900; now it says that 200 less than was
     # billed has flowed.
-    stored = account(world)
+    stored = record(world)
     meter.register_mwh = 5_000
     log.open(CHANNEL_ID, meter, stored.energy_mwh - ahead_mwh, world.payee.charge.tariff)
     log.close()
     world.boot_pole(1_790_000_100)
     world.payee._session_log.settle(meter)
     assert meter.skipped_mwh == ahead_mwh
-    assert account(world).to_bytes() == stored.to_bytes()
+    assert record(world).to_bytes() == stored.to_bytes()
 
 
 def test_an_estimate_that_skips_counted_energy_counts_the_rest():

@@ -2,8 +2,8 @@
 and charging goes on."""
 
 from joulestream import errors, messages
-from joulestream.device.accounts import Accounts
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecords
 from joulestream.messages import INVOICE, OFFER, RECEIPT, UPDATE
 from joulestream.testkit.certificates import NOW_S, certificate, terms
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, STEP_MS, World, bending, pole_values
@@ -14,8 +14,8 @@ COARSE = 32
 
 
 def stored(world):
-    """Return the account as a pole that boots now would find it."""
-    return Accounts(Journal(world.pole_flash.copy()), 64).load(CHANNEL_ID)
+    """Return the record as a pole that boots now would find it."""
+    return PayeeRecords(Journal(world.pole_flash.copy()), 64).load(CHANNEL_ID)
 
 
 def greet_anew(world):
@@ -26,7 +26,7 @@ def greet_anew(world):
 
 
 def unpaid_by_now(world):
-    """Stop paying, and run until the pole delivers no more; return its account's standing."""
+    """Stop paying, and run until the pole delivers no more; return its record's standing."""
     world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
     world.run(lambda: not world.payee.may_energise())
     return world.payee.charge.unpaid
@@ -38,7 +38,7 @@ def test_nothing_is_acknowledged_before_it_is_stored():
 
     def bend(sender, payload):
         if payload[0] in (INVOICE, RECEIPT):
-            amount = world.payee.charge.account.amount
+            amount = world.payee.charge.record.amount
             assert stored(world).amount == amount
             acknowledged.append(amount)
         return [payload]
@@ -70,9 +70,9 @@ def test_a_greeting_in_mid_session_forgets_no_debt():
         assert offers[0].energy_mwh == world.pole_energy_mwh
         assert offers[0].amount_due == world.pole_energy_mwh * PRICE // 1_000_000
         world.steps(20)
-    account = stored(world)
+    record = stored(world)
     step = world.step_energy_mwh * PRICE // 1_000_000 + 1
-    assert account.amount_due - account.amount <= 3 * PACKET_PRICE + step
+    assert record.amount_due - record.amount <= 3 * PACKET_PRICE + step
 
 
 def test_what_flows_until_the_contactor_is_open_is_billed():
@@ -140,21 +140,21 @@ def test_the_amount_due_is_exact_over_many_restarts():
             charge = world.payee.charge
             greet_anew(world)
             world.run(lambda: world.payee.charge is not charge)  # noqa: B023
-        account = stored(world)
+        record = stored(world)
         numerator = world.pole_energy_mwh * COARSE
-        assert account.energy_mwh == world.pole_energy_mwh
-        assert account.amount_due == numerator // 1_000_000
-        assert account.remainder == numerator % 1_000_000
-        remainders.add(account.remainder)
+        assert record.energy_mwh == world.pole_energy_mwh
+        assert record.amount_due == numerator // 1_000_000
+        assert record.remainder == numerator % 1_000_000
+        remainders.add(record.remainder)
         world.run(world.payee.may_energise)
     assert len(remainders) > 20
     # A power cut in mid-session finds what the last claim stored.
     world.charge(4)
-    account_paid = stored(world)
-    numerator = account_paid.energy_mwh * COARSE
-    assert account_paid.amount_due == numerator // 1_000_000
-    assert account_paid.remainder == numerator % 1_000_000
-    assert world.payee.charge.account.amount >= account.amount_due
+    record_paid = stored(world)
+    numerator = record_paid.energy_mwh * COARSE
+    assert record_paid.amount_due == numerator // 1_000_000
+    assert record_paid.remainder == numerator % 1_000_000
+    assert world.payee.charge.record.amount >= record.amount_due
 
 
 def test_a_store_that_fails_at_the_end_of_a_session_is_asked_again_before_the_next():
@@ -184,9 +184,9 @@ def test_a_store_that_fails_at_the_end_of_a_session_is_asked_again_before_the_ne
     greet_anew(world)
     world.run(lambda: offers)
     assert offers[0].amount_due - offers[0].best_amount == debt
-    account = stored(world)
-    assert account.energy_mwh == delivered_mwh
-    assert account.amount_due - account.amount == debt
+    record = stored(world)
+    assert record.energy_mwh == delivered_mwh
+    assert record.amount_due - record.amount == debt
 
 
 def history(seed, kind):

@@ -3,8 +3,8 @@
 import pytest
 
 from joulestream.channel import Claim
-from joulestream.device.accounts import Account, Accounts
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.ledger import Ledger, book, requests
 from joulestream.host_tools.settle import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
@@ -15,23 +15,23 @@ BLOCK_SIZE = 2048
 
 
 class Pole:
-    """A pole's flash with the accounts in it."""
+    """A pole's flash with the records in it."""
 
     def __init__(self, path, blocks=BLOCKS, block_size=BLOCK_SIZE):
         self.path, self.blocks, self.block_size = path, blocks, block_size
         self._image = FlashImage(b"\xff" * blocks * block_size, block_size)
         self.journal = Journal(self._image)
-        self._accounts = Accounts(self.journal, 64)
+        self._records = PayeeRecords(self.journal, 64)
 
     def receive(self, certificate, amount, signer=PAYER):
         """Store a claim as the pole's firmware does."""
-        account = self._accounts.load(certificate.channel_id)
-        account.amount = amount
-        account.signature = signer.sign(Claim(certificate.channel_id).message(amount))
+        record = self._records.load(certificate.channel_id)
+        record.amount = amount
+        record.signature = signer.sign(Claim(certificate.channel_id).message(amount))
         if amount == 0:
-            account.signature = bytes(64)
-        self.journal.prepare()
-        self._accounts.admit(certificate, account)
+            record.signature = bytes(64)
+        self.journal.erase_ahead()
+        self._records.admit(certificate, record)
 
     def save(self):
         """Write the flash to its file, as a power cut or a collector finds it."""
@@ -166,7 +166,7 @@ def test_what_is_no_flash(ledger, pole, tmp_path):
     assert "cannot be read" in reason(tmp_path)
     pole.path.write_bytes(b"not a journal...".ljust(size, b"!"))
     assert "holds no journal" in reason(pole.path)
-    pole.journal.put(b"c" + bytes(32), b"an account of another version")
+    pole.journal.put(b"c" + bytes(32), b"an record of another version")
     assert "not readable" in reason(pole.save())
 
 
@@ -191,5 +191,5 @@ def test_the_flash_image_is_the_firmware_s_flash(tmp_path):
 
 def test_account_layout_is_what_the_pole_stores():
     """The claims that settle reads are the record's first two fields."""
-    assert [name for name, _, _ in Account.LAYOUT][:2] == ["amount", "signature"]
+    assert [name for name, _, _ in PayeeRecord.LAYOUT][:2] == ["amount", "signature"]
     assert book.asset_name(book.asset_id("uEUR")) == "uEUR"

@@ -58,7 +58,7 @@ class Loop:
         return self.resting
 
     def record_fault(self, why):
-        self.journal.prepare()
+        self.journal.erase_ahead()
         self.journal.put(b"f", why.encode())
 
     def status(self):

@@ -139,7 +139,7 @@ def ended(reason):
     world.charge(8)
     charge = world.payee.charge
     world.run(lambda: charge.unpaid > 0 and not world.payee.session.is_waiting_for(UPDATE))
-    before = world.payer.channel.signed
+    before = world.payer.record.signed
     invoices = []
 
     def bend(sender, payload):
@@ -158,23 +158,23 @@ def test_after_a_quarrel_nothing_more_is_paid():
     for reason in (errors.OVERBILLED, errors.WRONG_AMOUNT, errors.BAD_SIGNATURE):
         world, before, invoices = ended(reason)
         assert invoices
-        assert world.payer.channel.signed == before
+        assert world.payer.record.signed == before
 
 
 def test_a_friendly_end_still_pays_what_flowed():
     for reason in (errors.OWNER_STOP, errors.ENERGY_REACHED, errors.METER_SILENT):
         world, before, invoices = ended(reason)
-        account = world.accounts.load(CHANNEL_ID)
-        assert invoices and account.amount > before
-        assert account.amount == account.amount_due
-        assert account.amount_due == world.pole_energy_mwh * PRICE // 1_000_000
+        record = world.payee_records.load(CHANNEL_ID)
+        assert invoices and record.amount > before
+        assert record.amount == record.amount_due
+        assert record.amount_due == world.pole_energy_mwh * PRICE // 1_000_000
 
 
 def test_another_versions_record_stops_the_start():
     """A shorter record would be misread, or what was spent forgotten."""
     flash = RamFlash()
     journal = Journal(flash)
-    journal.prepare()
+    journal.erase_ahead()
     journal.put(b"c" + CHANNEL_ID, bytes(70))
 
     class Board:
@@ -199,7 +199,7 @@ def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():
         old = world.vehicle_flash.copy()
         before = remembered(old)
         world.run_to_stop()
-        best = world.accounts.load(CHANNEL_ID).amount
+        best = world.payee_records.load(CHANNEL_ID).amount
         again = World(flash=(world.pole_flash, old))
         again.own_energy_mwh = world.own_energy_mwh
         amounts = watched(again, lambda amount: None)
@@ -208,4 +208,4 @@ def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():
         spent = before[1] - again.wallet.budget_left
         assert spent == max(amounts) - best
         claim = Claim(CHANNEL_ID).message(max(amounts))
-        assert again.payee.charge.account.signature == KEYS["payer"].sign(claim)
+        assert again.payee.charge.record.signature == KEYS["payer"].sign(claim)

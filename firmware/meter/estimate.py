@@ -14,7 +14,7 @@ An example with steps of 1,000 mWh and 11 kW, which are 3.06 mWh in 1 ms:
 """
 
 from joulestream.compat import TYPE_CHECKING
-from joulestream.units import MW_PER_W, W_MS_PER_MWH, small, ticks_diff
+from joulestream.units import MW_PER_W, W_MS_PER_MWH, small_int, ticks_diff
 
 if TYPE_CHECKING:
     from joulestream.meter.reading import Reading
@@ -53,7 +53,7 @@ class EnergyEstimate:
             if self.register_mwh is None:
                 self.register_total_mwh = self.total_mwh
             else:
-                self.register_total_mwh += small(reading.energy_mwh - self.register_mwh)
+                self.register_total_mwh += small_int(reading.energy_mwh - self.register_mwh)
             self.register_mwh = reading.energy_mwh
             # The total may be ahead of the register. The lead was counted once; it counts towards
             # the new step.

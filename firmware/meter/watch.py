@@ -18,7 +18,7 @@ from joulestream.errors import (
     METER_SILENT,
     METER_STALE,
 )
-from joulestream.units import MW_PER_W, W_MS_PER_MWH, small, ticks_add, ticks_diff
+from joulestream.units import MW_PER_W, W_MS_PER_MWH, small_int, ticks_add, ticks_diff
 
 if TYPE_CHECKING:
     from joulestream.meter.contract import Driver
@@ -124,7 +124,7 @@ class MeterWatch:
         self, reading: "Reading", last: "Reading", elapsed_ms: int, contactor_closed: bool
     ) -> int:
         """Return why the register's move from `last` to `reading` is not plausible, or 0."""
-        moved_mwh = small(reading.energy_mwh - last.energy_mwh)
+        moved_mwh = small_int(reading.energy_mwh - last.energy_mwh)
         if moved_mwh < 0:
             return METER_BACKWARD
         most_mwh = self._max_power_w * elapsed_ms // W_MS_PER_MWH

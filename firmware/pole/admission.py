@@ -10,12 +10,12 @@ _LEDGER_FIELDS = ("kind", "chain_id", "contract", "asset", "base_units_per_claim
 class Admission:
     """The pole's rules for certificates, made from its configuration and its own key."""
 
-    def __init__(self, config, payee_key, accounts):
+    def __init__(self, config, payee_key, records):
         self._issuers = config.issuers
         self._payout_account = config.payout_account
         self._collect_within_s = config.collect_within_s
         self._payee_key = payee_key
-        self._accounts = accounts
+        self._records = records
 
     def issuer(self, key):
         """Return the configured issuer with `key`, or None."""
@@ -45,7 +45,7 @@ class Admission:
         )
         if reason:
             return reason
-        uncollected = self._accounts.uncollected(certificate.issuer_key, channel_id)
+        uncollected = self._records.uncollected(certificate.issuer_key, channel_id)
         if certificate.capacity + uncollected > issuer.limit:
             return errors.ISSUER_LIMIT
         return 0

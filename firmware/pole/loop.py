@@ -71,11 +71,11 @@ class PoleLoop:
         try:
             if payee.is_in_packet():
                 return
-            if payee.is_ready():
-                self._journal.tend()
+            if payee.can_store():
+                self._journal.erase_step()
             else:
-                self._journal.prepare()
-            if payee.is_ready():
+                self._journal.erase_ahead()
+            if payee.can_store():
                 payee.keep_time(self._board.time_s(), self._now_ms)
         except Exception:
             self._contactor.open()
@@ -120,7 +120,7 @@ class PoleLoop:
             status["energy_mwh"] = charge.energy_mwh - charge.start_energy_mwh
             status["price_per_kwh"] = charge.tariff.price_per_kwh
             status["packets"] = charge.packets
-            status["paid"] = charge.account.amount
+            status["paid"] = charge.record.amount
             status["unpaid"] = charge.unpaid
             status["max_unpaid"] = charge.max_unpaid
             status["max_prepaid"] = charge.max_prepaid

@@ -3,10 +3,10 @@
 import sys
 
 from joulestream import boards
-from joulestream.device.accounts import Accounts, journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
+from joulestream.device.payee_records import PayeeRecords, journal_keys
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.pole.clock import TrustedClock
@@ -28,9 +28,9 @@ def assemble(config, board, signer, table):
     time_s = board.time_s()
     if time_s is not None:
         clock.set(time_s, board.now_ms())
-    accounts = Accounts(journal, config.max_channels)
-    log = SessionLog(config, journal, accounts)
-    payee = Payee(config, signer, accounts, log, clock, board.random, table)
+    records = PayeeRecords(journal, config.max_channels)
+    log = SessionLog(config, journal, records)
+    payee = Payee(config, signer, records, log, clock, board.random, table)
     meter = open_meter(config.meter, board, config.max_power_mw)
     link = open_link(config.link, board)
     return PoleLoop(config, board, meter, link, payee, journal)

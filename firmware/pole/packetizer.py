@@ -1,6 +1,6 @@
 """When a packet ends: at its energy or at its time, whichever comes first."""
 
-from joulestream.units import small, ticks_diff
+from joulestream.units import small_int, ticks_diff
 
 
 class Packetizer:
@@ -14,7 +14,7 @@ class Packetizer:
 
     def end_of_packet(self, total_mwh, now_ms):
         """Return the total up to which packets are complete at `now_ms`, or None."""
-        flowed_mwh = small(total_mwh - self.invoiced_mwh)
+        flowed_mwh = small_int(total_mwh - self.invoiced_mwh)
         if flowed_mwh >= self._energy_mwh:
             return total_mwh - flowed_mwh % self._energy_mwh
         if ticks_diff(now_ms, self._since_ms) >= self._packet_ms:

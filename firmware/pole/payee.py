@@ -49,14 +49,14 @@ class Payee:
     memory for a signing.Verifier, set aside while the heap is whole.
     """
 
-    def __init__(self, config, signer, accounts, session_log, clock, random, table):
+    def __init__(self, config, signer, records, session_log, clock, random, table):
         self._config = config
         self._signer = signer
-        self._accounts = accounts
+        self._records = records
         self._session_log = session_log
         self._clock = clock
         self._random = random
-        self._admission = Admission(config, signer.public_key, accounts)
+        self._admission = Admission(config, signer.public_key, records)
         self._table = table
         self._issuers = b"".join(issuer.key for issuer in config.issuers)
         self.session = ProtocolSession(PAYEE, config.retry_ms, config.link_timeout_ms)
@@ -65,10 +65,10 @@ class Payee:
         self.last_stop = 0
         self.receipt = None
         self._meter = None
-        self._offered_account = None
+        self._offered_record = None
         self._offered_price = 0
         self._hello = None  # a HELLO that waits for the session before it to end
-        self._unstored = None  # (channel id, account) of a session that the store did not take
+        self._unstored = None  # (channel id, record) of a session that the store did not take
         self._stopping = 0
         self._settle_ms = 0
         self._tariff_out = None
@@ -131,9 +131,9 @@ class Payee:
         """Return whether an invoice waits for its update, which must not be kept waiting."""
         return self.charge is not None and self.session.is_waiting_for(UPDATE)
 
-    def is_ready(self):
+    def can_store(self):
         """Return whether a packet's claim can be stored without an erase."""
-        return self._accounts.is_ready()
+        return self._records.can_store()
 
     def may_energise(self):
         """Return whether the contactor may be closed, as of the last step."""
@@ -177,9 +177,9 @@ class Payee:
             raise PeerError(errors.STORE_FAILED)
         config = self._config
         session = self.session
-        account = self._accounts.load(hello.channel_id)
+        record = self._records.load(hello.channel_id)
         price_per_kwh = self._price(now_ms)
-        self._offered_account = account
+        self._offered_record = record
         self._offered_price = price_per_kwh
         packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
         fields = {
@@ -190,16 +190,16 @@ class Payee:
             "price_per_kwh": price_per_kwh,
             "credit": config.credit,
             # Without credit yet, one packet must be paid ahead or nothing would ever start.
-            "prepay": max(config.prepay, packet - min(config.credit, account.amount)),
+            "prepay": max(config.prepay, packet - min(config.credit, record.amount)),
             "packet_energy_mwh": config.packet_energy_mwh,
             "packet_ms": config.packet_ms,
             "link_timeout_ms": config.link_timeout_ms,
             "max_power_mw": config.max_power_mw,
-            "energy_mwh": account.energy_mwh,
-            "amount_due": account.amount_due,
-            "remainder": account.remainder,
-            "best_amount": account.amount,
-            "best_signature": account.signature,
+            "energy_mwh": record.energy_mwh,
+            "amount_due": record.amount_due,
+            "remainder": record.remainder,
+            "best_amount": record.amount,
+            "best_signature": record.signature,
             "issuer_count": len(config.issuers),
             "issuers": self._issuers + bytes(32 * MAX_ISSUERS - len(self._issuers)),
         }
@@ -230,25 +230,25 @@ class Payee:
             raise PeerError(reason)
         if not self._admission.proof_is_good(session, accept):
             raise PeerError(errors.BAD_PROOF)
-        account = self._offered_account
-        account.issuer_key = certificate.issuer_key
+        record = self._offered_record
+        record.issuer_key = certificate.issuer_key
         packet = packet_amount(self._offered_price, self._config.packet_energy_mwh)
-        if min(self._config.credit, account.amount) + accept.prepay < packet:
+        if min(self._config.credit, record.amount) + accept.prepay < packet:
             raise PeerError(errors.PREPAY_TOO_SMALL)
-        if account.amount_due > certificate.capacity:
+        if record.amount_due > certificate.capacity:
             raise PeerError(errors.CAPACITY_EXHAUSTED)
         charge = ChargingSession(
             self._config,
             certificate,
             Verifier(certificate.payer_key, self._table),
-            account,
+            record,
             self._offered_price,
             self._meter.total_mwh,
             time_s,
             now_ms,
         )
-        self._prepare()
-        self._admit(certificate, account, now_ms)
+        self._erase_ahead()
+        self._admit(certificate, record, now_ms)
         self._log_session(charge)
         self.charge = charge
         self.last_charge = charge
@@ -257,27 +257,27 @@ class Payee:
         self._stopping = 0
         self._tariff_out = None
         self._renew_ms = now_ms
-        self._send_invoice(self.charge, account.energy_mwh, now_ms)
+        self._send_invoice(self.charge, record.energy_mwh, now_ms)
 
     def _on_update(self, update, now_ms):
         charge = self.charge
-        account = charge.account
+        record = charge.record
         reason = claim_reason(
-            update.amount, account.amount, charge.invoice_due, charge.certificate.capacity
+            update.amount, record.amount, charge.invoice_due, charge.certificate.capacity
         )
         if reason:
             raise PeerError(reason)
         if not charge.verifier.verify(charge.claim.message(update.amount), update.signature):
             raise PeerError(errors.BAD_SIGNATURE)
-        paid = charge.spare_account
+        paid = charge.spare_record
         paid.amount = update.amount
         paid.signature = update.signature
         paid.amount_due = charge.invoice_due
         paid.remainder = charge.invoice_remainder
         paid.energy_mwh = charge.packetizer.invoiced_mwh
-        paid.issuer_key = account.issuer_key
+        paid.issuer_key = record.issuer_key
         try:
-            self._accounts.store(charge.certificate.channel_id, paid)
+            self._records.store(charge.certificate.channel_id, paid)
         except OSError:
             raise PeerError(errors.STORE_FAILED)
         charge.pay(paid)
@@ -308,8 +308,8 @@ class Payee:
             raise PeerError(reason)
         if certificate.expires_at_s <= charge.certificate.expires_at_s:
             raise PeerError(errors.BAD_FIELD)
-        charge.account.issuer_key = certificate.issuer_key
-        self._admit(certificate, charge.account, now_ms)
+        charge.record.issuer_key = certificate.issuer_key
+        self._admit(certificate, charge.record, now_ms)
         charge.renew(certificate)
         self.session.send(
             Renewed(expires_at_s=certificate.expires_at_s, capacity=certificate.capacity),
@@ -368,14 +368,14 @@ class Payee:
             return
         if self._clock.time_s(now_ms) >= charge.renew_from_s and not self.is_in_packet():
             # So that the new certificate can be stored whenever it comes.
-            self._prepare()
+            self._erase_ahead()
             # The vehicle may get its certificate only later, so it is asked again.
             self._renew_ms = ticks_add(now_ms, self._config.link_timeout_ms)
             expires_at_s = charge.certificate.expires_at_s
             self.session.send(RenewRequest(valid_until_s=expires_at_s), now_ms)
 
     def _step_invoice(self, charge, now_ms):
-        if self.session.is_waiting_for(UPDATE) or not self._accounts.is_ready():
+        if self.session.is_waiting_for(UPDATE) or not self._records.can_store():
             return
         energy_mwh = charge.packetizer.end_of_packet(charge.energy_mwh, now_ms)
         if energy_mwh is not None:
@@ -398,7 +398,7 @@ class Payee:
         if not timeout and session.is_waiting_for(UPDATE):
             return
         asks = not timeout and charge.unpaid > 0 and charge.has_uninvoiced()
-        if asks and self._prepare():
+        if asks and self._erase_ahead():
             self._send_invoice(charge, charge.energy_mwh, now_ms)
         else:
             self._finish(charge, now_ms)
@@ -417,30 +417,30 @@ class Payee:
     def _finish(self, charge, now_ms):
         """Fix the figures, store them, send the receipt."""
         charge.settle()
-        account = charge.account
-        self._store_session(charge.certificate.channel_id, account)
+        record = charge.record
+        self._store_session(charge.certificate.channel_id, record)
         self.receipt = {
             "reason": self._stopping,
             "started_s": charge.started_s,
             "ended_s": self._clock.time_s(now_ms) or charge.started_s,
             "start_energy_mwh": charge.start_energy_mwh,
-            "energy_mwh": account.energy_mwh,
-            "amount_due": account.amount_due,
-            "amount_paid": account.amount,
+            "energy_mwh": record.energy_mwh,
+            "amount_due": record.amount_due,
+            "amount_paid": record.amount,
         }
         self.session.send_signed(make(RECEIPT, **self.receipt), self._signer, now_ms)
 
     def _close_out(self, charge):
         """End the charge with what has flowed by now, receipt or not."""
         charge.settle()
-        self._store_session(charge.certificate.channel_id, charge.account)
+        self._store_session(charge.certificate.channel_id, charge.record)
         self.charge = None
         self._stopping = 0
 
-    def _admit(self, certificate, account, now_ms):
+    def _admit(self, certificate, record, now_ms):
         """Store what opens or renews a session. Raises PeerError when it cannot be stored."""
         try:
-            self._accounts.admit(certificate, account)
+            self._records.admit(certificate, record)
             self._clock.keep(now_ms)
         except JournalFull:
             raise PeerError(errors.CHANNELS_FULL)
@@ -456,15 +456,15 @@ class Payee:
         except OSError:
             raise PeerError(errors.STORE_FAILED)
 
-    def _store_session(self, channel_id, account):
+    def _store_session(self, channel_id, record):
         """Store what a session, whose contactor is open, left of its channel; close its log.
 
         What could not be stored is kept, and no other session begins before it is.
         """
-        self._unstored = (channel_id, account)
-        if self._prepare():
+        self._unstored = (channel_id, record)
+        if self._erase_ahead():
             try:
-                self._accounts.store(channel_id, account)
+                self._records.store(channel_id, record)
                 self._session_log.close()
                 self._unstored = None
             except OSError:
@@ -472,16 +472,16 @@ class Payee:
 
     def _recover(self, meter):
         """Bill what a power cut left unbilled; if the store fails, again at the next step."""
-        if not self._session_log.is_settled and self._prepare():
+        if not self._session_log.is_settled and self._erase_ahead():
             try:
                 self._session_log.settle(meter)
             except OSError:
                 pass
 
-    def _prepare(self):
+    def _erase_ahead(self):
         """Erase ahead, which takes long; return whether the store did it."""
         try:
-            self._accounts.prepare()
+            self._records.erase_ahead()
         except OSError:
             return False
         return True

@@ -39,9 +39,9 @@ class LoggedSession(Record):
 class SessionLog:
     """Keeps the last session in `journal`; `is_settled` once nothing of before has to be done."""
 
-    def __init__(self, config, journal, accounts):
+    def __init__(self, config, journal, records):
         self._journal = journal
-        self._accounts = accounts
+        self._records = records
         self._config = config
         data = journal.get(_KEY)
         self._last = None if data is None else LoggedSession.from_bytes(data)
@@ -84,36 +84,34 @@ class SessionLog:
         again.
         """
         last = self._last
-        account = self._accounts.load(last.channel_id)
+        record = self._records.load(last.channel_id)
         energy_mwh = last.energy_mwh + meter.register_mwh - last.register_mwh
-        if last.price_per_kwh and energy_mwh > account.energy_mwh:
-            self._bill(account, energy_mwh, meter.step_mwh)
-        ahead_mwh = account.energy_mwh - energy_mwh
+        if last.price_per_kwh and energy_mwh > record.energy_mwh:
+            self._bill(record, energy_mwh, meter.step_mwh)
+        ahead_mwh = record.energy_mwh - energy_mwh
         if 0 < ahead_mwh <= meter.step_mwh:
             meter.skip_counted(ahead_mwh)
         self.close()
         self.is_settled = True
 
-    def _bill(self, account, energy_mwh, step_mwh):
-        """Store `account` with all due up to `energy_mwh`, if so much can have flowed."""
+    def _bill(self, record, energy_mwh, step_mwh):
+        """Store `record` with all due up to `energy_mwh`, if so much can have flowed."""
         last = self._last
         most_mwh = self._most_mwh(step_mwh)
-        if energy_mwh - account.energy_mwh > most_mwh:
+        if energy_mwh - record.energy_mwh > most_mwh:
             return
-        tariff = Tariff(
-            account.energy_mwh, account.amount_due, last.price_per_kwh, account.remainder
-        )
+        tariff = Tariff(record.energy_mwh, record.amount_due, last.price_per_kwh, record.remainder)
         if last.next_price_per_kwh:
-            from_mwh = max(last.next_from_mwh, account.energy_mwh)
+            from_mwh = max(last.next_from_mwh, record.energy_mwh)
             tariff.change(from_mwh, last.next_price_per_kwh)
         amount_due = tariff.amount_due(energy_mwh)
         dearest = max(last.price_per_kwh, last.next_price_per_kwh)
-        if amount_due - account.amount > self._config.credit + packet_amount(dearest, most_mwh):
+        if amount_due - record.amount > self._config.credit + packet_amount(dearest, most_mwh):
             return
-        account.remainder = tariff.remainder(energy_mwh)
-        account.amount_due = amount_due
-        account.energy_mwh = energy_mwh
-        self._accounts.store(last.channel_id, account)
+        record.remainder = tariff.remainder(energy_mwh)
+        record.amount_due = amount_due
+        record.energy_mwh = energy_mwh
+        self._records.store(last.channel_id, record)
 
     def _most_mwh(self, step_mwh):
         """Return the most that can flow after the last stored update until a pole that lost its

@@ -37,7 +37,7 @@ def describe(error: Exception) -> str:
 
 def store_fault(journal: "Journal", why: str) -> None:
     """Journal `why` a loop was given up. Raises OSError."""
-    journal.prepare()
+    journal.erase_ahead()
     journal.put(_KEY, why.encode()[:_LONGEST])
 
 

@@ -1,7 +1,7 @@
 """The vehicle believes its own meter: whether what is billed is justified by it, and adds up."""
 
 from joulestream.errors import OVERBILLED, WRONG_AMOUNT
-from joulestream.units import small
+from joulestream.units import small_int
 
 _PERCENT = 100
 
@@ -17,48 +17,46 @@ class Audit:
     before one that was lost comes again.
     """
 
-    def __init__(
-        self, channel, percent, late_mwh, most_lag_mwh, start_total_mwh, start_energy_mwh
-    ):
-        self._own_offset_mwh = channel.own_mwh - start_total_mwh
-        self._billed_offset_mwh = channel.billed_mwh - start_energy_mwh
+    def __init__(self, record, percent, late_mwh, most_lag_mwh, start_total_mwh, start_energy_mwh):
+        self._own_offset_mwh = record.own_mwh - start_total_mwh
+        self._billed_offset_mwh = record.billed_mwh - start_energy_mwh
         self._percent = percent
         self._late_mwh = late_mwh
         self._most_lag_mwh = most_lag_mwh
         self._lag_mwh = 0  # what the own meter has counted, and the last invoice not yet
         self._start_total_mwh = start_total_mwh
         self._start_energy_mwh = start_energy_mwh
-        self.begin_price(channel)
+        self.begin_price(record)
 
-    def begin_price(self, channel):
-        """Let a new price begin after what `channel` holds."""
-        self._price_own_mwh = channel.own_mwh - self._lag_mwh
-        self._price_billed_mwh = channel.billed_mwh
+    def begin_price(self, record):
+        """Let a new price begin after what `record` holds."""
+        self._price_own_mwh = record.own_mwh - self._lag_mwh
+        self._price_billed_mwh = record.billed_mwh
 
-    def accept(self, channel, energy_mwh, total_mwh, step_mwh):
-        """Take an invoice that is justified into `channel`.
+    def accept(self, record, energy_mwh, total_mwh, step_mwh):
+        """Take an invoice that is justified into `record`.
 
         One that was lost and came again asks for less than the own meter counted meanwhile; what
         it lags behind is due at the price of later. It was written after the one before it came.
         """
         billed_mwh = self.billed_mwh(energy_mwh)
         own_mwh = self.own_mwh(total_mwh)
-        more_mwh = own_mwh - channel.own_mwh
-        lag_mwh = self._lag_mwh + more_mwh - (billed_mwh - channel.billed_mwh)
+        more_mwh = own_mwh - record.own_mwh
+        lag_mwh = self._lag_mwh + more_mwh - (billed_mwh - record.billed_mwh)
         if lag_mwh <= more_mwh * self._percent // _PERCENT + step_mwh:
             lag_mwh = 0  # two meters may disagree by that
         self._lag_mwh = min(lag_mwh, more_mwh, self._most_lag_mwh)
-        channel.billed_mwh = billed_mwh
-        channel.own_mwh = own_mwh
-        channel.own_total_mwh = total_mwh
+        record.billed_mwh = billed_mwh
+        record.own_mwh = own_mwh
+        record.own_total_mwh = total_mwh
 
     def own_mwh(self, total_mwh):
         """Return what the own meter counted on this channel, sessions before included."""
-        return small(total_mwh + self._own_offset_mwh)
+        return small_int(total_mwh + self._own_offset_mwh)
 
     def billed_mwh(self, energy_mwh):
         """Return what was billed on this channel once the pole counts `energy_mwh`."""
-        return small(energy_mwh + self._billed_offset_mwh)
+        return small_int(energy_mwh + self._billed_offset_mwh)
 
     def energy_reason(self, energy_mwh, total_mwh, step_mwh):
         """Return OVERBILLED while an invoice's energy is above what is justified, or 0."""

@@ -48,10 +48,10 @@ class VehicleLoop:
 
     def idle(self) -> None:
         """Do the slow work: erase flash ahead of need, but not while an invoice waits."""
-        if not self._payer.is_ready():
-            self._journal.prepare()
+        if not self._payer.can_store():
+            self._journal.erase_ahead()
         elif not self._payer.is_in_packet():
-            self._journal.tend()
+            self._journal.erase_step()
 
     def stop(self, reason: int) -> None:
         """End the session, if there is one, for `reason` (errors.py)."""
@@ -69,7 +69,7 @@ class VehicleLoop:
     def status(self) -> "dict[str, Any]":
         """Return what the vehicle does and why, as a flat dictionary for people and programs."""
         payer = self._payer
-        channel = payer.channel
+        record = payer.record
         status = {
             "role": "vehicle",
             "state": STATE_NAMES[payer.session.state],
@@ -86,10 +86,10 @@ class VehicleLoop:
             "journal_bad_blocks": self._journal.bad_blocks,
             "recorded_fault": self._recorded_fault,
         }
-        if channel is not None:
+        if record is not None:
             status["energy_mwh"] = payer.energy_mwh
-            status["signed"] = channel.signed
-            status["amount_due"] = channel.amount_due
+            status["signed"] = record.signed
+            status["amount_due"] = record.amount_due
             status["price_per_kwh"] = payer.tariff.price_per_kwh
         if payer.receipt is not None:
             status["receipt"] = payer.receipt

@@ -28,9 +28,9 @@ from joulestream.messages import (
 )
 from joulestream.session import CLOSED, IDLE, OPEN, STOPPING, ProtocolSession
 from joulestream.tariff import Tariff
-from joulestream.units import energy_from_power, packet_amount, small, ticks_add, ticks_diff
+from joulestream.units import energy_from_power, packet_amount, small_int, ticks_add, ticks_diff
 from joulestream.vehicle.audit import Audit, amount_reason
-from joulestream.vehicle.carryover import agree, begin, best_claim_reason, carry_over, new_channel
+from joulestream.vehicle.carryover import agree, begin, best_claim_reason, carry_over, new_record
 from joulestream.vehicle.config import AUDIT_METER
 
 # After these the vehicle may try again by itself; the others end its visit until it is replugged.
@@ -86,7 +86,7 @@ class Payer:
         self.packets = 0
         self.tariff = None
         self._audit = None
-        self.channel = None
+        self.record = None
         self._certificate = None
         self._payee_key = b""
         self._claim = None
@@ -158,9 +158,9 @@ class Payer:
         """Return whether an invoice waits to be paid."""
         return self._invoice_waits
 
-    def is_ready(self):
+    def can_store(self):
         """Return whether a claim can be stored without an erase."""
-        return self._wallet.is_ready()
+        return self._wallet.can_store()
 
     def stop(self, reason, now_ms):
         """End the session for `reason`."""
@@ -188,21 +188,21 @@ class Payer:
         if reason:
             raise PeerError(reason)
         channel_id = certificate.channel_id
-        channel = wallet.load(channel_id) or new_channel(offer, self._total_mwh)
+        record = wallet.load(channel_id) or new_record(offer, self._total_mwh)
         prepay = self._config.prepay
-        growth_mwh = self._growth_mwh(channel)
+        growth_mwh = self._growth_mwh(record)
         reason = best_claim_reason(offer, channel_id, wallet.public_key) or carry_over(
-            offer, channel, growth_mwh, self._percent(), self._step_mwh, prepay
+            offer, record, growth_mwh, self._percent(), self._step_mwh, prepay
         )
         if reason:
             raise PeerError(reason)
-        self._prepay = min(offer.prepay, prepay - channel.grace)
+        self._prepay = min(offer.prepay, prepay - record.unproven_amount)
         packet = packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
         if min(offer.credit, offer.best_amount) + self._prepay < packet:
             raise PeerError(errors.PREPAY_TOO_SMALL)
         # A wallet that lost its state learns from its own signature what it signed.
-        channel.signed = max(channel.signed, offer.best_amount)
-        self.channel = channel
+        record.signed = max(record.signed, offer.best_amount)
+        self.record = record
         self._packet_mwh = offer.packet_energy_mwh
         self._start_mwh = offer.energy_mwh
         self._last_mwh = offer.energy_mwh
@@ -211,15 +211,15 @@ class Payer:
         )
         config = self._config
         self._audit = Audit(
-            channel,
+            record,
             self._percent(),
             energy_from_power(config.max_power_mw, config.audit_wait_ms),
             energy_from_power(config.max_power_mw, config.link_timeout_ms),
             self._total_mwh,
             offer.energy_mwh,
         )
-        begin(channel, offer, self.tariff, self._total_mwh)
-        self._remember(channel)
+        begin(record, offer, self.tariff, self._total_mwh)
+        self._remember(record)
         self._claim = Claim(channel_id)
         self._accept(certificate, now_ms)
 
@@ -242,11 +242,11 @@ class Payer:
         tariff = self.tariff
         if tariff.next_price_per_kwh is not None:
             raise PeerError(errors.BAD_FIELD)
-        channel = self.channel
+        record = self.record
         flowed_mwh = self._last_mwh
         if self._config.audit == AUDIT_METER:
             least_mwh = self._audit.least_flowed_mwh(
-                self._total_mwh, self._step_mwh, channel.own_total_mwh, self._last_mwh
+                self._total_mwh, self._step_mwh, record.own_total_mwh, self._last_mwh
             )
             flowed_mwh = max(flowed_mwh, least_mwh)
         if message.from_energy_mwh < flowed_mwh:
@@ -254,9 +254,9 @@ class Payer:
         if message.price_per_kwh > self._config.max_price_per_kwh:
             raise PeerError(errors.PRICE_TOO_HIGH)
         tariff.change(message.from_energy_mwh, message.price_per_kwh)
-        agree(channel, tariff)
-        self._expect_price(channel)
-        self._remember(channel)
+        agree(record, tariff)
+        self._expect_price(record)
+        self._remember(record)
         self.session.send(
             TariffAccept(
                 price_per_kwh=message.price_per_kwh,
@@ -336,7 +336,7 @@ class Payer:
 
         The own meter may lag the pole's by its own interval, so an invoice may wait a little.
         """
-        if not self._wallet.is_ready():
+        if not self._wallet.can_store():
             return
         invoice = self._invoice
         reason = self._audit.energy_reason(invoice.energy_mwh, self._total_mwh, self._step_mwh)
@@ -352,23 +352,23 @@ class Payer:
             self._pay(invoice, 0, now_ms)
 
     def _pay(self, invoice, prepay, now_ms):
-        channel = self.channel
-        limit = min(channel.signed + self._wallet.budget_left, self._certificate.capacity)
+        record = self.record
+        limit = min(record.signed + self._wallet.budget_left, self._certificate.capacity)
         if invoice.amount_due > limit:
             self.stop(self._limit_reason(), now_ms)
             return
-        amount = max(min(invoice.amount_due + prepay, limit), channel.signed)
+        amount = max(min(invoice.amount_due + prepay, limit), record.signed)
         energy_mwh = invoice.energy_mwh
-        channel.amount_due = invoice.amount_due
-        channel.remainder = self.tariff.remainder(energy_mwh)
-        channel.energy_mwh = energy_mwh
-        self._audit.accept(channel, energy_mwh, self._total_mwh, self._step_mwh)
-        self._expect_price(channel)
-        self._visit_mwh += small(energy_mwh - self._last_mwh)
+        record.amount_due = invoice.amount_due
+        record.remainder = self.tariff.remainder(energy_mwh)
+        record.energy_mwh = energy_mwh
+        self._audit.accept(record, energy_mwh, self._total_mwh, self._step_mwh)
+        self._expect_price(record)
+        self._visit_mwh += small_int(energy_mwh - self._last_mwh)
         self._last_mwh = energy_mwh
         try:
             signature = self._wallet.sign_claim(
-                self.session.channel_id, channel, amount, self._claim
+                self.session.channel_id, record, amount, self._claim
             )
         except OSError:
             self.stop(errors.WALLET_UNABLE, now_ms)
@@ -401,36 +401,36 @@ class Payer:
 
     def _limit_reason(self):
         """Return which limit is the nearer one: the budget's or the channel's."""
-        left = self._certificate.capacity - self.channel.signed
+        left = self._certificate.capacity - self.record.signed
         if left <= self._wallet.budget_left:
             return errors.CAPACITY_EXHAUSTED
         return errors.BUDGET_EXHAUSTED
 
-    def _remember(self, channel):
+    def _remember(self, record):
         """Store what is about to be accepted: a pole may carry a debt over from here on."""
         try:
-            self._wallet.store(self.session.channel_id, channel)
+            self._wallet.store(self.session.channel_id, record)
         except OSError:
             raise PeerError(errors.WALLET_UNABLE)
 
-    def _growth_mwh(self, channel):
+    def _growth_mwh(self, record):
         """Return what the own meter counted after what was accepted last on the channel.
 
         No more than can flow until a pole misses its payment: the rest flowed elsewhere.
         """
         config = self._config
         most_mwh = energy_from_power(config.max_power_mw, 2 * config.link_timeout_ms)
-        growth_mwh = self._total_mwh - channel.own_total_mwh
+        growth_mwh = self._total_mwh - record.own_total_mwh
         if growth_mwh < 0 and config.audit != AUDIT_METER:
             # What stands in for a meter counts anew from each start.
             return most_mwh
         return min(max(growth_mwh, 0), most_mwh)
 
-    def _expect_price(self, channel):
+    def _expect_price(self, record):
         """While a dearer price is ahead, let the audit know what was billed before it."""
         next_price_per_kwh = self.tariff.next_price_per_kwh
         if next_price_per_kwh is not None and next_price_per_kwh > self.tariff.price_per_kwh:
-            self._audit.begin_price(channel)
+            self._audit.begin_price(record)
 
     def _percent(self):
         return self._config.audit_percent if self._config.audit == AUDIT_METER else 0

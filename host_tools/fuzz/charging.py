@@ -176,8 +176,8 @@ class _LyingWorld(World):
         if number == UPDATE:
             self.claims.append((message.amount, message.signature))
         charge = self.payee.charge
-        if number in (INVOICE, RECEIPT) and charge is not None and charge.account.amount:
-            signature = bytes(charge.account.signature)
+        if number in (INVOICE, RECEIPT) and charge is not None and charge.record.amount:
+            signature = bytes(charge.record.signature)
             stored = any(signature in block for block in self.pole_flash.data)
             require(stored, "a claim is acknowledged before it is stored")
         self._said[number] = payload
@@ -309,8 +309,8 @@ class _LyingWorld(World):
         charge = payee.charge
         require(charge is not None, "the contactor is closed without a session")
         require(payee.session.state == OPEN, "the contactor is closed outside a session")
-        credit = min(self.pole_config.credit, charge.account.amount)
-        unpaid = charge.amount_due - charge.account.amount
+        credit = min(self.pole_config.credit, charge.record.amount)
+        unpaid = charge.amount_due - charge.record.amount
         require(unpaid < credit, "the contactor is closed beyond the credit")
         time_s = self.clock.time_s(self.now_ms)
         require(time_s is not None, "the contactor is closed at an unknown time")
@@ -319,31 +319,31 @@ class _LyingWorld(World):
     def _check_books(self):
         """What flowed is billed, once; what is billed is paid but for the credit; claims grow."""
         payee = self.payee
-        accounts = self.accounts
+        records = self.payee_records
         open_id = payee.charge.certificate.channel_id if payee.charge else None
-        for channel_id in accounts:
-            account = payee.charge.account if channel_id == open_id else accounts.load(channel_id)
-            self._check_claim(channel_id, account)
+        for channel_id in records:
+            record = payee.charge.record if channel_id == open_id else records.load(channel_id)
+            self._check_claim(channel_id, record)
             if channel_id == open_id:
                 energy_mwh, due = payee.charge.energy_mwh, payee.charge.amount_due
             elif payee._session_log.is_settled:
-                energy_mwh, due = account.energy_mwh, account.amount_due
+                energy_mwh, due = record.energy_mwh, record.amount_due
             else:
                 continue
             billed_mwh = self._flowed.get(channel_id, 0)
             require(energy_mwh == billed_mwh, "what is billed is not what flowed")
             least, most = _cheapest(billed_mwh, self._prices), _dearest(billed_mwh, self._prices)
             require(least <= due <= most, "what flowed has another price")
-            credit = min(self.pole_config.credit, account.amount)
+            credit = min(self.pole_config.credit, record.amount)
             most = credit + _dearest(_MOST_STEP_MWH, self._prices)
-            require(due - account.amount <= most, "more is unpaid than the credit")
+            require(due - record.amount <= most, "more is unpaid than the credit")
 
-    def _check_claim(self, channel_id, account):
-        amount, signature = account.amount, bytes(account.signature)
+    def _check_claim(self, channel_id, record):
+        amount, signature = record.amount, bytes(record.signature)
         known = self._best.get(channel_id, (0, None))
         require(amount >= known[0], "the best claim shrinks")
         if amount and (amount, signature) != known:
-            payer_key = self.accounts.certificate(channel_id).payer_key
+            payer_key = self.payee_records.certificate(channel_id).payer_key
             message = Claim(channel_id).message(amount)
             require(
                 verify(payer_key, message, signature), "a claim is stored that does not verify"

@@ -60,7 +60,7 @@ class _History:
                     for _ in range(choices.below(64)):
                         self._put(key, 10, True)
                 elif what == 4:
-                    self.journal.tend()
+                    self.journal.erase_step()
                 elif what == 5:
                     self.mount()
                 else:
@@ -87,14 +87,14 @@ class _History:
         else:
             self.flash.fail_in = operations
 
-    def _put(self, key, size, prepare):
+    def _put(self, key, size, erase_ahead):
         self._turn += 1
         value = (self._turn.to_bytes(2, "big") + self._choices.one_of(_FILLS) * size)[:size]
-        if prepare:
-            self.journal.prepare()
+        if erase_ahead:
+            self.journal.erase_ahead()
         self.ever.add((key, value))
         self.perhaps.setdefault(key, []).append(value)
-        ready = self.journal.is_ready(self.journal.record_size(len(key), size))
+        ready = self.journal.can_put(self.journal.record_size(len(key), size))
         try:
             self.journal.put(key, value)
         except JournalFull:
@@ -171,7 +171,7 @@ def _check_going_on(flash, found):
     require(_contents(journal) == found, "a second mount finds something else")
     for key in found:
         found[key] = bytes(byte ^ 0x5A for byte in found[key])
-        journal.prepare()
+        journal.erase_ahead()
         journal.put(key, found[key])
         require(_contents(journal) == found, "a put after the damage disturbs what is there")
     require(_contents(Journal(flash, _MOST_KEYS)) == found, "what was put after damage is lost")

@@ -9,8 +9,8 @@ import gc
 import board
 
 from joulestream.channel import CERTIFICATE_SIZE, SIGNATURE_SIZE
-from joulestream.device.accounts import Accounts, journal_keys
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecords, journal_keys
 from joulestream.testkit.flash import RamFlash
 
 CHANNELS = 64
@@ -30,7 +30,7 @@ class Flash(RamFlash):
 
 
 class Certificate:
-    """What Accounts.admit asks of a certificate."""
+    """What PayeeRecords.admit asks of a certificate."""
 
     def __init__(self, number):
         self.channel_id = number.to_bytes(32, "big")
@@ -42,20 +42,20 @@ class Certificate:
 
 def main():
     journal = Journal(Flash(BLOCKS, BLOCK_SIZE), journal_keys(CHANNELS))
-    accounts = Accounts(journal, CHANNELS)
+    records = PayeeRecords(journal, CHANNELS)
     for number in range(CHANNELS):
-        journal.prepare()
+        journal.erase_ahead()
         certificate = Certificate(number)
-        accounts.admit(certificate, accounts.load(certificate.channel_id))
-    account = accounts.load(certificate.channel_id)
-    account.signature = b"\x5a" * SIGNATURE_SIZE
+        records.admit(certificate, records.load(certificate.channel_id))
+    record = records.load(certificate.channel_id)
+    record.signature = b"\x5a" * SIGNATURE_SIZE
     total = most = 0
     for number in range(PACKETS):
-        journal.prepare()
+        journal.erase_ahead()
         gc.collect()
-        account.amount = (1 << 32) + 320 * number
+        record.amount = (1 << 32) + 320 * number
         before = board.instructions()
-        accounts.store(certificate.channel_id, account)
+        records.store(certificate.channel_id, record)
         taken = (board.instructions() - before) & 0x3FFFFFFF
         total += taken
         most = max(most, taken)

@@ -10,8 +10,8 @@ import gc
 import board
 
 from joulestream.channel import Claim
-from joulestream.device.accounts import Account, Accounts, journal_keys
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecord, PayeeRecords, journal_keys
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.meter.reading import Reading
@@ -81,7 +81,7 @@ class Side:
 def old_channel():
     """Return flash of a pole and a vehicle whose channel was used a lot."""
     flash = Flash(), Flash()
-    account = Account(
+    record = PayeeRecord(
         amount=START_AMOUNT,
         signature=KEYS["payer"].sign(Claim(terms().channel_id()).message(START_AMOUNT)),
         amount_due=START_AMOUNT,
@@ -89,7 +89,7 @@ def old_channel():
         energy_mwh=START_ENERGY_MWH,
     )
     journal = Journal(flash[0], journal_keys(64))
-    Accounts(journal, 64).admit(certificate(capacity=CAPACITY), account)
+    PayeeRecords(journal, 64).admit(certificate(capacity=CAPACITY), record)
     return flash
 
 
@@ -206,7 +206,7 @@ def main():
             break
     gc.enable()
     print("packets", measured)
-    print("amount", payee.charge.account.amount)
+    print("amount", payee.charge.record.amount)
     for name in sides:
         print(name + "_packet", sides[name].instructions // measured)
         print(name + "_alloc", sides[name].allocated // measured)

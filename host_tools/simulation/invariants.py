@@ -82,15 +82,15 @@ class Invariants:
             return True
         if side is world.pole:
             return not (side.board.contactor_closed and loop.payee.is_in_packet())
-        return not loop.payer.is_in_packet() or not loop._payer.is_ready()
+        return not loop.payer.is_in_packet() or not loop.payer.can_store()
 
     def booted(self, world: Any, side: Any) -> None:
         """A side has power again: what it held before, it must hold now."""
         if side is world.pole:
-            accounts = side.loop.payee._accounts
+            records = side.loop.payee._records
             self._stale = True
             for channel_id, amount in self._best.items():
-                held = accounts.load(channel_id).amount
+                held = records.load(channel_id).amount
                 if held < amount:
                     self._fail(f"the pole forgot a claim: {held} after {amount}")
             return
@@ -124,11 +124,11 @@ class Invariants:
             if not any(record in block for block in side.board.flash.data):
                 self._fail(f"{sender} gave a claim for {message.amount} away before it stored it")
         elif number in (INVOICE, RECEIPT):
-            account = world.pole.loop.payee.last_charge.account
-            if account.amount and not any(
-                bytes(account.signature) in block for block in world.pole.board.flash.data
+            record = world.pole.loop.payee.last_charge.record
+            if record.amount and not any(
+                bytes(record.signature) in block for block in world.pole.board.flash.data
             ):
-                self._fail(f"the pole acknowledged {account.amount} before it stored it")
+                self._fail(f"the pole acknowledged {record.amount} before it stored it")
 
     def after_step(self, world: Any) -> None:
         """Hold both sides to all that they promise."""
@@ -148,15 +148,15 @@ class Invariants:
 
     def check_flash(self, world: Any) -> None:
         """What the pole's flash holds is what was acknowledged, and can be settled."""
-        accounts = world.accounts()
-        for channel_id in accounts:
-            account = accounts.load(channel_id)
+        records = world.payee_records()
+        for channel_id in records:
+            record = records.load(channel_id)
             amount = self._best.get(channel_id, 0)
-            if account.amount < amount:
-                self._fail(f"the flash holds {account.amount}, {amount} was acknowledged")
-            payer_key = accounts.certificate(channel_id).payer_key
-            claim = Claim(channel_id).message(account.amount)
-            if account.amount and not verify(payer_key, claim, account.signature):
+            if record.amount < amount:
+                self._fail(f"the flash holds {record.amount}, {amount} was acknowledged")
+            payer_key = records.certificate(channel_id).payer_key
+            claim = Claim(channel_id).message(record.amount)
+            if record.amount and not verify(payer_key, claim, record.signature):
                 self._fail("the best claim does not verify")
 
     def _count(self, world: Any, charge: Any) -> None:
@@ -175,7 +175,7 @@ class Invariants:
         if charge is None:
             return
         channel_id = charge.certificate.channel_id
-        amount = charge.account.amount
+        amount = charge.record.amount
         if amount < self._best.get(channel_id, 0):
             self._fail(f"a claim of {amount} replaced one of {self._best[channel_id]}")
         if amount > self._signed.get(channel_id, 0):
@@ -196,7 +196,7 @@ class Invariants:
             self._books[channel_id] = (
                 charge.energy_mwh,
                 charge.amount_due,
-                charge.account.amount,
+                charge.record.amount,
             )
         elif self._stale:
             self._read_books(payee)
@@ -220,9 +220,9 @@ class Invariants:
 
     def _read_books(self, payee: Any) -> None:
         """Read what the pole's journal holds of every channel."""
-        for channel_id in payee._accounts:
-            account = payee._accounts.load(channel_id)
-            self._books[channel_id] = (account.energy_mwh, account.amount_due, account.amount)
+        for channel_id in payee._records:
+            record = payee._records.load(channel_id)
+            self._books[channel_id] = (record.energy_mwh, record.amount_due, record.amount)
 
     def _check_wallet(self, world: Any) -> None:
         """No vehicle signed more than its own meter, budget and capacity justify."""

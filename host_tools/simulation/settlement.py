@@ -37,16 +37,16 @@ class Bank:
 
         Raises Violation when a claim is refused, or a unit is lost or made.
         """
-        accounts = world.accounts()
+        payee_records = world.payee_records()
         before = self._balances()
         paid = dict.fromkeys(before, 0)
         for number, name in enumerate(VEHICLE_NAMES):
             its_terms = terms(world.plan.seed, name)
             channel_id = its_terms.channel_id()
-            amount = accounts.load(channel_id).amount
+            amount = payee_records.load(channel_id).amount
             if not amount:
                 continue
-            signature = accounts.load(channel_id).signature
+            signature = payee_records.load(channel_id).signature
             self._ledger.open_channel(its_terms, world.figures["capacities"][number], START_S)
             self._ledger.claim(channel_id, amount, signature, START_S)
             request = close_request(its_terms, CLOSE_BY_PAYEE, START_S)

@@ -11,9 +11,9 @@ from typing import Any
 
 from joulestream import messages
 from joulestream.channel import Certificate, Terms
-from joulestream.device.accounts import Accounts
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import OWNER_STOP, reason_name
 from joulestream.framing import Decoder
 from joulestream.host_tools.simulation.parts import (
@@ -562,9 +562,9 @@ class World:
             sides.append(self.vehicles[self.plugged])
         return ", ".join(f"{side.name} {side.why()}" for side in sides)
 
-    def accounts(self) -> Accounts:
+    def payee_records(self) -> PayeeRecords:
         """Return what the pole's flash holds, read by the host's code from a copy."""
-        return Accounts(Journal(self.pole.board.flash.image()), 1 << 10)
+        return PayeeRecords(Journal(self.pole.board.flash.image()), 1 << 10)
 
     def tell(self) -> list[str]:
         """Return the history's last lines, to be read by people."""

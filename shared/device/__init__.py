@@ -1,1 +1,1 @@
-"""What a device needs around the protocol: journal, accounts, keys at rest, configuration."""
+"""What a device needs around the protocol: journal, records, keys at rest, configuration."""

@@ -21,8 +21,8 @@ Nothing is changed in place, and what a power cut may have left half done is not
 - A block of which the head alone is damaged is known by its records.
 - After every mount the log goes on in a new block, with a copy of the record that was the last:
   its last bits may have been programmed too weakly to be read the same again.
-- Two erased blocks are left to `tend`, which copies what still counts out of the oldest block and
-  erases it. Where fewer are left, the newest blocks hold copies alone, and are given up, but for
+- Two erased blocks are left to `erase_step`, which copies what still counts out of the oldest
+  block and erases it. Where fewer are left, the newest blocks hold copies alone, and are given up, but for
   one that was copied from a block that is erased by now.
 """
 
@@ -45,7 +45,7 @@ _MAX_RECORD = const(512)
 _DIRTY = const(-1)
 _BAD = const(-2)
 _OLDEST = const(1)
-# Erased blocks that only `tend` may use, and how many it keeps.
+# Erased blocks that only `erase_step` may use, and how many it keeps.
 _SPARE = const(2)
 _AHEAD = const(3)
 _LEAST_BLOCKS = const(6)
@@ -53,7 +53,7 @@ _MOST_KEYS = const(32)
 
 
 class JournalFull(OSError):
-    """No room for another record: too many live ones, or `tend` was not called in time."""
+    """No room for another record: too many live ones, or `erase_step` was not called in time."""
 
 
 class Journal:
@@ -115,7 +115,7 @@ class Journal:
         grows = size - _OVERHEAD - len(key) - known[2] if known else size
         if grows:
             self._check_room(size, grows, known is None)
-        if not self.is_ready(size):
+        if not self.can_put(size):
             raise JournalFull("the journal has no erased block left to write to")
         self._append(key, known, value, size)
         self._live += grows
@@ -130,14 +130,14 @@ class Journal:
         """Return how many bytes a record takes."""
         return _OVERHEAD + key_size + value_size
 
-    def is_ready(self, size=_MAX_RECORD):
-        """Return whether a record of `size` bytes in all can be put before `tend` is called."""
+    def can_put(self, size=_MAX_RECORD):
+        """Return whether a record of `size` bytes in all can be put without an erase."""
         erased = self._sequences.count(0)
         if self._offset + size > self._size:
             erased -= 1
         return erased >= _SPARE
 
-    def tend(self):
+    def erase_step(self):
         """Do one step of erasing ahead of need: move one record, or erase one block.
 
         Called when there is time, again and again, it keeps erasing out of every packet. Returns
@@ -165,9 +165,9 @@ class Journal:
         sequences[oldest] = _DIRTY
         return True
 
-    def prepare(self):
+    def erase_ahead(self):
         """Tend until nothing is left to do. Raises JournalFull, or the device's OSError."""
-        while self.tend():
+        while self.erase_step():
             pass
 
     # Writing
@@ -315,7 +315,7 @@ class Journal:
         for key in self._index:
             self._live += _OVERHEAD + len(key) + self._index[key][2]
         self._go_on_in_a_new_block()
-        self.prepare()
+        self.erase_ahead()
 
     def _is_copied(self, newest):
         """Return whether all that the newest block holds, which is loaded, stands in older ones.

@@ -1,7 +1,7 @@
 """Energy to amount due, exactly: products are summed, divided once, and the rest is kept."""
 
 from joulestream.errors import LocalError
-from joulestream.units import MWH_PER_KWH, amount_from_numerator, small
+from joulestream.units import MWH_PER_KWH, amount_from_numerator, small_int
 
 
 class Tariff:
@@ -63,7 +63,7 @@ class Tariff:
             self.next_price_per_kwh = None
 
     def _numerator(self, energy_mwh: int) -> int:
-        ahead = small(energy_mwh - self._from_mwh)
+        ahead = small_int(energy_mwh - self._from_mwh)
         if self.next_price_per_kwh is None or energy_mwh <= self.next_from_mwh:
             return self._base + ahead * self.price_per_kwh
         at_change = self.next_from_mwh - self._from_mwh

@@ -37,7 +37,7 @@ def ticks_diff(later_ms, earlier_ms):
     return ((later_ms - earlier_ms + _TICKS_HALF) & _TICKS_MASK) - _TICKS_HALF
 
 
-def small(value):
+def small_int(value):
     """Return `value`, as a small integer if it can be one.
 
     What MicroPython computes from a big integer stays big however small it is, and whatever is

@@ -6,9 +6,9 @@ Runs on CPython and on MicroPython. The clock is the test's own.
 from hashlib import sha256
 
 from joulestream import messages
-from joulestream.device.accounts import Accounts, journal_keys
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecords, journal_keys
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import TrustedClock
 from joulestream.pole.payee import Payee
@@ -148,10 +148,10 @@ class World:
         self.clock = TrustedClock(journal)
         if time_s is not None:
             self.clock.set(time_s, self.now_ms)
-        self.accounts = Accounts(journal, config.max_channels)
+        self.payee_records = PayeeRecords(journal, config.max_channels)
         nonces = Nonces(b"pole %d" % self.now_ms)
-        log = SessionLog(config, journal, self.accounts)
-        self.payee = Payee(config, KEYS[key], self.accounts, log, self.clock, nonces, TABLE)
+        log = SessionLog(config, journal, self.payee_records)
+        self.payee = Payee(config, KEYS[key], self.payee_records, log, self.clock, nonces, TABLE)
 
     def boot_vehicle(self):
         """Switch the vehicle on, with what its flash holds."""
@@ -182,14 +182,14 @@ class World:
         self._carry("pole", self.payee.session.outbox, self.payer)
         self.payer.step(self.own_meter, self.plugged, self.now_ms)
         self._carry("vehicle", self.payer.session.outbox, self.payee)
-        self.tend()
+        self.erase_ahead()
 
-    def tend(self):
+    def erase_ahead(self):
         """Do what both firmwares do when nothing waits; what fails is tried again."""
         for journal in (self.pole_journal, self.vehicle_journal):
             if journal is self.vehicle_journal or not self.payee.is_in_packet():
                 try:
-                    journal.prepare()
+                    journal.erase_ahead()
                 except OSError:
                     pass
 

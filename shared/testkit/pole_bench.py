@@ -163,9 +163,9 @@ class Bench:
     # What a test does
 
     @property
-    def account(self):
-        """The channel's account, as the pole's journal holds it."""
-        return self.world.accounts.load(self._certificate.channel_id)
+    def record(self):
+        """The channel's record, as the pole's journal holds it."""
+        return self.world.payee_records.load(self._certificate.channel_id)
 
     def step(self):
         self.at_ms += STEP_MS

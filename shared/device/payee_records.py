@@ -1,19 +1,19 @@
 """What a pole knows of each channel, in its journal: certificate, best claim, amount due, energy.
 
-An account's record is the channel's claim, whole: whoever reads it can settle it.
+A record holds the whole claim of its channel: a host that reads the record can settle it.
 """
 
 from joulestream.channel import CHANNEL_ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Certificate
 from joulestream.device.journal import JournalFull
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
-_ACCOUNT_KEY = b"c"
+_RECORD_KEY = b"c"
 _CERTIFICATE_KEY = b"k"
 # What else a pole keeps: the time, the open session, the last fault.
 _OTHER_KEYS = 4
 
 
-class Account(Record):
+class PayeeRecord(Record):
     """A channel's standing: `amount` with its `signature` is the best claim.
 
     `amount_due` is what all energy delivered so far costs; both are totals in claim units, and
@@ -38,7 +38,7 @@ class _Channel:
     """What is kept in memory of a channel: its journal key, issuer's key and best amount."""
 
     def __init__(self, channel_id):
-        self.key = _ACCOUNT_KEY + channel_id
+        self.key = _RECORD_KEY + channel_id
         self.issuer_key = None
         self.amount = 0
 
@@ -48,30 +48,30 @@ def journal_keys(most_channels):
     return 2 * most_channels + _OTHER_KEYS
 
 
-class Accounts:
-    """All channels' accounts in `journal`, `most` of them at the most."""
+class PayeeRecords:
+    """All channels' records in `journal`, `most` of them at the most."""
 
     def __init__(self, journal, most):
         self._journal = journal
         self._most = most
-        # One buffer for every packet's account.
-        self._buffer = bytearray(size_of(Account.LAYOUT))
-        key_size = len(_ACCOUNT_KEY) + CHANNEL_ID_SIZE
+        # One buffer for every packet's record.
+        self._buffer = bytearray(size_of(PayeeRecord.LAYOUT))
+        key_size = len(_RECORD_KEY) + CHANNEL_ID_SIZE
         self._record_size = journal.record_size(key_size, len(self._buffer))
         self._channels = {}  # channel id: _Channel
         for key in journal.keys():
-            if key[:1] == _ACCOUNT_KEY:
+            if key[:1] == _RECORD_KEY:
                 self._mount(key[1:])
 
     def __iter__(self):
         return iter(list(self._channels))
 
     def load(self, channel_id):
-        """Return the channel's account; a new one when the channel was never seen."""
-        data = self._journal.get(_ACCOUNT_KEY + channel_id)
+        """Return the channel's record; a new one when the channel was never seen."""
+        data = self._journal.get(_RECORD_KEY + channel_id)
         if data is not None:
-            return Account.from_bytes(data)
-        return Account(
+            return PayeeRecord.from_bytes(data)
+        return PayeeRecord(
             amount=0,
             signature=bytes(SIGNATURE_SIZE),
             amount_due=0,
@@ -84,16 +84,16 @@ class Accounts:
         data = self._journal.get(_CERTIFICATE_KEY + channel_id)
         return None if data is None else Certificate.from_bytes(data)
 
-    def is_ready(self):
+    def can_store(self):
         """Return whether a packet can be stored without an erase, and something smaller beside."""
-        return self._journal.is_ready(2 * self._record_size)
+        return self._journal.can_put(2 * self._record_size)
 
-    def prepare(self):
+    def erase_ahead(self):
         """Erase ahead as far as possible. Raises JournalFull or OSError."""
-        self._journal.prepare()
+        self._journal.erase_ahead()
 
-    def admit(self, certificate, account):
-        """Store `certificate` and `account`: what opens or renews a session. Never erases.
+    def admit(self, certificate, record):
+        """Store `certificate` and `record`: what opens or renews a session. Never erases.
 
         Raises JournalFull or OSError.
         """
@@ -101,20 +101,20 @@ class Accounts:
         if channel_id not in self._channels and len(self._channels) >= self._most:
             raise JournalFull("there is no room for another channel")
         self._journal.put(_CERTIFICATE_KEY + channel_id, certificate.to_bytes())
-        self.store(channel_id, account)
+        self.store(channel_id, record)
         self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
 
-    def store(self, channel_id, account):
-        """Store `account`; it is safe when this returns. Never erases.
+    def store(self, channel_id, record):
+        """Store `record`; it is safe when this returns. Never erases.
 
         Raises JournalFull or OSError.
         """
         channel = self._channels.get(channel_id)
         if channel is None:
             channel = _Channel(channel_id)
-        write_fields(Account.LAYOUT, account, self._buffer, 0)
+        write_fields(PayeeRecord.LAYOUT, record, self._buffer, 0)
         self._journal.put(channel.key, self._buffer)
-        channel.amount = account.amount
+        channel.amount = record.amount
         self._channels[channel_id] = channel
 
     def uncollected(self, issuer_key, but_channel_id):
@@ -132,7 +132,7 @@ class Accounts:
         channel.amount = self.load(channel_id).amount
         data = self._journal.get(_CERTIFICATE_KEY + channel_id)
         if data is not None:
-            # Its place alone: an account is worth its claim even with an unreadable certificate.
+            # Its place alone: a record is worth its claim even with an unreadable certificate.
             issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]
             channel.issuer_key = self._shared(issuer_key)
 
