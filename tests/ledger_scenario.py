@@ -71,4 +71,4 @@ def refused(ledger, part, call, *arguments, **options):
     text = str(caught.value)
     assert part in text and "\n" not in text, text
     assert snapshot(ledger) == before
-    assert ledger.audit().faults == []
+    assert ledger.check().faults == []

@@ -41,8 +41,8 @@ def test_the_demo(tmp_path):
     energy_mwh = summary["energy_mwh"]
     assert energy_mwh * 260_000 // 10**6 < summary["paid"] < energy_mwh * 320_000 // 10**6
     assert abs(energy_mwh - summary["plant_energy_mwh"]) <= 1_000
-    audit = joulestream("ledger", "audit", "--ledger", tmp_path / "ledger.sqlite", "--json")
-    assert audit.returncode == 0, audit.stderr
+    check = joulestream("ledger", "check", "--ledger", tmp_path / "ledger.sqlite", "--json")
+    assert check.returncode == 0, check.stderr
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_life_of_a_channel(ledger):
     closed = ledger.finalise(channel.id, NOW_S + WINDOW_S + 1)
     assert (closed.state, closed.refunded) == (IS_CLOSED, 200)
     assert balances(ledger) == (999_200, 800)
-    audit = ledger.audit()
-    assert audit.faults == [] and audit.issued_base_units == {EUR: 1_000_000}
+    check = ledger.check()
+    assert check.faults == [] and check.issued_base_units == {EUR: 1_000_000}
 
 
 def test_claims_are_cumulative_and_harmless_to_repeat(ledger):
@@ -146,7 +146,7 @@ def test_a_late_claim_counts_until_the_refund(ledger):
     end_s = close(ledger, channel, requests.CLOSE_BY_PAYER).closes_at_s
     assert claim(ledger, channel, 1000, end_s + 99).paid_now == 1000
     assert ledger.finalise(channel.id, end_s + 100).refunded == 0
-    assert ledger.audit().faults == []
+    assert ledger.check().faults == []
 
 
 def test_the_payee_closes_at_once_even_in_the_window(ledger):
@@ -221,7 +221,7 @@ def test_amounts_are_exact_to_the_last_unit(ledger):
     assert claim(ledger, channel, MAX_AMOUNT).paid_now_base_units == MAX_AMOUNT
     assert ledger.account("pole").balance_base_units == MAX_AMOUNT * MAX_AMOUNT
     assert ledger.channel(channel.id).deposit == MAX_AMOUNT
-    assert ledger.audit().faults == []
+    assert ledger.check().faults == []
     refused(ledger, "2^128", ledger.create_account, "more", EUR, (1 << 128) - 1, NOW_S)
 
 
@@ -337,6 +337,6 @@ def test_random_operations_conserve_money(ledger, seed):
     for step in range(200):
         seen.add(model.step())
         if step % 20 == 0:
-            assert ledger.audit().faults == []
-    assert ledger.audit().faults == []
+            assert ledger.check().faults == []
+    assert ledger.check().faults == []
     assert len(seen) == 10, "every operation must succeed and be refused"

@@ -132,14 +132,14 @@ def test_a_session_from_init_to_refund(home):
         row["name"]: row["balance_base_units"] for row in told("ledger", "account", "list")
     }
     assert (accounts["car"], accounts["pole"]) == (9_200, 800)
-    assert told("ledger", "audit")["faults"] == []
+    assert told("ledger", "check")["faults"] == []
 
 
 def test_tables_for_people(home):
     flash(300, signature(300))
     status, out, _ = run("settle", "pole.flash")
     assert status == 0 and "300" in out and certificate().channel_id.hex() in out
-    for words in (("show",), ("show", "car.cert"), ("account", "list"), ("audit",)):
+    for words in (("show",), ("show", "car.cert"), ("account", "list"), ("check",)):
         status, out, _ = run("ledger", *words)
         assert status == 0 and len(out.splitlines()) > 3
     assert "8,000" in run("ledger", "show")[1]
@@ -165,7 +165,7 @@ def test_errors_are_one_line(home):
     cases = (
         ("exists already", "ledger", "init"),
         ("no file", "ledger", "show", "--ledger", "missing.db"),
-        ("not a Joulestream ledger", "ledger", "audit", "--ledger", "text"),
+        ("not a Joulestream ledger", "ledger", "check", "--ledger", "text"),
         ("not a Joulestream ledger", "settle", "pole.flash", "--ledger", "text"),
         ("cannot be read", "settle", "pole.flash"),
         ("blocks", "settle", "text"),
@@ -196,15 +196,15 @@ def test_errors_are_one_line(home):
     flash(300, signature(10))
     assert "did not sign" in refused("settle", "pole.flash")
     assert not (home / "missing.db").exists()
-    assert told("ledger", "audit")["faults"] == []
+    assert told("ledger", "check")["faults"] == []
 
 
-def test_an_unsound_ledger_fails_the_audit(home):
+def test_an_unsound_ledger_fails_the_check(home):
     import sqlite3
 
     with sqlite3.connect("ledger.db") as connection:
         connection.execute("UPDATE account SET balance_base_units = '7' WHERE name = 'pole'")
-    assert "not sound" in refused("ledger", "audit")
+    assert "not sound" in refused("ledger", "check")
     with sqlite3.connect("ledger.db") as connection:
         connection.execute("UPDATE account SET balance_base_units = 'x' WHERE name = 'pole'")
     assert "an amount belongs" in refused("ledger", "show")

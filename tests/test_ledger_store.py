@@ -55,7 +55,7 @@ def test_three_connections_claim_at_once(ledger, tmp_path):
         thread.join()
     assert errors == []
     assert ledger.channel(channel.id).paid == 90 and balances(ledger) == (999_000, 90)
-    assert ledger.audit().faults == []
+    assert ledger.check().faults == []
 
 
 def test_a_failure_in_mid_transaction_leaves_nothing(ledger, monkeypatch):
@@ -76,7 +76,7 @@ def test_a_failure_in_mid_transaction_leaves_nothing(ledger, monkeypatch):
         opened(ledger, salt=b"x" * 16)
     assert snapshot(ledger) == before
     monkeypatch.undo()
-    assert claim(ledger, channel, 10).paid_now == 10 and ledger.audit().faults == []
+    assert claim(ledger, channel, 10).paid_now == 10 and ledger.check().faults == []
 
 
 def die_while_claiming(location, channel_id):
@@ -107,7 +107,7 @@ def test_a_killed_process_leaves_nothing(ledger, tmp_path):
     assert claim(ledger, channel, 10).paid_now == 10
 
 
-def test_audit_finds_every_kind_of_damage(tmp_path):
+def test_a_check_finds_every_kind_of_damage(tmp_path):
     damages = (
         ("balance", "UPDATE account SET balance_base_units = '5' WHERE name = 'pole'"),
         ("sum to zero", "UPDATE posting SET amount_base_units = '1' WHERE entry_id = 3"),
@@ -129,12 +129,12 @@ def test_audit_finds_every_kind_of_damage(tmp_path):
         path = tmp_path / f"{at}.db"
         with Ledger.create(path, 7, LEDGER) as ledger:
             claim(ledger, opened(ledger), 10)
-            assert ledger.audit().faults == []
+            assert ledger.check().faults == []
             connection = sqlite3.connect(path)
             with connection:
                 assert connection.execute(statement).rowcount > 0, statement
             connection.close()
-            faults = ledger.audit().faults
+            faults = ledger.check().faults
             assert any(part in fault for fault in faults), (statement, faults)
 
 

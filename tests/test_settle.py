@@ -90,7 +90,7 @@ def test_settles_best_claims_once(ledger, pole):
     assert pole.path.read_bytes() == data and balances(ledger)[1] == 3 * 1199
     pole.receive(first_certificate, 230)
     assert settled(pole, ledger)[1] == 3 * 31
-    assert ledger.audit().faults == []
+    assert ledger.check().faults == []
 
 
 def test_one_bad_channel_stops_no_other(ledger, pole, tmp_path):

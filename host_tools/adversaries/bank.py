@@ -85,7 +85,7 @@ class Bank:
 
     def close(self) -> None:
         """Check that money was conserved, and throw the ledger away. Raises AssertionError."""
-        faults = self.ledger.audit().faults
+        faults = self.ledger.check().faults
         self.ledger.close()
         self._directory.cleanup()
         assert not faults, faults[0]

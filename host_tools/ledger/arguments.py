@@ -1,4 +1,4 @@
-"""The ledger commands' arguments: their options, and what their text means."""
+"""The options of the ledger commands, and functions that read their text."""
 
 import time
 from pathlib import Path
@@ -52,28 +52,34 @@ def time_from(now_s: int | None) -> int:
     return int(time.time()) if now_s is None else now_s
 
 
-def bytes_from(what: str, text: str, size: int) -> bytes:
-    """Return the `size` bytes that `text` writes in hexadecimal. Raises LedgerError."""
+def bytes_from(name: str, text: str, size: int) -> bytes:
+    """Return the `size` bytes that `text` holds in hexadecimal.
+
+    Raises LedgerError, with `name` for the value.
+    """
     try:
         data = bytes.fromhex(text)
     except ValueError:
         data = b""
     if len(data) != size:
-        raise LedgerError(f"the {what} must be {2 * size} hexadecimal digits")
+        raise LedgerError(f"the {name} must be {2 * size} hexadecimal digits")
     return data
 
 
 def account_from(ledger: Ledger, text: str) -> bytes:
-    """Return the id of the account that `text` names, or is. Raises LedgerError."""
+    """Return the id of an account. `text` is its name, or its id in hexadecimal.
+
+    Raises LedgerError.
+    """
     if len(text) == 2 * ID_SIZE:
         return bytes_from("account id", text, ID_SIZE)
     return ledger.account(text).id
 
 
 def channel_from(text: str) -> bytes:
-    """Return the channel id that `text` is, or that is in the certificate file it names.
+    """Return a channel id. `text` is the id in hexadecimal, or the name of a certificate file.
 
-    Raises LedgerError when it is neither.
+    Raises LedgerError if it is neither.
     """
     path = Path(text)
     if len(text) == 2 * ID_SIZE and not path.is_file():
@@ -89,11 +95,14 @@ def channel_from(text: str) -> bytes:
 
 
 def seed_path(location: str, seed_file: Path | None) -> Path:
-    """Return the ledger's seed file. Raises LedgerError when a database URL leaves it open."""
+    """Return the path of the ledger's seed file. A database URL has no default path.
+
+    Raises LedgerError.
+    """
     if seed_file is not None:
         return seed_file
     if "://" in location:
-        raise LedgerError("a ledger that is no file needs --seed-file")
+        raise LedgerError("a ledger at a database URL needs --seed-file")
     return Path(location + ".seed")
 
 

@@ -1,4 +1,4 @@
-"""Double entry: accounts, and entries whose postings sum to zero. Money in base units."""
+"""Double entry: ledger accounts, and entries with postings that sum to zero, in base units."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 from joulestream.host_tools.ledger import schema
 from joulestream.host_tools.ledger.errors import LedgerError
 
-# Kinds of account. An issuance account is what the ledger owes in all: the only one below zero.
+# Kinds of account. The balance of an issuance account is minus all the money that was issued of
+# its asset. It is the only kind that may be below zero.
 ISSUANCE = "issuance"
 OWNER = "owner"
 ESCROW = "escrow"
@@ -28,14 +29,14 @@ _ASSET = re.compile(r"[!-~]{1,32}")
 
 @dataclass(frozen=True)
 class Account:
-    """An account.
+    """A ledger account.
 
     Attributes:
         id: 32 bytes, see `account_id`.
         name: unique in its ledger.
         kind: ISSUANCE, OWNER or ESCROW.
         asset: 32 bytes, see `asset_id`.
-        balance_base_units: what it holds, in base units of the asset.
+        balance_base_units: the balance, in base units of the asset.
     """
 
     id: bytes
@@ -76,7 +77,7 @@ def check_name(name: str) -> None:
 
 
 def add_account(connection: Connection, account: Account) -> None:
-    """Store a new, empty account. Raises LedgerError when its name is taken."""
+    """Store a new, empty account. Raises LedgerError if its name is taken."""
     if _find(connection, account.id) is not None:
         raise LedgerError(f"account {account.name} exists already; choose another name")
     connection.execute(
@@ -93,13 +94,13 @@ def add_account(connection: Connection, account: Account) -> None:
 def load_account(connection: Connection, identifier: bytes, name: str = "") -> Account:
     """Return an account by its 32-byte id.
 
-    Raises LedgerError when there is none; it shows `name` if there is one, else the id.
+    Raises LedgerError if there is none. The message shows `name`, or the id if `name` is empty.
     """
     row = _find(connection, identifier)
     if row is None:
         raise LedgerError(
             f"there is no account {name or identifier.hex()}; "
-            "'ledger account list' shows those there are"
+            "'ledger account list' shows all accounts"
         )
     return Account(**row._mapping)
 
@@ -113,7 +114,7 @@ def list_accounts(connection: Connection) -> list[Account]:
 def check_owner(connection: Connection, role: str, identifier: bytes, asset: bytes) -> None:
     """Raise LedgerError unless an account (by id) is an owner's and holds `asset` (32 bytes).
 
-    `role` is what the account is meant for, for the message.
+    `role` names the account's part in the channel, for the message: "refund" or "payout".
     """
     account = load_account(connection, bytes(identifier))
     if account.kind != OWNER:
@@ -126,7 +127,7 @@ def check_owner(connection: Connection, role: str, identifier: bytes, asset: byt
 
 
 def issuance(connection: Connection, ledger_key: bytes, asset: bytes) -> Account:
-    """Return the account that `asset` is issued from, created when it is first needed."""
+    """Return the issuance account of `asset`. It is created at the first call."""
     name = f"{ISSUANCE}:{asset_name(asset)}"
     identifier = account_id(ledger_key, name)
     if _find(connection, identifier) is None:
@@ -147,8 +148,8 @@ def post(
         connection: inside a writing transaction.
         kind: ISSUE, OPEN, CLAIM or REFUND.
         time_s: unix time of the entry.
-        amounts: what each account (id) receives, in base units; negative is what it gives.
-        channel_id: the channel it concerns, if any.
+        amounts: base units by account id. A positive amount is added to the account.
+        channel_id: the channel that the entry belongs to, if any.
 
     Raises:
         LedgerError: an account would fall below zero or hold more than a ledger can count.

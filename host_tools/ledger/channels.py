@@ -1,4 +1,4 @@
-"""Channels as the ledger stores them."""
+"""Ledger channels: channels as the ledger stores them."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,19 @@ _TERM_NAMES = tuple(name for name, _, _ in Terms.LAYOUT)
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel. Its money is in claim units, times in unix seconds.
+    """A ledger channel. Its amounts are in claim units, its times in unix seconds.
 
     Attributes:
         id: 32 bytes, the hash of `terms`.
-        terms: who pays whom, and how it is disputed.
-        escrow_account: id of the account that holds what is neither paid nor refunded.
-        deposit: what the payer put in.
-        paid: what the payee has claimed in all.
+        terms: keys, accounts, asset and dispute window of the channel.
+        escrow_account: id of the account that holds the money neither paid nor refunded yet.
+        deposit: the amount that the payer deposited.
+        paid: the total that was paid to the payee.
         paid_signature: the payer's signature of the claim of `paid`; None before the first.
-        opened_at_s: when it was opened.
-        certified_at_s: when the newest certificate was issued, at the earliest `opened_at_s`.
-        closes_at_s: last moment of the dispute window; None while nobody closes it.
-        closed_at_s: when the rest was refunded; None before.
+        opened_at_s: time of opening.
+        certified_at_s: time of the newest certificate; `opened_at_s` before the first.
+        closes_at_s: last second of the dispute window; None before a request to close.
+        closed_at_s: time of the refund of the rest; None before.
     """
 
     id: bytes
@@ -52,7 +52,7 @@ class Channel:
 
     @property
     def refunded(self) -> int:
-        """What went back to the payer, in claim units."""
+        """The amount that was refunded to the payer, in claim units."""
         return self.deposit - self.paid if self.state == IS_CLOSED else 0
 
     def base_units(self, claim_units: int) -> int:
@@ -62,12 +62,12 @@ class Channel:
 
 @dataclass(frozen=True)
 class Payment:
-    """What a claim did.
+    """The payment for one claim.
 
     Attributes:
-        channel: the channel after it.
-        paid_now: what it paid, in claim units; 0 when the channel had paid as much before.
-        paid_now_base_units: the same in base units.
+        channel: the channel after the payment.
+        paid_now: the amount paid, in claim units; 0 if the channel had paid as much before.
+        paid_now_base_units: the same amount in base units.
     """
 
     channel: Channel
@@ -76,7 +76,7 @@ class Payment:
 
 
 def check_new(connection: Connection, channel_id: bytes) -> None:
-    """Raise LedgerError when a channel's id was ever used."""
+    """Raise LedgerError if a channel with this id was ever opened."""
     if _find(connection, channel_id) is not None:
         raise LedgerError(
             f"channel {short(channel_id)} was opened before and its id never opens again; "
@@ -85,7 +85,7 @@ def check_new(connection: Connection, channel_id: bytes) -> None:
 
 
 def add(connection: Connection, channel: Channel) -> None:
-    """Store a new channel, whose escrow account is stored already."""
+    """Store a new channel. Its escrow account must be stored before."""
     values = {name: getattr(channel.terms, name) for name in _TERM_NAMES}
     connection.execute(
         insert(schema.channel).values(
@@ -104,7 +104,7 @@ def add(connection: Connection, channel: Channel) -> None:
 
 
 def save(connection: Connection, channel: Channel) -> None:
-    """Store what may change of a channel."""
+    """Store those fields of a channel that may change."""
     connection.execute(
         update(schema.channel)
         .where(schema.channel.c.id == channel.id)
@@ -119,7 +119,7 @@ def save(connection: Connection, channel: Channel) -> None:
 
 
 def load(connection: Connection, channel_id: bytes) -> Channel:
-    """Return a channel by its 32-byte id. Raises LedgerError when there is none."""
+    """Return a channel by its 32-byte id. Raises LedgerError if there is none."""
     row = _find(connection, channel_id)
     if row is None:
         raise LedgerError(

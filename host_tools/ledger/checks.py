@@ -1,4 +1,4 @@
-"""What any argument of the ledger must fulfil, and its only signature check."""
+"""Checks of the arguments that the ledger is given, and its only signature check."""
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.exceptions import BadSignatureError
@@ -11,10 +11,10 @@ from joulestream.host_tools.ledger.errors import LedgerError, short
 _MAX_TIME_S = (1 << 37) - 1
 
 
-def check_range(what: str, value: int, least: int, most: int) -> None:
+def check_range(name: str, value: int, least: int, most: int) -> None:
     """Raise LedgerError unless `value` is from `least` to `most`."""
     if not least <= value <= most:
-        raise LedgerError(f"the {what} is {value}; it must be from {least} to {most}")
+        raise LedgerError(f"the {name} is {value}; it must be from {least} to {most}")
 
 
 def check_time(now_s: int) -> None:
@@ -22,21 +22,21 @@ def check_time(now_s: int) -> None:
     check_range("time in s", now_s, 0, _MAX_TIME_S)
 
 
-def check_size(what: str, data: bytes, size: int) -> None:
+def check_size(name: str, data: bytes, size: int) -> None:
     """Raise LedgerError unless `data` has `size` bytes."""
     if len(data) != size:
-        raise LedgerError(f"the {what} has {len(data)} bytes; it must have {size}")
+        raise LedgerError(f"the {name} has {len(data)} bytes; it must have {size}")
 
 
-def check_key(who: str, key: bytes) -> None:
+def check_key(side: str, key: bytes) -> None:
     """Raise LedgerError unless `key` (32 bytes) is in the prime-order subgroup of Ed25519.
 
     Under any other key the verifiers in the field disagree (Chalkias et al., "Taming the many
-    EdDSAs", 2020), so what a pole took, a ledger might refuse.
+    EdDSAs", 2020). A ledger might then refuse a claim that a pole accepted.
     """
     if not crypto_core_ed25519_is_valid_point(bytes(key)):
         raise LedgerError(
-            f"the {who}'s key {short(key)} is not in the prime-order subgroup of Ed25519; "
+            f"the {side}'s key {short(key)} is not in the prime-order subgroup of Ed25519; "
             "make a new key"
         )
 

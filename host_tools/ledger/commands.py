@@ -266,12 +266,12 @@ def finalise(
 
 @app.command()
 @one_line_errors
-def audit(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> None:
+def check(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> None:
     """Check that the ledger has neither lost nor made any money."""
     with Ledger.open(ledger) as opened:
-        found = opened.audit()
+        found = opened.check()
         name = opened.name
-    print_fields("Audit", views.audit_fields(found), json)
+    print_fields("Check", views.check_fields(found), json)
     if found.faults:
         fail(f"{name} is not sound: {found.faults[0]}; restore it from a backup")
 

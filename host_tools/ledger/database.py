@@ -1,4 +1,4 @@
-"""The ledger's database: opening it, whole transactions, and its errors in one sentence."""
+"""The ledger's database: it opens, runs whole transactions, and turns errors into sentences."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from joulestream.host_tools.ledger.schema import METADATA, SCHEMA_VERSION, meta
 LOCK_TIMEOUT_S = 10.0
 _NOT_A_LEDGER = "is not a Joulestream ledger; name another file, or make one with 'ledger init'"
 
-# SQLite's own name for an error, without its extension: what to tell people.
+# SQLite's primary error name: the rest of the sentence for people.
 _SQLITE_ERRORS = {
     "SQLITE_BUSY": "is locked by another process; try again when that has finished",
     "SQLITE_LOCKED": "is locked by another process; try again when that has finished",
@@ -36,12 +36,12 @@ class Database:
 
     Args:
         location: path of an SQLite file, or an SQLAlchemy URL such as postgresql+psycopg://...
-        lock_timeout_s: how long to wait for another process's transaction (SQLite).
+        lock_timeout_s: longest wait for the transaction of another process (SQLite).
 
     Attributes:
         name: the location as messages show it, without a password.
 
-    Raises LedgerError for a location that is no URL or whose driver is not installed.
+    Raises LedgerError if the location is not a URL, or its driver is not installed.
     """
 
     def __init__(self, location: str | Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
@@ -56,7 +56,7 @@ class Database:
             url = make_url(self.name)
             self.name = url.render_as_string(hide_password=True)
             self._engine = create_engine(url)
-            # What SQLite does anyway: all that a transaction reads is of one moment.
+            # Everything that a transaction reads is of one moment. SQLite does this always.
             self._read_options = {"isolation_level": "REPEATABLE READ"}
         except ArgumentError:
             raise LedgerError("the ledger's location is no database URL; correct it") from None
@@ -73,19 +73,19 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give a connection for one transaction: all of it is stored at the end, or nothing.
+        """Give a connection for one transaction. It is stored whole at the end, or not at all.
 
-        Writers follow one another: what is read inside cannot change before it is stored.
+        Only one transaction writes at a time. A row that it reads cannot change before its end.
         """
         with self._translated(), self._engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
-                # On SQLite BEGIN IMMEDIATE has the lock by now; elsewhere this row is the lock.
+                # On SQLite, BEGIN IMMEDIATE took the lock already. Elsewhere this row is the lock.
                 connection.execute(select(meta.c.schema_version).with_for_update()).all()
                 yield connection
 
     def create(self, ledger_number: int, ledger_key: bytes) -> None:
-        """Create an empty ledger. Raises LedgerError where there is something already."""
+        """Create an empty ledger. Raises LedgerError if the file or the tables exist already."""
         if self._path is not None:
             try:
                 self._path.open("xb").close()
@@ -110,7 +110,7 @@ class Database:
     def identity(self) -> tuple[int, bytes]:
         """Return the ledger's number and key.
 
-        Raises LedgerError when there is no ledger, or one that this version cannot read.
+        Raises LedgerError if there is no ledger, or this version cannot read it.
         """
         if self._path is not None and not self._path.is_file():
             raise LedgerError(f"there is no file {self.name}; make a ledger with 'ledger init'")
@@ -155,7 +155,7 @@ def _sqlite_engine(path: Path, lock_timeout_s: float) -> Engine:
             check_same_thread=False,
         )
         connection.execute("PRAGMA foreign_keys = ON")
-        # EXTRA also syncs the directory, so that a power cut takes back no committed payment.
+        # EXTRA also syncs the directory, so that a power cut undoes no committed payment.
         connection.execute("PRAGMA synchronous = EXTRA")
         return connection
 
@@ -163,7 +163,7 @@ def _sqlite_engine(path: Path, lock_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # IMMEDIATE takes the write lock before anything is read, so no two writers interleave.
+        # IMMEDIATE takes the write lock before the first read, so that two writers never overlap.
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -1,8 +1,8 @@
-"""The one error of the ledger, and how its messages name a channel."""
+"""The error of the ledger, and the short names of ids in its messages."""
 
 
 class LedgerError(Exception):
-    """What the ledger refuses or cannot do: one sentence saying what, where and what to do."""
+    """The ledger refuses or cannot do its work. The text is one sentence, as in CommandError."""
 
 
 def short(identifier: bytes) -> str:

@@ -1,8 +1,8 @@
 """The rules of the ledger: opening, certifying, claiming and closing channels.
 
-Every method that changes something is one database transaction. Who may create accounts and
-spend from them is decided by whoever runs the ledger: a claim or a payee's close needs nothing
-but its signature.
+Every method that changes the ledger is one database transaction. The operator of the ledger
+decides which people may create accounts and spend from them. A claim or a payee's request to
+close needs nothing but its signature.
 """
 
 import secrets
@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from joulestream.channel import KIND_SQL, MAX_AMOUNT, SIGNATURE_SIZE, Certificate, Claim, Terms
 from joulestream.errors import LocalError
 from joulestream.host_tools.ledger import book, channels
-from joulestream.host_tools.ledger.audit import Audit, audit
 from joulestream.host_tools.ledger.book import Account
 from joulestream.host_tools.ledger.channels import IS_CLOSED, IS_OPEN, Channel, Payment
 from joulestream.host_tools.ledger.checks import (
@@ -24,6 +23,7 @@ from joulestream.host_tools.ledger.checks import (
     check_time,
     is_signed,
 )
+from joulestream.host_tools.ledger.conservation import LedgerCheck, check_ledger
 from joulestream.host_tools.ledger.database import LOCK_TIMEOUT_S, Database
 from joulestream.host_tools.ledger.errors import LedgerError, short
 from joulestream.host_tools.ledger.requests import (
@@ -44,7 +44,7 @@ class Ledger:
     Attributes:
         number: the ledger's number, `chain_id` in a channel's terms.
         key: the ledger's public key, `contract` in a channel's terms and issuer of certificates.
-        name: where it is, for messages.
+        name: the ledger's location, for messages.
     """
 
     def __init__(self, database: Database, signer: Signer | None) -> None:
@@ -67,7 +67,7 @@ class Ledger:
             number: the ledger's number, 0 to 2^64 - 1.
             signer: the ledger's key.
 
-        Raises LedgerError when there is something already or it cannot be created.
+        Raises LedgerError if the location is taken or the ledger cannot be created.
         """
         check_range("ledger number", number, 0, MAX_AMOUNT)
         database = Database(location)
@@ -88,7 +88,7 @@ class Ledger:
             signer: the ledger's key; needed only to issue certificates.
             lock_timeout_s: how long to wait for another process's transaction.
 
-        Raises LedgerError when there is no ledger or the key is another one's.
+        Raises LedgerError if there is no ledger, or `signer` is not the ledger's key.
         """
         return cls(Database(location, lock_timeout_s), signer)
 
@@ -107,7 +107,7 @@ class Ledger:
     def create_account(
         self, name: str, asset: bytes, balance_base_units: int, now_s: int
     ) -> Account:
-        """Create an account and issue its first balance.
+        """Create a ledger account and issue its first balance.
 
         Args:
             name: unique; 1 to 48 letters, digits or "._@-".
@@ -131,7 +131,7 @@ class Ledger:
             return book.load_account(connection, identifier)
 
     def account(self, name_or_id: str | bytes) -> Account:
-        """Return an account by its name or its 32-byte id. Raises LedgerError."""
+        """Return a ledger account by its name or its 32-byte id. Raises LedgerError."""
         with self._database.reading() as connection:
             if isinstance(name_or_id, bytes):
                 return book.load_account(connection, name_or_id)
@@ -139,7 +139,7 @@ class Ledger:
             return book.load_account(connection, identifier, name_or_id)
 
     def accounts(self) -> list[Account]:
-        """Return all accounts by name, those of issuance and escrow too."""
+        """Return all ledger accounts by name, including issuance and escrow accounts."""
         with self._database.reading() as connection:
             return book.list_accounts(connection)
 
@@ -158,7 +158,7 @@ class Ledger:
     ) -> Terms:
         """Return the terms of a channel on this ledger; keys, ids and asset have 32 bytes.
 
-        `salt` has 16 bytes and makes the channel's id unique; without it, it is random.
+        `salt` has 16 bytes and makes the channel's id unique. Default: random bytes.
         """
         return Terms(
             kind=KIND_SQL,
@@ -175,15 +175,16 @@ class Ledger:
         )
 
     def open_channel(self, terms: Terms, deposit: int, now_s: int) -> Channel:
-        """Open a channel, its deposit taken from the refund account.
+        """Open a channel. The deposit moves from the refund account to a new escrow account.
 
         Args:
             terms: from `terms`.
             deposit: in claim units, 1 to 2^64 - 1.
             now_s: unix time.
 
-        Raises LedgerError for terms of another ledger, keys that are not of the prime-order
-        subgroup, unknown accounts or of another asset, a balance too small, an id used before.
+        Raises LedgerError for terms of another ledger, a key outside the prime-order subgroup,
+        an account that is unknown or holds another asset, a balance that is too small, or an id
+        that was used before.
         """
         try:
             channel_id = terms.channel_id()
@@ -234,18 +235,18 @@ class Ledger:
             return channels.load_all(connection)
 
     def issue_certificate(self, channel_id: bytes, now_s: int, validity_s: int) -> Certificate:
-        """Return a new certificate of an open channel, also to renew an older one.
+        """Return a new certificate of an open channel. Older certificates stay valid.
 
-        A pole takes it while what is left of the dispute window after `validity_s` is as long
-        as it may stay uncollected, so `validity_s` ends well before the window.
+        A pole accepts the certificate only if `validity_s` + the pole's `collect_within_s` fits
+        into the dispute window. `validity_s` should therefore be well below the window.
 
         Args:
             channel_id: 32 bytes.
-            now_s: unix time at which it is issued.
-            validity_s: how long it is valid, 1 to the dispute window.
+            now_s: unix time of issue.
+            validity_s: time from issue to expiry in s, 1 to the dispute window.
 
-        Raises LedgerError when the channel is closing or closed, for another validity, or when
-        the ledger was opened without its seed.
+        Raises LedgerError if the channel is closing or closed, if `validity_s` is out of range,
+        or if the ledger was opened without its seed.
         """
         if self._signer is None:
             raise LedgerError(f"{self.name} was opened without its seed, so it cannot certify")
@@ -273,10 +274,10 @@ class Ledger:
             return Certificate(**fields, signature=signature)
 
     def claim(self, channel_id: bytes, amount: int, signature: bytes, now_s: int) -> Payment:
-        """Pay a claim to the channel's payout account, whoever brings it.
+        """Pay a claim to the channel's payout account. Anybody may bring the claim.
 
-        Claims are cumulative: what the channel paid before is subtracted, and a claim that is
-        not above it pays nothing. It counts until the rest is refunded.
+        Claims are cumulative: the ledger pays `amount` less the total that it paid before on the
+        channel, and nothing if that is not above 0. A claim is paid until the rest is refunded.
 
         Args:
             channel_id: 32 bytes.
@@ -325,8 +326,8 @@ class Ledger:
     ) -> Channel:
         """Close a channel at the signed request of its payer or payee.
 
-        The payer's request starts the dispute window, in which the payee can still claim; asking
-        again changes nothing. The payee's request refunds the rest at once.
+        The payer's request starts the dispute window, in which the payee can still claim. A
+        second request of the payer changes nothing. The payee's request refunds the rest at once.
 
         Args:
             channel_id: 32 bytes.
@@ -335,12 +336,12 @@ class Ledger:
             signature: of `requests.close_request(terms, action, time_s)`, 64 bytes.
             now_s: unix time.
 
-        Returns the channel after it. Raises LedgerError for an unknown or closed channel, a time
+        Returns the changed channel. Raises LedgerError for an unknown or closed channel, a time
         too far off, or a signature that does not verify.
         """
         if action not in ACTIONS:
             raise LedgerError(f"there is no closing action {action}; it is 1 or 2")
-        who, key_name = ACTIONS[action]
+        side, key_name = ACTIONS[action]
         check_time(now_s)
         check_range(
             "the request's time", time_s, max(now_s - REQUEST_VALID_S, 0), now_s + REQUEST_VALID_S
@@ -350,23 +351,24 @@ class Ledger:
             message = close_request(channel.terms, action, time_s).signed_bytes()
             if not is_signed(getattr(channel.terms, key_name), message, signature):
                 raise LedgerError(
-                    f"the {who} of channel {short(channel_id)} did not sign this request; "
+                    f"the {side} of channel {short(channel_id)} did not sign this request; "
                     "check its key and time"
                 )
             if action == CLOSE_BY_PAYEE:
                 return self._refund(connection, channel, now_s)
             if channel.state == IS_OPEN:
-                # A certificate promises the whole window from its issue on, clock errors or not.
+                # A certificate promises the whole window from its issue on. The newest issue may
+                # lie in the future, because the clock of the ledger's computer may be set back.
                 start_s = max(now_s, channel.certified_at_s)
                 channel = replace(channel, closes_at_s=start_s + channel.terms.dispute_window_s)
                 channels.save(connection, channel)
             return channel
 
     def finalise(self, channel_id: bytes, now_s: int) -> Channel:
-        """Refund the rest of a channel whose dispute window is over; anybody may ask.
+        """Refund the rest of a channel after its dispute window. Anybody may ask.
 
-        The window includes its last second. Returns the channel after it. Raises LedgerError
-        for an unknown or closed channel, or while the window lasts or was never started.
+        The window includes its last second. Returns the changed channel. Raises LedgerError for
+        an unknown or closed channel, while the window lasts, or if it was never started.
         """
         check_time(now_s)
         with self._database.writing() as connection:
@@ -382,10 +384,10 @@ class Ledger:
                 )
             return self._refund(connection, channel, now_s)
 
-    def audit(self) -> Audit:
-        """Check every account, entry and channel against one another; see `audit.audit`."""
+    def check(self) -> LedgerCheck:
+        """Check that the ledger conserves money, see `conservation.check_ledger`."""
         with self._database.reading() as connection:
-            return audit(connection, self.number, self.key)
+            return check_ledger(connection, self.number, self.key)
 
     def _unclosed(self, connection: Connection, channel_id: bytes) -> Channel:
         channel = channels.load(connection, channel_id)

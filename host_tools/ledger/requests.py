@@ -3,10 +3,10 @@
     "JST1" (4) | 7 (1) | action (1) | ledger number, u64 (8) | ledger key (32) |
     channel id (32) | unix time in s, u64 (8)                signed with plain Ed25519
 
-Integers are big-endian; 7 is SIGNED_LEDGER_REQUEST; the message has 86 bytes. The action says
-who closes: 1 the payer, which starts the dispute window; 2 the payee, which closes at once. The
-time must be within `REQUEST_VALID_S` of the ledger's, so that a request which was lost on its
-way closes nothing later.
+Integers are big-endian; 7 is SIGNED_LEDGER_REQUEST; the message has 86 bytes. With action 1 the
+payer starts the dispute window. With action 2 the payee closes at once. The time must be within
+`REQUEST_VALID_S` of the ledger's time. A request that is found later, for instance after it was
+lost on its way, therefore closes nothing.
 """
 
 from joulestream.channel import SIGNED_LEDGER_REQUEST, Certificate, Terms, signed_bytes
@@ -16,7 +16,7 @@ CLOSE_BY_PAYER = 1
 CLOSE_BY_PAYEE = 2
 REQUEST_VALID_S = 600
 
-# action: (who, the term that holds the key which must have signed)
+# action: (side, field of the terms with the key that must have signed)
 ACTIONS = {CLOSE_BY_PAYER: ("payer", "payer_key"), CLOSE_BY_PAYEE: ("payee", "payee_key")}
 
 
@@ -45,9 +45,9 @@ def close_request(terms: Terms | Certificate, action: int, time_s: int) -> Close
     """Return the request to close the channel of `terms` (or of a certificate).
 
     Args:
-        terms: the channel's terms or certificate, so that nobody needs to ask the ledger.
+        terms: the channel's terms, or its certificate, which is at hand without the ledger.
         action: CLOSE_BY_PAYER or CLOSE_BY_PAYEE.
-        time_s: unix time at which it is signed.
+        time_s: unix time of the signature.
     """
     plain = terms.terms() if isinstance(terms, Certificate) else terms
     return CloseRequest(

@@ -34,8 +34,8 @@ _DIGITS = 39
 class Whole(TypeDecorator[int]):
     """An integer of up to 39 digits, exact on every database.
 
-    SQLite's integers end at 2^63 - 1 and its NUMERIC turns to floating point beyond, so there
-    the digits are stored as text. All arithmetic is Python's, never the database's.
+    SQLite's integers end at 2^63 - 1, and its NUMERIC turns to floating point above that. On
+    SQLite the digits are therefore stored as text. Python does all arithmetic, never the database.
     """
 
     impl = String(_DIGITS + 1)
@@ -48,13 +48,13 @@ class Whole(TypeDecorator[int]):
         return dialect.type_descriptor(String(_DIGITS + 1))
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:
-        """Return what to store for `value`."""
+        """Return the value to store in the database for `value`."""
         if value is None or dialect.name == "postgresql":
             return value
         return str(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
-        """Return the integer that was stored. Raises LedgerError when it is none."""
+        """Return the stored integer. Raises LedgerError if the database holds another value."""
         try:
             return None if value is None else int(value)
         except ValueError:
@@ -85,13 +85,13 @@ account = Table(
 
 
 def _term(name: str, size: int, kind: int) -> Column[Any]:
-    """Return the column of one of a channel's terms; its accounts must exist."""
+    """Return the column of one field of a channel's terms. An account in it must exist."""
     references = [ForeignKey(account.c.id)] if name.endswith("_account") else []
     column_type = Whole() if kind == UINT else LargeBinary(size)
     return Column(name, column_type, *references, nullable=False)
 
 
-# Rows are never deleted: an id that is in here never opens again.
+# Rows are never deleted, so that a channel id in this table never opens again.
 channel = Table(
     "channel",
     METADATA,

@@ -1,17 +1,17 @@
-"""The ledger's things as fields to show: ids in hexadecimal, the unit of money in the name."""
+"""Accounts, channels and payments as fields to show: ids in hexadecimal, units in the names."""
 
 from typing import Any
 
 from joulestream.channel import Certificate
-from joulestream.host_tools.ledger.audit import Audit
 from joulestream.host_tools.ledger.book import ESCROW, Account, asset_name
 from joulestream.host_tools.ledger.channels import Channel, Payment
+from joulestream.host_tools.ledger.conservation import LedgerCheck
 from joulestream.host_tools.ledger.ledger import Ledger
 
 # Terms that are shown in hexadecimal; 'contract' is the ledger's own key.
 _TERMS = ("payer_key", "refund_account", "payee_key", "payout_account", "salt")
 
-# What a table for people shows of each; the escrow accounts are the channels' own.
+# The fields that a table for people shows.
 ACCOUNT_BRIEF = ("name", "asset", "balance_base_units", "id")
 CHANNEL_BRIEF = (
     "channel_id",
@@ -24,7 +24,7 @@ CHANNEL_BRIEF = (
 
 
 def ledger_fields(ledger: Ledger) -> dict[str, Any]:
-    """Return what identifies a ledger, as a pole's configuration needs it."""
+    """Return the number and key of a ledger, as a pole's configuration needs them."""
     return {"ledger": ledger.name, "number": ledger.number, "key": ledger.key.hex()}
 
 
@@ -69,7 +69,7 @@ def certificate_fields(certificate: Certificate) -> dict[str, Any]:
 
 
 def payment_fields(payment: Payment) -> dict[str, Any]:
-    """Return what a claim did."""
+    """Return the fields of the payment for a claim."""
     return {
         "channel_id": payment.channel.id.hex(),
         "paid_claim_units": payment.channel.paid,
@@ -78,21 +78,21 @@ def payment_fields(payment: Payment) -> dict[str, Any]:
     }
 
 
-def audit_fields(audit: Audit) -> dict[str, Any]:
-    """Return what an audit found; `faults` is a list of sentences."""
+def check_fields(check: LedgerCheck) -> dict[str, Any]:
+    """Return the fields of a ledger check; `faults` is a list of sentences."""
     return {
-        "accounts": audit.accounts,
-        "channels": audit.channels,
-        "entries": audit.entries,
+        "accounts": check.accounts,
+        "channels": check.channels,
+        "entries": check.entries,
         "issued_base_units": {
-            asset_name(asset): amount for asset, amount in audit.issued_base_units.items()
+            asset_name(asset): amount for asset, amount in check.issued_base_units.items()
         },
-        "faults": audit.faults,
+        "faults": check.faults,
     }
 
 
 def accounts_for_people(accounts: list[Account]) -> list[dict[str, Any]]:
-    """Return the brief fields of all accounts but escrow."""
+    """Return the brief fields of all accounts but the escrow accounts of channels."""
     shown = [account_fields(account) for account in accounts if account.kind != ESCROW]
     return [_brief(fields, ACCOUNT_BRIEF) for fields in shown]
 

@@ -81,7 +81,7 @@ def play(seed: int, keep: frozenset[int] | None = None, bank: Bank | None = None
         else:
             with closing(Bank()) as own:
                 own.settle(world)
-                own.audit()
+                own.check()
     except (Violation, FlashMisused) as error:
         failure = str(error)
     except Exception as error:  # whatever escapes a firmware or the ledger is a failure too
@@ -112,7 +112,7 @@ def _kind(outcome: Outcome) -> str:
 def _play_batch(first: int) -> list[Outcome]:
     with closing(Bank()) as bank:
         outcomes = [play(seed, bank=bank) for seed in range(first, first + _BATCH)]
-        bank.audit()
+        bank.check()
     return outcomes
 
 

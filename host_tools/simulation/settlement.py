@@ -59,11 +59,11 @@ class Bank:
             if balance != before[name] + paid[name]:
                 raise Violation(f"{name} has {balance} after settling, not {before[name]}")
 
-    def audit(self) -> None:
-        """Check all that was ever settled. Raises Violation."""
-        faults = self._ledger.audit().faults
+    def check(self) -> None:
+        """Check the whole ledger. Raises Violation."""
+        faults = self._ledger.check().faults
         if faults:
-            raise Violation(f"the ledger's audit: {faults[0]}")
+            raise Violation(f"the ledger is not sound: {faults[0]}")
 
     def close(self) -> None:
         """Throw the ledger away."""
