@@ -8,10 +8,9 @@ docs/ed25519.md.
 
 import json
 import re
-import subprocess
 import sys
 
-from joulestream.host_tools import board, toolchain
+from joulestream.host_tools import board, progress, toolchain
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
 
@@ -59,13 +58,10 @@ def _measure_bare(name: str, flags: list[str]) -> dict[str, int]:
     files = [str(_SOURCES / file) for file in ("start.S", "ed25519_bench.c", f"bench_{name}.c")]
     command = [*_COMPILER, *flags, "-T", str(_SOURCES / "link.ld"), *files, "-o", str(program)]
     toolchain.run(command, f"compiling {name} for rv32")
-    text = subprocess.run(
-        [*_QEMU, str(program)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=120,
-        text=True,
-    ).stdout
+    try:
+        text = progress.run([*_QEMU, str(program)], f"{name} on rv32").stdout
+    except progress.Stalled as error:
+        raise ToolchainError(str(error)) from error
     figures = {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", text)}
     if figures.pop("good", 0) != 1:
         raise ToolchainError(f"{name} on rv32 does not verify its own signatures")

@@ -9,17 +9,15 @@ nanosecond, so what is measured on it comes out the same on every machine.
 
 import os
 import re
-import select
 import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from joulestream.host_tools import toolchain
+from joulestream.host_tools import progress, toolchain
 from joulestream.host_tools.layout import HOST_PACKAGE, package_folders
 from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
 
@@ -30,7 +28,6 @@ EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
 _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
 # The heap also holds a file system; a board would have that in flash.
 _HEAP_BYTES = 1792 * 1024
-_START_S = 20
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -icount shift=0 -serial pty -kernel".split(),
@@ -140,34 +137,29 @@ class EmulatedBoard:
     ) -> None:
         self.stop()
 
-    def mpremote(self, *arguments: str, resume: bool = True, timeout_s: float = 120) -> str:
+    def mpremote(self, *arguments: str, resume: bool = True) -> str:
         """Run mpremote on this board and return what it prints.
 
         Args:
             arguments: commands of mpremote and their arguments.
             resume: keep the board's state; the file system is gone without.
-            timeout_s: seconds after which to give up.
 
         Raises:
-            ToolchainError: it fails, which a script with an uncaught exception also means, or
-                takes too long.
+            ToolchainError: it fails, which a script with an uncaught exception also means, or it
+                hangs: the board computes long without a word (see progress.py).
         """
         command = [sys.executable, "-m", "mpremote", "connect", self.port]
         if resume:
             command.append("resume")
         try:
-            done = subprocess.run(
-                [*command, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=timeout_s,
-                text=True,
+            done = progress.run(
+                [*command, *arguments], "the emulated board", also=[self._process.pid]
             )
-        except subprocess.TimeoutExpired as error:
-            raise ToolchainError(f"the emulated board took over {timeout_s} s") from error
+        except progress.Stalled as error:
+            raise ToolchainError(str(error)) from error
         if done.returncode:
-            raise ToolchainError(f"mpremote {' '.join(arguments)} failed:\n{done.stdout}")
+            said = done.stdout + done.stderr
+            raise ToolchainError(f"mpremote {' '.join(arguments)} failed:\n{said}")
         return done.stdout
 
     def stop(self) -> None:
@@ -183,17 +175,13 @@ class EmulatedBoard:
 
     def _read_port(self) -> str:
         assert self._process.stdout is not None
-        end_s = time.monotonic() + _START_S
         text = b""
-        while time.monotonic() < end_s:
-            if select.select([self._process.stdout], [], [], 0.1)[0]:
-                chunk = os.read(self._process.stdout.fileno(), 4096)
-                text += chunk
-                found = re.search(rb"(/dev/\S+)", text)
-                if found:
-                    return found[1].decode()
-                if not chunk:
-                    break
+        # QEMU names the port before the guest's first instruction, or ends.
+        while chunk := os.read(self._process.stdout.fileno(), 4096):
+            text += chunk
+            found = re.search(rb"(/dev/\S+)", text)
+            if found:
+                return found[1].decode()
         self.stop()
         raise ToolchainError(f"the emulated board does not start: {text.decode().strip()}")
 

@@ -1,11 +1,12 @@
 """The commands as a person runs them: the demo's whole output, and errors in one line."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from joulestream.host_tools import progress
 
 PNG = b"\x89PNG\r\n\x1a\n"
 FILES = {"summary.json", "session.png", "ledger.sqlite", "pole.flash", "vehicle.flash"}
@@ -13,14 +14,8 @@ FILES = {"summary.json", "session.png", "ledger.sqlite", "pole.flash", "vehicle.
 
 def joulestream(*arguments, cwd=None):
     """Run the command; return the finished process."""
-    return subprocess.run(
-        [sys.executable, "-m", "joulestream.host_tools.cli", *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=cwd,
-    )
+    command = [sys.executable, "-m", "joulestream.host_tools.cli", *map(str, arguments)]
+    return progress.run(command, f"joulestream {arguments[0]}", cwd=cwd)
 
 
 def test_the_demo(tmp_path):

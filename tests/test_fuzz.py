@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from joulestream.host_tools.fuzz import corpus, run
+from joulestream.host_tools.fuzz.choices import Broken
 from joulestream.host_tools.fuzz.replay import replay
 from joulestream.host_tools.fuzz.targets import TARGETS, load
 from tree_copy import copy_tree
@@ -71,3 +72,17 @@ def run_program(name, environment, *arguments):
         capture_output=True,
         text=True,
     )
+
+
+@needs_atheris
+def test_an_input_that_hangs_ends_by_the_cpu_time_it_uses():
+    from joulestream.host_tools.fuzz.engine import ended_when_it_hangs
+
+    def check(data):
+        while data:
+            pass
+
+    limited = ended_when_it_hangs(check, 0.1)
+    limited(b"")
+    with pytest.raises(Broken, match=r"used 0\.1 s of CPU time"):
+        limited(b"x")

@@ -33,7 +33,7 @@ from joulestream.device.keystore import (
     KeystoreError,
     seal,
 )
-from joulestream.host_tools import keys
+from joulestream.host_tools import keys, progress
 from joulestream.host_tools.bench.firmware import ROOT, FirmwareError
 from joulestream.host_tools.cli import app
 from joulestream.host_tools.unlock import Unlock
@@ -278,7 +278,7 @@ def test_a_passphrase_is_asked_for_twice_without_an_echo(home, monkeypatch):
         while shown.count(prompt) < until:
             shown += os.read(ours, 1)
         os.write(ours, answer.encode() + b"\n")
-    assert process.wait(timeout=20) == 0
+    assert progress.wait(process, "joulestream keys new") == 0
     os.close(ours)
     shows_no_secret(shown)
     monkeypatch.setenv("JOULESTREAM_PASSPHRASE", PASSPHRASE)

@@ -31,7 +31,6 @@ NOT_ON_BOARD = (
 )
 ON_BOARD = tuple(name for name in FILES + PAIRS if name not in NOT_ON_BOARD)
 SECURITY = (HERE.parent / "docs" / "security.md").read_text()
-TIMEOUT_S = 300
 
 # One pytest worker runs them all, on one board (--dist loadgroup).
 pytestmark = pytest.mark.xdist_group("emulated board")
@@ -83,7 +82,7 @@ def emulated():
 @pytest.mark.parametrize("name", ON_BOARD)
 def test_file(emulated, name):
     stem = name.removesuffix(".py")
-    printed = emulated.mpremote("exec", RUN % (stem, stem), timeout_s=TIMEOUT_S)
+    printed = emulated.mpremote("exec", RUN % (stem, stem))
     assert "FAILED" not in printed and "passed" in printed, printed
 
 
@@ -113,9 +112,7 @@ def test_random_signatures_get_libsodiums_answer(emulated, number, tmp_path):
             for message, signature, answer in found:
                 file.write(message + signature + (b"1" if answer else b"0"))
     emulated.mpremote("cp", str(path), ":/random.bin")
-    printed = emulated.mpremote(
-        "exec", RUN_RANDOM % (RANDOM_KEYS, RANDOM_EACH), timeout_s=TIMEOUT_S
-    )
+    printed = emulated.mpremote("exec", RUN_RANDOM % (RANDOM_KEYS, RANDOM_EACH))
     assert "all agree" in printed
 
 

@@ -1,15 +1,14 @@
 """The dual-runtime test files on the MicroPython unix port, with a board's heap."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from joulestream.host_tools import progress
 from joulestream.host_tools.bench.firmware import micropython, micropython_environment
 
 HERE = Path(__file__).resolve().parent
 HEAP = "heapsize=256k"
-TIMEOUT_S = 120
 
 FILES = (
     "test_channel.py",
@@ -46,27 +45,23 @@ HEAP_OF_A_PAIR = "heapsize=512k"
 
 def run_file(path, heap=HEAP):
     """Run one test file in a fresh process; return the finished process."""
-    return subprocess.run(
+    return progress.run(
         [micropython(), "-X", heap, str(HERE / "micropython_runner.py"), str(path)],
+        Path(path).name,
         env=micropython_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=TIMEOUT_S,
-        text=True,
     )
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_file(name):
     done = run_file(HERE / name)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_pair(name):
     done = run_file(HERE / name, HEAP_OF_A_PAIR)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -83,4 +78,4 @@ def test_the_runner_can_fail(text, tmp_path):
     path = tmp_path / "test_sample.py"
     path.write_text(text)
     done = run_file(path)
-    assert done.returncode != 0, done.stdout
+    assert done.returncode != 0, done.stdout + done.stderr

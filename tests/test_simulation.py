@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from joulestream.host_tools import progress
 from joulestream.host_tools.simulation.campaign import (
     Totals,
     load_totals,
@@ -120,13 +120,7 @@ def test_a_campaign_goes_on_where_it_was_left(tmp_path):
 
 
 def command(*arguments):
-    return subprocess.run(
-        [str(JOULESTREAM), "simulate", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return progress.run([str(JOULESTREAM), "simulate", *arguments], "joulestream simulate")
 
 
 def test_the_command_shows_one_history():

@@ -36,7 +36,7 @@ PRICE = 320_000
 HIGHEST_PRICE = 2 * PRICE
 PACKET_MWH = 10_000
 PACKET_MS = 4_000
-# One packet, in claim units; credit and prepayment together leave the contactor closed all the time.
+# The price of one packet. Credit and prepayment together keep the contactor closed all the time.
 PACKET = PRICE * PACKET_MWH // 1_000_000
 CREDIT = PREPAY = PACKET * 6 // 10
 # What a vehicle pays ahead at most: a channel never seen before starts with a whole packet.

@@ -8,12 +8,12 @@ from pymodbus.framer import FramerType
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from joulestream.host_tools import progress
 from joulestream.host_tools.bench.plant import MeterModel
 from joulestream.host_tools.bench.ports import Port
 
 _INPUT_REGISTERS = 4
 _REGISTERS = 0x50
-_ANSWER_S = 5.0
 _LEAST_SIZE = 5
 
 # Eastron's input register addresses of voltage, current, power, frequency, import.
@@ -47,7 +47,12 @@ class MeterServer:
         await asyncio.sleep(0)
 
     async def answer(self, request: bytes) -> bytes:
-        """Return what the server answers to `request`; empty when the meter is silent."""
+        """Return what the server answers to `request`; empty when the meter is silent.
+
+        Raises:
+            TimeoutError: no whole answer came at `progress.ASLEEP_LOOKS` looks. The server runs
+                in this event loop, so it had its turn before each of them.
+        """
         if self.model.fault == "silent":
             return b""
         self.port.write(request)
@@ -56,8 +61,15 @@ class MeterServer:
         arrived = asyncio.Event()
         loop.add_reader(self.port.fileno(), arrived.set)
         try:
+            looks = 0
             while len(response) < _LEAST_SIZE or len(response) < _size_of(response):
-                await asyncio.wait_for(arrived.wait(), _ANSWER_S)
+                try:
+                    await asyncio.wait_for(arrived.wait(), progress.LOOK_S)
+                except TimeoutError:
+                    looks += 1
+                    if looks >= progress.ASLEEP_LOOKS:
+                        raise
+                    continue
                 arrived.clear()
                 response += self.port.read()
         finally:

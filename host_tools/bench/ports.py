@@ -6,6 +6,8 @@ import select
 import termios
 import tty
 
+from joulestream.host_tools import progress
+
 
 class Port:
     """One UART: the firmware opens `path`, the bench holds the other end."""
@@ -40,14 +42,21 @@ class Port:
             return b""
 
     def read_exactly(self, size: int) -> bytes:
-        """Return the next `size` bytes that the firmware sent, which are on their way."""
+        """Return the next `size` bytes that the firmware sent, which are on their way.
+
+        Raises:
+            TimeoutError: some got lost: none came at `progress.ASLEEP_LOOKS` looks.
+        """
         data = b""
+        looks = 0
         while len(data) < size:
-            select.select([self._master], [], [], 5)
-            chunk = self.read()
-            if not chunk:
-                raise TimeoutError(f"{size - len(data)} bytes got lost in {self.path}")
-            data += chunk
+            if not select.select([self._master], [], [], progress.LOOK_S)[0]:
+                looks += 1
+                if looks >= progress.ASLEEP_LOOKS:
+                    raise TimeoutError(f"{size - len(data)} bytes got lost in {self.path}")
+                continue
+            looks = 0
+            data += self.read()
         return data
 
     def close(self) -> None:

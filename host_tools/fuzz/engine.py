@@ -6,25 +6,51 @@ fuzz/run.py starts it, with the path of the tree's own modules in PYTHONPATH.
 """
 
 import shlex
+import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 
 import atheris
 
+from joulestream.host_tools.fuzz.choices import Broken
 from joulestream.host_tools.fuzz.targets import load
 
-# What is under test; the targets' own plain models would only draw the fuzzer's attention.
+# An input that uses more CPU time hangs. Most take a millisecond.
+_HANG_CPU_S = 20.0
+# The code under test. The targets' own plain models would only draw the fuzzer's attention.
 _PACKAGE = "joulestream"
 _NOT_INSTRUMENTED = ["joulestream.host_tools", "joulestream.testkit"]
 
 
-def main():
+def ended_when_it_hangs(
+    check: Callable[[bytes], None], most_cpu_s: float = _HANG_CPU_S
+) -> Callable[[bytes], None]:
+    """Return `check` with an end: it raises Broken after `most_cpu_s` seconds of CPU time."""
+
+    def hangs(number: int, frame: FrameType | None) -> None:
+        raise Broken(f"an input used {most_cpu_s:g} s of CPU time")
+
+    signal.signal(signal.SIGVTALRM, hangs)
+
+    def limited(data: bytes) -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, most_cpu_s)
+        try:
+            check(data)
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+    return limited
+
+
+def main() -> None:
     """Fuzz the target named, until libFuzzer ends the process."""
     name, arguments = sys.argv[1], sys.argv[2:]
     with atheris.instrument_imports(include=[_PACKAGE], exclude=_NOT_INSTRUMENTED):
         check = load(name)
     # A merge starts its own program again, by a shell, so that an input that crashes it is no end.
     again = " ".join(shlex.quote(part) for part in (sys.executable, "-m", __spec__.name, name))
-    atheris.Setup([again, *arguments], check)
+    atheris.Setup([again, *arguments], ended_when_it_hangs(check))
     atheris.Fuzz()
 
 

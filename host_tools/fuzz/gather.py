@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from joulestream.host_tools import progress
 from joulestream.host_tools.fuzz import corpus
 from joulestream.host_tools.fuzz.run import MISSING, WORK, FuzzError, is_available, start
 from joulestream.host_tools.fuzz.targets import TARGETS
@@ -17,7 +18,6 @@ from joulestream.host_tools.fuzz.targets import TARGETS
 # A target's inputs, and the characters of its file: a corpus is replayed by every `make test`.
 _MOST_INPUTS = 60
 _MOST = 16_384
-_MERGE_S = 600
 
 
 def gather(target: str, work: Path = WORK) -> int:
@@ -33,7 +33,7 @@ def gather(target: str, work: Path = WORK) -> int:
         log = Path(name) / "log"
         folders = [str(candidates), str(work / target / "found")]
         arguments = ["-merge=1", f"-max_len={TARGETS[target]}", str(merged), *folders]
-        if start(target, arguments, log).wait(_MERGE_S):
+        if progress.wait(start(target, arguments, log), f"fuzz: merging {target}"):
             raise FuzzError(f"fuzz: {target} could not be merged: {log.read_text()[-200:]}")
         new = {path.read_bytes() for path in merged.iterdir()} - set(made)
     chosen: list[bytes] = []

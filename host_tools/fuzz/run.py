@@ -13,12 +13,13 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
+from joulestream.host_tools import progress
 from joulestream.host_tools.fuzz import corpus
 from joulestream.host_tools.fuzz.targets import TARGETS
 from joulestream.host_tools.layout import ROOT, import_path
@@ -28,10 +29,7 @@ MISSING = (
     "fuzz: atheris is not installed: it has wheels for Python 3.11 to 3.13 on Linux x86_64 only; "
     "run `make setup` with one of them, or do without fuzzing"
 )
-# An input that takes longer hangs; a target that outlives its time by more is ended.
-_HANG_S = 20
-_GRACE_S = 120
-_REPORT_S = 60
+_LOOKS_PER_REPORT = int(60 / progress.LOOK_S)
 _MEGABYTES = 2_048
 _FAILURE = re.compile(r"Uncaught Python exception: ===\n(.+)")
 _EXECUTED = re.compile(r"^(?:stat::number_of_executed_units: +|#)(\d+)", re.MULTILINE)
@@ -93,7 +91,7 @@ def _fuzz(target: str, seconds: int, work: Path, keep: bool) -> dict[str, int]:
         arguments = [
             f"-max_total_time={seconds}",
             f"-max_len={TARGETS[target]}",
-            f"-timeout={_HANG_S}",
+            "-timeout=0",  # by the clock; engine.py counts CPU time instead
             f"-rss_limit_mb={_MEGABYTES}",
             f"-artifact_prefix={work}/",
             "-seed=1",
@@ -101,28 +99,34 @@ def _fuzz(target: str, seconds: int, work: Path, keep: bool) -> dict[str, int]:
             str(found),
             str(seeds),
         ]
-        status = _wait(target, start(target, arguments, log), seconds, log)
+        status = _wait(target, start(target, arguments, log), log)
     text = log.read_text(errors="replace")
     if status:
         _tell_failure(target, text)
     return {"execs": _executed(text), "crashes": int(status != 0)}
 
 
-def _wait(target: str, process: subprocess.Popen[bytes], seconds: int, log: Path) -> int:
-    """Wait for the end of a run, telling now and then how far it is; return its exit status."""
-    started = time.monotonic()
+def _wait(target: str, process: subprocess.Popen[bytes], log: Path) -> int:
+    """Wait for the end of a run and return its exit status; print now and then how far it is.
+
+    An input that hangs ends the run by itself (engine.py), and so does the end of its time.
+    """
+    watch = progress.Watch(f"fuzz: {target}", [process.pid], quiet_cpu_s=None)
     try:
-        while time.monotonic() - started < seconds + _GRACE_S:
+        for look in count(1):
             try:
-                return process.wait(_REPORT_S)
+                return process.wait(progress.LOOK_S)
             except subprocess.TimeoutExpired:
-                passed = int(time.monotonic() - started)
+                watch.look(log.stat().st_size)
+            if look % _LOOKS_PER_REPORT == 0:
                 execs = _executed(log.read_text(errors="replace"))
-                print(f"fuzz: {target}: {passed} of {seconds} s, {execs:,} inputs", flush=True)
-        raise FuzzError(f"fuzz: {target} did not end in time: see {log}")
+                print(f"fuzz: {target}: {execs:,} inputs so far", flush=True)
+    except progress.Stalled as error:
+        raise FuzzError(f"{error}; see {log}") from error
     finally:
         process.kill()
         process.wait()
+    raise AssertionError("the loop above has no end")
 
 
 def _executed(text: str) -> int:
