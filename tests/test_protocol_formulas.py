@@ -1,0 +1,303 @@
+"""The formulas and worked examples of docs/protocol.md say what the code does.
+
+The test reads the formulas from the page and computes them. It compares the results with the
+page's own examples, and with the code on many random inputs.
+"""
+
+import math
+import random
+import re
+from fractions import Fraction
+from functools import cache
+from types import SimpleNamespace
+
+import pytest
+
+from joulestream.channel import Certificate, expiry_reason, window_reason
+from joulestream.device.payee_records import PayeeRecord
+from joulestream.device.payer_record import PayerRecord
+from joulestream.errors import CARRIED_DEBT, OVERBILLED
+from joulestream.host_tools.layout import ROOT
+from joulestream.pole.charging_session import ChargingSession
+from joulestream.tariff import Tariff
+from joulestream.units import energy_from_power, packet_amount
+from joulestream.vehicle.audit import Audit
+from joulestream.vehicle.carryover import carry_over
+
+PAGE = (ROOT / "docs" / "protocol.md").read_text()
+SECTIONS = ("5.2", "7.1", "7.2", "8.1", "8.4", "8.5")
+FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
+TRIES = 300
+BOOLEANS = {"true": True, "false": False}
+
+
+def text_of(section):
+    """Return the page's text from the heading of `section` to the next heading."""
+    found = re.search(rf"^### {re.escape(section)} .*?(?=^##)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, section
+    return found.group()
+
+
+@cache
+def formulas(section):
+    """Return the formulas of a section: pairs of a name and a compiled expression."""
+    blocks = re.findall(r"^```formula\n(.*?)^```$", text_of(section), re.MULTILINE | re.DOTALL)
+    lines = [line.split(" = ", 1) for block in blocks for line in block.splitlines()]
+    assert lines, section
+    return [(name, compile(expression, section, "eval")) for name, expression in lines]
+
+
+def computed(section, given):
+    """Return all values of a section's formulas for the inputs `given`."""
+    values = {name: Fraction(value) for name, value in given.items()}
+    for name, expression in formulas(section):
+        value = eval(expression, {"__builtins__": {}, **FUNCTIONS}, values)
+        values[name] = value if isinstance(value, bool) else Fraction(value)
+    return {
+        name: value if isinstance(value, bool) else int(value) for name, value in values.items()
+    }
+
+
+def example(section):
+    """Return the values in the table of a section's example."""
+    mark = f"**Example {section}.**"
+    assert text_of(section).count(mark) == 1, section
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", text_of(section).split(mark)[1], re.MULTILINE)
+    return {
+        name: BOOLEANS[value] if value in BOOLEANS else int(value.replace(",", ""))
+        for name, value in rows
+    }
+
+
+@cache
+def inputs_of(section):
+    """Return the part of an example that no formula computes."""
+    results = {name for name, _ in formulas(section)}
+    return {name: value for name, value in example(section).items() if name not in results}
+
+
+def by_code_5_2(v):
+    certificate = Certificate(
+        issued_at_s=v.issued_at_s,
+        expires_at_s=v.expires_at_s,
+        dispute_window_s=v.dispute_window_s,
+    )
+    return {
+        "valid": not expiry_reason(certificate, v.now_s),
+        "collectable": not window_reason(certificate, v.collect_within_s),
+    }
+
+
+def by_code_7_1(v):
+    tariff = Tariff(v.start_energy_mwh, v.start_amount, v.price_per_kwh, v.start_remainder)
+    tariff.change(v.from_energy_mwh, v.new_price_per_kwh)
+    amounts = {
+        "amount_due": tariff.amount_due(v.energy_mwh),
+        "remainder": tariff.remainder(v.energy_mwh),
+    }
+    # Any earlier point of the session may serve as the start.
+    tariff.advance((v.start_energy_mwh + v.energy_mwh) // 2)
+    assert tariff.amount_due(v.energy_mwh) == amounts["amount_due"]
+    assert tariff.remainder(v.energy_mwh) == amounts["remainder"]
+    return amounts
+
+
+def by_code_7_2(v):
+    record = PayeeRecord(
+        amount=v.best_amount, amount_due=v.flowed_due, remainder=0, energy_mwh=0, signature=b""
+    )
+    config = SimpleNamespace(
+        renew_before_s=0, packet_energy_mwh=v.packet_energy_mwh, packet_ms=1, credit=v.credit
+    )
+    certificate = Certificate(channel_id=bytes(32), expires_at_s=0)
+    charge = ChargingSession(config, certificate, None, record, v.price_per_kwh, 0, 0, 0)
+    return {
+        "credit_now": charge.credit(),
+        "packet": packet_amount(v.price_per_kwh, v.packet_energy_mwh),
+        "unpaid": charge.unpaid,
+    }
+
+
+def by_code_8_1(v):
+    growth_limit_mwh = energy_from_power(v.max_power_mw, 2 * v.timeout_ms)
+    growth_mwh = min(max(v.meter_mwh - v.total_mwh, 0), growth_limit_mwh)
+    record = PayerRecord(
+        amount_due=v.due,
+        remainder=v.remainder,
+        energy_mwh=v.energy_mwh,
+        billed_mwh=v.billed_mwh,
+        own_mwh=v.own_mwh,
+        price_per_kwh=v.price,
+        next_price_per_kwh=v.next_price,
+        next_from_mwh=v.next_from_mwh,
+        unproven_amount=v.unproven,
+    )
+    offer = SimpleNamespace(
+        energy_mwh=v.offer_energy_mwh, amount_due=v.offer_due, remainder=v.offer_remainder
+    )
+    reason = carry_over(offer, record, growth_mwh, v.percent, v.step_mwh, v.prepay_limit)
+    found = {"growth_limit_mwh": growth_limit_mwh, "carried_debt": reason == CARRIED_DEBT}
+    if not reason:
+        found["new_unproven"] = record.unproven_amount
+        found["new_billed_mwh"] = record.billed_mwh
+        found["new_own_mwh"] = record.own_mwh
+    return found
+
+
+def audit_of(v):
+    """Return the audit of a session that begins as `v` says, and the vehicle's record then."""
+    record = PayerRecord(own_mwh=v.start_own_mwh, billed_mwh=v.start_billed_mwh)
+    record.own_total_mwh = v.start_total_mwh
+    audit = Audit(
+        record,
+        v.percent,
+        energy_from_power(v.max_power_mw, v.wait_ms),
+        energy_from_power(v.max_power_mw, v.timeout_ms),
+        v.start_total_mwh,
+        v.start_energy_mwh,
+    )
+    return audit, record
+
+
+def assert_bound_agrees(audit, values):
+    """Assert that the audit takes all that the formulas of 8.4 allow, and not one mWh more."""
+    given = {name: values[name] for name in inputs_of("8.4")}
+    bound_mwh = min(values["life_bound_mwh"], values["mark_bound_mwh"])
+    most_mwh = bound_mwh - values["start_billed_mwh"] + values["start_energy_mwh"]
+    for energy_mwh, overbilled in ((most_mwh, False), (most_mwh + 1, True)):
+        reason = audit.energy_reason(energy_mwh, values["meter_mwh"], values["step_mwh"])
+        assert reason == (OVERBILLED if overbilled else 0)
+        found = computed("8.4", dict(given, invoice_energy_mwh=energy_mwh))
+        assert found["overbilled"] == overbilled
+
+
+def by_code_8_4(v):
+    audit, record = audit_of(v)
+    overbilled = audit.energy_reason(v.invoice_energy_mwh, v.meter_mwh, v.step_mwh) != 0
+    assert_bound_agrees(audit, vars(v))
+    audit.accept(record, v.invoice_energy_mwh, v.meter_mwh, v.step_mwh)
+    audit.begin_price(record)
+    # The mark shows only in the INVOICE after it.
+    later = dict(vars(v), meter_mwh=v.meter_mwh + 7_000)
+    later["mark_billed_mwh"] = v.new_mark_billed_mwh
+    later["mark_own_mwh"] = v.new_mark_own_mwh
+    assert_bound_agrees(audit, computed("8.4", {name: later[name] for name in inputs_of("8.4")}))
+    return {
+        "billed_now_mwh": record.billed_mwh,
+        "own_now_mwh": record.own_mwh,
+        "overbilled": overbilled,
+    }
+
+
+def by_code_8_5(v):
+    start = SimpleNamespace(
+        start_own_mwh=0, start_billed_mwh=0, max_power_mw=0, wait_ms=0, timeout_ms=0, **vars(v)
+    )
+    audit, _ = audit_of(start)
+    least_mwh = audit.least_flowed_mwh(v.meter_mwh, v.step_mwh, v.total_mwh, v.energy_mwh)
+    return {"least_mwh": least_mwh}
+
+
+BY_CODE = {
+    "5.2": by_code_5_2,
+    "7.1": by_code_7_1,
+    "7.2": by_code_7_2,
+    "8.1": by_code_8_1,
+    "8.4": by_code_8_4,
+    "8.5": by_code_8_5,
+}
+
+
+def assert_code_agrees(section, given):
+    values = computed(section, given)
+    for name, value in BY_CODE[section](SimpleNamespace(**values)).items():
+        assert value == values[name], (section, name, given)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_an_example_is_what_its_formulas_give(section):
+    shown = example(section)
+    values = computed(section, inputs_of(section))
+    assert {name: values[name] for name in shown} == shown
+    assert set(shown) == set(values)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_an_example_is_what_the_code_does(section):
+    assert_code_agrees(section, inputs_of(section))
+
+
+def varied(section, source):
+    """Return the inputs of a section's example, each varied, and some made equal to another."""
+    inputs = inputs_of(section)
+    given = {}
+    for name, value in inputs.items():
+        spread = source.choice((0, 1, 1_000, value))
+        given[name] = max(value + source.randint(-spread, spread), 0)
+    given[source.choice(list(inputs))] = given[source.choice(list(inputs))]
+    return given
+
+
+def is_possible(section, given):
+    """Return whether inputs can occur: meters and energies never run backwards."""
+    if section == "7.1":
+        return given["start_energy_mwh"] <= min(given["from_energy_mwh"], given["energy_mwh"])
+    if section == "8.4":
+        # The record is still the OFFER's, and so is the mark.
+        given["own_mwh"] = given["mark_own_mwh"] = given["start_own_mwh"]
+        given["billed_mwh"] = given["mark_billed_mwh"] = given["start_billed_mwh"]
+        given["lag_mwh"] = 0
+        return (
+            given["start_total_mwh"] <= given["meter_mwh"]
+            and given["start_energy_mwh"] <= given["invoice_energy_mwh"]
+        )
+    if section == "8.5":
+        return given["start_total_mwh"] <= given["total_mwh"] <= given["meter_mwh"]
+    return True
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_formulas_are_what_the_code_does(section):
+    source = random.Random(section)
+    tried = 0
+    while tried < TRIES:
+        given = varied(section, source)
+        if is_possible(section, given):
+            tried += 1
+            assert_code_agrees(section, given)
+
+
+def test_a_session_of_many_invoices_is_judged_as_the_formulas_say():
+    """Record, lag and mark are carried from one INVOICE to the next, as section 8.4 tells."""
+    source = random.Random(84)
+    names = list(inputs_of("8.4"))
+    for _ in range(100):
+        values = dict(inputs_of("8.4"))
+        audit, record = audit_of(SimpleNamespace(**values))
+        dearer_price_ahead = False
+        for _ in range(20):
+            values["meter_mwh"] += source.choice((0, 900, 1_000, 1_100, 5_000))
+            # After 5,000 mWh two meters may disagree by 1,150, not by 1,151.
+            values["invoice_energy_mwh"] += source.choice((0, 900, 1_000, 3_849, 3_850, 5_000))
+            dearer_price_ahead = dearer_price_ahead or source.random() < 0.2
+            v = SimpleNamespace(**computed("8.4", {name: values[name] for name in names}))
+            assert_bound_agrees(audit, vars(v))
+            if v.overbilled:
+                break
+            audit.accept(record, v.invoice_energy_mwh, v.meter_mwh, v.step_mwh)
+            assert record.own_mwh == v.own_now_mwh and record.billed_mwh == v.billed_now_mwh
+            values["own_mwh"] = v.own_now_mwh
+            values["billed_mwh"] = v.billed_now_mwh
+            values["lag_mwh"] = v.new_lag_mwh
+            if dearer_price_ahead:
+                audit.begin_price(record)
+                values["mark_billed_mwh"] = v.new_mark_billed_mwh
+                values["mark_own_mwh"] = v.new_mark_own_mwh
+
+
+def test_every_symbol_of_a_formula_is_explained():
+    shared = text_of("7.3") + text_of("8.4")
+    for section in SECTIONS:
+        explained = text_of(section).split("**Example")[0] + shared
+        for name in inputs_of(section):
+            assert f"`{name}`" in explained, (section, name)
