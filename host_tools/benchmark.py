@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from joulestream.boards.unix import FileFlash
+from joulestream.boards.file_flash import FileFlash
 from joulestream.channel import Certificate, Claim
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords, journal_keys

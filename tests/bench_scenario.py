@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from joulestream.boards.unix import FileFlash
+from joulestream.boards.file_flash import FileFlash
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.bench.bench import Bench

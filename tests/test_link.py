@@ -8,7 +8,7 @@ from joulestream.device.config import ConfigError
 from joulestream.errors import MalformedError
 from joulestream.framing import MAX_FRAME, encode
 from joulestream.link import LINKS, check_link, open_link
-from joulestream.testkit.pole_bench import Bench
+from joulestream.testkit.pole_bench import PoleBench
 
 # Frames without COBS or a CRC: a length, then the payload.
 THROW_AWAY = """
@@ -122,7 +122,7 @@ def test_one_more_kind_of_link_is_one_module_and_one_row(
     (tmp_path / "throw_away_link.py").write_text(THROW_AWAY)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(LINKS, "throw-away", "throw_away_link")
-    bench = Bench(link={"kind": "throw-away", "gap_ms": 2})
+    bench = PoleBench(link={"kind": "throw-away", "gap_ms": 2})
     assert bench.world.pole_config.link.gap_ms == 2
     bench.charge(packets=3)
     assert bench.record.amount > 0

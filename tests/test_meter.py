@@ -15,7 +15,7 @@ from joulestream.meter.drivers import DRIVERS
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.reading import Reading
 from joulestream.meter.watch import MeterWatch
-from joulestream.testkit.pole_bench import Bench as PoleBench
+from joulestream.testkit.pole_bench import PoleBench
 from joulestream.testkit.random import Random
 from joulestream.units import MS_PER_HOUR, TICKS_PERIOD, ticks_add
 

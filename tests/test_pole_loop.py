@@ -1,8 +1,9 @@
-"""The pole's loop on a Modbus meter and a contactor that switches: what opens it, what is billed."""
+"""The pole's loop on a Modbus meter: which faults open the contactor, which energy is billed."""
 
 from joulestream import errors
+from joulestream.runtime.pilot import PILOT_A
 from joulestream.testkit.certificates import NOW_S, certificate
-from joulestream.testkit.pole_bench import Bench
+from joulestream.testkit.pole_bench import PoleBench
 
 
 def opened(bench):
@@ -16,7 +17,7 @@ def unpaid(bench):
 
 
 def test_the_contactor_is_told_to_stay_closed_in_every_step():
-    bench = Bench()
+    bench = PoleBench()
     bench.charge()
     before = len(bench.contactor_log)
     for _ in range(20):
@@ -25,7 +26,7 @@ def test_the_contactor_is_told_to_stay_closed_in_every_step():
 
 
 def test_a_step_that_came_too_late_opens_the_contactor_and_stops_the_session():
-    bench = Bench()
+    bench = PoleBench()
     bench.charge()
     before = len(bench.contactor_log)
     bench.at_ms += 700
@@ -38,7 +39,7 @@ def test_a_step_that_came_too_late_opens_the_contactor_and_stops_the_session():
 
 
 def test_a_step_that_came_late_but_in_time_keeps_the_contactor_closed():
-    bench = Bench()
+    bench = PoleBench()
     bench.charge()
     bench.at_ms += 400
     bench.step()
@@ -53,7 +54,7 @@ def test_any_exception_opens_the_contactor_and_is_raised():
         bench.payee.step = fail
 
     def in_plug(bench):
-        bench.plugged = fail
+        bench.board.pilot_state = fail
 
     def in_meter(bench):
         bench.meter.readinto = fail
@@ -62,7 +63,7 @@ def test_any_exception_opens_the_contactor_and_is_raised():
         bench.link.readinto = fail
 
     def in_journal(bench):
-        bench.loop._journal.erase_step = fail
+        bench.world.pole_journal.erase_step = fail
 
     def in_clock(bench):
         bench.payee.keep_time = fail
@@ -83,7 +84,7 @@ def test_any_exception_opens_the_contactor_and_is_raised():
         (in_clock, idle),
     )
     for plant_fault, act in cases:
-        bench = Bench()
+        bench = PoleBench()
         bench.charge()
         assert not opened(bench)
         plant_fault(bench)
@@ -97,7 +98,7 @@ def test_any_exception_opens_the_contactor_and_is_raised():
 
 def test_every_doubt_opens_the_contactor_in_the_same_step():
     def unplug(bench):
-        bench.is_plugged = False
+        bench.board.pilot = PILOT_A
 
     def lose_time(bench):
         bench.world.clock._base_s = None
@@ -106,7 +107,7 @@ def test_every_doubt_opens_the_contactor_in_the_same_step():
         bench.payee.charge.certificate = certificate(expires_at_s=NOW_S)
 
     def fault(bench):
-        bench.loop._meter._watch.reason = lambda now_ms: errors.METER_STALE
+        bench.counter._watch.reason = lambda now_ms: errors.METER_STALE
 
     def stop(bench):
         bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
@@ -119,7 +120,7 @@ def test_every_doubt_opens_the_contactor_in_the_same_step():
         (stop, errors.OWNER_STOP),
     )
     for happen, reason in cases:
-        bench = Bench()
+        bench = PoleBench()
         bench.charge()
         happen(bench)
         bench.step()
@@ -131,13 +132,13 @@ def test_the_switch_itself_asks_for_meter_and_plug():
     """Whatever the session thinks, no power flows past a bad meter or a pulled plug."""
 
     def unplug(bench):
-        bench.is_plugged = False
+        bench.board.pilot = PILOT_A
 
     def silence(bench):
-        bench.loop._meter._watch.reason = lambda now_ms: errors.METER_SILENT
+        bench.counter._watch.reason = lambda now_ms: errors.METER_SILENT
 
     for happen in (unplug, silence):
-        bench = Bench()
+        bench = PoleBench()
         bench.charge()
         bench.payee.may_energise = lambda: True
         bench.step()
@@ -148,7 +149,7 @@ def test_the_switch_itself_asks_for_meter_and_plug():
 
 
 def test_a_silent_meter_opens_the_contactor_within_its_timeout():
-    bench = Bench()
+    bench = PoleBench()
     bench.charge()
     bench.meter.silent = True
     meter = bench.world.pole_config.meter
@@ -161,7 +162,7 @@ def test_greeting_again_and_again_draws_no_more_than_the_bound():
     """The vehicle pays some packets, then only greets, accepts, draws a little, and greets."""
     for draw_ms in (60, 180, 400):
         for wait_ms in (0, 300):
-            bench = Bench()
+            bench = PoleBench()
             bench.charge()
             bench.paying = False
             for _ in range(10):
@@ -179,7 +180,7 @@ def test_greeting_again_and_again_draws_no_more_than_the_bound():
 
 def drawn_without_paying(power_mw, act, cycles=4):
     """Draw `power_mw` in some sessions that pay nothing, through `act`; return the bench."""
-    bench = Bench()
+    bench = PoleBench()
     bench.charge()
     bench.paying = False
     bench.plant.power_mw = power_mw
@@ -214,7 +215,7 @@ def test_what_flows_while_the_meter_is_silent_is_billed_when_it_speaks_again():
 
 def test_what_a_meter_made_up_is_never_billed():
     for jump_mwh in (500_000, -50_000):
-        bench = Bench()
+        bench = PoleBench()
         bench.charge()
         bench.meter.register_mwh += jump_mwh
         bench.run(lambda: bench.payee.last_stop)  # noqa: B023

@@ -172,7 +172,7 @@ def test_what_is_no_flash(ledger, pole, tmp_path):
 
 def test_the_flash_image_is_the_firmware_s_flash(tmp_path):
     """It does what FileFlash of the unix board does, bit for bit."""
-    from joulestream.boards.unix import FileFlash
+    from joulestream.boards.file_flash import FileFlash
 
     file = FileFlash(str(tmp_path / "flash"), 4, 256)
     memory = FlashImage.read(tmp_path / "flash", 4, 256)

@@ -5,28 +5,11 @@ from joulestream.device.journal import Journal
 from joulestream.runtime.fault import describe, load_fault
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
+from joulestream.testkit.board import MemoryBoard
 from joulestream.testkit.flash import RamFlash
 from joulestream.units import TICKS_PERIOD, ticks_add
 
 SECRET = "5ec2e7"
-
-
-class Board:
-    """Notes what the supervisor asks of a board."""
-
-    def __init__(self):
-        self.closed = True
-        self.fed = 0
-        self.resets = 0
-
-    def contactor(self, closed):
-        self.closed = closed
-
-    def feed_watchdog(self):
-        self.fed += 1
-
-    def reset(self):
-        self.resets += 1
 
 
 class Loop:
@@ -79,7 +62,7 @@ class Stage:
     """A supervisor with all of the above; `failures` is how often making a loop fails first."""
 
     def __init__(self, failures=0):
-        self.board = Board()
+        self.board = MemoryBoard()
         self.flash = RamFlash()
         self.loops = []
         self.heap = Heap()
@@ -175,7 +158,7 @@ def test_a_firmware_that_cannot_start_says_so():
     def make():
         raise ValueError("no such meter")
 
-    assert isinstance(raised(Supervisor, make, Board()), ValueError)
+    assert isinstance(raised(Supervisor, make, MemoryBoard()), ValueError)
 
 
 def test_low_memory_ends_the_session_in_order_and_then_starts_clean():

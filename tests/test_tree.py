@@ -111,7 +111,7 @@ MAY_IMPORT = {
     "meter": {"meter", "device"},
     "link": {"link", "device"},
     "runtime": {"runtime", "device"},
-    "boards": {"boards", "device"},
+    "boards": {"boards", "device", "runtime"},
 }
 
 
@@ -335,7 +335,7 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
 
 
 def test_every_configuration_field_is_documented_with_its_default():
-    from joulestream.boards import unix
+    from joulestream.boards import qemu, unix
     from joulestream.link import DEFAULT_KIND, uart
     from joulestream.meter.config import METER
     from joulestream.pole import config as pole_config
@@ -343,10 +343,13 @@ def test_every_configuration_field_is_documented_with_its_default():
 
     text = (ROOT / "docs" / "configuration.md").read_text()
     sections = dict(
-        zip(("Pole", "Vehicle", "Meter", "Link", "Unix board"), text.split("\n## ")[1:])
+        zip(
+            ("Pole", "Vehicle", "Meter", "Link", "Unix board", "Emulated board"),
+            text.split("\n## ")[1:],
+        )
     )
     link_table = [("kind", None, DEFAULT_KIND), *uart.TABLE]
-    tables = (pole_config.TABLE, vehicle_config.TABLE, METER, link_table, unix._TABLE)
+    tables = (pole_config.TABLE, vehicle_config.TABLE, METER, link_table, unix.TABLE, qemu.TABLE)
     for name, table in zip(sections, tables):
         lines = [line for line in sections[name].splitlines() if line.startswith("| `")]
         cells = [[cell.strip(" `") for cell in line.split("|")] for line in lines]

@@ -1,22 +1,39 @@
-"""Boards: pins and peripherals, no logic. One module a board, all with the same class `Board`."""
+"""Boards: pins and peripherals, no logic. Each is one module and one row of BOARDS.
+
+contract.py says what a board offers.
+"""
 
 import gc
 import sys
 
-# Collecting often keeps what stays in one piece while modules load, so that large buffers fit.
-if hasattr(gc, "threshold"):  # CPython has none
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from joulestream.boards.contract import Board
+
+# Collecting often while modules load keeps the free heap in one piece, so that large buffers fit.
+if hasattr(gc, "threshold"):  # CPython's gc has another kind of threshold
     gc.threshold(16384)
 
 # sys.platform: module
-_MODULES = {"linux": "joulestream.boards.unix", "darwin": "joulestream.boards.unix"}
+BOARDS = {
+    "darwin": "joulestream.boards.unix",
+    "linux": "joulestream.boards.unix",
+    "qemu": "joulestream.boards.qemu",
+}
 
 
-def open_board(config):
-    """Return the Board of the machine this runs on. Raises ValueError when there is none."""
-    name = _MODULES.get(sys.platform)
+def open_board(config: "dict[str, object]") -> "Board":
+    """Return the Board of the machine that this runs on, with the configuration's 'board'.
+
+    Raises ValueError when there is no board for this machine, ConfigError for a field that the
+    board does not accept.
+    """
+    name = BOARDS.get(sys.platform)
     if name is None:
         raise ValueError("there is no board file for the platform '%s'" % sys.platform)
     module = __import__(name, None, None, ("Board",))
     if hasattr(gc, "threshold"):
         gc.threshold(-1)
-    return module.Board(config)
+    board: Board = module.Board(config)
+    return board

@@ -1,11 +1,17 @@
-"""The unix port as a board: pseudo-terminals are its UARTs, files its flash and its secret.
+"""The unix port as a board: terminals are its UARTs, files its flash and its secret.
 
-What wires are on a real board, lines on stdin and stdout are here. A line in tells the pins:
-`<now_ms> <time_s> <plugged> <status wanted> <bytes that came on each UART>...`. A line out
-answers it: `<contactor> <bytes sent on each UART>... <status as JSON, or ->`. UARTs are in the order
-of their names. The status wanted is 0 for none, 1, or 2 for one after the garbage is collected.
-With the clock "bench" every line in is one step at its `now_ms`; with the clock "wall" the loop
-runs freely on the machine's clock and takes lines as they come.
+The pins of a real board are lines on stdin and stdout here. A line in sets the inputs:
+
+    <now_ms> <time_s, or -1> <pilot state> <status wanted> <bytes that came on each UART>...
+
+A line out shows the outputs:
+
+    <contactor> <bytes sent on each UART>... <status as JSON, or ->
+
+UARTs are in the order of their names. The status wanted is 0 for none, 1 for one, 2 for one after
+a collection of garbage. With the clock "bench" the firmware does one step a line, at its `now_ms`.
+With the clock "wall" the firmware runs on the machine's clock and takes lines as they come. Where
+stdin ends, the firmware ends.
 """
 
 import gc
@@ -15,6 +21,9 @@ import select
 import sys
 import time
 
+from joulestream.boards import contract
+from joulestream.boards.file_flash import FileFlash
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device.config import (
     REQUIRED,
     check_table,
@@ -25,17 +34,20 @@ from joulestream.device.config import (
     whole,
 )
 from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
+from joulestream.runtime.pilot import PILOT_A
 from joulestream.units import TICKS_PERIOD, ticks_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _RX_SIZE = 4096
 _UNKNOWN_TIME = -1
 _AFTER_COLLECTION = 2
 _REPORT_MS = 50
 _PASSPHRASE_VARIABLE = "JOULESTREAM_PASSPHRASE"
-# Written again and again: a heap that fragments may have no room for a whole block.
-_ERASED_PAGE = b"\xff" * 256
 
-_TABLE = (
+TABLE = (
     ("clock", one_of("bench", "wall"), "wall"),
     ("uarts", mapping, REQUIRED),
     ("storage", text, REQUIRED),
@@ -46,21 +58,21 @@ _TABLE = (
 
 
 class Uart:
-    """A pseudo-terminal set to raw with VMIN 0, so that reading never blocks."""
+    """The terminal at `path`. The caller has set it to raw with VMIN 0, or reading would block."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.file = open(path, "r+b", buffering=0)
         self.sent = 0
         self._rx = bytearray(_RX_SIZE)
         self._count = 0
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         """Send `data`."""
         self.sent += len(data)
         self.file.write(data)
 
-    def readinto(self, buffer):
-        """Move what has come into `buffer`; return how many bytes."""
+    def readinto(self, buffer: bytearray) -> int:
+        """Move the bytes that came into `buffer`; return their number."""
         if not self._count:
             return self.file.readinto(buffer) or 0
         count = min(self._count, len(buffer))
@@ -69,84 +81,42 @@ class Uart:
         self._count -= count
         return count
 
-    def await_bytes(self, count):
-        """Take exactly `count` more bytes in, which are on their way."""
+    def await_bytes(self, count: int) -> None:
+        """Take in exactly `count` more bytes, which are on their way."""
         view = memoryview(self._rx)
         end = self._count + count
         while self._count < end:
             self._count += self.file.readinto(view[self._count : end]) or 0
 
 
-class FileFlash:
-    """A file that behaves like NOR flash: erased by block to ones, programming clears bits."""
-
-    def __init__(self, path, blocks, block_size):
-        if block_size % len(_ERASED_PAGE):
-            raise ValueError("blocks of %d bytes are no multiple of 256" % block_size)
-        self._blocks = blocks
-        self._size = block_size
-        try:
-            self._file = open(path, "r+b", buffering=0)
-        except OSError:
-            with open(path, "wb") as file:
-                for _ in range(0, blocks * block_size, len(_ERASED_PAGE)):
-                    file.write(_ERASED_PAGE)
-            self._file = open(path, "r+b", buffering=0)
-        if self._file.seek(0, 2) != blocks * block_size:
-            raise ValueError("%s is not a flash of %d blocks" % (path, blocks))
-
-    def readblocks(self, block, buffer, offset=0):
-        """Fill `buffer` from `offset` in `block` on."""
-        self._file.seek(block * self._size + offset)
-        self._file.readinto(buffer)
-
-    def writeblocks(self, block, buffer, offset=0):
-        """Program `buffer` from `offset` in `block` on: bits only go from 1 to 0."""
-        present = bytearray(len(buffer))
-        self.readblocks(block, present, offset)
-        for at, byte in enumerate(buffer):
-            present[at] &= byte
-        self._file.seek(block * self._size + offset)
-        self._file.write(present)
-
-    def ioctl(self, operation, argument):
-        """Count blocks (4), give their size (5), erase one (6)."""
-        if operation == 4:
-            return self._blocks
-        if operation == 5:
-            return self._size
-        if operation == 6:
-            self._file.seek(argument * self._size)
-            for _ in range(0, self._size, len(_ERASED_PAGE)):
-                self._file.write(_ERASED_PAGE)
-        return 0
-
-
-class Board:
+class Board(contract.Board):
     """Pins and peripherals of one firmware process; see the module's docstring."""
 
-    def __init__(self, config):
-        self._config = check_table(_TABLE, config)
+    def __init__(self, config: "dict[str, object]") -> None:
+        self._config = check_table(TABLE, config)
         self._stepped = self._config.clock == "bench"
         paths = self._config.uarts
         self._names = sorted(paths)
         self._uarts = {name: Uart(paths[name]) for name in self._names}
-        self._storage = None
+        self._storage: FileFlash | None = None
         self._contactor = False
-        self._plugged = False
+        self._pilot = PILOT_A
         self._now_ms = 0
         self._time_s = _UNKNOWN_TIME
         self._status_wanted = 0
+        self._shown: bool | None = None
+        self._shown_ms = 0
+        self._poller: Any = None
         self._read_pins()
 
-    def uart(self, name):
-        """Return the UART called `name`. Raises ValueError when the board has none such."""
+    def uart(self, name: str) -> Uart:
+        """Return the terminal called `name`."""
         if name not in self._uarts:
             raise ValueError("the board has no UART '%s'; name it in 'board.uarts'" % name)
         return self._uarts[name]
 
-    def storage(self):
-        """Return the block device for the journal."""
+    def storage(self) -> FileFlash:
+        """Return the flash in the file of the configuration."""
         config = self._config
         if self._storage is None:
             self._storage = FileFlash(
@@ -154,132 +124,130 @@ class Board:
             )
         return self._storage
 
-    def secret(self, source):
-        """Return the secret of `source`, as keystore's SOURCE_... name them, in bytes.
-
-        Raises ValueError, one sentence, when this board was given none.
-        """
+    def secret(self, source: int) -> bytes:
+        """Return the passphrase in the environment, or the device secret in its file."""
         return {SOURCE_PASSPHRASE: _passphrase, SOURCE_DEVICE: self._device_secret}[source]()
 
-    def _device_secret(self):
-        """Return what a real board has in its eFuses: here, what a file holds."""
+    def _device_secret(self) -> bytes:
         path = self._config.device_secret
         if path is None:
             raise ValueError("the key needs the device secret; name it in 'board.device_secret'")
         try:
             with open(path) as file:
-                return hexadecimal(DEVICE_SECRET_SIZE)(file.read().strip())
+                secret: bytes = hexadecimal(DEVICE_SECRET_SIZE)(file.read().strip())
         except OSError:
             raise ValueError("the device secret in %s cannot be read" % path)
         except ValueError:
             raise ValueError("%s holds no device secret of 64 hexadecimal digits" % path)
+        return secret
 
-    def random(self, size):
-        """Return `size` bytes from the system's random generator."""
+    def random(self, size: int) -> bytes:
+        """Return `size` bytes of the system's random generator."""
         return os.urandom(size)
 
-    def contactor(self, closed):
-        """Drive the contactor's pin."""
+    def contactor(self, closed: bool) -> None:
+        """Set the contactor's pin, which the next line out shows."""
         self._contactor = closed
 
-    def plugged(self):
-        """Return whether the control pilot shows a vehicle."""
-        return self._plugged
+    def pilot_state(self) -> str:
+        """Return the pilot state of the last line in."""
+        return self._pilot
 
-    def now_ms(self):
-        """Return the present tick in ms."""
+    def now_ms(self) -> int:
+        """Return the tick of the last line in, or of the machine's clock."""
         return self._now_ms if self._stepped else time_ms()
 
-    def feed_watchdog(self):
-        """Do nothing: a process has no watchdog."""
-
-    def reset(self):
-        """End the process, as a board would start anew."""
-        sys.exit("the firmware asked for a reset")
-
-    def time_s(self):
-        """Return the unix time of the real-time clock, or None when it was never set."""
+    def time_s(self) -> "int | None":
+        """Return the unix time of the last line in, or None."""
         return None if self._time_s == _UNKNOWN_TIME else self._time_s
 
-    def run(self, loop):
-        """Call `loop.step(now_ms)` until stdin ends, and `loop.idle()` when nothing waits."""
-        if self._stepped:
-            self._run_stepped(loop)
-        else:
-            self._run_freely(loop)
+    def clock_quality(self) -> int:
+        """Return CLOCK_RTC once a line in told the time."""
+        known = self._time_s != _UNKNOWN_TIME
+        return contract.CLOCK_RTC if known else contract.CLOCK_UNKNOWN
 
-    def _run_stepped(self, loop):
-        while True:
-            loop.step(self._now_ms)
-            loop.idle()
-            self._report(loop)
-            if not self._read_pins():
+    def reset(self) -> None:
+        """End the process."""
+        sys.exit("the firmware asked for a reset")
+
+    def show(self, status: "Callable[[], dict[str, Any]]") -> None:
+        """Write a line out: after every step of the bench, else at a change and every 50 ms."""
+        if not self._stepped:
+            now_ms = time_ms()
+            is_due = ticks_diff(now_ms, self._shown_ms) >= _REPORT_MS
+            if self._contactor == self._shown and not is_due:
                 return
+            self._shown = self._contactor
+            self._shown_ms = now_ms
+        self._write_pins(status)
 
-    def _run_freely(self, loop):
+    def wait(self, most_ms: int) -> bool:
+        """Wait for the next line in, or for bytes. Raises SystemExit at the end of stdin."""
+        if self._stepped:
+            # Virtual time stands still between two lines, so slow work delays nothing.
+            self._read_pins_or_exit()
+            return True
+        if self._poller is None:
+            self._poller = self._open_poller()
+        ready = self._poller.poll(most_ms)
+        for item in ready:
+            if item[0] is sys.stdin:
+                self._read_pins_or_exit()
+        return not ready
+
+    def _open_poller(self) -> "Any":
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
         for uart in self._uarts.values():
             poller.register(uart.file, select.POLLIN)
-        shown_ms = time_ms()
-        shown = None
-        while True:
-            now_ms = time_ms()
-            loop.step(now_ms)
-            if self._contactor != shown or ticks_diff(now_ms, shown_ms) >= _REPORT_MS:
-                shown = self._contactor
-                shown_ms = now_ms
-                self._report(loop)
-            ready = poller.poll(1)
-            if not ready:
-                loop.idle()
-            for item in ready:
-                if item[0] is sys.stdin and not self._read_pins():
-                    return
+        return poller
 
-    def _read_pins(self):
-        """Take one line of pins; return False when there are no more."""
+    def _read_pins_or_exit(self) -> None:
+        if not self._read_pins():
+            raise SystemExit
+
+    def _read_pins(self) -> bool:
+        """Take one line in; return False at the end of stdin."""
         line = sys.stdin.readline()
         if not line:
             return False
         pins = line.split()
         self._now_ms = int(pins[0])
         self._time_s = int(pins[1])
-        self._plugged = pins[2] == "1"
+        self._pilot = pins[2]
         self._status_wanted = int(pins[3])
         for name, count in zip(self._names, pins[4:]):
             if count != "0":
                 self._uarts[name].await_bytes(int(count))
         return True
 
-    def _status(self, loop):
-        status = loop.status()
+    def _write_pins(self, status: "Callable[[], dict[str, Any]]") -> None:
+        words = ["1" if self._contactor else "0"]
+        for name in self._names:
+            words.append(str(self._uarts[name].sent))
+        words.append(json.dumps(self._with_heap(status())) if self._status_wanted else "-")
+        sys.stdout.write(" ".join(words) + "\n")
+        if hasattr(sys.stdout, "flush"):
+            sys.stdout.flush()
+
+    def _with_heap(self, status: "dict[str, Any]") -> "dict[str, Any]":
         if hasattr(gc, "mem_free"):
             if self._status_wanted == _AFTER_COLLECTION:
                 gc.collect()
             status["heap_free_bytes"] = gc.mem_free()
         return status
 
-    def _report(self, loop):
-        words = ["1" if self._contactor else "0"]
-        for name in self._names:
-            words.append(str(self._uarts[name].sent))
-        words.append(json.dumps(self._status(loop)) if self._status_wanted else "-")
-        sys.stdout.write(" ".join(words) + "\n")
-        if hasattr(sys.stdout, "flush"):
-            sys.stdout.flush()
 
-
-def _passphrase():
-    """Return what is typed in on a real board: here, what the environment holds."""
+def _passphrase() -> bytes:
+    """Return the passphrase in the environment, which stands for a keypad."""
     passphrase = os.getenv(_PASSPHRASE_VARIABLE)
     if not passphrase:
         raise ValueError("the key needs its passphrase; set %s" % _PASSPHRASE_VARIABLE)
     return passphrase.encode()
 
 
-def time_ms():
-    """Return the machine's clock in ms, wrapped as `joulestream.units` wants it."""
-    if hasattr(time, "ticks_ms"):
+def time_ms() -> int:
+    """Return the machine's clock in ms, wrapped at units.TICKS_PERIOD."""
+    if hasattr(time, "ticks_ms"):  # MicroPython
         return time.ticks_ms() & (TICKS_PERIOD - 1)
     return time.monotonic_ns() // 1_000_000 & (TICKS_PERIOD - 1)

@@ -4,6 +4,7 @@ from joulestream import errors
 from joulestream.compat import TYPE_CHECKING
 from joulestream.pole.contactor import Contactor
 from joulestream.runtime.fault import load_fault, store_fault
+from joulestream.runtime.pilot import is_connected, wants_power
 from joulestream.session import STATE_NAMES
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class PoleLoop:
             self._now_ms = now_ms
             self._meter.advance(self._contactor.closed, now_ms)
             self._link.poll()
-            self._payee.step(self._meter, self._board.plugged(), now_ms)
-            self._switch(now_ms)
+            pilot = self._board.pilot_state()
+            self._payee.step(self._meter, is_connected(pilot), now_ms)
+            self._switch(pilot, now_ms)
             self._link.flush(self._payee.session.outbox)
         except Exception:
             self._contactor.open()
@@ -141,11 +143,11 @@ class PoleLoop:
     def _deliver(self, payload: memoryview) -> None:
         self._payee.receive(payload, self._now_ms)
 
-    def _switch(self, now_ms: int) -> None:
+    def _switch(self, pilot: str, now_ms: int) -> None:
         if self._contactor.expired(now_ms):
             self._contactor.open()
             self._payee.stop(errors.INTERNAL, now_ms)
-        if self._payee.may_energise() and not self._meter.reason and self._board.plugged():
+        if self._payee.may_energise() and not self._meter.reason and wants_power(pilot):
             self._contactor.arm(now_ms)
         elif self._contactor.closed:
             self._contactor.open()

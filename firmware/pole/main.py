@@ -14,6 +14,7 @@ from joulestream.pole.config import load_config
 from joulestream.pole.loop import PoleLoop
 from joulestream.pole.payee import Payee
 from joulestream.pole.recovery import SessionLog
+from joulestream.runtime.loop import run
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 
@@ -44,7 +45,7 @@ def main(path):
     # While the heap is whole: later no piece may be left that is large enough.
     table = bytearray(TABLE_SIZE)
     try:
-        board.run(Supervisor(lambda: assemble(config, board, signer, table), board))
+        run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
         board.contactor(False)
 

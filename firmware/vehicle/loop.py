@@ -3,6 +3,7 @@
 from joulestream import errors
 from joulestream.compat import TYPE_CHECKING
 from joulestream.runtime.fault import load_fault, store_fault
+from joulestream.runtime.pilot import is_connected
 from joulestream.session import CLOSED, IDLE, STATE_NAMES
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class VehicleLoop:
         self._now_ms = now_ms
         self._own_meter.advance(now_ms)
         self._link.poll()
-        self._payer.step(self._own_meter, self._board.plugged(), now_ms)
+        self._payer.step(self._own_meter, is_connected(self._board.pilot_state()), now_ms)
         self._link.flush(self._payer.session.outbox)
 
     def idle(self) -> None:

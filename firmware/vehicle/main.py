@@ -10,6 +10,7 @@ from joulestream.device.keyfile import open_signer
 from joulestream.errors import MalformedError
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
+from joulestream.runtime.loop import run
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.vehicle.config import AUDIT_METER, load_config
 from joulestream.vehicle.loop import VehicleLoop
@@ -79,7 +80,7 @@ def main(path):
     def load():
         return load_certificates(config.certificates)
 
-    board.run(Supervisor(lambda: assemble(config, board, signer, load), board))
+    run(board, Supervisor(lambda: assemble(config, board, signer, load), board))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.bench.meters import MeterServer
 from joulestream.host_tools.bench.plant import MeterModel, Plant
 from joulestream.host_tools.bench.ports import Port
+from joulestream.runtime.pilot import PILOT_A, PILOT_C
 from joulestream.units import TICKS_PERIOD
 
 UNKNOWN_TIME_S = -1
@@ -155,8 +156,8 @@ class Bench:
         time_s = self.time_s if self._time_known else UNKNOWN_TIME_S
         came = self._came[role]
         self._came[role] = {}
-        plugged = self.plant.plugged
-        self._firmwares[role].set_pins(now_ms, time_s, plugged, wants_status, came)
+        pilot = PILOT_C if self.plant.plugged else PILOT_A
+        self._firmwares[role].set_pins(now_ms, time_s, pilot, wants_status, came)
 
     async def _carry(self) -> None:
         """Bring what was sent in this tick to where it goes; it is read in the next."""

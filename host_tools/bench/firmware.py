@@ -91,16 +91,16 @@ class Firmware:
         return self._stdout.fileno()
 
     def set_pins(
-        self, now_ms: int, time_s: int, plugged: bool, wants_status: int, came: dict[str, int]
+        self, now_ms: int, time_s: int, pilot: str, wants_status: int, came: dict[str, int]
     ) -> None:
         """Send one line of pins; `came` tells how many bytes were put on each UART.
 
         `wants_status` is 0, 1, or AFTER_COLLECTION.
         """
-        words = [now_ms, time_s, int(plugged), int(wants_status)]
-        words += [came.get(name, 0) for name in self.uarts]
+        counts = [came.get(name, 0) for name in self.uarts]
+        words = [now_ms, time_s, pilot, int(wants_status), *counts]
         try:
-            self._stdin.write(b" ".join(b"%d" % word for word in words) + b"\n")
+            self._stdin.write((" ".join(map(str, words)) + "\n").encode())
         except BrokenPipeError:
             raise self._ended() from None
 

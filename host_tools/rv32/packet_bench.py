@@ -16,6 +16,7 @@ from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.meter.reading import Reading
 from joulestream.pole.loop import PoleLoop
+from joulestream.testkit.board import MemoryBoard, Uart, cable
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import RamFlash, World, pole_values
 from joulestream.vehicle.loop import VehicleLoop
@@ -41,26 +42,6 @@ class Flash(RamFlash):
 
     def writeblocks(self, block, buffer, offset=0):
         self._data[block][offset : offset + len(buffer)] = buffer
-
-
-class Wire:
-    """One end of a UART: `write` appends to what the other end reads."""
-
-    def __init__(self):
-        self.buffer = bytearray(1024)
-        self.size = 0
-        self.other = None
-
-    def write(self, data):
-        other = self.other
-        other.buffer[other.size : other.size + len(data)] = data
-        other.size += len(data)
-
-    def readinto(self, buffer):
-        size = self.size
-        buffer[:size] = memoryview(self.buffer)[:size]
-        self.size = 0
-        return size
 
 
 class Side:
@@ -93,38 +74,6 @@ def old_channel():
     return flash
 
 
-class Mute:
-    """A UART on which nobody answers: readings are handed to the meter's counter instead."""
-
-    def write(self, data):
-        pass
-
-    def readinto(self, buffer):
-        return 0
-
-
-class Board:
-    """What the loops ask of a board."""
-
-    def __init__(self, wire):
-        self._uarts = {"link": wire, "meter": Mute()}
-
-    def uart(self, name):
-        return self._uarts[name]
-
-    def contactor(self, closed):
-        pass
-
-    def plugged(self):
-        return True
-
-    def time_s(self):
-        return None
-
-    def now_ms(self):
-        return 0
-
-
 class Exchange:
     """Both firmwares' loops, step by step."""
 
@@ -138,9 +87,8 @@ class Exchange:
             vehicle={"budget": CAPACITY},
             time_s=NOW_S,
         )
-        wires = Wire(), Wire()
-        wires[0].other, wires[1].other = wires[1], wires[0]
-        boards = Board(wires[0]), Board(wires[1])
+        # The UARTs of the meters end nowhere: `pole_step` and `vehicle_step` hand readings in.
+        boards = [MemoryBoard({"link": end, "meter": Uart()}) for end in cable()]
         configs = world.pole_config, world.vehicle_config
         meters, links = [], []
         for config, on in zip(configs, boards):

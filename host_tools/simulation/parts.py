@@ -5,7 +5,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from joulestream.boards import contract
 from joulestream.meter.modbus import crc16
+from joulestream.runtime.pilot import PILOT_A, PILOT_C
 from joulestream.testkit.flash import NorFlash
 
 MS_PER_HOUR = 3_600_000
@@ -194,12 +196,12 @@ class CrashError(Exception):
     """What a driver raises and nobody expects."""
 
 
-class Board:
-    """The board of one firmware: what boards/unix.py is on a computer.
+class Board(contract.Board):
+    """The board of one firmware (see boards/contract.py).
 
     Its tick runs `drift_ppm` too fast from `start_ms` on, and wraps. `crash` makes its next
-    operation on the link raise; `unix_s` is what its real-time clock says, or None. The contactor's
-    driver is a one-shot: it falls back when it is not told again within HOLD_MS.
+    operation on the link raise; `unix_s` is the time of its real-time clock, or None. The
+    contactor's driver is a one-shot: it opens when it is not told again within HOLD_MS.
     """
 
     def __init__(
@@ -238,6 +240,8 @@ class Board:
     # What a firmware asks of a board
 
     def uart(self, name: str) -> Any:
+        if name not in ("link", "meter"):
+            raise ValueError(f"the simulated board has no UART '{name}'")
         return self if name == "link" else self.meter
 
     def write(self, data: bytes | memoryview) -> None:
@@ -252,8 +256,8 @@ class Board:
         self.contactor_closed = closed
         self.contactor_told_ms = self.world_ms
 
-    def plugged(self) -> bool:
-        return self.is_plugged
+    def pilot_state(self) -> str:
+        return PILOT_C if self.is_plugged else PILOT_A
 
     def storage(self) -> NorFlash:
         return self.flash
@@ -266,6 +270,13 @@ class Board:
 
     def time_s(self) -> int | None:
         return self.unix_s
+
+    def clock_quality(self) -> int:
+        return contract.CLOCK_UNKNOWN if self.unix_s is None else contract.CLOCK_RTC
+
+    def wait(self, most_ms: int) -> bool:
+        """Return True at once: the world moves its time on by itself."""
+        return True
 
     def feed_watchdog(self) -> None:
         self.fed += 1

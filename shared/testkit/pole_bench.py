@@ -1,4 +1,4 @@
-"""The real PoleLoop with a Modbus meter and a contactor that switches energy, and a vehicle by rote.
+"""The real PoleLoop with a Modbus meter, a contactor that switches energy, a vehicle by rote.
 
 Runs on CPython and on MicroPython. The vehicle greets, accepts and pays only when it is told to.
 """
@@ -13,6 +13,7 @@ from joulestream.meter.counter import open_meter
 from joulestream.meter.modbus import crc16
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
+from joulestream.testkit.board import MemoryBoard, cable
 from joulestream.testkit.certificates import KEYS, certificate
 from joulestream.testkit.pair import STEP_MS, World
 from joulestream.units import MS_PER_HOUR, energy_from_power
@@ -81,54 +82,26 @@ class MeterUart:
         return size
 
 
-class LinkUart:
-    """One end of the link's cable; `other` is the other end."""
-
-    def __init__(self):
-        self.other = None
-        self.received = b""
-
-    def write(self, data):
-        self.other.received += bytes(data)
-
-    def readinto(self, buffer):
-        size = min(len(buffer), len(self.received))
-        buffer[:size] = self.received[:size]
-        self.received = self.received[size:]
-        return size
-
-
-class VehicleEnd:
-    """The board at the vehicle's end of the cable: nothing but its UART."""
-
-    def __init__(self, uart):
-        self._uart = uart
-
-    def uart(self, name):
-        return self._uart
-
-
-class Bench:
-    """A pole that charges, step by step; `contactor_log` is what the contactor was told, in order."""
+class PoleBench:
+    """A pole that charges, step by step; `contactor_log` lists how the contactor was driven."""
 
     def __init__(self, **pole):
         self.world = World(pole=pole)
         self.payee = self.world.payee
         self.plant = Plant()
         self.meter = MeterUart(self.plant)
-        self.link = LinkUart()
-        far_end = LinkUart()
-        self.link.other, far_end.other = far_end, self.link
-        self.is_plugged = True
+        self.link, far_end = cable()
+        self.board = MemoryBoard({"meter": self.meter, "link": self.link})
+        self.board.on_contactor = self._drive
         self.contactor_log = []
-        self.at_ms = self.world.now_ms
+        self.at_ms = self.board.tick_ms = self.world.now_ms
         config = self.world.pole_config
-        self.counter = open_meter(config.meter, self, config.max_power_mw)
+        self.counter = open_meter(config.meter, self.board, config.max_power_mw)
         self.loop = PoleLoop(
             config,
-            self,
+            self.board,
             self.counter,
-            open_link(config.link, self),
+            open_link(config.link, self.board),
             self.payee,
             self.world.pole_journal,
         )
@@ -139,28 +112,8 @@ class Bench:
         self._session = None
         self._certificate = certificate()
         self._claim = Claim(self._certificate.channel_id)
-        self._vehicle_link = open_link(config.link, VehicleEnd(far_end))
+        self._vehicle_link = open_link(config.link, MemoryBoard({"link": far_end}))
         self._vehicle_link.attach(self._take)
-
-    # What the loop asks of a board
-
-    def uart(self, name):
-        return {"meter": self.meter, "link": self.link}[name]
-
-    def contactor(self, closed):
-        self.contactor_log.append(closed)
-        self.plant.coil = closed
-
-    def plugged(self):
-        return self.is_plugged
-
-    def time_s(self):
-        return None
-
-    def now_ms(self):
-        return self.at_ms
-
-    # What a test does
 
     @property
     def record(self):
@@ -227,6 +180,10 @@ class Bench:
 
     def amount(self, energy_mwh):
         return energy_mwh * self.world.pole_config.prices[0].price_per_kwh // 1_000_000
+
+    def _drive(self, closed):
+        self.contactor_log.append(closed)
+        self.plant.coil = closed
 
     def _send(self, message):
         self._vehicle_link.flush([messages.encode(message)])

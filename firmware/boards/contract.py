@@ -1,0 +1,132 @@
+"""What a board offers to both firmwares: pins and peripherals, no logic.
+
+A board is one module with a class `Board` and one row of `joulestream.boards.BOARDS`. The class is
+called as `Board(config)` with the configuration's 'board', whose fields it checks itself. It may
+subclass the class below, which answers "not there" for every optional part.
+
+No method blocks, except as its description says. `step` calls most of them many times a second.
+"""
+
+from joulestream.compat import TYPE_CHECKING, const
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# The quality of `time_s`.
+CLOCK_UNKNOWN = const(0)  # nothing set the clock
+CLOCK_RTC = const(1)  # a real-time clock kept the time
+CLOCK_NETWORK = const(2)  # a network told the time since the start
+
+
+class Board:
+    """The contract. Times are in ms unless a name says otherwise."""
+
+    # Every board has these
+
+    def uart(self, name: str) -> "Any":
+        """Return the UART `name`: "link" or "meter"; the same object every time.
+
+        It has `readinto(buffer)`, which moves the bytes that came into `buffer`, returns their
+        number, 0 if none came, and never blocks; and `write(data)`, which may block for the time
+        that `data` takes on the wire. Both raise OSError when the peripheral fails.
+
+        Raises ValueError, in one sentence, when the board has no such UART.
+        """
+        raise NotImplementedError
+
+    def storage(self) -> "Any":
+        """Return the NOR flash of the journal as a block device; the same flash every time.
+
+        It has `readblocks(block, buffer, offset)`; `writeblocks(block, buffer, offset)`, which
+        only clears bits; and `ioctl(operation, argument)`: 4 counts the blocks, 5 tells the bytes
+        of one, 6 erases block `argument` to ones. Reading takes microseconds. Writing a page
+        blocks for up to 3 ms, an erase for up to 400 ms: `step` never erases.
+        Source: Winbond W25Q32JV datasheet, tPP and tSE. All three raise OSError on a fault.
+
+        Raises ValueError, in one sentence, when the storage cannot be used.
+        """
+        raise NotImplementedError
+
+    def random(self, size: int) -> bytes:
+        """Return `size` bytes, 64 at most, that nobody can predict. Blocks for up to 1 ms.
+
+        Raises ValueError, in one sentence, when the board has no such source.
+        """
+        raise NotImplementedError
+
+    def contactor(self, closed: bool) -> None:
+        """Drive the contactor's coil.
+
+        Called in every step while the contactor is closed. A driver that is a retriggerable
+        one-shot takes each call as a trigger; then a firmware that hangs opens the contactor.
+        """
+        raise NotImplementedError
+
+    def pilot_state(self) -> str:
+        """Return the control pilot's state, a letter "A" to "F" of runtime.pilot."""
+        raise NotImplementedError
+
+    def now_ms(self) -> int:
+        """Return the present tick, which wraps at units.TICKS_PERIOD and never goes back."""
+        raise NotImplementedError
+
+    def wait(self, most_ms: int) -> bool:
+        """Return when bytes came on a UART, or after `most_ms`. Blocks for so long.
+
+        Returns True when nothing waits, so that there is time for slow work.
+        """
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Start the board anew, as its reset pin does. Does not return."""
+        raise NotImplementedError
+
+    # Optional
+
+    def secret(self, source: int) -> bytes:
+        """Return the secret of `source`: keystore.SOURCE_PASSPHRASE or SOURCE_DEVICE.
+
+        Called once, at the start. A passphrase may block until a person has typed it.
+
+        Raises ValueError, in one sentence, when the board has no secret of that source.
+        """
+        raise ValueError("this board keeps no secrets")
+
+    def time_s(self) -> "int | None":
+        """Return the unix time in seconds, or None while it is not known."""
+        return None
+
+    def clock_quality(self) -> int:
+        """Return where `time_s` comes from: CLOCK_UNKNOWN, CLOCK_RTC or CLOCK_NETWORK."""
+        return CLOCK_UNKNOWN
+
+    def contactor_feedback(self) -> "bool | None":
+        """Return whether the contacts are closed, as an auxiliary contact shows it.
+
+        None: the board has no such contact.
+        """
+        return None
+
+    def gate(self) -> "str | None":
+        """Return the identification of the hardware gate between board and contactor.
+
+        None: there is no gate.
+        """
+        return None
+
+    def current_limit_ma(self, limit_ma: int) -> None:
+        """Tell the vehicle the highest current it may draw, in mA.
+
+        A board that cannot tell ignores it.
+        """
+
+    def feed_watchdog(self) -> None:
+        """Restart the watchdog's time. Called after every step that completed."""
+
+    def show(self, status: "Callable[[], dict[str, Any]]") -> None:
+        """Show the firmware's state, for which `status()` returns a flat dictionary.
+
+        Called after every step; `status()` allocates, so a board calls it only when it shows
+        something.
+        """

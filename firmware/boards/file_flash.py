@@ -1,0 +1,53 @@
+"""NOR flash in a file, for boards that are computers, and for tools that read such a file."""
+
+# Written again and again: a fragmented heap may have no room for a whole block.
+_ERASED_PAGE = b"\xff" * 256
+
+
+class FileFlash:
+    """A block device in the file at `path`, of `blocks` blocks of `block_size` bytes each.
+
+    An erase sets a block to ones, programming clears bits. A file that is missing is made, erased.
+    Raises ValueError when the file has another size or `block_size` is no multiple of 256.
+    """
+
+    def __init__(self, path: str, blocks: int, block_size: int) -> None:
+        if block_size % len(_ERASED_PAGE):
+            raise ValueError("blocks of %d bytes are no multiple of 256" % block_size)
+        self._blocks = blocks
+        self._size = block_size
+        try:
+            self._file = open(path, "r+b", buffering=0)
+        except OSError:
+            with open(path, "wb") as file:
+                for _ in range(0, blocks * block_size, len(_ERASED_PAGE)):
+                    file.write(_ERASED_PAGE)
+            self._file = open(path, "r+b", buffering=0)
+        if self._file.seek(0, 2) != blocks * block_size:
+            raise ValueError("%s is not a flash of %d blocks" % (path, blocks))
+
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+        """Fill `buffer` with the bytes of `block` from `offset` on."""
+        self._file.seek(block * self._size + offset)
+        self._file.readinto(buffer)
+
+    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+        """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
+        present = bytearray(len(buffer))
+        self.readblocks(block, present, offset)
+        for at, byte in enumerate(buffer):
+            present[at] &= byte
+        self._file.seek(block * self._size + offset)
+        self._file.write(present)
+
+    def ioctl(self, operation: int, argument: int) -> int:
+        """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""
+        if operation == 4:
+            return self._blocks
+        if operation == 5:
+            return self._size
+        if operation == 6:
+            self._file.seek(argument * self._size)
+            for _ in range(0, self._size, len(_ERASED_PAGE)):
+                self._file.write(_ERASED_PAGE)
+        return 0

@@ -1,0 +1,124 @@
+"""A board in memory, for tests and benchmarks on both runtimes. Every part of it can be set."""
+
+from joulestream.boards import contract
+from joulestream.compat import TYPE_CHECKING
+from joulestream.runtime.pilot import PILOT_C
+from joulestream.testkit.flash import RamFlash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_RX_SIZE = 1024
+
+
+class Uart:
+    """One end of a cable: bytes written here are read at `other`, and the other way round.
+
+    Bytes that come while the buffer is full are lost, as in a real UART. An end without `other`
+    is connected to nothing.
+    """
+
+    def __init__(self) -> None:
+        self.other: Uart | None = None
+        self._buffer = bytearray(_RX_SIZE)
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Send `data` to the other end."""
+        if self.other is not None:
+            self.other.put(data)
+
+    def put(self, data: bytes) -> None:
+        """Let `data` come in."""
+        size = self._size
+        end = min(size + len(data), _RX_SIZE)
+        self._buffer[size:end] = memoryview(data)[: end - size]
+        self._size = end
+
+    def readinto(self, buffer: bytearray) -> int:
+        """Move the bytes that came into `buffer`; return their number."""
+        size = min(self._size, len(buffer))
+        if size:
+            buffer[:size] = memoryview(self._buffer)[:size]
+            rest = self._size - size
+            self._buffer[:rest] = self._buffer[size : self._size]
+            self._size = rest
+        return size
+
+
+def cable() -> "tuple[Uart, Uart]":
+    """Return both ends of a new cable."""
+    ends = Uart(), Uart()
+    ends[0].other, ends[1].other = ends[1], ends[0]
+    return ends
+
+
+class MemoryBoard(contract.Board):
+    """A board whose UARTs, flash and pins are objects and attributes.
+
+    Attributes:
+        uarts: the UARTs by name.
+        flash: the storage.
+        pilot: the pilot state.
+        tick_ms: the tick that `now_ms` returns.
+        unix_s: the time that `time_s` returns, or None.
+        closed: how the contactor was driven last.
+        on_contactor: called with every `closed`, if it is set.
+        fed: how often the watchdog was fed.
+        resets: how often the board was reset.
+    """
+
+    def __init__(self, uarts: "dict[str, Any] | None" = None, flash: "Any" = None) -> None:
+        self.uarts = uarts or {}
+        self.flash = flash
+        self.pilot = PILOT_C
+        self.tick_ms = 0
+        self.unix_s: int | None = None
+        self.closed = False
+        self.on_contactor: Callable[[bool], None] | None = None
+        self.fed = 0
+        self.resets = 0
+        self._count = 0
+
+    def uart(self, name: str) -> "Any":
+        if name not in self.uarts:
+            raise ValueError("the board in memory has no UART '%s'" % name)
+        return self.uarts[name]
+
+    def storage(self) -> "Any":
+        if self.flash is None:
+            self.flash = RamFlash()
+        return self.flash
+
+    def random(self, size: int) -> bytes:
+        """Return the next of a series that repeats in every run."""
+        self._count += 1
+        return bytes((self._count * 151 + at * 7) & 0xFF for at in range(size))
+
+    def contactor(self, closed: bool) -> None:
+        self.closed = closed
+        if self.on_contactor is not None:
+            self.on_contactor(closed)
+
+    def pilot_state(self) -> str:
+        return self.pilot
+
+    def now_ms(self) -> int:
+        return self.tick_ms
+
+    def wait(self, most_ms: int) -> bool:
+        """Return True at once: time is the test's own."""
+        return True
+
+    def time_s(self) -> "int | None":
+        return self.unix_s
+
+    def clock_quality(self) -> int:
+        return contract.CLOCK_UNKNOWN if self.unix_s is None else contract.CLOCK_RTC
+
+    def feed_watchdog(self) -> None:
+        self.fed += 1
+
+    def reset(self) -> None:
+        self.resets += 1
