@@ -96,6 +96,17 @@ def test_any_exception_opens_the_contactor_and_is_raised():
         raise AssertionError("the exception was swallowed")
 
 
+def doubt_the_meter(bench, reason):
+    """Let the meter be doubted for `reason` from the next step on."""
+    follow = bench.counter.advance
+
+    def advance(contactor_closed, now_ms):
+        follow(contactor_closed, now_ms)
+        bench.counter.reason = reason
+
+    bench.counter.advance = advance
+
+
 def test_every_doubt_opens_the_contactor_in_the_same_step():
     def unplug(bench):
         bench.board.pilot = PILOT_A
@@ -107,7 +118,7 @@ def test_every_doubt_opens_the_contactor_in_the_same_step():
         bench.payee.charge.certificate = certificate(expires_at_s=NOW_S)
 
     def fault(bench):
-        bench.counter._watch.reason = lambda now_ms: errors.METER_STALE
+        doubt_the_meter(bench, errors.METER_STALE)
 
     def stop(bench):
         bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
@@ -135,7 +146,7 @@ def test_the_switch_itself_asks_for_meter_and_plug():
         bench.board.pilot = PILOT_A
 
     def silence(bench):
-        bench.counter._watch.reason = lambda now_ms: errors.METER_SILENT
+        doubt_the_meter(bench, errors.METER_SILENT)
 
     for happen in (unplug, silence):
         bench = PoleBench()

@@ -14,7 +14,7 @@ class Driver:
     """Counts pulses; see joulestream/meter/contract.py."""
 
     def __init__(self, board, meter, parameters):
-        self._plant = board.plant
+        self._plant = board.uart("meter").plant
         self._pulse_mwh = parameters
         self._interval_ms = meter.interval_ms
         self._next_ms = board.now_ms()
