@@ -14,8 +14,9 @@ from rich.table import Table
 
 from joulestream.boards.file_flash import FileFlash
 from joulestream.channel import Certificate, Claim
+from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
-from joulestream.device.payee_records import PayeeRecord, PayeeRecords, journal_keys
+from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.firmware import ROOT
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
@@ -108,7 +109,9 @@ def _age_channel(world: World, certificate: Certificate) -> None:
         remainder=0,
         energy_mwh=_START_ENERGY_MWH,
     )
-    PayeeRecords(Journal(flash, journal_keys(64)), 64).admit(certificate, record)
+    PayeeRecords(Journal(flash, journal_keys.key_count(journal_keys.POLE, 64)), 64).admit(
+        certificate, record
+    )
 
 
 def run_benchmark(directory: Path, document: Path, as_json: bool) -> None:

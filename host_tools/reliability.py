@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from joulestream.channel import CERTIFICATE_SIZE, CHANNEL_ID_SIZE
+from joulestream.channel import CHANNEL_ID_SIZE
+from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
-from joulestream.device.payee_records import PayeeRecord, journal_keys
+from joulestream.device.payee_records import PayeeRecord
 from joulestream.fields import size_of
 from joulestream.host_tools import board, toolchain
 from joulestream.host_tools.adversaries import document, play_all
@@ -180,13 +181,14 @@ def flash_life_table() -> str:
         + " |",
         "| --- |" + " --- |" * len(_RATES),
     ]
-    records_at = Journal.records_at(journal_keys(_CHANNELS))
+    records_at = Journal.records_at(journal_keys.key_count(journal_keys.POLE, _CHANNELS))
     claim = Journal.record_size(1 + CHANNEL_ID_SIZE, size_of(PayeeRecord.LAYOUT))
-    channel = claim + Journal.record_size(1 + CHANNEL_ID_SIZE, CERTIFICATE_SIZE)
+    overhead = Journal.record_size(0, 0)
+    live_bytes = journal_keys.live_bytes(journal_keys.POLE, _CHANNELS, overhead)
     capacity = _BLOCK_SIZE - records_at
     for blocks in _BLOCKS:
         # What still counts is moved once a round of the ring, and takes the place of new records.
-        share = 1 - _CHANNELS * channel / (blocks * capacity)
+        share = 1 - live_bytes / (blocks * capacity)
         packets = blocks * _ERASES * (capacity // claim) * share
         years = [packets / rate / _YEAR_S for rate in _RATES]
         cells = " | ".join(f"{value:.1f}" if value < 10 else f"{value:.0f}" for value in years)

@@ -16,6 +16,7 @@ FILES = (
     "test_ed25519.py",
     "test_framing.py",
     "test_journal.py",
+    "test_journal_keys.py",
     "test_kdf.py",
     "test_keystore.py",
     "test_lossy_link.py",

@@ -1,8 +1,8 @@
 """The pole's trusted time. Time is evidence: without it nothing is energised."""
 
+from joulestream.device import journal_keys
 from joulestream.units import ticks_add, ticks_diff
 
-_KEY = b"t"
 _MS_PER_S = 1000
 _KEEP_EVERY_S = 600
 _LAST_S = 1 << 48
@@ -16,7 +16,7 @@ class TrustedClock:
 
     def __init__(self, journal):
         self._journal = journal
-        stored = journal.get(_KEY)
+        stored = journal.get(journal_keys.TIME)
         self._bound_s = int.from_bytes(stored, "big") if stored else 0
         self._base_s = None
         self._base_ms = 0
@@ -54,7 +54,7 @@ class TrustedClock:
         time_s = self.time_s(now_ms)
         if time_s is not None and time_s >= self._bound_s + _KEEP_EVERY_S:
             self._bound_s = time_s
-            self._journal.put(_KEY, time_s.to_bytes(8, "big"))
+            self._journal.put(journal_keys.TIME, time_s.to_bytes(8, "big"))
 
     def _rebase(self, time_s, now_ms):
         self._base_s = self._time_s = time_s

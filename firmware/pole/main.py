@@ -3,10 +3,11 @@
 import sys
 
 from joulestream import boards
+from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
-from joulestream.device.payee_records import PayeeRecords, journal_keys
+from joulestream.device.payee_records import PayeeRecords
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.pole.clock import TrustedClock
@@ -24,7 +25,9 @@ def assemble(config, board, signer, table):
 
     `table` is memory for a signing.Verifier, which one loop after the other uses.
     """
-    journal = Journal(board.storage(), journal_keys(config.max_channels))
+    journal = Journal(
+        board.storage(), journal_keys.key_count(journal_keys.POLE, config.max_channels)
+    )
     clock = TrustedClock(journal)
     time_s = board.time_s()
     if time_s is not None:

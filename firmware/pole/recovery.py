@@ -6,11 +6,10 @@ billed inside a step of the register, ahead of it, is not billed again when the 
 there.
 """
 
+from joulestream.device import journal_keys
 from joulestream.fields import BYTES, UINT, Record
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
-
-_KEY = b"s"
 
 
 class LoggedSession(Record):
@@ -43,7 +42,7 @@ class SessionLog:
         self._journal = journal
         self._records = records
         self._config = config
-        data = journal.get(_KEY)
+        data = journal.get(journal_keys.SESSION)
         self._last = None if data is None else LoggedSession.from_bytes(data)
         self.is_settled = self._last is None
 
@@ -67,13 +66,13 @@ class SessionLog:
             next_price_per_kwh=tariff.next_price_per_kwh or 0,
             next_from_mwh=tariff.next_from_mwh,
         )
-        self._journal.put(_KEY, self._last.to_bytes())
+        self._journal.put(journal_keys.SESSION, self._last.to_bytes())
 
     def close(self):
         """Note that the session is closed. Raises OSError."""
         if self._last is not None and self._last.price_per_kwh:
             self._last.price_per_kwh = 0
-            self._journal.put(_KEY, self._last.to_bytes())
+            self._journal.put(journal_keys.SESSION, self._last.to_bytes())
 
     def settle(self, meter):
         """Settle what was before the start; done once, by the first good reading of `meter`.

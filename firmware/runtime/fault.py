@@ -4,12 +4,10 @@ import sys
 from io import StringIO
 
 from joulestream.compat import TYPE_CHECKING
+from joulestream.device import journal_keys
 
 if TYPE_CHECKING:
     from joulestream.device.journal import Journal
-
-_KEY = b"f"
-_LONGEST = 60
 
 
 def describe(error: Exception) -> str:
@@ -38,10 +36,10 @@ def describe(error: Exception) -> str:
 def store_fault(journal: "Journal", why: str) -> None:
     """Journal `why` a loop was given up. Raises OSError."""
     journal.erase_ahead()
-    journal.put(_KEY, why.encode()[:_LONGEST])
+    journal.put(journal_keys.FAULT, why.encode()[: journal_keys.FAULT_SIZE])
 
 
 def load_fault(journal: "Journal") -> "str | None":
     """Return why the last loop was given up, or None if none ever was."""
-    data = journal.get(_KEY)
+    data = journal.get(journal_keys.FAULT)
     return None if data is None else data.decode()

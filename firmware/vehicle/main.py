@@ -4,6 +4,7 @@ import sys
 
 from joulestream import boards
 from joulestream.channel import Certificate
+from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
@@ -46,7 +47,7 @@ def assemble(config, board, signer, load):
     certificates = load()
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
-    journal = Journal(board.storage())
+    journal = Journal(board.storage(), journal_keys.key_count(journal_keys.VEHICLE))
     if journal.damaged:
         # What was spent may be among what is lost; the owner's limit is worth more than a ride.
         raise ConfigError("board", "has a storage with damaged records; replace it")

@@ -3,11 +3,10 @@
 from hashlib import sha256
 
 from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
+from joulestream.device import journal_keys
 from joulestream.device.payer_record import PayerRecord
 from joulestream.fields import size_of, write_fields
 from joulestream.units import small_int
-
-_KEY = b"c"
 
 
 class Wallet:
@@ -27,12 +26,14 @@ class Wallet:
         # One buffer for every packet's record, one for its signature.
         self._buffer = bytearray(size_of(PayerRecord.LAYOUT))
         self._signature = bytearray(SIGNATURE_SIZE)
-        self._record_size = journal.record_size(len(_KEY) + CHANNEL_ID_SIZE, len(self._buffer))
+        self._record_size = journal.record_size(
+            len(journal_keys.PAYER_RECORD) + CHANNEL_ID_SIZE, len(self._buffer)
+        )
         self._channel_id = self._journal_key = b""  # of the channel stored last
         self.certificates = certificates
         self.public_key = signer.public_key
         for key in journal.keys():
-            if key[:1] == _KEY:
+            if key[:1] == journal_keys.PAYER_RECORD:
                 record = PayerRecord.from_bytes(journal.get(key))
                 if record.period == self._period and record.spent > self._spent:
                     self._spent = record.spent
@@ -53,7 +54,7 @@ class Wallet:
 
     def load(self, channel_id):
         """Return the channel's PayerRecord; None for a channel that is new to this wallet."""
-        data = self._journal.get(_KEY + channel_id)
+        data = self._journal.get(journal_keys.PAYER_RECORD + channel_id)
         return None if data is None else PayerRecord.from_bytes(data)
 
     def store(self, channel_id, record):
@@ -63,7 +64,7 @@ class Wallet:
         write_fields(PayerRecord.LAYOUT, record, self._buffer, 0)
         if self._channel_id != channel_id:
             self._channel_id = channel_id
-            self._journal_key = _KEY + channel_id
+            self._journal_key = journal_keys.PAYER_RECORD + channel_id
         self._journal.put(self._journal_key, self._buffer)
 
     def sign_claim(self, channel_id, record, amount, claim):

@@ -9,8 +9,9 @@ import gc
 import board
 
 from joulestream.channel import CERTIFICATE_SIZE, SIGNATURE_SIZE
+from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
-from joulestream.device.payee_records import PayeeRecords, journal_keys
+from joulestream.device.payee_records import PayeeRecords
 from joulestream.testkit.flash import RamFlash
 
 CHANNELS = 64
@@ -41,7 +42,9 @@ class Certificate:
 
 
 def main():
-    journal = Journal(Flash(BLOCKS, BLOCK_SIZE), journal_keys(CHANNELS))
+    journal = Journal(
+        Flash(BLOCKS, BLOCK_SIZE), journal_keys.key_count(journal_keys.POLE, CHANNELS)
+    )
     records = PayeeRecords(journal, CHANNELS)
     for number in range(CHANNELS):
         journal.erase_ahead()

@@ -10,8 +10,9 @@ import gc
 import board
 
 from joulestream.channel import Claim
+from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
-from joulestream.device.payee_records import PayeeRecord, PayeeRecords, journal_keys
+from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.meter.reading import Reading
@@ -69,7 +70,7 @@ def old_channel():
         remainder=0,
         energy_mwh=START_ENERGY_MWH,
     )
-    journal = Journal(flash[0], journal_keys(64))
+    journal = Journal(flash[0], journal_keys.key_count(journal_keys.POLE, 64))
     PayeeRecords(journal, 64).admit(certificate(capacity=CAPACITY), record)
     return flash
 

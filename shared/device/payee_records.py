@@ -4,13 +4,9 @@ A record holds the whole claim of its channel: a host that reads the record can 
 """
 
 from joulestream.channel import CHANNEL_ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Certificate
+from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
-
-_RECORD_KEY = b"c"
-_CERTIFICATE_KEY = b"k"
-# What else a pole keeps: the time, the open session, the last fault.
-_OTHER_KEYS = 4
 
 
 class PayeeRecord(Record):
@@ -38,14 +34,9 @@ class _Channel:
     """What is kept in memory of a channel: its journal key, issuer's key and best amount."""
 
     def __init__(self, channel_id):
-        self.key = _RECORD_KEY + channel_id
+        self.key = journal_keys.PAYEE_RECORD + channel_id
         self.issuer_key = None
         self.amount = 0
-
-
-def journal_keys(most_channels):
-    """Return how many keys the journal of a pole with `most_channels` needs."""
-    return 2 * most_channels + _OTHER_KEYS
 
 
 class PayeeRecords:
@@ -56,11 +47,11 @@ class PayeeRecords:
         self._most = most
         # One buffer for every packet's record.
         self._buffer = bytearray(size_of(PayeeRecord.LAYOUT))
-        key_size = len(_RECORD_KEY) + CHANNEL_ID_SIZE
+        key_size = len(journal_keys.PAYEE_RECORD) + CHANNEL_ID_SIZE
         self._record_size = journal.record_size(key_size, len(self._buffer))
         self._channels = {}  # channel id: _Channel
         for key in journal.keys():
-            if key[:1] == _RECORD_KEY:
+            if key[:1] == journal_keys.PAYEE_RECORD:
                 self._mount(key[1:])
 
     def __iter__(self):
@@ -68,7 +59,7 @@ class PayeeRecords:
 
     def load(self, channel_id):
         """Return the channel's record; a new one when the channel was never seen."""
-        data = self._journal.get(_RECORD_KEY + channel_id)
+        data = self._journal.get(journal_keys.PAYEE_RECORD + channel_id)
         if data is not None:
             return PayeeRecord.from_bytes(data)
         return PayeeRecord(
@@ -81,7 +72,7 @@ class PayeeRecords:
 
     def certificate(self, channel_id):
         """Return the certificate the channel was last opened with, or None."""
-        data = self._journal.get(_CERTIFICATE_KEY + channel_id)
+        data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
         return None if data is None else Certificate.from_bytes(data)
 
     def can_store(self):
@@ -100,7 +91,7 @@ class PayeeRecords:
         channel_id = certificate.channel_id
         if channel_id not in self._channels and len(self._channels) >= self._most:
             raise JournalFull("there is no room for another channel")
-        self._journal.put(_CERTIFICATE_KEY + channel_id, certificate.to_bytes())
+        self._journal.put(journal_keys.CERTIFICATE + channel_id, certificate.to_bytes())
         self.store(channel_id, record)
         self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
 
@@ -130,7 +121,7 @@ class PayeeRecords:
         """Take up a channel from the journal."""
         channel = self._channels[channel_id] = _Channel(channel_id)
         channel.amount = self.load(channel_id).amount
-        data = self._journal.get(_CERTIFICATE_KEY + channel_id)
+        data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
         if data is not None:
             # Its place alone: a record is worth its claim even with an unreadable certificate.
             issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]

@@ -6,9 +6,10 @@ Runs on CPython and on MicroPython. The clock is the test's own.
 from hashlib import sha256
 
 from joulestream import messages
+from joulestream.device import journal_keys
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
-from joulestream.device.payee_records import PayeeRecords, journal_keys
+from joulestream.device.payee_records import PayeeRecords
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import TrustedClock
 from joulestream.pole.payee import Payee
@@ -143,7 +144,9 @@ class World:
     def boot_pole(self, time_s, key="payee"):
         """Switch the pole on, with what its flash holds and a clock that says `time_s`."""
         config = self.pole_config
-        self.pole_journal = journal = Journal(self.pole_flash, journal_keys(config.max_channels))
+        self.pole_journal = journal = Journal(
+            self.pole_flash, journal_keys.key_count(journal_keys.POLE, config.max_channels)
+        )
         self._pole_start_mwh = self.pole_energy_mwh
         self.clock = TrustedClock(journal)
         if time_s is not None:

@@ -1,0 +1,88 @@
+"""The registry of journal keys says the truth about what both firmwares store."""
+
+from binascii import crc32
+
+from joulestream.channel import CERTIFICATE_SIZE, Certificate
+from joulestream.device.journal import Journal
+from joulestream.device.journal_keys import (
+    EACH_CHANNEL,
+    POLE,
+    TABLE,
+    VEHICLE,
+    key_count,
+    live_bytes,
+)
+from joulestream.device.payee_records import PayeeRecord
+from joulestream.device.payer_record import PayerRecord
+from joulestream.fields import size_of
+from joulestream.pole.recovery import LoggedSession
+from joulestream.testkit.flash import NorFlash
+from joulestream.testkit.random import Random
+
+RECORDS = {
+    "PayeeRecord": PayeeRecord,
+    "PayerRecord": PayerRecord,
+    "Certificate": Certificate,
+    "LoggedSession": LoggedSession,
+}
+
+
+def test_sizes_are_those_of_the_records():
+    named = [row for row in TABLE if row[2] in RECORDS]
+    assert len(named) == len(RECORDS)
+    for _, _, kept, size, _ in named:
+        expected = CERTIFICATE_SIZE if kept == "Certificate" else size_of(RECORDS[kept].LAYOUT)
+        assert size == expected, kept
+
+
+def test_no_device_uses_a_key_twice():
+    for role in (POLE, VEHICLE):
+        keys = [row[1] for row in TABLE if row[0] == role]
+        assert len(set(keys)) == len(keys)
+
+
+def test_the_number_of_keys_is_that_of_journals_in_the_field():
+    """The number decides where the records of a block begin, so it never changes."""
+    assert [key_count(POLE, channels) for channels in (1, 64, 250)] == [6, 132, 504]
+    assert key_count(VEHICLE) == 32
+
+
+def test_a_journal_has_room_for_all_that_the_table_lists():
+    """A value of the largest size is put under every key of a small device."""
+    for role, channels in ((POLE, 8), (VEHICLE, 31)):
+        journal = Journal(NorFlash(24, 1024), key_count(role, channels))
+        overhead = Journal.record_size(0, 0)
+        stored = 0
+        for row_role, prefix, _, size, how_many in TABLE:
+            if row_role != role or not prefix:
+                continue
+            for number in range(how_many or channels):
+                key = prefix + (number.to_bytes(32, "big") if how_many == EACH_CHANNEL else b"")
+                journal.erase_ahead()
+                journal.put(key, bytes(size))
+                stored += overhead + len(key) + size
+        assert stored == live_bytes(role, channels, overhead)
+
+
+def stored_history(flash, keys):
+    """Put and remount at random; return the CRC-32 of the flash."""
+    random = Random(keys)
+    journal = Journal(flash, keys)
+    for _ in range(600):
+        journal.erase_ahead()
+        journal.put(bytes([random.below(5)]), random.bytes(random.below(60)))
+        if random.below(40) == 0:
+            journal = Journal(flash, keys)
+    total = 0
+    for block in flash.data:
+        total = crc32(block, total)
+    return total
+
+
+def test_the_stored_bytes_are_those_of_journals_in_the_field():
+    """A flash that an older firmware wrote mounts: the same history gives the same bytes.
+
+    The numbers were computed with the journal of version 0.1.0.
+    """
+    assert stored_history(NorFlash(8, 512), 6) == 1094219732
+    assert stored_history(NorFlash(8, 512), 32) == 3021340070
