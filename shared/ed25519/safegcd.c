@@ -1,4 +1,4 @@
-// Inversion modulo p = 2^255 - 19 in constant time, a quarter of the work of a power.
+// Inversion modulo p = 2^255 - 19 in constant time, three tenths of the work of a power.
 //
 // D. J. Bernstein, B.-Y. Yang, "Fast constant-time gcd computation and modular inversion", 2019:
 // thirty division steps at a time on the low words, gathered in a 2 x 2 matrix, which is then
