@@ -162,7 +162,7 @@ def test_the_switch_itself_asks_for_meter_and_plug():
 def test_a_silent_meter_opens_the_contactor_within_its_timeout():
     bench = PoleBench()
     bench.charge()
-    bench.meter.silent = True
+    bench.meter.set_fault("silent")
     meter = bench.world.pole_config.meter
     bench.run_ms(meter.timeout_ms + meter.interval_ms + 100)
     assert opened(bench)
@@ -214,9 +214,9 @@ def test_too_much_power_is_billed_as_the_register_counts_it():
 
 def test_what_flows_while_the_meter_is_silent_is_billed_when_it_speaks_again():
     def fall_silent(bench):
-        bench.meter.silent = True
+        bench.meter.set_fault("silent")
         bench.run_ms(1_500)
-        bench.meter.silent = False
+        bench.meter.set_fault("")
 
     bench = drawn_without_paying(11_000_000, fall_silent)
     assert errors.METER_SILENT in bench.stops
@@ -228,7 +228,7 @@ def test_what_a_meter_made_up_is_never_billed():
     for jump_mwh in (500_000, -50_000):
         bench = PoleBench()
         bench.charge()
-        bench.meter.register_mwh += jump_mwh
+        bench.meter.start_mwh += jump_mwh
         bench.run(lambda: bench.payee.last_stop)  # noqa: B023
         assert opened(bench)
         expected = errors.METER_JUMP if jump_mwh > 0 else errors.METER_BACKWARD

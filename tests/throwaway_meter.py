@@ -1,4 +1,4 @@
-"""A meter that no product has: it gives one pulse for each `parameters` mWh of a bench's plant.
+"""A meter that no product has: its driver reads a testkit.meter.Meter without any Modbus.
 
 tests/test_meter.py adds it with one row of the table of meters, to show that a new meter needs
 this one module and nothing else.
@@ -11,11 +11,14 @@ _VOLTAGE_MV = 230_000
 
 
 class Driver:
-    """Counts pulses; see joulestream/meter/contract.py."""
+    """Reads the model's own figures; `parameters` is the register's step in mWh.
+
+    joulestream/meter/contract.py describes the arguments and methods.
+    """
 
     def __init__(self, board, meter, parameters):
-        self._plant = board.uart("meter").plant
-        self._pulse_mwh = parameters
+        self._meter = board.uart("meter")
+        self._step_mwh = parameters
         self._interval_ms = meter.interval_ms
         self._next_ms = board.now_ms()
         self.heard_ms = None
@@ -27,7 +30,6 @@ class Driver:
             return None
         self._next_ms = ticks_add(now_ms, self._interval_ms)
         self.heard_ms = now_ms
-        plant = self._plant
-        energy_mwh = plant.energy_mwh // self._pulse_mwh * self._pulse_mwh
-        power_mw = plant.power_mw if plant.contact else 0
-        return Reading(now_ms, energy_mwh, self._pulse_mwh, power_mw, _VOLTAGE_MV)
+        meter = self._meter
+        energy_mwh = meter.energy_mwh // self._step_mwh * self._step_mwh
+        return Reading(now_ms, energy_mwh, self._step_mwh, meter.power_mw, _VOLTAGE_MV)

@@ -20,13 +20,15 @@ from joulestream.host_tools.adversaries.bank import (
     SIGNERS,
     START_S,
 )
-from joulestream.host_tools.simulation.parts import HOLD_MS, MS_PER_HOUR, Board, LinkUart, Meter
+from joulestream.host_tools.simulation.parts import HOLD_MS, Board, LinkUart
 from joulestream.messages import UPDATE
 from joulestream.pole import config as pole_config
 from joulestream.pole import main as pole_main
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 from joulestream.testkit.flash import NorFlash
+from joulestream.testkit.meter import Meter
+from joulestream.units import MS_PER_HOUR
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle import main as vehicle_main
 
@@ -84,7 +86,7 @@ class Stage:
         self._contact_wanted = False
         self._contact_at_ms = 0
         self._decoder = Decoder(self._take)
-        self.meter = Meter(0, _METER_REGISTER_MWH, 1, rng)
+        self.meter = Meter(_METER_REGISTER_MWH, step_mwh=1)
         flash = NorFlash(_BLOCKS, _BLOCK_SIZE)
         self.board = Board(name, LinkUart(self._write), self.meter, flash, 1_000, 0, rng)
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.bench.meters import MeterServer
-from joulestream.host_tools.bench.plant import MeterModel, Plant
+from joulestream.host_tools.bench.plant import Plant
 from joulestream.host_tools.bench.ports import Port
 from joulestream.runtime.pilot import PILOT_A, PILOT_C
+from joulestream.testkit.meter import Meter
 from joulestream.units import TICKS_PERIOD
 
 UNKNOWN_TIME_S = -1
-_METER = "sdm120"
 _WALL_POLL_S = 0.02
 
 
@@ -27,7 +27,7 @@ class Bench:
     """A pole, a vehicle and a plant, wired up in `directory`.
 
     Faults are set from outside while it runs: `link_cut`, `plant.plugged`,
-    `pole_meter.fault`, `vehicle_meter.fault`; `tamper(sender, data)` may change what crosses
+    `pole_meter.set_fault`, `vehicle_meter.set_fault`; `tamper(sender, data)` may change what crosses
     the link. `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
@@ -46,8 +46,9 @@ class Bench:
     ) -> None:
         self.directory = directory
         self.plant = plant or Plant()
-        self.pole_meter = MeterModel(self.plant)
-        self.vehicle_meter = MeterModel(self.plant, gain_ppm=-4_000, start_mwh=7_000)
+        self.pole_meter = Meter(start_mwh=123_456_000)
+        self.vehicle_meter = Meter(start_mwh=7_000, gain_ppm=-4_000)
+        self.plant.meters = [self.pole_meter, self.vehicle_meter]
         self.step_ms = step_ms
         self.elapsed_ms = 0
         self.link_cut = False
@@ -59,8 +60,8 @@ class Bench:
         self._heap = heap
         self._configs = {"pole": pole, "vehicle": vehicle}
         self._meters = {
-            "pole": MeterServer(self.pole_meter, _METER),
-            "vehicle": MeterServer(self.vehicle_meter, _METER),
+            "pole": MeterServer(self.pole_meter),
+            "vehicle": MeterServer(self.vehicle_meter),
         }
         self._ports = {role: {"link": Port(), "meter": Port()} for role in ("pole", "vehicle")}
         self._came: dict[str, dict[str, int]] = {"pole": {}, "vehicle": {}}

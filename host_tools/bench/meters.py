@@ -1,4 +1,4 @@
-"""Eastron meters as pymodbus RTU servers on pseudo-terminals."""
+"""The bench's meters: pymodbus serves a model's registers over a pseudo-terminal."""
 
 import asyncio
 import struct
@@ -9,31 +9,26 @@ from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from joulestream.host_tools import progress
-from joulestream.host_tools.bench.plant import MeterModel
 from joulestream.host_tools.bench.ports import Port
+from joulestream.testkit.meter import Meter
 
 _INPUT_REGISTERS = 4
-_REGISTERS = 0x50
-_LEAST_SIZE = 5
-
-# Eastron's input register addresses of voltage, current, power, frequency, import.
-# source: Eastron SDM120 and SDM630 Modbus protocol documents
-_ADDRESSES = {
-    "sdm120": (0x00, 0x06, 0x0C, 0x46, 0x48),
-    "sdm220": (0x00, 0x06, 0x0C, 0x46, 0x48),
-    "sdm230": (0x00, 0x06, 0x0C, 0x46, 0x48),
-    "sdm630": (0x00, 0x06, 0x34, 0x46, 0x48),
-    "sdm72d-v2": (0x00, 0x06, 0x34, 0x46, 0x48),
-}
+_REGISTERS = 0x50  # the highest address in testkit.meter.MAPS is 0x49
+_EXCEPTION_BIT = 0x80
+_EXCEPTION_SIZE = 5
 
 
 class MeterServer:
-    """One pymodbus RTU server that answers from a MeterModel, read when a request comes."""
+    """One pymodbus RTU server in front of a testkit.meter.Meter.
 
-    def __init__(self, model: MeterModel, name: str, unit: int = 1) -> None:
-        self.model = model
+    Args:
+        meter: the model that holds the figures and the faults.
+        unit: the meter's address on the line.
+    """
+
+    def __init__(self, meter: Meter, unit: int = 1) -> None:
         self.port = Port()
-        self._addresses = _ADDRESSES[name]
+        self._meter = meter
         self._unit = unit
         self._server: ModbusSerialServer | None = None
 
@@ -47,14 +42,12 @@ class MeterServer:
         await asyncio.sleep(0)
 
     async def answer(self, request: bytes) -> bytes:
-        """Return what the server answers to `request`; empty when the meter is silent.
+        """Return the bytes that arrive in answer to `request`: none from a silent meter.
 
         Raises:
             TimeoutError: no whole answer came at `progress.ASLEEP_LOOKS` looks. The server runs
                 in this event loop, so it had its turn before each of them.
         """
-        if self.model.fault == "silent":
-            return b""
         self.port.write(request)
         response = b""
         loop = asyncio.get_running_loop()
@@ -62,7 +55,7 @@ class MeterServer:
         loop.add_reader(self.port.fileno(), arrived.set)
         try:
             looks = 0
-            while len(response) < _LEAST_SIZE or len(response) < _size_of(response):
+            while len(response) < _EXCEPTION_SIZE or len(response) < _size_of(response):
                 try:
                     await asyncio.wait_for(arrived.wait(), progress.LOOK_S)
                 except TimeoutError:
@@ -74,9 +67,7 @@ class MeterServer:
                 response += self.port.read()
         finally:
             loop.remove_reader(self.port.fileno())
-        if self.model.fault == "stale":
-            response = response[:-1] + bytes([response[-1] ^ 0xFF])
-        return response
+        return self._meter.transmit(response)
 
     async def stop(self) -> None:
         """Close the server and its port."""
@@ -93,14 +84,15 @@ class MeterServer:
         current_registers: list[int],
         set_values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
+        """Put the model's registers in place before pymodbus answers from them."""
         if function_code != _INPUT_REGISTERS:
             return ExcCodes.ILLEGAL_FUNCTION
-        for at, value in zip(self._addresses, self.model.values(), strict=True):
-            words = struct.unpack(">HH", struct.pack(">f", value))
-            current_registers[at - start_address : at - start_address + 2] = words
+        words = struct.unpack(f">{count}H", self._meter.registers(address, count))
+        at = address - start_address
+        current_registers[at : at + count] = words
         return None
 
 
 def _size_of(response: bytes) -> int:
     """Return the whole length of a read response or an exception, from its first bytes."""
-    return 5 if response[1] & 0x80 else 3 + response[2] + 2
+    return _EXCEPTION_SIZE if response[1] & _EXCEPTION_BIT else 3 + response[2] + 2

@@ -1,13 +1,13 @@
-"""The simulated plant: mains, contactor and a vehicle that charges with an AC profile."""
+"""The bench's plant: mains, contactor, and a vehicle that charges with an AC profile."""
 
 import random
 from dataclasses import dataclass, field
 
-from joulestream.units import MS_PER_HOUR, MWH_PER_WH
+from joulestream.testkit.meter import Meter
+from joulestream.units import MS_PER_HOUR
 
 _MAINS_MV = 230_000
 _MAINS_NOISE_MV = 400
-_FREQUENCY_MHZ = 50_000
 
 
 @dataclass
@@ -35,11 +35,11 @@ class ChargingProfile:
 
 @dataclass
 class Plant:
-    """What physically flows. Energy is kept in mW times ms, so nothing is lost to rounding.
+    """The energy that physically flows, kept in mW times ms so that no rounding loses any.
 
-    The contactor's driver is a retriggerable one-shot: the coil stays on for `contactor_hold_ms` after it
-    was last told to. The contacts follow it `contactor_delay_ms` late. Mains voltage is noisy from a
-    seeded generator, as a real meter's last digits are.
+    The contactor's driver is a one-shot: the coil falls off `contactor_hold_ms` after the pole last
+    drove it. The contacts follow the coil `contactor_delay_ms` late. The mains voltage is noisy, as
+    a real meter's last digits are; `seed` decides the noise. `meters` count what flows.
     """
 
     profile: ChargingProfile = field(default_factory=ChargingProfile)
@@ -57,8 +57,7 @@ class Plant:
         self.contact = False
         self.plugged = True
         self.power_mw = 0
-        self.voltage_mv = _MAINS_MV
-        self.frequency_mhz = _FREQUENCY_MHZ
+        self.meters: list[Meter] = []
 
     @property
     def energy_mwh(self) -> int:
@@ -77,48 +76,15 @@ class Plant:
         elapsed_ms = now_ms - self._now_ms
         self._now_ms = now_ms
         self._flowed += self.power_mw * elapsed_ms
+        for meter in self.meters:
+            meter.advance(self.power_mw, elapsed_ms)
         if self.coil and now_ms - self._told_ms >= self.contactor_hold_ms:
             self.drive_contactor(False)
         if now_ms - self._coil_since_ms >= self.contactor_delay_ms:
             self.contact = self.coil
         flowing = self.contact and self.plugged
         self.power_mw = self.profile.power_at(self.energy_mwh) if flowing else 0
-        self.voltage_mv = _MAINS_MV + self._random.randint(-_MAINS_NOISE_MV, _MAINS_NOISE_MV)
-
-
-@dataclass
-class MeterModel:
-    """A meter in the plant: counts whole steps, with a gain error; can be made to fail.
-
-    `fault` is "" or one of "silent", "stale" (answers, but damaged), "frozen", "backward",
-    "jump". `gain_ppm` is the meter's error; `start_mwh` where its register began.
-    """
-
-    plant: Plant
-    gain_ppm: int = 0
-    step_mwh: int = MWH_PER_WH
-    start_mwh: int = 123_456_000
-    fault: str = ""
-    _frozen: tuple[float, float, float, float, float] | None = None
-
-    def values(self) -> tuple[float, float, float, float, float]:
-        """Return voltage (V), current (A), power (W), frequency (Hz) and import (kWh)."""
-        if self.fault == "frozen" and self._frozen is not None:
-            return self._frozen
-        plant = self.plant
-        power_w = plant.power_mw * (1_000_000 + self.gain_ppm) / 1e9
-        voltage_v = plant.voltage_mv / 1e3
-        energy_mwh = plant.energy_mwh * (1_000_000 + self.gain_ppm) // 1_000_000
-        energy_mwh = (self.start_mwh + energy_mwh) // self.step_mwh * self.step_mwh
-        if self.fault == "backward":
-            energy_mwh -= 50 * self.step_mwh
-        elif self.fault == "jump":
-            energy_mwh += 500 * self.step_mwh
-        self._frozen = (
-            voltage_v,
-            power_w / voltage_v,
-            power_w,
-            plant.frequency_mhz / 1e3,
-            energy_mwh / 1e6,
-        )
-        return self._frozen
+        voltage_mv = _MAINS_MV + self._random.randint(-_MAINS_NOISE_MV, _MAINS_NOISE_MV)
+        for meter in self.meters:
+            meter.power_mw = self.power_mw
+            meter.voltage_mv = voltage_mv

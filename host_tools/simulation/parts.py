@@ -1,20 +1,15 @@
 """The parts of a simulated world: a wire, meters and boards. Each can fail."""
 
-import struct
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from joulestream.boards import contract
-from joulestream.meter.modbus import crc16
 from joulestream.runtime.pilot import PILOT_A, PILOT_C
 from joulestream.testkit.flash import NorFlash
+from joulestream.testkit.meter import Meter
 
-MS_PER_HOUR = 3_600_000
 TICKS_MASK = (1 << 30) - 1
-_VOLTAGE = 0x00
-_POWER = 0x0C
-_IMPORT = 0x48
 HOLD_MS = 500
 
 
@@ -100,96 +95,17 @@ class LinkUart:
         return size
 
 
-class Meter:
-    """An SDM120 on a UART of its own, that counts `flow` with a gain and a coarse register.
+def damaging(rng: Random) -> Callable[[bytes], bytes]:
+    """Return how a bad line damages a meter's frame: 7 of 10 get a flipped bit and end early."""
 
-    `fault` is what is wrong with it now: "", "silent", "late" (its register), "garbled",
-    "frozen" (register), "dead" (all its figures), "jump", "back" or "wrap" (its register).
-    """
+    def damage(frame: bytes) -> bytes:
+        if rng.random() >= 0.7:
+            return frame
+        damaged = bytearray(frame)
+        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+        return bytes(damaged[: rng.randrange(1, len(damaged) + 1)])
 
-    def __init__(self, gain_ppm: int, register_mwh: int, step_mwh: int, rng: Random) -> None:
-        self._gain_ppm = gain_ppm
-        self._start_mwh = register_mwh
-        self._step_mwh = step_mwh
-        self._rng = rng
-        self._answer = b""
-        self._flowed = 0  # mW times ms
-        self._before = [(0, 0)]  # (power, energy) some time ago
-        self.power_mw = 0
-        self.fault = ""
-        self._held: tuple[int, int] | None = None
-        self.answers = 0
-
-    @property
-    def energy_mwh(self) -> int:
-        """What it counted since the beginning of the world, free of all its faults."""
-        return self._flowed * (1_000_000 + self._gain_ppm) // (1_000_000 * MS_PER_HOUR)
-
-    def advance(self, power_mw: int, elapsed_ms: int) -> None:
-        """Let `power_mw` flow for `elapsed_ms`."""
-        self.power_mw = power_mw
-        self._flowed += power_mw * elapsed_ms
-        if self.fault == "late":
-            self._before.append((self.power_mw, self.energy_mwh))
-
-    def set_fault(self, fault: str) -> None:
-        """Begin a fault, or end it with ""."""
-        self.fault = fault
-        self._held = (self.power_mw, self.energy_mwh)
-        self._before = [(self.power_mw, self.energy_mwh)]
-
-    def _figures(self) -> tuple[int, int]:
-        """Return the power and the energy that it shows."""
-        power_mw, energy_mwh = self.power_mw, self.energy_mwh
-        held = self._held or (power_mw, energy_mwh)
-        if self.fault == "frozen":
-            energy_mwh = held[1]
-        elif self.fault == "dead":
-            power_mw, energy_mwh = held
-        elif self.fault == "late":
-            energy_mwh = self._before[-min(len(self._before), 8)][1]
-        elif self.fault == "jump":
-            energy_mwh += 500_000
-        elif self.fault == "back":
-            energy_mwh -= 3_000
-        elif self.fault == "wrap":
-            energy_mwh = -self._start_mwh
-        return power_mw, energy_mwh
-
-    def write(self, request: bytes) -> None:
-        """Take a Modbus request; the answer can be read at once."""
-        self._answer = b""
-        if self.fault == "silent":
-            return
-        power_mw, energy_mwh = self._figures()
-        register_mwh = max(self._start_mwh + energy_mwh, 0)
-        register_mwh -= register_mwh % self._step_mwh
-        self.answers += 1
-        # The last digits of a real voltage never rest.
-        voltage = 230 + (self.answers * 7919 % 100) / 100 if self.fault != "dead" else 230.25
-        values = (
-            (_VOLTAGE, voltage),
-            (_POWER, power_mw / 1_000),
-            (_IMPORT, register_mwh / 1_000_000),
-        )
-        first, count = struct.unpack(">HH", request[2:6])
-        registers = bytearray(2 * count)
-        for address, value in values:
-            if first <= address and address + 2 <= first + count:
-                struct.pack_into(">f", registers, 2 * (address - first), value)
-        answer = bytes((request[0], request[1], 2 * count)) + registers
-        answer += crc16(answer, len(answer)).to_bytes(2, "little")
-        if self.fault == "garbled" and self._rng.random() < 0.7:
-            damaged = bytearray(answer)
-            damaged[self._rng.randrange(len(damaged))] ^= 1 << self._rng.randrange(8)
-            answer = bytes(damaged[: self._rng.randrange(1, len(damaged) + 1)])
-        self._answer = answer
-
-    def readinto(self, buffer: bytearray) -> int:
-        size = len(self._answer)
-        buffer[:size] = self._answer
-        self._answer = b""
-        return size
+    return damage
 
 
 class CrashError(Exception):

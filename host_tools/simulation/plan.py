@@ -89,7 +89,9 @@ def _flash_error(rng: Random) -> tuple[int, dict[str, Any]]:
 
 
 def _meter(rng: Random) -> tuple[int, dict[str, Any]]:
-    fault = rng.choice(("silent", "late", "garbled", "frozen", "dead", "jump", "back", "wrap"))
+    fault = rng.choice(
+        ("silent", "late", "damaged", "frozen", "repeating", "jump", "backward", "reset")
+    )
     return _window(rng, 300, 4_000), {"who": rng.choice(("pole", "vehicle")), "fault": fault}
 
 

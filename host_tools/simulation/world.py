@@ -21,8 +21,8 @@ from joulestream.host_tools.simulation.parts import (
     Board,
     FlashRandom,
     LinkUart,
-    Meter,
     Wire,
+    damaging,
 )
 from joulestream.host_tools.simulation.plan import CALM_MS, DAY_S, START_S, VEHICLES, Event, Plan
 from joulestream.pole import config as pole_config
@@ -31,6 +31,7 @@ from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE, Signer
 from joulestream.testkit import certificates
 from joulestream.testkit.flash import NorFlash, PowerCut
+from joulestream.testkit.meter import Meter
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle import main as vehicle_main
 
@@ -250,10 +251,10 @@ class World:
             name,
             LinkUart(send),
             Meter(
-                figures["gains_ppm"][number],
                 figures["registers_mwh"][number],
                 figures["register_step_mwh"],
-                rng,
+                figures["gains_ppm"][number],
+                damage=damaging(rng),
             ),
             self._flash(figures["blocks"], _BLOCK_SIZE, FlashRandom(rng)),
             figures["starts_ms"][number],

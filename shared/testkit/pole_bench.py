@@ -3,18 +3,16 @@
 Runs on CPython and on MicroPython. The vehicle greets, accepts and pays only when it is told to.
 """
 
-import struct
-
 from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
 from joulestream.link import open_link
 from joulestream.messages import INVOICE, OFFER, PAYER, STOP, Accept, Hello, Update
 from joulestream.meter.counter import open_meter
-from joulestream.meter.modbus import crc16
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
 from joulestream.testkit.board import MemoryBoard, cable
 from joulestream.testkit.certificates import KEYS, certificate
+from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import STEP_MS, World
 from joulestream.units import MS_PER_HOUR, energy_from_power
 
@@ -43,45 +41,6 @@ class Plant:
         self.contact = self.coil
 
 
-class MeterUart:
-    """Answers as an SDM120 whose register counts whole Wh of what flows in `plant`."""
-
-    def __init__(self, plant):
-        self.plant = plant
-        self.silent = False
-        self.register_mwh = 5_000_000
-        self._answers = 0
-        self._received = b""
-
-    def write(self, request):
-        if self.silent:
-            return
-        first = int.from_bytes(request[2:4], "big")
-        count = int.from_bytes(request[4:6], "big")
-        plant = self.plant
-        self._answers += 1
-        energy_wh = (self.register_mwh + plant.energy_mwh) // 1_000
-        values = (
-            (0x00, 230 + self._answers % 7 / 8),
-            (0x0C, plant.power_mw / 1_000 if plant.contact else 0.0),
-            # A little more, so that no rounding of a float32 loses a whole one.
-            (0x48, (energy_wh + 0.01) / 1_000),
-        )
-        registers = bytearray(2 * count)
-        for address, value in values:
-            if first <= address and address + 2 <= first + count:
-                at = 2 * (address - first)
-                registers[at : at + 4] = struct.pack(">f", value)
-        answer = bytes((request[0], request[1], 2 * count)) + bytes(registers)
-        self._received = answer + crc16(answer, len(answer)).to_bytes(2, "little")
-
-    def readinto(self, buffer):
-        size = min(len(buffer), len(self._received))
-        buffer[:size] = self._received[:size]
-        self._received = self._received[size:]
-        return size
-
-
 class PoleBench:
     """A pole that charges, step by step; `contactor_log` lists how the contactor was driven."""
 
@@ -89,7 +48,7 @@ class PoleBench:
         self.world = World(pole=pole)
         self.payee = self.world.payee
         self.plant = Plant()
-        self.meter = MeterUart(self.plant)
+        self.meter = Meter()
         self.link, far_end = cable()
         self.board = MemoryBoard({"meter": self.meter, "link": self.link})
         self.board.on_contactor = self._drive
@@ -122,7 +81,10 @@ class PoleBench:
 
     def step(self):
         self.at_ms += STEP_MS
-        self.plant.advance()
+        plant = self.plant
+        self.meter.advance(plant.power_mw if plant.contact else 0, STEP_MS)
+        plant.advance()
+        self.meter.power_mw = plant.power_mw if plant.contact else 0
         self.loop.step(self.at_ms)
         self.loop.idle()
         self._vehicle_link.poll()
