@@ -50,13 +50,13 @@ test: setup ## run every check and test: lint, types, CPython, MicroPython, end 
 soak: setup ## the long forms of the tests: a million signatures and sessions, hours of fuzzing
 	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py
 	@JOULESTREAM_POWER_CUTS=200000 $(BIN)/pytest -n 2 tests/test_power_cuts.py
-	@$(BIN)/python -m joulestream.host_tools.fuzz.run --seconds 3600
+	@$(BIN)/joulestream fuzz run --seconds 3600
 	@$(BIN)/python -m joulestream.host_tools.reliability --heap-hours 8
 	@$(BIN)/joulestream simulate --sessions 1000000 --resume build/soak/simulation.json
 
 .PHONY: board
 board: setup ## start the emulated riscv32 board, for mpremote to talk to
-	@$(BIN)/python -m joulestream.host_tools.board
+	@$(BIN)/joulestream emulator
 
 .PHONY: modules
 modules: setup ## build the native module for every board whose compiler is here
@@ -64,7 +64,7 @@ modules: setup ## build the native module for every board whose compiler is here
 
 .PHONY: bench
 bench: setup ## measure speed, bytes, exposure, Ed25519 on rv32, reliability; rewrite docs/
-	@$(BIN)/joulestream bench
+	@$(BIN)/joulestream benchmark
 	@$(BIN)/python -m joulestream.host_tools.bench_ed25519
 	@$(BIN)/python -m joulestream.host_tools.reliability
 

@@ -1,4 +1,4 @@
-"""`python -m joulestream.host_tools.bench_ed25519`: Ed25519 and whole packets in rv32imac instructions.
+"""Ed25519 and whole packets, counted in rv32imac instructions: `make bench`.
 
 Ours, plain Monocypher and libsodium's ref10 are compiled by one compiler and run bare on QEMU;
 then the real payee and payer trade packets under MicroPython on the emulated board. Counts are
@@ -10,7 +10,7 @@ import json
 import re
 import sys
 
-from joulestream.host_tools import board, progress, toolchain
+from joulestream.host_tools import emulator, progress, toolchain
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
 
@@ -73,7 +73,7 @@ def _measure_bare(name: str, flags: list[str]) -> dict[str, int]:
 def measure_ed25519() -> dict[str, dict[str, int]]:
     """Return the figures of our code (`rv32`), of Monocypher and of libsodium, by name."""
     toolchain.require_tools(
-        {**toolchain.BUILD_TOOLS, **toolchain.RISCV_COMPILER, **board.EMULATOR}
+        {**toolchain.BUILD_TOOLS, **toolchain.RISCV_COMPILER, **emulator.EMULATOR}
     )
     monocypher = ["-O2", f"-I{toolchain.ED25519}", f"-I{toolchain.tree(toolchain.MONOCYPHER)}"]
     sodium = toolchain.tree(toolchain.PYNACL) / "src" / "libsodium"
@@ -100,11 +100,11 @@ def measure_ed25519() -> dict[str, dict[str, int]]:
 
 def measure_packets() -> dict[str, int]:
     """Return instructions and allocated bytes of one packet at each side, on MicroPython."""
-    firmware, library = board.build(), board.build_library()
+    firmware, library = emulator.build(), emulator.build_library()
     directory = BUILD / "board-lib" / "bench"
     sources = [_SOURCES / "packet_bench.py"]
-    board.compile_tree(sources, directory)
-    with board.EmulatedBoard(firmware) as machine:
+    emulator.compile_tree(sources, directory)
+    with emulator.EmulatedBoard(firmware) as machine:
         machine.mpremote("cp", "-r", str(library), str(directory), ":/")
         text = machine.mpremote(
             "exec", "import sys; sys.path[:0] = ['/bench']; import packet_bench"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,16 @@ from rich.table import Table
 
 from joulestream.channel import Terms
 from joulestream.host_tools.bench.bench import Bench
-from joulestream.host_tools.bench.firmware import ROOT
 from joulestream.host_tools.bench.plant import Plant
 from joulestream.host_tools.bench.plot import plot
 from joulestream.host_tools.bench.recording import Recording
 from joulestream.host_tools.bench.world import DAY_S, HOUR_S, PACKET_MWH, START_S, World
+from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.ledger import book
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
 from joulestream.host_tools.settle import settle
 from joulestream.units import MWH_PER_KWH, energy_from_power
-
-DEFAULT_DIRECTORY = ROOT / "build" / "demo"
 
 _DAY_PRICE_PER_KWH = 320_000
 _NIGHT_PRICE_PER_KWH = 260_000
@@ -216,7 +213,7 @@ class Demo:
             self.console.print(f"{_shown(self.directory / name)}", highlight=False)
 
 
-class DemoError(Exception):
+class DemoError(CommandError):
     """The demo could not be completed: one sentence."""
 
 
@@ -233,11 +230,3 @@ def _shown(path: Path) -> Path:
     """Return `path` as a person would type it from here."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def run_demo(directory: Path, realtime: bool, as_json: bool) -> None:
-    """Run the demo into `directory` and print its summary, for people or as JSON."""
-    console = Console(file=sys.stderr if as_json else sys.stdout)
-    summary = Demo(directory, realtime, console).run()
-    if as_json:
-        print(json.dumps(summary, indent=2))

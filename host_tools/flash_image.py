@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from joulestream.host_tools.errors import CommandError
+
 _ERASED = b"\xff"
 
 
-class FlashImageError(Exception):
+class FlashImageError(CommandError):
     """A file that is no flash image; one sentence that says why and what to do."""
 
 

@@ -1,4 +1,4 @@
-"""`python -m joulestream.host_tools.reliability`: what power cuts, noise, liars and long sessions lead to.
+"""What power cuts, noise, liars and long sessions lead to: `make bench`.
 
 Power cuts at every operation of a flash, simulated sessions, scripted liars, fuzzing, an hour of
 packets between two MicroPython processes, and the cost of storing a claim on the emulated board.
@@ -23,7 +23,7 @@ from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.fields import size_of
-from joulestream.host_tools import board, toolchain
+from joulestream.host_tools import emulator, toolchain
 from joulestream.host_tools.adversaries import document, play_all
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.firmware import AFTER_COLLECTION, FirmwareError
@@ -101,7 +101,7 @@ def measure_adversaries() -> dict[str, float]:
 
 
 def measure_fuzzing(seconds: int) -> dict[str, int]:
-    """Return how many inputs the fuzzers tried, and how many broke something; see host_tools/fuzz."""
+    """Return how many inputs the fuzzers tried, and how many broke an invariant."""
     if not is_available():
         say(MISSING)
         return {}
@@ -148,11 +148,11 @@ async def _heap(bench: Bench) -> tuple[int, list[int]]:
 def measure_journal() -> dict[str, int]:
     """Return what storing a claim takes on the emulated board; nothing where there is none."""
     try:
-        firmware, library = board.build(), board.build_library()
+        firmware, library = emulator.build(), emulator.build_library()
         directory = BUILD / "board-lib" / "journal"
         sources = [ROOT / "host_tools" / "rv32" / "journal_bench.py"]
-        board.compile_tree(sources, directory)
-        with board.EmulatedBoard(firmware) as machine:
+        emulator.compile_tree(sources, directory)
+        with emulator.EmulatedBoard(firmware) as machine:
             machine.mpremote("cp", "-r", str(library), str(directory), ":/")
             text = machine.mpremote(
                 "exec", "import sys; sys.path[:0] = ['/journal']; import journal_bench"

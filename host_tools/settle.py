@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from joulestream.channel import KIND_SQL, Certificate
 from joulestream.device.journal import Journal, JournalFull
@@ -12,14 +10,6 @@ from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import MalformedError
 from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.ledger import Ledger, LedgerError
-from joulestream.host_tools.ledger.arguments import (
-    DEFAULT_LOCATION,
-    JsonOption,
-    LedgerOption,
-    NowOption,
-    time_from,
-)
-from joulestream.host_tools.ledger.output import fail, one_line_errors, print_json, print_list
 
 BLOCKS = 64
 BLOCK_SIZE = 4096
@@ -147,29 +137,3 @@ def _certificate(records: PayeeRecords, channel_id: bytes) -> Certificate | None
 def _is_on(certificate: Certificate, ledger: Ledger) -> bool:
     place = (certificate.kind, certificate.chain_id, certificate.contract)
     return place == (KIND_SQL, ledger.number, ledger.key)
-
-
-@one_line_errors
-def settle_command(
-    journal: Annotated[Path, typer.Argument(help="File with the pole's flash; only read.")],
-    ledger: LedgerOption = DEFAULT_LOCATION,
-    blocks: Annotated[int, typer.Option(help="How many blocks the flash has.")] = BLOCKS,
-    block_size: Annotated[int, typer.Option(help="Bytes in a block.")] = BLOCK_SIZE,
-    now_s: NowOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Pay a pole's best claims to its payout account, as often as you like.
-
-    Exit status 1 when a claim is refused; the others are paid nevertheless.
-    """
-    with Ledger.open(ledger) as opened:
-        settlements = settle(journal, opened, time_from(now_s), blocks, block_size)
-    channels = [settlement.fields() for settlement in settlements]
-    if json:
-        paid_now = sum(settlement.paid_now_base_units for settlement in settlements)
-        print_json({"channels": channels, "paid_now_base_units": paid_now})
-    else:
-        print_list(f"{journal}: {len(channels)} channels", channels)
-    refused = [settlement for settlement in settlements if settlement.outcome == REFUSED]
-    if refused:
-        fail(f"{len(refused)} of {len(channels)} claims were refused: {refused[0].why}")

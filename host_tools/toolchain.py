@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from joulestream.host_tools.errors import CommandError
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 ED25519 = ROOT / "shared" / "ed25519"
@@ -45,7 +47,7 @@ MODULE_ARCHITECTURES = {
 }
 
 
-class ToolchainError(Exception):
+class ToolchainError(CommandError):
     """Something that cannot be fetched or built; the text says what, in one line."""
 
 

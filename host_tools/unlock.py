@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
+from joulestream.host_tools.errors import CommandError
 
 DeviceSecretOption = Annotated[
     Path | None,
@@ -21,7 +22,7 @@ DeviceSecretOption = Annotated[
 _MIN_CHARACTERS = 8
 
 
-class KeyFileError(Exception):
+class KeyFileError(CommandError):
     """A key file that cannot be read or written; one sentence that never shows a secret."""
 
 

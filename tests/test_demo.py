@@ -47,7 +47,7 @@ def test_the_demo(tmp_path):
         ("settle", "missing.flash", "--ledger", "missing.sqlite"),
         ("ledger", "show", "--ledger", "missing.sqlite"),
         ("ledger", "open", "--deposit", "many"),
-        ("bench", "--no-such-option"),
+        ("benchmark", "--no-such-option"),
         ("no-such-command",),
     ],
     ids=lambda arguments: arguments[0],

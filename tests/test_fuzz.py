@@ -66,7 +66,7 @@ def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
 
 def run_program(name, environment, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", f"joulestream.host_tools.fuzz.{name}", *map(str, arguments)],
+        [sys.executable, "-m", "joulestream.host_tools.cli", "fuzz", name, *map(str, arguments)],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -5,25 +5,20 @@ import os
 import stat
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from joulestream.channel import CERTIFICATE_SIZE, Certificate, Claim, genuine_reason
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import keys
-from joulestream.host_tools.ledger.commands import app as ledger_app
-from joulestream.host_tools.settle import settle_command
+from joulestream.host_tools.cli import app
 
 NOW_S = 1_800_000_000
-APP = typer.Typer()
-APP.add_typer(ledger_app, name="ledger")
-APP.command("settle")(settle_command)
 
 
 def run(*words):
     """Run a command; return its exit status, stdout and stderr."""
-    result = CliRunner().invoke(APP, [str(word) for word in words])
+    result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from joulestream.host_tools import board, toolchain
+from joulestream.host_tools import emulator, toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,7 +44,7 @@ def firmware():
     """Build the emulated board's firmware with the module linked in."""
     modules = toolchain.BUILD / "board-usermod-src"
     modules.mkdir(parents=True, exist_ok=True)
-    for source in (board.SOURCE, toolchain.ED25519):
+    for source in (emulator.SOURCE, toolchain.ED25519):
         link = modules / source.name
         if not link.exists():
             link.symlink_to(source)
@@ -55,7 +55,7 @@ def firmware():
                 "USER_C_MODULES": str(modules),
                 "MONOCYPHER_DIR": str(toolchain.tree(toolchain.MONOCYPHER)),
             }
-            return board.build(variables, "board-usermod")
+            return emulator.build(variables, "board-usermod")
     except toolchain.ToolchainError as error:
         if "install" not in str(error):
             raise
@@ -65,7 +65,7 @@ def firmware():
 def test_linked_into_a_firmware(firmware):
     import _ed25519
 
-    with board.EmulatedBoard(firmware) as machine:
+    with emulator.EmulatedBoard(firmware) as machine:
         printed = machine.mpremote("exec", RUN)
     signature = _ed25519.sign(_ed25519.expand(bytes(range(32))), b"CLM").hex()
     assert printed.strip() == f"{signature} expanded key must be 96 bytes"
@@ -79,7 +79,7 @@ def test_gathered_by_micropythons_cmake(firmware, tmp_path):
         pytest.skip(f"micropython.cmake not tested: {error}")
     (tmp_path / "CMakeLists.txt").write_text(CMAKE)
     tree = toolchain.micropython_tree()
-    includes = (tree, tree / "ports" / "qemu", tree / "shared", firmware.parent, board.SOURCE)
+    includes = (tree, tree / "ports" / "qemu", tree / "shared", firmware.parent, emulator.SOURCE)
     options = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac --specs=picolibc.specs".split()
     settings = {
         "CMAKE_C_COMPILER": "riscv64-unknown-elf-gcc",

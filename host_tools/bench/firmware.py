@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from joulestream.host_tools.bench.ports import Port
+from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.layout import import_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,7 @@ AFTER_COLLECTION = 2
 _ARCHITECTURES = {"x86_64": "x64", "AMD64": "x64"}
 
 
-class FirmwareError(Exception):
+class FirmwareError(CommandError):
     """A firmware process ended or could not be started: one sentence with what it said."""
 
 

@@ -1,18 +1,15 @@
 """Adds to the corpus what fuzzing runs have found new, minimised: corpus/found.
 
-    python -m joulestream.host_tools.fuzz.gather [TARGET ...]
-
 Of build/fuzz/TARGET/found and of what was kept before, keeps inputs that reach code which the made
 corpus does not, as libFuzzer's merge chooses them; of those the shortest, as far as they fit.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 
 from joulestream.host_tools import progress
 from joulestream.host_tools.fuzz import corpus
-from joulestream.host_tools.fuzz.run import MISSING, WORK, FuzzError, is_available, start
+from joulestream.host_tools.fuzz.run import WORK, FuzzError, start
 from joulestream.host_tools.fuzz.targets import TARGETS
 
 # A target's inputs, and the characters of its file: a corpus is replayed by every `make test`.
@@ -22,6 +19,7 @@ _MOST = 16_384
 
 def gather(target: str, work: Path = WORK) -> int:
     """Write the target's found inputs anew; return how many there are. Raises FuzzError."""
+    (work / target / "found").mkdir(parents=True, exist_ok=True)
     kept = corpus.path("found", target)
     earlier = corpus.read(target)
     with tempfile.TemporaryDirectory(prefix="joulestream-fuzz-") as name:
@@ -45,18 +43,3 @@ def gather(target: str, work: Path = WORK) -> int:
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(corpus.text(chosen))
     return len(chosen)
-
-
-def main() -> int:
-    """Gather what the command line names, or all; return 1 where that does not work."""
-    if not is_available():
-        print(MISSING, file=sys.stderr)
-        return 1
-    for target in sys.argv[1:] or TARGETS:
-        (WORK / target / "found").mkdir(parents=True, exist_ok=True)
-        print(f"fuzz: {target}: {gather(target)} inputs found by fuzzing are kept")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

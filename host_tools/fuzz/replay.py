@@ -1,15 +1,9 @@
-"""One input, or the whole corpus, without atheris.
+"""One input, or a target's whole corpus, without atheris; the target's own error comes through."""
 
-    python -m joulestream.host_tools.fuzz.replay [TARGET [FILE ...]]
-
-Shows what the target raises. Without FILE the target's corpus is replayed, without TARGET all.
-"""
-
-import sys
 from pathlib import Path
 
 from joulestream.host_tools.fuzz import corpus
-from joulestream.host_tools.fuzz.targets import TARGETS, load
+from joulestream.host_tools.fuzz.targets import load
 
 
 def replay(target):
@@ -25,17 +19,6 @@ def replay(target):
     return len(inputs)
 
 
-def main():
-    """Replay what the command line names."""
-    targets, files = sys.argv[1:2] or list(TARGETS), sys.argv[2:]
-    for target in targets:
-        if target not in TARGETS:
-            sys.exit("fuzz: there is no target %s: choose from %s" % (target, ", ".join(TARGETS)))
-        for name in files:
-            load(target)(Path(name).read_bytes())
-        count = len(files) or replay(target)
-        print("fuzz: %s holds for %d inputs" % (target, count))
-
-
-if __name__ == "__main__":
-    main()
+def replay_file(target, path):
+    """Check the input in one file."""
+    load(target)(Path(path).read_bytes())

@@ -1,13 +1,9 @@
 """All fuzz targets under atheris, as many at a time as there are cores.
 
-    python -m joulestream.host_tools.fuzz.run [--seconds N] [TARGET ...]
-
 Starts from the corpus in the repository and from what runs before this one found; new inputs stay
-in build/fuzz/TARGET/found. An input that breaks an invariant is left in build/fuzz/TARGET. Exit
-status 1 if there was one.
+in build/fuzz/TARGET/found. An input that breaks an invariant is left in build/fuzz/TARGET.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -20,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from joulestream.host_tools import progress
+from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.fuzz import corpus
 from joulestream.host_tools.fuzz.targets import TARGETS
 from joulestream.host_tools.layout import ROOT, import_path
@@ -35,7 +32,7 @@ _FAILURE = re.compile(r"Uncaught Python exception: ===\n(.+)")
 _EXECUTED = re.compile(r"^(?:stat::number_of_executed_units: +|#)(\d+)", re.MULTILINE)
 
 
-class FuzzError(Exception):
+class FuzzError(CommandError):
     """Fuzzing itself did not work: one sentence, and what can be done."""
 
 
@@ -144,31 +141,7 @@ def _tell_failure(target: str, text: str) -> None:
     path = Path(written[1])
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     print(
-        f"fuzz: {target}: {what}; replay it with "
-        f"python -m joulestream.host_tools.fuzz.replay {target} {shown}",
+        f"fuzz: {target}: {what}; replay it with joulestream fuzz replay {target} {shown}",
         file=sys.stderr,
         flush=True,
     )
-
-
-def main() -> int:
-    """Fuzz what the command line names; return 1 if something broke."""
-    parser = argparse.ArgumentParser(
-        prog="python -m joulestream.host_tools.fuzz.run", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seconds", type=int, default=10, help="for each target; 10 by default")
-    parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET")
-    options = parser.parse_args()
-    try:
-        found = fuzz_all(options.seconds, options.targets or tuple(TARGETS), keep=True)
-    except FuzzError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for target, figures in found.items():
-        print(f"fuzz: {target}: {figures['execs']:,} inputs, {figures['crashes']} crashes")
-    return 1 if any(figures["crashes"] for figures in found.values()) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

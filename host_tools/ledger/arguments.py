@@ -30,7 +30,6 @@ SeedOption = Annotated[
         "--seed-file", help="The ledger's seed. Default: the ledger's file with '.seed' added."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NowOption = Annotated[
     int | None, typer.Option("--now-s", help="Unix time to act at. Default: this computer's.")
 ]

@@ -1,7 +1,9 @@
 """The error of the ledger, and the short names of ids in its messages."""
 
+from joulestream.host_tools.errors import CommandError
 
-class LedgerError(Exception):
+
+class LedgerError(CommandError):
     """The ledger refuses or cannot do its work. The text is one sentence, as in CommandError."""
 
 

@@ -1,7 +1,5 @@
 """The emulated board: MicroPython on QEMU's riscv32 `virt` machine, the instruction set of a C3.
 
-    python -m joulestream.host_tools.board
-
 Builds MicroPython's qemu port with firmware/boards/qemu_rv32 and starts it. Its only UART is the
 REPL, on a pseudo-terminal that mpremote talks to as to any board. It counts one instruction a
 nanosecond, so what is measured on it comes out the same on every machine.
@@ -184,24 +182,3 @@ class EmulatedBoard:
                 return found[1].decode()
         self.stop()
         raise ToolchainError(f"the emulated board does not start: {text.decode().strip()}")
-
-
-def main() -> int:
-    """Build and start the board; run until interrupted."""
-    try:
-        with EmulatedBoard(build()) as board:
-            board.mpremote("cp", "-r", str(build_library()), ":/")
-            toolchain.say(f"emulated board on {board.port}: try")
-            toolchain.say(f"  build/venv/bin/mpremote connect {board.port} resume repl")
-            toolchain.say("Ctrl-C switches it off")
-            board.wait()
-    except ToolchainError as error:
-        print(f"board: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,41 +1,25 @@
-"""What commands print: JSON or tables on stdout, an error as one line on stderr."""
+"""What commands print on stdout: JSON for scripts, tables for people."""
 
-import functools
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from joulestream.host_tools.flash_image import FlashImageError
-from joulestream.host_tools.keys import KeyFileError
-from joulestream.host_tools.ledger.errors import LedgerError
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # A file or pipe has no edge: wide enough for a row with a 32-byte id, so that nothing is folded.
 _PLAIN_WIDTH = 240
 
 
-def fail(message: str) -> NoReturn:
-    """End the command with exit status 1 and `message` as one line on stderr."""
-    typer.echo(f"joulestream: {' '.join(message.split())}", err=True)
-    raise typer.Exit(1)
-
-
-def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command `fail` with what the ledger, a key file or a flash image refuses."""
-
-    @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        try:
-            command(*arguments, **options)
-        except (LedgerError, KeyFileError, FlashImageError) as error:
-            fail(str(error))
-
-    return wrapped
+def progress_console(as_json: bool) -> Console:
+    """Return the console for progress and tables: stderr where stdout is for JSON alone."""
+    return Console(file=sys.stderr if as_json else sys.stdout)
 
 
 def print_json(data: Any) -> None:

@@ -7,12 +7,12 @@ import typer
 
 from joulestream.device.keystore import MAX_ITERATIONS, MIN_ITERATIONS, source_name
 from joulestream.host_tools import keys
-from joulestream.host_tools.ledger.arguments import JsonOption
-from joulestream.host_tools.ledger.output import one_line_errors, print_fields
+from joulestream.host_tools.commands import COMMANDS
+from joulestream.host_tools.terminal import JsonOption, print_fields
 from joulestream.host_tools.unlock import DeviceSecretOption, Unlock
 from joulestream.signing import public_key
 
-app = typer.Typer(help="Keys of poles and vehicles, sealed.", no_args_is_help=True)
+app = typer.Typer(help=COMMANDS["keys"].summary, no_args_is_help=True, add_completion=False)
 
 _NEW_VARIABLE = "JOULESTREAM_NEW_PASSPHRASE"
 
@@ -29,7 +29,6 @@ IterationsOption = Annotated[
 
 
 @app.command()
-@one_line_errors
 def new(
     file: NewFileArgument,
     device_secret: DeviceSecretOption = None,
@@ -44,7 +43,6 @@ def new(
 
 
 @app.command()
-@one_line_errors
 def show(
     file: FileArgument, device_secret: DeviceSecretOption = None, json: JsonOption = False
 ) -> None:
@@ -54,7 +52,6 @@ def show(
 
 
 @app.command()
-@one_line_errors
 def reseal(
     file: FileArgument,
     new_file: NewFileArgument,
@@ -75,7 +72,6 @@ def reseal(
 
 
 @app.command("device-secret")
-@one_line_errors
 def device_secret(file: NewFileArgument, json: JsonOption = False) -> None:
     """Make the secret of a device that has none of its own, in plain, as the unix board."""
     keys.write_seed(file, keys.new_seed())

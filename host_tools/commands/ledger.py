@@ -7,6 +7,7 @@ import typer
 
 from joulestream.channel import SIGNATURE_SIZE
 from joulestream.host_tools import keys
+from joulestream.host_tools.commands import COMMANDS
 from joulestream.host_tools.ledger import requests, views
 from joulestream.host_tools.ledger.arguments import (
     DEFAULT_ASSET,
@@ -14,7 +15,6 @@ from joulestream.host_tools.ledger.arguments import (
     AssetOption,
     CertificateOption,
     ChannelArgument,
-    JsonOption,
     LedgerOption,
     NowOption,
     SeedOption,
@@ -30,17 +30,11 @@ from joulestream.host_tools.ledger.book import asset_id
 from joulestream.host_tools.ledger.channels import Channel
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
-from joulestream.host_tools.ledger.output import (
-    fail,
-    one_line_errors,
-    print_fields,
-    print_json,
-    print_list,
-)
 from joulestream.host_tools.ledger.schema import ID_SIZE
+from joulestream.host_tools.terminal import JsonOption, print_fields, print_json, print_list
 from joulestream.host_tools.unlock import DeviceSecretOption, Unlock
 
-app = typer.Typer(help="The embedded ledger.", no_args_is_help=True)
+app = typer.Typer(help=COMMANDS["ledger"].summary, no_args_is_help=True, add_completion=False)
 account_app = typer.Typer(help="Create and list accounts.", no_args_is_help=True)
 close_app = typer.Typer(help="Close a channel.", no_args_is_help=True)
 app.add_typer(account_app, name="account")
@@ -48,7 +42,6 @@ app.add_typer(close_app, name="close")
 
 
 @app.command()
-@one_line_errors
 def init(
     ledger: LedgerOption = DEFAULT_LOCATION,
     number: Annotated[int, typer.Option(help="The ledger's number, part of channel ids.")] = 1,
@@ -73,7 +66,6 @@ def init(
 
 
 @account_app.command("create")
-@one_line_errors
 def create_account(
     name: Annotated[str, typer.Argument(help="The account's name.")],
     balance: Annotated[int, typer.Option(help="First balance, in base units.")] = 0,
@@ -89,7 +81,6 @@ def create_account(
 
 
 @account_app.command("list")
-@one_line_errors
 def list_accounts(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> None:
     """List all accounts."""
     with Ledger.open(ledger) as opened:
@@ -101,7 +92,6 @@ def list_accounts(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = Fa
 
 
 @app.command("open")
-@one_line_errors
 def open_channel(
     payer_key: Annotated[str, typer.Option(help="The vehicle's public key (hex).")],
     refund_account: Annotated[str, typer.Option(help="Gives deposit, gets rest: name or id.")],
@@ -142,7 +132,6 @@ def open_channel(
 
 
 @app.command("certificate")
-@one_line_errors
 def renew_certificate(
     channel: ChannelArgument,
     certificate: CertificateOption,
@@ -161,7 +150,6 @@ def renew_certificate(
 
 
 @app.command()
-@one_line_errors
 def show(
     channel: Annotated[
         str | None,
@@ -192,7 +180,6 @@ def show(
 
 
 @app.command()
-@one_line_errors
 def claim(
     channel: ChannelArgument,
     amount: Annotated[int, typer.Argument(help="The total ever paid, in claim units.")],
@@ -209,7 +196,6 @@ def claim(
 
 
 @close_app.command("request")
-@one_line_errors
 def request_close(
     channel: ChannelArgument,
     by: Annotated[str, typer.Option(help="Who closes: 'payer' or 'payee'.")],
@@ -251,7 +237,6 @@ def request_close(
 
 
 @close_app.command("finalise")
-@one_line_errors
 def finalise(
     channel: ChannelArgument,
     ledger: LedgerOption = DEFAULT_LOCATION,
@@ -265,7 +250,6 @@ def finalise(
 
 
 @app.command()
-@one_line_errors
 def check(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> None:
     """Check that the ledger has neither lost nor made any money."""
     with Ledger.open(ledger) as opened:
@@ -273,7 +257,7 @@ def check(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> 
         name = opened.name
     print_fields("Check", views.check_fields(found), json)
     if found.faults:
-        fail(f"{name} is not sound: {found.faults[0]}; restore it from a backup")
+        raise LedgerError(f"{name} is not sound: {found.faults[0]}; restore it from a backup")
 
 
 def _certify(

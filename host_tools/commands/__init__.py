@@ -1,0 +1,40 @@
+"""The table of all commands: a command is one file in this folder and one row here.
+
+A row's module holds a Typer application called `app`. The module is imported when its command is
+run, not before: it may import at its top what the options need, and no more than that.
+"""
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        module: name of the module that holds its Typer application.
+        summary: what it does, in one line; the first line of the command's own help too.
+    """
+
+    module: str
+    summary: str
+
+
+_HERE = __name__ + "."
+
+# The name `bench` is reserved: it will be the hardware bench.
+COMMANDS = {
+    "demo": Command(
+        _HERE + "demo", "Charge 2 kWh between two MicroPython processes, settle, plot."
+    ),
+    "keys": Command(_HERE + "keys", "Make and seal the keys of poles and vehicles."),
+    "ledger": Command(_HERE + "ledger", "Keep the embedded ledger."),
+    "settle": Command(_HERE + "settle", "Pay the best claims of a pole's flash on the ledger."),
+    "simulate": Command(
+        _HERE + "simulate", "Simulate charging sessions in which everything goes wrong."
+    ),
+    "fuzz": Command(_HERE + "fuzz", "Fuzz the protocol and the journal, or replay inputs."),
+    "benchmark": Command(_HERE + "benchmark", "Measure speed, size, exposure and reliability."),
+    "emulator": Command(
+        _HERE + "emulator", "Start the emulated riscv32 board, for mpremote to talk to."
+    ),
+}
