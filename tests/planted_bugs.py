@@ -98,15 +98,15 @@ BUGS = (
     Bug(
         "budget not persisted",
         "firmware/vehicle/wallet.py",
-        "                    self._spent = record.spent\n",
+        "                    spent = record.spent\n",
         "                    pass\n",
         "tests/test_wallet.py::test_the_budget_outlives_a_power_cut",
     ),
     Bug(
         "claim signed before it is stored",
         "firmware/vehicle/wallet.py",
-        "        self.store(channel_id, record)\n        return self._signer",
-        "        return self._signer",
+        "        self.store(channel_id, record)\n        signature: Buffer",
+        "        signature: Buffer",
         "tests/test_wallet.py::test_no_claim_leaves_before_the_journal_holds_it",
     ),
     Bug(
@@ -155,7 +155,7 @@ BUGS = (
     ),
     Bug(
         "debt carried over at the dearest price agreed",
-        "firmware/vehicle/carryover.py",
+        "firmware/vehicle/carried_debt.py",
         "    tariff = Tariff(record.energy_mwh, 0, record.price_per_kwh)\n",
         "    dearest = max(record.price_per_kwh, record.next_price_per_kwh)\n"
         "    tariff = Tariff(record.energy_mwh, 0, dearest)\n",
@@ -165,14 +165,14 @@ BUGS = (
     Bug(
         "price accepted before it is stored",
         "firmware/vehicle/payer.py",
-        "        self._expect_price(record)\n        self._remember(record)\n",
-        "        self._expect_price(record)\n",
+        "        self._store(payments.record)\n",
+        "",
         "tests/test_carry_over.py::test_prices_are_stored_before_they_are_accepted",
     ),
     Bug(
         "tolerance of cheap energy collected at a high price",
-        "firmware/vehicle/payer.py",
-        "            self._audit.begin_price(record)\n",
+        "firmware/vehicle/payment.py",
+        "            self.audit.start_price(self.record)\n",
         "            pass\n",
         "tests/test_lying_pole.py"
         "::test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one",

@@ -200,7 +200,8 @@ def test_a_nonce_that_is_a_claim_empties_no_wallet():
             return out
 
     world = World()
-    world.wallet._signer = Watched()
+    world.signer = Watched()
+    world.boot_vehicle()
     world.payee._random = lambda size: CLAIM.message(1 << 60)[:size]
     world.charge(2)
     claims = [message for message in signed if len(message) == 44]

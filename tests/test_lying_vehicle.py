@@ -71,7 +71,7 @@ def test_an_update_one_unit_too_little():
     world = World(vehicle={"prepay": PACKET_PRICE})
     world.charge(4)
     # Once nothing is prepaid, an invoice asks for more than was paid before it.
-    world.payer._prepay = 0
+    world.payer.payments.prepay = 0
     world.charge(world.payee.charge.packets + 3)
     world.bend = bending(UPDATE, change)
     assert world.run_to_stop() == both(errors.UNDERPAID)

@@ -21,8 +21,7 @@ def stored(world):
 def greet_anew(world):
     """Let the vehicle forget its session without a word, and greet again."""
     world.payer.session.abort()
-    world.payer._done = False
-    world.payer._retry_at_ms = None
+    world.payer.visit.begin()
 
 
 def unpaid_by_now(world):
@@ -242,7 +241,7 @@ def history(seed, kind):
             world.boot_pole(NOW_S + world.now_ms // 1_000)
         before_mwh = world.pole_energy_mwh
         world.steps(500 + random.below(300))
-        if world.payer._done or world.pole_energy_mwh == before_mwh:
+        if world.payer.visit.is_over or world.pole_energy_mwh == before_mwh:
             reason = world.payer.last_stop or world.payee.last_stop
             return errors.reason_name(reason) or "no progress"
     return ""

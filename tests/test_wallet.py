@@ -81,8 +81,9 @@ def test_a_power_cut_never_makes_the_wallet_forget_a_claim():
                 raise PowerCut
             program(block, buffer, offset)  # noqa: B023
 
+        world.signer = Watched()
+        world.boot_vehicle()
         flash.writeblocks = writeblocks
-        world.wallet._signer = Watched()
         try:
             world.steps(400)
         except PowerCut:
@@ -135,7 +136,7 @@ def ended(reason):
     """
     world = World()
     world.charge(5)
-    world.payer._prepay = 0
+    world.payer.payments.prepay = 0
     world.charge(8)
     charge = world.payee.charge
     world.run(lambda: charge.unpaid > 0 and not world.payee.session.is_waiting_for(UPDATE))

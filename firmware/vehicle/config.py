@@ -1,6 +1,7 @@
-"""The vehicle's configuration: its owner's limits, every field with its bounds."""
+"""The vehicle's configuration: its owner's limits, and the bounds of every field."""
 
 from joulestream.channel import MAX_AMOUNT
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device.config import (
     REQUIRED,
     ConfigError,
@@ -16,8 +17,12 @@ from joulestream.link import check_link
 from joulestream.meter.config import METER, check_meter
 from joulestream.units import MW_PER_W
 
+if TYPE_CHECKING:
+    from typing import Any
+
 _MINUTE_MS = 60_000
 
+# The vehicle audits with a meter of its own, or with maximum power times time.
 AUDIT_METER = "meter"
 AUDIT_POWER = "power"
 
@@ -42,16 +47,27 @@ TABLE = (
 )
 
 
-def load_config(path):
-    """Return the checked configuration at `path`. Raises ConfigError naming field and reason."""
+def load_config(path: str) -> "Any":
+    """Return the checked configuration in the file `path`.
+
+    Raises ConfigError, which names the field and what is wrong with it.
+    """
     return consistent(load(path, TABLE))
 
 
-def consistent(config):
-    """Return `config` once its fields fit together. Raises ConfigError."""
+def consistent(config: "Any") -> "Any":
+    """Return `config` after checking that its fields fit together. Raises ConfigError.
+
+    It gets two more fields: `max_power_mw`, and `tolerance_percent`, by which the pole's meter
+    may differ from the own one.
+    """
     config.max_power_mw = config.max_power_w * MW_PER_W
+    # A PowerBound is already the most that can have flowed.
+    config.tolerance_percent = config.audit_percent if config.audit == AUDIT_METER else 0
     if config.budget == 0:
-        raise ConfigError("budget", "is 0, so that nothing can be paid")
+        raise ConfigError(
+            "budget", "is 0, so the vehicle can pay nothing; give it at least 1 claim unit"
+        )
     if config.audit == AUDIT_METER:
         if config.meter is None:
             raise ConfigError(

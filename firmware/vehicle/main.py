@@ -1,9 +1,10 @@
-"""The vehicle's wiring: configuration, wallet, journal and board make one loop."""
+"""The vehicle's wiring: one loop made of configuration, board, journal, wallet and payer."""
 
 import sys
 
 from joulestream import boards
 from joulestream.channel import Certificate
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
@@ -19,9 +20,13 @@ from joulestream.vehicle.own_meter import OwnMeter, PowerBound
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def load_certificates(paths):
-    """Return the certificates at `paths`; files that are not there yet are left out.
+
+def load_certificates(paths: "list[str]") -> "list[Certificate]":
+    """Return the certificates in the files `paths`. A renewal's file may be missing so far.
 
     Raises ConfigError for a file that holds no certificate.
     """
@@ -39,29 +44,39 @@ def load_certificates(paths):
     return certificates
 
 
-def assemble(config, board, signer, load):
-    """Return a VehicleLoop that knows nothing but what the journal tells.
+def assemble(
+    config: "Any", board: "Any", signer: "Any", load: "Callable[[], list[Certificate]]"
+) -> VehicleLoop:
+    """Return a VehicleLoop whose state comes from the journal alone.
 
-    `load()` returns the certificates there are by now. Raises ConfigError.
+    Args:
+        config: the configuration (config.py).
+        board: the board.
+        signer: the payer's key (signing.Signer).
+        load: returns the certificates that there are by now.
+
+    Raises:
+        ConfigError: there is no certificate, or the storage holds damaged or foreign records.
     """
     certificates = load()
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
     journal = Journal(board.storage(), journal_keys.key_count(journal_keys.VEHICLE))
     if journal.damaged:
-        # What was spent may be among what is lost; the owner's limit is worth more than a ride.
+        # The lost record may hold the spent budget, and the owner's limit must hold.
         raise ConfigError("board", "has a storage with damaged records; replace it")
     try:
         wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
     except MalformedError:
         raise ConfigError("board", "has a storage of another version's wallet; replace it")
 
-    def renewals():
+    def renewals() -> "list[Certificate]":
         try:
             return load()
         except ConfigError:
             return []
 
+    own_meter: OwnMeter | PowerBound
     if config.audit == AUDIT_METER:
         own_meter = OwnMeter(open_meter(config.meter, board, config.max_power_mw))
     else:
@@ -72,13 +87,13 @@ def assemble(config, board, signer, load):
     return VehicleLoop(board, own_meter, link, payer, journal)
 
 
-def main(path):
-    """Run the vehicle with the configuration at `path` until the board stops it."""
+def main(path: str) -> None:
+    """Run the vehicle with the configuration in the file `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
     signer = open_signer(config.seed_file, board.secret)
 
-    def load():
+    def load() -> "list[Certificate]":
         return load_certificates(config.certificates)
 
     run(board, Supervisor(lambda: assemble(config, board, signer, load), board))

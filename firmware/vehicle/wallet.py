@@ -1,46 +1,75 @@
-"""The wallet: the key, what it signed so far, the owner's budget. Written before it signs."""
+"""The wallet: the payer's key, the amounts that it signed, and the owner's budget.
+
+The wallet stores each record before it signs, so a power cut can make the vehicle remember more
+than it paid, and never less.
+"""
 
 from hashlib import sha256
 
 from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
-from joulestream.device import journal_keys
+from joulestream.compat import TYPE_CHECKING
+from joulestream.device.journal_keys import PAYER_RECORD
 from joulestream.device.payer_record import PayerRecord
 from joulestream.fields import size_of, write_fields
 from joulestream.units import small_int
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from joulestream.channel import Certificate, Claim
+    from joulestream.fields import Buffer
+
 
 class Wallet:
-    """Signs claims with `signer`, never beyond `budget` claim units in one budget period.
+    """Signs claims, and never for more than the owner's budget.
 
-    `certificates` are joulestream.channel.Certificate. Nothing is signed before the journal
-    holds it, so a power cut can make the vehicle remember more than it paid, never less.
-    `budget_left` is what may still be spent in this budget period, in claim units. Raises
-    MalformedError for a journal that holds another version's records.
+    Args:
+        signer: the payer's key (signing.Signer).
+        journal: holds the records.
+        certificates: the Certificates that the vehicle has.
+        budget: the most that may be spent in one budget period, in claim units.
+        period: name of the budget period; a new name begins with nothing spent.
+
+    Attributes:
+        certificates: the same; renewals replace them.
+        public_key: the payer's key.
+        budget_left: claim units that may still be spent in this period.
+
+    Raises:
+        MalformedError: the journal holds records of another version.
     """
 
-    def __init__(self, signer, journal, certificates, budget, period):
+    def __init__(
+        self,
+        signer: "Any",
+        journal: "Any",
+        certificates: "list[Certificate]",
+        budget: int,
+        period: str,
+    ) -> None:
         self._signer = signer
         self._journal = journal
         self._period = sha256(period.encode()).digest()[:8]
-        self._spent = 0
-        # One buffer for every packet's record, one for its signature.
+        # Every packet writes one record and one signature. Both buffers are made once.
         self._buffer = bytearray(size_of(PayerRecord.LAYOUT))
         self._signature = bytearray(SIGNATURE_SIZE)
         self._record_size = journal.record_size(
-            len(journal_keys.PAYER_RECORD) + CHANNEL_ID_SIZE, len(self._buffer)
+            len(PAYER_RECORD) + CHANNEL_ID_SIZE, len(self._buffer)
         )
-        self._channel_id = self._journal_key = b""  # of the channel stored last
+        # Of the channel stored last: its id, its journal key, and its stored `signed`.
+        self._channel_id = self._journal_key = b""
+        self._stored_signed = 0
         self.certificates = certificates
-        self.public_key = signer.public_key
-        for key in journal.keys():
-            if key[:1] == journal_keys.PAYER_RECORD:
-                record = PayerRecord.from_bytes(journal.get(key))
-                if record.period == self._period and record.spent > self._spent:
-                    self._spent = record.spent
+        self.public_key: bytes = signer.public_key
+        self._spent = self._spent_before()
+        self._stored_spent = self._spent
         self.budget_left = max(budget - self._spent, 0)
 
-    def certificate_for(self, payee_key):
-        """Return the certificate of a channel that pays `payee_key`, the latest; else None."""
+    def certificate_for(self, payee_key: bytes) -> "Certificate | None":
+        """Return the certificate of a channel that pays `payee_key`, or None.
+
+        If there are several, it is the one that expires last.
+        """
         best = None
         for certificate in self.certificates:
             if certificate.payee_key == payee_key and certificate.payer_key == self.public_key:
@@ -48,32 +77,59 @@ class Wallet:
                     best = certificate
         return best
 
-    def can_store(self):
-        """Return whether a claim can be stored without an erase, and a new tariff beside."""
-        return self._journal.can_put(2 * self._record_size)
+    def can_store(self) -> bool:
+        """Return whether a claim, and a new tariff beside it, can be stored without an erase."""
+        can_put: bool = self._journal.can_put(2 * self._record_size)
+        return can_put
 
-    def load(self, channel_id):
-        """Return the channel's PayerRecord; None for a channel that is new to this wallet."""
-        data = self._journal.get(journal_keys.PAYER_RECORD + channel_id)
-        return None if data is None else PayerRecord.from_bytes(data)
+    def load(self, channel_id: bytes) -> "PayerRecord | None":
+        """Return the channel's record, or None for a channel that is new to this wallet.
 
-    def store(self, channel_id, record):
-        """Store `record`. Raises JournalFull or OSError."""
+        Raises ValueError for a record that forgot money that was signed or spent.
+        """
+        data = self._journal.get(PAYER_RECORD + channel_id)
+        if data is None:
+            return None
+        record = PayerRecord.from_bytes(data)
+        if channel_id == self._channel_id and record.signed < self._stored_signed:
+            raise ValueError("the journal lost a signed amount; restart the vehicle")
+        if record.period == self._period and record.spent > self._spent:
+            raise ValueError("the journal holds more spent than this wallet; restart the vehicle")
+        return record
+
+    def store(self, channel_id: bytes, record: PayerRecord) -> None:
+        """Store `record`. It is safe when this returns.
+
+        Raises ValueError for a record with less signed or spent than the one stored before,
+        OSError (JournalFull among them) when the journal cannot store it.
+        """
+        if channel_id != self._channel_id:
+            self._select(channel_id)
+        if record.signed < self._stored_signed or self._spent < self._stored_spent:
+            raise ValueError("signed and spent amounts never shrink")
         record.period = self._period
         record.spent = self._spent
         write_fields(PayerRecord.LAYOUT, record, self._buffer, 0)
-        if self._channel_id != channel_id:
-            self._channel_id = channel_id
-            self._journal_key = journal_keys.PAYER_RECORD + channel_id
         self._journal.put(self._journal_key, self._buffer)
+        self._stored_signed = record.signed
+        self._stored_spent = self._spent
 
-    def sign_claim(self, channel_id, record, amount, claim):
-        """Return the signature of `claim.message(amount)`, after storing that it was given.
+    def sign_claim(
+        self, channel_id: bytes, record: PayerRecord, amount: int, claim: "Claim"
+    ) -> "Buffer":
+        """Store that `amount` is signed, then return the signature of `claim.message(amount)`.
 
-        The buffer returned is valid until the next call.
+        The next call overwrites the signature.
 
-        Raises ValueError when the budget does not allow it or the amount shrinks, JournalFull or
-        OSError when it cannot be stored.
+        Args:
+            channel_id: the channel's id.
+            record: the channel's record; its `signed` becomes `amount`.
+            amount: total ever paid on the channel, in claim units.
+            claim: the channel's Claim.
+
+        Raises:
+            ValueError: the amount shrinks, or the budget does not allow it.
+            OSError: the record cannot be stored; nothing was signed.
         """
         more = small_int(amount - record.signed)
         if more < 0:
@@ -84,10 +140,35 @@ class Wallet:
         self.budget_left -= more
         record.signed = amount
         self.store(channel_id, record)
-        return self._signer.sign_into(claim.message(amount), self._signature)
+        signature: Buffer = self._signer.sign_into(claim.message(amount), self._signature)
+        return signature
 
-    def prove(self, message):
-        """Return the signature of `message`, which must not be a claim."""
-        if not message.startswith(SIGNED_PREFIX):
+    def prove(self, message: "Buffer") -> bytes:
+        """Return the signature of one of the vehicle's statements.
+
+        Raises ValueError for anything else: a peer never chooses bytes that the wallet signs.
+        """
+        if bytes(message[: len(SIGNED_PREFIX)]) != SIGNED_PREFIX:
             raise ValueError("the wallet signs nothing but claims and its own statements")
-        return self._signer.sign(message)
+        signature: bytes = self._signer.sign(message)
+        return signature
+
+    def _spent_before(self) -> int:
+        """Return the claim units that were spent in this period before this start.
+
+        Each record holds the total at its own storing, so the largest one counts.
+        """
+        spent = 0
+        for key in self._journal.keys():
+            if key[: len(PAYER_RECORD)] == PAYER_RECORD:
+                record = PayerRecord.from_bytes(self._journal.get(key))
+                if record.period == self._period and record.spent > spent:
+                    spent = record.spent
+        return spent
+
+    def _select(self, channel_id: bytes) -> None:
+        """Prepare to store records of `channel_id`."""
+        record = self.load(channel_id)
+        self._stored_signed = 0 if record is None else record.signed
+        self._channel_id = channel_id
+        self._journal_key = PAYER_RECORD + channel_id

@@ -118,9 +118,9 @@ class _LyingWorld(World):
         self.payee._signer = _Notary(KEYS[key], self._watch_pole)
 
     def boot_vehicle(self):
+        self.signer = _Notary(KEYS["payer"], self._watch_wallet)
         super().boot_vehicle()
         self.vehicle_boots += 1
-        self.wallet._signer = _Notary(KEYS["payer"], self._watch_wallet)
 
     def _watch_pole(self, message):
         require(message[:4] == SIGNED_PREFIX and len(message) != 44, "the pole signs a claim")
@@ -187,10 +187,11 @@ class _LyingWorld(World):
         """Return an invoice that fits what the vehicle was offered, and bills more."""
         payer = self.payer
         invoice = messages.decode(payload)
-        if payer.tariff is None or self.payee.charge is None:
+        if payer.payments is None or self.payee.charge is None:
             return payload
         real_mwh = invoice.energy_mwh - self.payee.charge.start_energy_mwh
-        energy_mwh = max(payer._start_mwh + real_mwh + self._more_mwh, payer._last_mwh)
+        billed_mwh = payer.payments.start_energy_mwh + real_mwh + self._more_mwh
+        energy_mwh = max(billed_mwh, payer.payments.energy_mwh)
         due = payer.tariff.amount_due(energy_mwh)
         if energy_mwh < 1 << 48 and due < 1 << 64:
             invoice.energy_mwh, invoice.amount_due = energy_mwh, due

@@ -95,7 +95,7 @@ class Invariants:
                     self._fail(f"the pole forgot a claim: {held} after {amount}")
             return
         channel_id = self._channels[side.number]
-        wallet = side.loop.payer._wallet
+        wallet = side.loop.payer.wallet
         channel = wallet.load(channel_id)
         signed = 0 if channel is None else channel.signed
         if signed < self._signed.get(channel_id, 0):

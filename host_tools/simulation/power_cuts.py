@@ -152,7 +152,7 @@ class History:
 
 def _is_done(side: Side) -> bool:
     """Return whether a vehicle does not try again before it is unplugged."""
-    return side.loop is not None and side.loop.payer._done
+    return side.loop is not None and side.loop.payer.visit.is_over
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ class PayerRecord(Record):
       counted, in all of the channel's life.
     - `own_total_mwh`: the own meter's total when the vehicle last updated `own_mwh`.
     - `unproven_amount`: money that the vehicle owes on the pole's word alone, with no energy of
-      its own meter to prove it (vehicle/carryover.py).
+      its own meter to prove it (vehicle/carried_debt.py).
     - `period`, `spent`: the budget period, and all that was spent in it so far on any channel.
     """
 

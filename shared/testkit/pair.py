@@ -130,6 +130,7 @@ class World:
         self.pole_meter = Meter()
         self.own_meter = Meter()
         self.plugged = True
+        self.signer = KEYS["payer"]  # of the vehicle, from its next boot on
         self.certificates = certificates or [certificate()]
         self.renewals = []
         self.pole_config = pole_config.consistent(
@@ -161,7 +162,7 @@ class World:
         config = self.vehicle_config
         self.vehicle_journal = Journal(self.vehicle_flash)
         self.wallet = Wallet(
-            KEYS["payer"],
+            self.signer,
             self.vehicle_journal,
             self.certificates,
             config.budget,

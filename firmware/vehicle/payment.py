@@ -1,0 +1,165 @@
+"""Paying an INVOICE: limits, prepayment, the stored record, the signed claim, the UPDATE."""
+
+from joulestream import errors
+from joulestream.channel import Claim
+from joulestream.compat import TYPE_CHECKING
+from joulestream.messages import Update
+from joulestream.tariff import Tariff
+from joulestream.units import energy_from_power
+from joulestream.vehicle.audit import Audit
+from joulestream.vehicle.offer_check import agreed_prepay
+from joulestream.vehicle.tariff_check import record_prices
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from joulestream.channel import Certificate
+    from joulestream.device.payer_record import PayerRecord
+    from joulestream.messages import Invoice, Offer
+    from joulestream.vehicle.wallet import Wallet
+
+# After a STOP for one of these the vehicle still pays the energy that flowed until the contactor
+# opened. After any other the pole may have wronged the vehicle, which pays nothing more.
+PAID_AFTER_STOP = (
+    errors.OWNER_STOP,
+    errors.ENERGY_REACHED,
+    errors.BUDGET_EXHAUSTED,
+    errors.CAPACITY_EXHAUSTED,
+    errors.UNPLUGGED,
+    errors.CERTIFICATE_EXPIRED,
+    errors.CERTIFICATE_WINDOW,
+    errors.TARIFF_REFUSED,
+    errors.PRICE_TOO_HIGH,
+    errors.METER_SILENT,
+    errors.METER_STALE,
+    errors.METER_FROZEN,
+    errors.METER_BACKWARD,
+    errors.METER_JUMP,
+)
+
+
+class Payments:
+    """The payments of one session: what OFFER and ACCEPT agreed, and how far the vehicle has paid.
+
+    Money is in claim units. Energy is in mWh; channel energy is on the pole's scale.
+
+    Args:
+        offer: the OFFER, checked.
+        record: the channel's record that check_offer() returned.
+        certificate: the channel's certificate.
+        wallet: signs and stores.
+        config: the vehicle's configuration.
+        own_total_mwh: the own meter's total now.
+
+    Attributes:
+        record: the same; its prices are now those of the OFFER.
+        certificate: the same, until a renewal replaces it.
+        tariff: the agreed prices.
+        audit: the audit of this session.
+        prepay: paid ahead with every claim.
+        start_energy_mwh: channel energy of the OFFER.
+        energy_mwh: channel energy of the last INVOICE paid, or of the OFFER.
+    """
+
+    def __init__(
+        self,
+        offer: "Offer",
+        record: "PayerRecord",
+        certificate: "Certificate",
+        wallet: "Wallet",
+        config: "Any",
+        own_total_mwh: int,
+    ) -> None:
+        self.record = record
+        self.tariff = Tariff(
+            offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
+        )
+        record_prices(record, self.tariff)
+        self.audit = Audit(
+            record,
+            config.tolerance_percent,
+            energy_from_power(config.max_power_mw, config.audit_wait_ms),
+            energy_from_power(config.max_power_mw, config.link_timeout_ms),
+            own_total_mwh,
+            offer.energy_mwh,
+        )
+        self.prepay = agreed_prepay(offer, record, config.prepay)
+        self.start_energy_mwh = offer.energy_mwh
+        self.energy_mwh = offer.energy_mwh
+        self._packet_energy_mwh = offer.packet_energy_mwh
+        self._wallet = wallet
+        self._channel_id = certificate.channel_id
+        self._claim = Claim(certificate.channel_id)
+        # Every packet is answered with one UPDATE. The object is made once and reused.
+        self._update = Update(sequence=0, amount=0, signature=b"")
+        self.use(certificate)
+
+    def use(self, certificate: "Certificate") -> None:
+        """Pay on `certificate` of the same channel from now on: a renewal may raise the limit."""
+        self.certificate = certificate
+        # Each claim moves money from the budget to `signed`: their sum stays the same all session.
+        allowed = self.record.signed + self._wallet.budget_left
+        self._limit = min(allowed, certificate.capacity)
+
+    def limit_reason(self, amount_due: int) -> int:
+        """Return which limit forbids to sign `amount_due`, or 0 if none does.
+
+        CAPACITY_EXHAUSTED: the channel's limit is the nearer one. BUDGET_EXHAUSTED: the owner's.
+        """
+        if amount_due <= self._limit:
+            return 0
+        left = self.certificate.capacity - self.record.signed
+        if left <= self._wallet.budget_left:
+            return errors.CAPACITY_EXHAUSTED
+        return errors.BUDGET_EXHAUSTED
+
+    def next_packet_reason(self) -> int:
+        """Return which limit forbids to pay one more packet, or 0 if none does."""
+        return self.limit_reason(self.tariff.amount_due(self.energy_mwh + self._packet_energy_mwh))
+
+    def pay(
+        self, invoice: "Invoice", prepay: int, own_total_mwh: int, own_step_mwh: int
+    ) -> Update:
+        """Return the UPDATE that pays a justified INVOICE and `prepay` ahead.
+
+        The claim's amount is amount_due + prepay, never above the limit, and never below an
+        amount that was signed before. The next call overwrites the UPDATE.
+
+        Args:
+            invoice: the INVOICE; limit_reason() of its amount is 0.
+            prepay: claim units to pay ahead.
+            own_total_mwh: the own meter's total now.
+            own_step_mwh: one step of the own meter's register.
+
+        Raises:
+            OSError: the record could not be stored, so nothing was signed.
+        """
+        record = self.record
+        amount = max(min(invoice.amount_due + prepay, self._limit), record.signed)
+        energy_mwh = invoice.energy_mwh
+        record.amount_due = invoice.amount_due
+        record.remainder = self.tariff.remainder(energy_mwh)
+        record.energy_mwh = energy_mwh
+        self.audit.accept(record, energy_mwh, own_total_mwh, own_step_mwh)
+        self._expect_dearer_price()
+        self.energy_mwh = energy_mwh
+        signature: Any = self._wallet.sign_claim(self._channel_id, record, amount, self._claim)
+        self.tariff.advance(energy_mwh)
+        update = self._update
+        update.sequence = invoice.sequence
+        update.amount = amount
+        update.signature = signature
+        return update
+
+    def change_price(self, price_per_kwh: int, from_energy_mwh: int) -> None:
+        """Agree to `price_per_kwh` for channel energy beyond `from_energy_mwh`."""
+        self.tariff.change(from_energy_mwh, price_per_kwh)
+        self._expect_dearer_price()
+        record_prices(self.record, self.tariff)
+
+    def _expect_dearer_price(self) -> None:
+        """While a dearer price is ahead, make the present figures the audit's price start."""
+        tariff = self.tariff
+        next_price_per_kwh = tariff.next_price_per_kwh
+        if next_price_per_kwh is not None and next_price_per_kwh > tariff.price_per_kwh:
+            self.audit.start_price(self.record)

@@ -1,0 +1,57 @@
+"""Every check that the vehicle makes at a TARIFF, and the prices that its record keeps.
+
+The order is that of docs/protocol.md, section 8.5. The payer makes the first check (the pole
+signed the TARIFF) and the last one (the record is stored).
+"""
+
+from joulestream.compat import TYPE_CHECKING
+from joulestream.errors import BAD_FIELD, PRICE_TOO_HIGH
+from joulestream.vehicle.config import AUDIT_METER
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from joulestream.device.payer_record import PayerRecord
+    from joulestream.messages import TariffChange
+    from joulestream.tariff import Tariff
+    from joulestream.vehicle.payment import Payments
+
+
+def tariff_reason(
+    change: "TariffChange",
+    payments: "Payments",
+    config: "Any",
+    own_total_mwh: int,
+    own_step_mwh: int,
+) -> int:
+    """Return why the vehicle refuses a TARIFF, or 0.
+
+    Args:
+        change: the TARIFF.
+        payments: the session's payments so far.
+        config: the vehicle's configuration.
+        own_total_mwh: the own meter's total now.
+        own_step_mwh: one step of the own meter's register.
+    """
+    if payments.tariff.next_price_per_kwh is not None:
+        return BAD_FIELD
+    if change.from_energy_mwh < payments.energy_mwh:
+        return BAD_FIELD
+    # A PowerBound counts the most that can have flowed. Only a meter proves that energy flowed.
+    if config.audit == AUDIT_METER:
+        least_energy_mwh = payments.audit.least_energy_mwh(
+            own_total_mwh, own_step_mwh, payments.record.own_total_mwh, payments.energy_mwh
+        )
+        if change.from_energy_mwh < least_energy_mwh:
+            return BAD_FIELD
+    if change.price_per_kwh > config.max_price_per_kwh:
+        return PRICE_TOO_HIGH
+    return 0
+
+
+def record_prices(record: "PayerRecord", tariff: "Tariff") -> None:
+    """Write the prices of `tariff` into `record`: they hold for energy that is billed later."""
+    record.price_per_kwh = record.next_price_per_kwh = tariff.price_per_kwh
+    if tariff.next_price_per_kwh is not None:
+        record.next_price_per_kwh = tariff.next_price_per_kwh
+    record.next_from_mwh = tariff.next_from_mwh

@@ -1,0 +1,85 @@
+"""When the vehicle greets the pole, when it comes back after a session, and when it is done.
+
+A visit lasts from plugging in to pulling the plug. It can hold several sessions.
+"""
+
+from joulestream import errors
+from joulestream.compat import TYPE_CHECKING
+from joulestream.messages import NONCE_SIZE, VERSION, Hello
+from joulestream.units import ticks_add, ticks_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from joulestream.session import ProtocolSession
+
+# A session that ended for one of these may go better the next time, so the vehicle comes back.
+# After any other reason it waits until a person pulls the plug.
+_COME_BACK_REASONS = (
+    errors.BAD_SIGNATURE,
+    errors.UNEXPECTED_MESSAGE,
+    errors.LINK_TIMEOUT,
+    errors.PAYMENT_TIMEOUT,
+    errors.RESTARTED,
+    errors.TIME_UNKNOWN,
+    errors.METER_SILENT,
+    errors.METER_STALE,
+    errors.METER_FROZEN,
+    errors.METER_BACKWARD,
+    errors.METER_JUMP,
+)
+
+
+class Visit:
+    """One visit at a time.
+
+    Args:
+        reconnect_ms: pause before the vehicle greets again; 0: it never does.
+        energy_wanted_mwh: the energy of one visit after which the vehicle stops.
+        random: returns that many random bytes.
+
+    Attributes:
+        energy_mwh: energy paid for in this visit.
+        is_over: the vehicle greets no more before it is plugged in anew.
+    """
+
+    def __init__(
+        self, reconnect_ms: int, energy_wanted_mwh: int, random: "Callable[[int], bytes]"
+    ) -> None:
+        self._reconnect_ms = reconnect_ms
+        self._energy_wanted_mwh = energy_wanted_mwh
+        self._random = random
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a new visit: the vehicle may greet at once."""
+        self.energy_mwh = 0
+        self.is_over = False
+        self._greet_at_ms: int | None = None
+
+    def may_greet(self, now_ms: int) -> bool:
+        """Return whether a session may begin at the tick `now_ms`."""
+        if self.is_over:
+            return False
+        return self._greet_at_ms is None or ticks_diff(now_ms, self._greet_at_ms) >= 0
+
+    def greet(
+        self, session: "ProtocolSession", channel_id: bytes, payer_key: bytes, now_ms: int
+    ) -> None:
+        """Send HELLO for the channel `channel_id`, whose claims `payer_key` signs."""
+        hello = Hello(
+            version=VERSION,
+            nonce=self._random(NONCE_SIZE),
+            channel_id=channel_id,
+            payer_key=payer_key,
+        )
+        session.send(hello, now_ms)
+
+    def has_energy_wanted(self) -> bool:
+        """Return whether this visit brought the energy that the owner wants."""
+        return self.energy_mwh >= self._energy_wanted_mwh
+
+    def end_session(self, reason: int, now_ms: int) -> None:
+        """Decide, after a session ended for `reason`, whether and when to greet again."""
+        self.is_over = not self._reconnect_ms or reason not in _COME_BACK_REASONS
+        self._greet_at_ms = ticks_add(now_ms, self._reconnect_ms)
