@@ -17,11 +17,13 @@ from joulestream.host_tools.bench.plant import Plant
 from joulestream.host_tools.bench.plot import plot
 from joulestream.host_tools.bench.recording import Recording
 from joulestream.host_tools.bench.world import DAY_S, HOUR_S, PACKET_MWH, START_S, World
+from joulestream.host_tools.collect import collect
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.ledger import book
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
-from joulestream.host_tools.settle import settle
+from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
+from joulestream.host_tools.settlement import settle
 from joulestream.units import MWH_PER_KWH, energy_from_power
 
 _DAY_PRICE_PER_KWH = 320_000
@@ -157,7 +159,8 @@ class Demo:
     def _settle(self, ledger: Ledger, world: World, bench: Bench) -> None:
         """Claim the last signed balance, then let the pole close the channel."""
         now_s = bench.time_s
-        settle(self.directory / "pole.flash", ledger, now_s)
+        claims = collect(self.directory / "pole.flash")
+        settle(claims, [SqlSettlementLedger(ledger)], now_s)
         request = close_request(world.terms, CLOSE_BY_PAYEE, now_s)
         signature = world.payee.sign(request.signed_bytes())
         channel_id = world.terms.channel_id()

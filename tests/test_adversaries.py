@@ -39,7 +39,7 @@ def test_a_gain_is_seen():
     """A vehicle whose claims never reach the ledger gains all that flowed."""
     its_play = Play()
     with closing(its_play.bank):
-        its_play.bank.collect = lambda flash, now_s: []
+        its_play.bank.settle = lambda flash, now_s: []
         honest.charge(its_play)
         packets = sum(pole.flowed_mwh for pole in its_play.poles) / 10_000
         assert its_play.gain == pytest.approx(packets, abs=_ONE_STEP)

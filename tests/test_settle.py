@@ -1,13 +1,21 @@
-"""Settling a pole's flash: every best claim is paid once, and one bad channel stops no other."""
+"""Collecting and settling: each best claim is paid once, and one bad channel stops no other."""
+
+import json
 
 import pytest
+from typer.testing import CliRunner
 
-from joulestream.channel import Claim
+from joulestream.channel import KIND_EVM, Claim
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
+from joulestream.host_tools import settlement
+from joulestream.host_tools.cli import app
+from joulestream.host_tools.collect import collect
 from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.ledger import Ledger, book, requests
-from joulestream.host_tools.settle import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
+from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
+from joulestream.host_tools.settlement import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
+from joulestream.testkit.certificates import certificate, terms
 from ledger_scenario import LEDGER, NOW_S, PAYER, STRANGER, balances, claim, close, opened
 
 BLOCKS = 8
@@ -61,9 +69,10 @@ def channel_of(ledger, number):
     return channel, ledger.issue_certificate(channel.id, NOW_S, 60)
 
 
-def settled(pole, ledger):
+def settled(pole, *ledgers):
     """Settle; return {channel id: (outcome, claimed, paid now)} and the sum of base units."""
-    done = settle(pole.save(), ledger, NOW_S, pole.blocks, pole.block_size)
+    claims = collect(pole.save(), pole.blocks, pole.block_size)
+    done = settle(claims, [SqlSettlementLedger(ledger) for ledger in ledgers], NOW_S)
     assert all(bool(row.why) == (row.outcome in (REFUSED, OTHER_LEDGER)) for row in done)
     outcomes = {row.channel_id: (row.outcome, row.claimed, row.paid_now) for row in done}
     return outcomes, sum(row.paid_now_base_units for row in done)
@@ -137,6 +146,90 @@ def test_the_certificate_is_not_needed_to_be_paid(ledger, pole):
     assert settled(pole, ledger)[0] == {channel.id: (PAID, 10, 10)}
 
 
+def test_without_a_certificate_every_ledger_is_asked(ledger, pole, tmp_path):
+    channel, certificate = channel_of(ledger, 1)
+    pole.receive(certificate, 10)
+    pole.journal.put(b"k" + channel.id, b"damaged")
+    (claim_in_flash,) = collect(pole.save(), BLOCKS, BLOCK_SIZE)
+    assert claim_in_flash.certificate is None and "not readable" in claim_in_flash.error
+    with Ledger.create(tmp_path / "other.db", 8, STRANGER) as other:
+        assert settled(pole, other)[0] == {channel.id: (REFUSED, 10, 0)}
+        assert settled(pole, other, ledger)[0] == {channel.id: (PAID, 10, 10)}
+
+
+def test_each_claim_goes_to_the_ledger_that_owns_its_channel(ledger, pole, tmp_path):
+    with Ledger.create(tmp_path / "other.db", 8, STRANGER) as other:
+        here, here_certificate = channel_of(ledger, 1)
+        there, there_certificate = channel_of(other, 2)
+        pole.receive(here_certificate, 10)
+        pole.receive(there_certificate, 20)
+        assert settled(pole, ledger, other) == (
+            {here.id: (PAID, 10, 10), there.id: (PAID, 20, 20)},
+            90,
+        )
+        assert (balances(ledger)[1], balances(other)[1]) == (30, 60)
+
+
+PAPER_LEDGER = '''
+import json
+from pathlib import Path
+
+from joulestream.channel import KIND_EVM
+from joulestream.host_tools.settlement import Payout
+
+
+class PaperLedger:
+    """The total that was paid on each channel, in a JSON file."""
+
+    def __init__(self, path):
+        self._path = Path(path)
+        self._paid = json.loads(self._path.read_text())
+
+    def owns(self, certificate):
+        return (certificate.kind, certificate.chain_id) == (KIND_EVM, 99)
+
+    def claim(self, claim, now_s):
+        name = claim.channel_id.hex()
+        paid_now = max(claim.amount - self._paid.get(name, 0), 0)
+        self._paid[name] = self._paid.get(name, 0) + paid_now
+        return Payout(paid_now, paid_now * claim.certificate.base_units_per_claim_unit)
+
+    def close(self):
+        self._path.write_text(json.dumps(self._paid))
+
+
+open_ledger = PaperLedger
+'''
+
+
+def test_another_ledger_is_one_module_and_one_row(ledger, pole, tmp_path, monkeypatch):
+    (tmp_path / "paper_ledger.py").write_text(PAPER_LEDGER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(settlement.LEDGERS, "paper", "paper_ledger")
+    book_file = tmp_path / "paper.json"
+    book_file.write_text("{}")
+    on_paper = certificate(terms(kind=KIND_EVM, chain_id=99, base_units_per_claim_unit=5))
+    channel, in_sql = channel_of(ledger, 1)
+    pole.receive(on_paper, 20)
+    pole.receive(in_sql, 10)
+
+    def settle_command(location):
+        words = ["settle", pole.save(), "--ledger", location, "--json"]
+        words += ["--blocks", BLOCKS, "--block-size", BLOCK_SIZE]
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == 0, result.stderr
+        rows = json.loads(result.stdout)["channels"]
+        return {row["channel_id"]: (row["outcome"], row["paid_now_base_units"]) for row in rows}
+
+    paper_id, sql_id = on_paper.channel_id.hex(), channel.id.hex()
+    outcomes = settle_command(f"paper:{book_file}")
+    assert outcomes == {paper_id: (PAID, 100), sql_id: (OTHER_LEDGER, 0)}
+    assert json.loads(book_file.read_text()) == {paper_id: 20}
+    assert settle_command(f"paper:{book_file}")[paper_id] == (NOTHING_NEW, 0)
+    outcomes = settle_command(f"sql:{tmp_path / 'ledger.db'}")
+    assert outcomes == {paper_id: (OTHER_LEDGER, 0), sql_id: (PAID, 30)}
+
+
 def test_a_torn_last_record_costs_only_itself(ledger, pole):
     _, certificate = channel_of(ledger, 1)
     pole.receive(certificate, 10)
@@ -146,20 +239,20 @@ def test_a_torn_last_record_costs_only_itself(ledger, pole):
     changed = [at for at in range(len(after)) if after[at] != before[at]]
     torn = after[: changed[len(changed) // 2]] + before[changed[len(changed) // 2] :]
     pole.path.write_bytes(torn)
-    (row,) = settle(pole.path, ledger, NOW_S, BLOCKS, BLOCK_SIZE)
+    (row,) = settle(collect(pole.path, BLOCKS, BLOCK_SIZE), [SqlSettlementLedger(ledger)], NOW_S)
     assert (row.outcome, row.paid_now) == (PAID, 10)
     assert pole.path.read_bytes() == torn
 
 
-def test_what_is_no_flash(ledger, pole, tmp_path):
+def test_a_file_that_is_not_a_pole_s_flash_is_refused(pole, tmp_path):
     def reason(path, blocks=BLOCKS, block_size=BLOCK_SIZE):
         with pytest.raises(FlashImageError) as caught:
-            settle(path, ledger, NOW_S, blocks, block_size)
+            collect(path, blocks, block_size)
         return str(caught.value)
 
     size = BLOCKS * BLOCK_SIZE
     pole.path.write_bytes(b"\xff" * size)
-    assert settle(pole.path, ledger, NOW_S, BLOCKS, BLOCK_SIZE) == []
+    assert collect(pole.path, BLOCKS, BLOCK_SIZE) == []
     assert "blocks" in reason(pole.path, BLOCKS + 1)
     assert "blocks or more" in reason(pole.path, 0, 0)
     assert "cannot be read" in reason(tmp_path / "missing")

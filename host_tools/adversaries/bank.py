@@ -5,9 +5,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from joulestream.channel import Certificate, Terms
+from joulestream.host_tools.collect import collect
 from joulestream.host_tools.ledger import Ledger, LedgerError, book
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYER, close_request
-from joulestream.host_tools.settle import Settlement, settle
+from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
+from joulestream.host_tools.settlement import Settlement, settle
 from joulestream.signing import Signer
 from joulestream.testkit.flash import NorFlash
 
@@ -73,11 +75,12 @@ class Bank:
             return False
         return True
 
-    def collect(self, flash: NorFlash, now_s: int) -> list[Settlement]:
-        """Settle what a pole's flash holds, as its operator does."""
+    def settle(self, flash: NorFlash, now_s: int) -> list[Settlement]:
+        """Collect the claims in a pole's flash and settle them, as its operator does."""
         image = self._path / "pole.flash"
         image.write_bytes(b"".join(flash.data))
-        return settle(image, self.ledger, now_s, flash.blocks, flash.size)
+        claims = collect(image, flash.blocks, flash.size)
+        return settle(claims, [SqlSettlementLedger(self.ledger)], now_s)
 
     def paid(self) -> int:
         """Return what the poles' operator has been paid, in claim units."""

@@ -51,7 +51,7 @@ class Play:
     def take_stock(self) -> float:
         """Bring all there is to the ledger; return what the liar has gained, in packets."""
         for pole in self.poles:
-            self.bank.collect(pole.board.flash, pole.now_s)
+            self.bank.settle(pole.board.flash, pole.now_s)
         for vehicle in self.vehicles:
             self._collect_claims(vehicle)
         paid = self.bank.paid()

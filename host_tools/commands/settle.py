@@ -1,19 +1,21 @@
-"""`joulestream settle`: the best claims of a pole's flash, paid on the ledger."""
+"""`joulestream settle`: collects the claims of a pole's flash image and settles each one."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from joulestream.host_tools.ledger import Ledger, LedgerError
+from joulestream.host_tools.collect import BLOCK_SIZE, BLOCKS, collect
+from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.ledger.arguments import (
     DEFAULT_LOCATION,
     LedgerOption,
     NowOption,
     time_from,
 )
-from joulestream.host_tools.settle import BLOCK_SIZE, BLOCKS, REFUSED
-from joulestream.host_tools.settle import settle as settle_journal
+from joulestream.host_tools.settlement import REFUSED, open_ledger
+from joulestream.host_tools.settlement import settle as settle_claims
 from joulestream.host_tools.terminal import JsonOption, print_json, print_list
 
 app = typer.Typer(add_completion=False)
@@ -21,28 +23,31 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def settle(
-    journal: Annotated[Path, typer.Argument(help="File with the pole's flash; only read.")],
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="File with the pole's flash; only read.")
+    ],
     ledger: LedgerOption = DEFAULT_LOCATION,
-    blocks: Annotated[int, typer.Option(help="How many blocks the flash has.")] = BLOCKS,
+    blocks: Annotated[int, typer.Option(help="Number of blocks in the flash.")] = BLOCKS,
     block_size: Annotated[int, typer.Option(help="Bytes in a block.")] = BLOCK_SIZE,
     now_s: NowOption = None,
     json: JsonOption = False,
 ) -> None:
     """Pay the best claims of a pole's flash on the ledger.
 
-    To repeat it pays nothing twice. Exit status 1 when a claim is refused; the other claims are
-    paid nevertheless.
+    To repeat it pays nothing twice. A refused claim does not stop the others, but sets exit
+    status 1.
     """
-    with Ledger.open(ledger) as opened:
-        settlements = settle_journal(journal, opened, time_from(now_s), blocks, block_size)
+    with closing(open_ledger(ledger)) as opened:
+        claims = collect(image, blocks, block_size)
+        settlements = settle_claims(claims, [opened], time_from(now_s))
     channels = [settlement.fields() for settlement in settlements]
     if json:
         paid_now = sum(settlement.paid_now_base_units for settlement in settlements)
         print_json({"channels": channels, "paid_now_base_units": paid_now})
     else:
-        print_list(f"{journal}: {len(channels)} channels", channels)
+        print_list(f"{image}: {len(channels)} channels", channels)
     refused = [settlement for settlement in settlements if settlement.outcome == REFUSED]
     if refused:
-        raise LedgerError(
+        raise CommandError(
             f"{len(refused)} of {len(channels)} claims were refused: {refused[0].why}"
         )

@@ -1,0 +1,77 @@
+"""Collecting: reads the best claims out of the flash image of a stopped pole.
+
+The image file is only read. Collecting removes nothing from the pole, so it can be repeated.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from joulestream.channel import Certificate
+from joulestream.device.journal import Journal, JournalFull
+from joulestream.device.payee_records import PayeeRecords
+from joulestream.errors import MalformedError
+from joulestream.host_tools.flash_image import FlashImage, FlashImageError
+from joulestream.host_tools.settlement import ChannelClaim
+
+# The flash of a pole as docs/hardware.md configures it.
+BLOCKS = 64
+BLOCK_SIZE = 4096
+# A journal with fewer blocks has no room for its copies.
+_FEWEST_BLOCKS = 6
+
+
+def collect(
+    image_path: str | Path, blocks: int = BLOCKS, block_size: int = BLOCK_SIZE
+) -> list[ChannelClaim]:
+    """Return the best claim of each channel in a pole's flash image.
+
+    Args:
+        image_path: file with the raw flash of the pole, block after block.
+        blocks: number of blocks in the flash.
+        block_size: bytes in a block.
+
+    Returns the claims in the order of their channel ids. A claim whose certificate cannot be read
+    has no certificate, and says so in `error`.
+
+    Raises FlashImageError if the file is not the flash of a pole.
+    """
+    records = _read_records(image_path, blocks, block_size)
+    return list(_claims(records))
+
+
+def _read_records(image_path: str | Path, blocks: int, block_size: int) -> PayeeRecords:
+    if blocks < _FEWEST_BLOCKS or block_size < 1:
+        raise FlashImageError(f"a pole's flash has {_FEWEST_BLOCKS} blocks or more; correct it")
+    image = FlashImage.read(image_path, blocks, block_size)
+    blank = image.is_erased()
+    try:
+        journal = Journal(image)
+        records = PayeeRecords(journal, blocks * block_size)
+    except MalformedError as error:
+        raise FlashImageError(
+            f"{image_path} holds a record that is not readable ({error}); "
+            "use the version of Joulestream that the pole runs"
+        ) from None
+    except JournalFull as error:
+        raise FlashImageError(
+            f"{image_path} was not written by a pole: {error}; check the file"
+        ) from None
+    if not journal.keys() and not blank:
+        raise FlashImageError(
+            f"{image_path} holds no journal; check the file and the size of its blocks"
+        )
+    return records
+
+
+def _claims(records: PayeeRecords) -> Iterator[ChannelClaim]:
+    for channel_id in sorted(records):
+        record = records.load(channel_id)
+        certificate: Certificate | None = None
+        error = ""
+        try:
+            certificate = records.certificate(channel_id)
+            if certificate is None:
+                error = "the pole's flash holds no certificate of this channel"
+        except MalformedError as malformed:
+            error = f"the certificate in the pole's flash is not readable: {malformed}"
+        yield ChannelClaim(channel_id, certificate, record.amount, record.signature, error)

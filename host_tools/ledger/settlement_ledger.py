@@ -1,0 +1,37 @@
+"""The SQL ledger as a row of host_tools/settlement.py: claims are paid on its database."""
+
+from joulestream.channel import KIND_SQL, Certificate
+from joulestream.host_tools.ledger.ledger import Ledger
+from joulestream.host_tools.settlement import ChannelClaim, Payout
+
+
+class SqlSettlementLedger:
+    """A SettlementLedger on an open Ledger. `close` closes that ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def owns(self, certificate: Certificate) -> bool:
+        """Return whether the certificate names this ledger's number and key."""
+        named = (certificate.kind, certificate.chain_id, certificate.contract)
+        return named == (KIND_SQL, self._ledger.number, self._ledger.key)
+
+    def claim(self, claim: ChannelClaim, now_s: int) -> Payout:
+        """Pay the claim, see `Ledger.claim`; the channel's id alone finds the channel.
+
+        Raises LedgerError if the ledger refuses the claim.
+        """
+        payment = self._ledger.claim(claim.channel_id, claim.amount, claim.signature, now_s)
+        return Payout(payment.paid_now, payment.paid_now_base_units)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._ledger.close()
+
+
+def open_ledger(location: str) -> SqlSettlementLedger:
+    """Open the ledger in an SQLite file or at a database URL.
+
+    Raises LedgerError if there is no ledger.
+    """
+    return SqlSettlementLedger(Ledger.open(location))

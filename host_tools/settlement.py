@@ -1,0 +1,178 @@
+"""Settling: claims are paid, each on the ledger that its channel lives on.
+
+`LEDGERS` is the table of ledgers. A new ledger is one module and one row. The module offers
+`open_ledger(location)`, which returns a `SettlementLedger`.
+
+    claims (collect.py, or any other source) -> settle() -> SettlementLedger.claim() -> Settlement
+
+The commands of `joulestream ledger` (open, certificate, close, show) use the SQL ledger directly.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from joulestream.channel import Certificate
+from joulestream.host_tools.errors import CommandError
+
+# Name of a ledger: its module. The name is the first part of a location, as in "sql:ledger.db".
+LEDGERS = {"sql": "joulestream.host_tools.ledger.settlement_ledger"}
+# The ledger of a location that starts with no name from the table.
+DEFAULT_LEDGER = "sql"
+
+PAID = "paid"
+NOTHING_NEW = "nothing new"
+OTHER_LEDGER = "other ledger"
+REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class ChannelClaim:
+    """The best claim of one channel.
+
+    Attributes:
+        channel_id: 32 bytes.
+        certificate: the channel's certificate; None if it is missing or cannot be read.
+        amount: the total ever paid on the channel, in claim units.
+        signature: the payer's signature of the 44-byte claim, 64 bytes.
+        error: why the certificate is None, for people; empty if there is a certificate.
+    """
+
+    channel_id: bytes
+    certificate: Certificate | None
+    amount: int
+    signature: bytes
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Payout:
+    """The money that a ledger paid for one claim.
+
+    Attributes:
+        claim_units: paid now, in claim units; 0 if the ledger had paid as much before.
+        base_units: the same amount in base units of the asset.
+    """
+
+    claim_units: int
+    base_units: int
+
+
+class SettlementLedger(Protocol):
+    """The interface of a ledger on which claims are settled."""
+
+    def owns(self, certificate: Certificate) -> bool:
+        """Return whether the certificate's channel lives on this ledger.
+
+        Only the terms in the certificate decide. The channel need not exist.
+        """
+
+    def claim(self, claim: ChannelClaim, now_s: int) -> Payout:
+        """Pay the claim's total less the amount that was paid before, to the payout account.
+
+        Args:
+            claim: its certificate is None, or one that this ledger owns. With None, the ledger
+                looks the channel up by its id.
+            now_s: unix time of the payment.
+
+        Raises CommandError if the ledger refuses the claim or cannot be reached. Nothing is paid
+        then, and the same claim can be tried again.
+        """
+
+    def close(self) -> None:
+        """Release files and connections."""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The result of settling one channel's claim.
+
+    Attributes:
+        channel_id: 32 bytes.
+        outcome: PAID; NOTHING_NEW (the ledger had paid as much before, or the claim is 0);
+            OTHER_LEDGER (the certificate names a ledger that is not among the given ones);
+            or REFUSED.
+        claimed: the total that the claim is for, in claim units.
+        paid_now: paid by this settlement, in claim units.
+        paid_now_base_units: the same amount in base units.
+        why: the reason of REFUSED and OTHER_LEDGER; otherwise empty.
+    """
+
+    channel_id: bytes
+    outcome: str
+    claimed: int
+    paid_now: int = 0
+    paid_now_base_units: int = 0
+    why: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that are shown to people and written as JSON."""
+        return {
+            "channel_id": self.channel_id.hex(),
+            "outcome": self.outcome,
+            "claimed_claim_units": self.claimed,
+            "paid_now_claim_units": self.paid_now,
+            "paid_now_base_units": self.paid_now_base_units,
+            "why": self.why,
+        }
+
+
+def open_ledger(location: str) -> SettlementLedger:
+    """Open a ledger.
+
+    Args:
+        location: "NAME:PLACE" with a name from LEDGERS. Any other text is the place of the
+            default ledger.
+
+    Raises CommandError if the ledger cannot be opened.
+    """
+    name, _, place = location.partition(":")
+    if name not in LEDGERS:
+        name, place = DEFAULT_LEDGER, location
+    opened: SettlementLedger = import_module(LEDGERS[name]).open_ledger(place)
+    return opened
+
+
+def settle(
+    claims: Iterable[ChannelClaim], ledgers: Sequence[SettlementLedger], now_s: int
+) -> list[Settlement]:
+    """Settle each claim on the ledger that owns its channel.
+
+    A refused claim does not stop the others. Settling the same claims again pays nothing more.
+
+    Args:
+        claims: at most one per channel.
+        ledgers: the open ledgers.
+        now_s: unix time of the payments.
+
+    Returns one settlement per claim, in the order of the claims.
+    """
+    return [_settle(claim, ledgers, now_s) for claim in claims]
+
+
+def _settle(claim: ChannelClaim, ledgers: Sequence[SettlementLedger], now_s: int) -> Settlement:
+    if claim.amount == 0:
+        return Settlement(claim.channel_id, NOTHING_NEW, 0)
+    certificate = claim.certificate
+    outcome, why = REFUSED, claim.error
+    if certificate is not None:
+        ledgers = [ledger for ledger in ledgers if ledger.owns(certificate)]
+        outcome = OTHER_LEDGER
+        why = f"kind {certificate.kind}, number {certificate.chain_id}"
+    # Without a certificate every ledger is asked. That is safe: the payer's signature covers the
+    # channel's id, and an id exists on one ledger only.
+    for ledger in ledgers:
+        try:
+            payout = ledger.claim(claim, now_s)
+        except CommandError as error:
+            outcome, why = REFUSED, str(error)
+            continue
+        return Settlement(
+            claim.channel_id,
+            PAID if payout.claim_units else NOTHING_NEW,
+            claim.amount,
+            payout.claim_units,
+            payout.base_units,
+        )
+    return Settlement(claim.channel_id, outcome, claim.amount, why=why)
