@@ -13,7 +13,7 @@ from joulestream.errors import MalformedError
 from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.settlement import ChannelClaim
 
-# The flash of a pole as docs/hardware.md configures it.
+# Defaults of storage_blocks and storage_block_size in the configuration of a board.
 BLOCKS = 64
 BLOCK_SIZE = 4096
 # A journal with fewer blocks has no room for its copies.

@@ -1,7 +1,7 @@
-"""Key files: a secret Ed25519 seed, sealed or plain, for its owner's eyes alone.
+"""Key files: each holds one secret Ed25519 seed, sealed or plain. Only its owner can read it.
 
-Firmware takes sealed ones only. Plain ones, 64 hexadecimal digits, are for a ledger on its
-operator's own computer.
+Firmware accepts sealed files only. A plain file has 64 hexadecimal digits. It is for a ledger on
+its operator's own computer.
 """
 
 import os
@@ -13,19 +13,19 @@ from joulestream.device.keystore import KeystoreError, Sealed
 from joulestream.host_tools.unlock import ASK, KeyFileError, Unlock, read_bytes, read_secret
 from joulestream.signing import SEED_SIZE, Signer
 
-# 24 s at every start of an ESP32-C3; docs/security.md says what a guess costs.
+# They take 24 s at every start of an ESP32-C3. docs/security.md has the price of one guess.
 DEFAULT_ITERATIONS = 100_000
 
 
 def new_seed() -> bytes:
-    """Return a new seed: 32 bytes of the system's randomness."""
+    """Return a new seed: 32 bytes from the random generator of the system."""
     return secrets.token_bytes(SEED_SIZE)
 
 
 def write_seed(path: str | Path, seed: bytes) -> None:
-    """Write 32 secret bytes, in plain, to a new file that only its owner can read.
+    """Write 32 secret bytes as a plain key file that only its owner can read.
 
-    Raises KeyFileError when there is a file already or it cannot be written.
+    Raises KeyFileError if the file exists already or cannot be written.
     """
     if len(seed) != SEED_SIZE:
         raise KeyFileError(f"a seed must have {SEED_SIZE} bytes")
@@ -38,11 +38,10 @@ def write_sealed(path: str | Path, seed: bytes, unlock: Unlock, iterations: int)
     Args:
         path: the file, which must not exist yet.
         seed: 32 secret bytes.
-        unlock: whose secret is to open it.
-        iterations: how far a passphrase is stretched; a device secret is not.
+        unlock: the secret that opens the file later.
+        iterations: rounds of PBKDF2 for a passphrase; a device secret needs none.
 
-    Raises:
-        KeyFileError: there is no secret to be had, or the file cannot be written.
+    Raises KeyFileError if `unlock` has no secret, or the file cannot be written.
     """
     source, secret = unlock.new_secret()
     count = iterations if source == keystore.SOURCE_PASSPHRASE else 0
@@ -56,7 +55,7 @@ def write_sealed(path: str | Path, seed: bytes, unlock: Unlock, iterations: int)
 
 
 def read_sealed(path: str | Path) -> Sealed | None:
-    """Return how the key in a file is sealed, None for a plain one. Raises KeyFileError."""
+    """Return the sealed key in a file; None if the file is plain. Raises KeyFileError."""
     data = read_bytes(path)
     if not data.startswith(keystore.MAGIC):
         return None
@@ -69,7 +68,7 @@ def read_sealed(path: str | Path) -> Sealed | None:
 def read_seed(path: str | Path, unlock: Unlock = ASK) -> bytes:
     """Return the seed in a file, sealed or plain.
 
-    Raises KeyFileError when there is no key in it, or `unlock` does not open it.
+    Raises KeyFileError if the file holds no key, or `unlock` does not open it.
     """
     sealed = read_sealed(path)
     if sealed is None:
@@ -87,7 +86,7 @@ def read_signer(path: str | Path, unlock: Unlock = ASK) -> Signer:
 
 def _write_new(path: str | Path, data: bytes) -> None:
     try:
-        # O_EXCL: a key that is overwritten takes the money it guards with it.
+        # O_EXCL never overwrites. The money of an overwritten key would be lost with it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise KeyFileError(f"{path} exists already and is not overwritten; name another file")

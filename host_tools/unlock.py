@@ -1,4 +1,4 @@
-"""Where the secret that seals a key comes from: a file, the environment or a prompt."""
+"""The secret that seals a key: it comes from a file, the environment or a prompt."""
 
 import os
 import sys
@@ -14,16 +14,16 @@ from joulestream.host_tools.errors import CommandError
 DeviceSecretOption = Annotated[
     Path | None,
     typer.Option(
-        "--device-secret", help="File with the device secret, if that seals the key file."
+        "--device-secret", help="File with the device secret, if the key file is sealed with one."
     ),
 ]
 
-# Fewer characters fall to guessing however they are stretched.
+# A shorter passphrase can be guessed in spite of all iterations.
 _MIN_CHARACTERS = 8
 
 
 class KeyFileError(CommandError):
-    """A key file that cannot be read or written; one sentence that never shows a secret."""
+    """A key file cannot be read or written. The text never shows a secret."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Unlock:
     """The secret of one sealed key.
 
     Attributes:
-        device_secret: file with the device secret, if that is what seals the key.
-        variable: environment variable with the passphrase; where it is unset, people are asked.
-        prompt: what they are asked for.
+        device_secret: file with the device secret; None if a passphrase seals the key.
+        variable: environment variable with the passphrase. If it is unset, a prompt asks for it.
+        prompt: the text of that prompt.
     """
 
     device_secret: Path | None = None
@@ -41,7 +41,11 @@ class Unlock:
     prompt: str = "Passphrase"
 
     def secret(self, source: int) -> bytes:
-        """Return the secret that opens a key sealed with that source. Raises KeyFileError."""
+        """Return the secret that opens a key. Raises KeyFileError if there is none.
+
+        `source` is the kind of secret that the key file names: SOURCE_DEVICE or
+        SOURCE_PASSPHRASE.
+        """
         if source == SOURCE_PASSPHRASE:
             return os.fsencode(self._passphrase(is_new=False))
         if self.device_secret is None:
@@ -49,7 +53,7 @@ class Unlock:
         return read_secret(self.device_secret)
 
     def new_secret(self) -> tuple[int, bytes]:
-        """Return the source and the secret to seal a key with. Raises KeyFileError."""
+        """Return the kind of secret and the secret that seal a new key. Raises KeyFileError."""
         if self.device_secret is not None:
             return SOURCE_DEVICE, read_secret(self.device_secret)
         passphrase = self._passphrase(is_new=True)
@@ -66,12 +70,12 @@ class Unlock:
         return typer.prompt(self.prompt, hide_input=True, confirmation_prompt=is_new, err=True)
 
 
-# What opens a key file when nothing else is said.
+# Asks for the passphrase if the environment does not hold it.
 ASK = Unlock()
 
 
 def read_secret(path: str | Path) -> bytes:
-    """Return the 32 secret bytes that a file holds in plain. Raises KeyFileError."""
+    """Return the 32 secret bytes in a plain file. Raises KeyFileError."""
     try:
         secret = bytes.fromhex(read_bytes(path).decode("ascii").strip())
     except ValueError:
@@ -82,7 +86,7 @@ def read_secret(path: str | Path) -> bytes:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return what a file holds. Raises KeyFileError."""
+    """Return the bytes of a key file. Raises KeyFileError."""
     try:
         return Path(path).read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the ledger's tests start from: two owners, a channel between them, and good requests."""
+"""The start of the ledger's tests: two owners, a channel between them, and good requests."""
 
 import pytest
 
@@ -44,10 +44,10 @@ def claim(ledger, channel, amount, now_s=NOW_S, signer=PAYER):
 
 
 def close(ledger, channel, action, now_s=NOW_S, signer=None, time_s=None):
-    """Close with a good request, signed by who the action is for, or by `signer`."""
+    """Close with a good request, signed by the side that the action names, or by `signer`."""
     time_s = now_s if time_s is None else time_s
-    who = signer or {requests.CLOSE_BY_PAYER: PAYER, requests.CLOSE_BY_PAYEE: PAYEE}[action]
-    signature = who.sign(requests.close_request(channel.terms, action, time_s).signed_bytes())
+    signer = signer or {requests.CLOSE_BY_PAYER: PAYER, requests.CLOSE_BY_PAYEE: PAYEE}[action]
+    signature = signer.sign(requests.close_request(channel.terms, action, time_s).signed_bytes())
     return ledger.close_channel(channel.id, action, time_s, signature, now_s)
 
 

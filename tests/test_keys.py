@@ -1,6 +1,6 @@
-"""`joulestream keys`, and firmware that refuses what is no good key, in real processes.
+"""`joulestream keys`, and firmware that refuses a bad key file, in real processes.
 
-Whatever goes wrong, no key file is changed and no secret is shown.
+After every error the key file is unchanged and no secret was shown.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ def run(*words):
 
 
 def told(*words):
-    """Run a command with --json that succeeds; return what it says."""
+    """Run a command with --json that must succeed; return its data."""
     status, out, err = run(*words, "--json")
     assert (status, err) == (0, ""), err
     return json.loads(out)
@@ -94,7 +94,7 @@ def shows_no_secret(data, *more):
 
 
 def hash_like_cpython(seed, secret, source, iterations, salt, iv):
-    """Return what seal() must, written down anew with other code."""
+    """Return the bytes that seal() must return, computed with other code."""
     main = secret
     if source == SOURCE_PASSPHRASE:
         main = hashlib.pbkdf2_hmac("sha256", secret, salt, iterations)
@@ -107,7 +107,7 @@ def hash_like_cpython(seed, secret, source, iterations, salt, iv):
     return covered + hmac.digest(tag_key, covered, "sha256")
 
 
-def test_the_seal_is_what_other_code_makes_of_it():
+def test_a_seal_is_the_same_bytes_as_other_code_makes():
     numbers = random.Random(6)
     for _ in range(60):
         size = numbers.randrange(1, 200)
@@ -150,7 +150,7 @@ def test_a_new_key_is_sealed_and_can_be_shown(home):
     assert all(again[at : at + 16] != data[at : at + 16] for at in (9, 25, 41, 57, 73, 89))
 
 
-def test_the_default_count_is_what_is_documented(home):
+def test_the_default_count_of_iterations_is_the_documented_one(home):
     assert told("new", "a.key")["iterations"] == keys.DEFAULT_ITERATIONS
     security = (ROOT / "docs" / "security.md").read_text()
     assert f"{keys.DEFAULT_ITERATIONS:,} iterations" in security
@@ -232,7 +232,7 @@ def test_bad_key_files_are_refused(home, monkeypatch):
     assert "cannot be read" in refused("show", "missing.key")
 
 
-def test_passphrases_that_will_not_do(home, monkeypatch):
+def test_short_or_missing_passphrases_are_refused(home, monkeypatch):
     monkeypatch.setenv("JOULESTREAM_PASSPHRASE", "shorter")
     said = refused("new", "a.key", *FEW)
     assert "8 characters" in said and "shorter" not in said
@@ -313,7 +313,7 @@ def test_the_commands_of_the_ledger_take_sealed_keys(home):
     assert closed["state"] == "closed"
 
 
-def test_open_signer(home):
+def test_open_signer_opens_good_key_files_and_refuses_others(home):
     keys.write_sealed("a.key", SEED, Unlock(), 1000)
     asked = []
 
@@ -465,7 +465,7 @@ def test_firmware_refuses_a_bad_key(tmp_path, monkeypatch, role, case):
         assert path.read_bytes() == data
 
 
-def test_a_board_without_a_secret_says_which_it_lacks(monkeypatch):
+def test_a_board_without_a_secret_names_the_missing_one(monkeypatch):
     monkeypatch.delenv("JOULESTREAM_PASSPHRASE", raising=False)
     monkeypatch.setattr(sys, "stdin", io.StringIO("0 0 0 0\n"))
     board = unix.Board({"uarts": {}, "storage": "unused"})

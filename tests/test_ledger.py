@@ -1,4 +1,4 @@
-"""The ledger: money is conserved whatever is asked of it, and what it must refuse it refuses."""
+"""The ledger: every request conserves money, and each wrong request is refused."""
 
 import random
 
@@ -38,7 +38,7 @@ def ledger(tmp_path):
         yield opened
 
 
-def test_life_of_a_channel(ledger):
+def test_a_channel_opens_pays_closes_and_refunds(ledger):
     channel = opened(ledger, 1000)
     assert channel.id == channel.terms.channel_id() and channel.state == IS_OPEN
     assert balances(ledger) == (999_000, 0)
@@ -65,7 +65,7 @@ def test_claims_are_cumulative_and_harmless_to_repeat(ledger):
     assert claim(ledger, channel, 1000).paid_now == 0
 
 
-def test_claim_refusals(ledger):
+def test_wrong_claims_are_refused(ledger):
     channel = opened(ledger)
     refused(ledger, "above the deposit", claim, ledger, channel, 1001)
     refused(ledger, "did not sign", claim, ledger, channel, 10, signer=STRANGER)
@@ -83,14 +83,14 @@ def test_claim_refusals(ledger):
     refused(ledger, "is closed", claim, ledger, channel, 11)
 
 
-def test_opening_refusals(ledger):
+def test_wrong_terms_open_no_channel(ledger):
     terms = terms_of(ledger)
     pole = book.account_id(ledger.key, "pole")
     gold = ledger.create_account("gold", book.asset_id("XAU"), 5, NOW_S)
     issuer = book.account_id(ledger.key, "issuance:uEUR")
     order_two = curve.add(curve.decode(PAYER.public_key), (0, curve.P - 1))
     bad_keys = (bytes(32), b"\1" + bytes(31), b"\xff" * 32, curve.encode(order_two))
-    cases = [("subgroup", {who: key}) for who in ("payer_key", "payee_key") for key in bad_keys]
+    cases = [("subgroup", {name: key}) for name in ("payer_key", "payee_key") for key in bad_keys]
     cases += [
         ("no account", {"refund_account": bytes(32)}),
         ("no account", {"payout_account": b"x" * 32}),
@@ -125,7 +125,7 @@ def test_an_id_never_opens_again(ledger):
     assert ledger.open_channel(terms_of(ledger, salt=bytes(15) + b"1"), 1, NOW_S).state == IS_OPEN
 
 
-def test_dispute_window_includes_its_last_second(ledger):
+def test_the_dispute_window_includes_its_last_second(ledger):
     channel = opened(ledger)
     refused(ledger, "nobody asked", ledger.finalise, channel.id, NOW_S + 10 * WINDOW_S)
     asked = close(ledger, channel, requests.CLOSE_BY_PAYER, NOW_S + 5)
@@ -157,7 +157,7 @@ def test_the_payee_closes_at_once_even_in_the_window(ledger):
     assert balances(ledger) == (999_999, 1)
 
 
-def test_close_request_refusals(ledger):
+def test_wrong_requests_close_no_channel(ledger):
     channel = opened(ledger)
     payer, payee = requests.CLOSE_BY_PAYER, requests.CLOSE_BY_PAYEE
     refused(ledger, "payer of", close, ledger, channel, payer, signer=PAYEE)
@@ -182,7 +182,7 @@ def test_close_request_refusals(ledger):
     assert len(request.signed_bytes()) == 86 and request.signed_bytes()[:5] == b"JST1\7"
 
 
-def test_certificates(ledger):
+def test_an_open_channel_gets_certificates_a_poles_rules_accept(ledger):
     channel = opened(ledger)
     certificate = ledger.issue_certificate(channel.id, NOW_S, WINDOW_S // 2)
     assert genuine_reason(certificate) == 0
@@ -201,7 +201,7 @@ def test_certificates(ledger):
 
 
 def test_the_window_outlasts_every_certificate(ledger):
-    """A clock that runs backwards takes nothing from what a certificate promised the pole."""
+    """A clock that is set back shortens no window that a certificate promised to the pole."""
     channel = opened(ledger)
     ledger.issue_certificate(channel.id, NOW_S + 500, 60)
     ledger.issue_certificate(channel.id, NOW_S + 400, 60)
@@ -225,7 +225,7 @@ def test_amounts_are_exact_to_the_last_unit(ledger):
     refused(ledger, "2^128", ledger.create_account, "more", EUR, (1 << 128) - 1, NOW_S)
 
 
-def test_accounts(ledger):
+def test_accounts_need_a_new_name_and_a_possible_balance(ledger):
     assert ledger.create_account("a-1", EUR, 3, NOW_S).balance_base_units == 3
     refused(ledger, "exists already", ledger.create_account, "a-1", EUR, 3, NOW_S)
     for name in ("", " a", "a b", "issuance:uEUR", "ab" * 32, "-a", "x" * 49, "a\n"):
@@ -239,7 +239,7 @@ def test_accounts(ledger):
 
 
 class Model:
-    """What the ledger should do, in plain integers, for one channel after another."""
+    """The expected ledger in plain integers. It checks every answer of the real ledger."""
 
     def __init__(self, ledger, rng):
         terms_of(ledger)

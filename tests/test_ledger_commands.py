@@ -24,7 +24,7 @@ def run(*words):
 
 
 def told(*words):
-    """Run a command with --json that succeeds; return what it says."""
+    """Run a command with --json that must succeed; return its data."""
     status, out, err = run(*words, "--json")
     assert (status, err) == (0, ""), err
     return json.loads(out)
@@ -130,7 +130,7 @@ def test_a_session_from_init_to_refund(home):
     assert told("ledger", "check")["faults"] == []
 
 
-def test_tables_for_people(home):
+def test_people_see_tables(home):
     flash(300, signature(300))
     status, out, _ = run("settle", "pole.flash")
     assert status == 0 and "300" in out and certificate().channel_id.hex() in out
@@ -205,7 +205,7 @@ def test_an_unsound_ledger_fails_the_check(home):
     assert "an amount belongs" in refused("ledger", "show")
 
 
-def test_seed_files(home):
+def test_seed_files_are_private_and_never_overwritten(home):
     assert stat.S_IMODE(os.stat("car.seed").st_mode) == 0o600
     assert stat.S_IMODE(os.stat("ledger.db.seed").st_mode) == 0o600
     seed = keys.read_seed("car.seed")

@@ -138,7 +138,7 @@ def test_a_check_finds_every_kind_of_damage(tmp_path):
             assert any(part in fault for fault in faults), (statement, faults)
 
 
-def test_what_is_no_ledger(tmp_path):
+def test_a_file_that_is_not_a_ledger_is_refused(tmp_path):
     def reason(path, **options):
         with pytest.raises(LedgerError) as caught:
             Ledger.open(path, **options)

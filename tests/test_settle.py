@@ -78,7 +78,7 @@ def settled(pole, *ledgers):
     return outcomes, sum(row.paid_now_base_units for row in done)
 
 
-def test_settles_best_claims_once(ledger, pole):
+def test_each_best_claim_is_settled_once(ledger, pole):
     first, first_certificate = channel_of(ledger, 1)
     second, second_certificate = channel_of(ledger, 2)
     fresh, fresh_certificate = channel_of(ledger, 3)
@@ -264,7 +264,7 @@ def test_a_file_that_is_not_a_pole_s_flash_is_refused(pole, tmp_path):
 
 
 def test_the_flash_image_is_the_firmware_s_flash(tmp_path):
-    """It does what FileFlash of the unix board does, bit for bit."""
+    """FlashImage and FileFlash of the unix board hold the same bits after the same calls."""
     from joulestream.boards.file_flash import FileFlash
 
     file = FileFlash(str(tmp_path / "flash"), 4, 256)
@@ -282,7 +282,7 @@ def test_the_flash_image_is_the_firmware_s_flash(tmp_path):
     assert [file.ioctl(code, 0) for code in (4, 5)] == [memory.ioctl(code, 0) for code in (4, 5)]
 
 
-def test_account_layout_is_what_the_pole_stores():
-    """The claims that settle reads are the record's first two fields."""
+def test_a_payee_record_begins_with_its_claim():
+    """The claim is the first two fields of the pole's record."""
     assert [name for name, _, _ in PayeeRecord.LAYOUT][:2] == ["amount", "signature"]
     assert book.asset_name(book.asset_id("uEUR")) == "uEUR"

@@ -1,4 +1,4 @@
-"""The commands of key files: `joulestream keys ...`. No secret is ever an argument or printed."""
+"""`joulestream keys ...`: the commands of key files. No secret is an argument, none is printed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +18,13 @@ _NEW_VARIABLE = "JOULESTREAM_NEW_PASSPHRASE"
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The key file.")]
 NewFileArgument = Annotated[
-    Path, typer.Argument(metavar="NEWFILE", help="The file to make; never overwritten.")
+    Path,
+    typer.Argument(metavar="NEWFILE", help="The new file. An existing file is never overwritten."),
 ]
 IterationsOption = Annotated[
     int,
     typer.Option(
-        min=MIN_ITERATIONS, max=MAX_ITERATIONS, help="How far a passphrase is stretched."
+        min=MIN_ITERATIONS, max=MAX_ITERATIONS, help="Rounds of PBKDF2 for a passphrase."
     ),
 ]
 
@@ -35,9 +36,9 @@ def new(
     iterations: IterationsOption = keys.DEFAULT_ITERATIONS,
     json: JsonOption = False,
 ) -> None:
-    """Make a key, sealed with a passphrase or a device secret.
+    """Make a new key, sealed with a passphrase or a device secret.
 
-    The passphrase is asked for, unless JOULESTREAM_PASSPHRASE holds it.
+    A prompt asks for the passphrase, unless JOULESTREAM_PASSPHRASE holds it.
     """
     _seal("New key", file, keys.new_seed(), Unlock(device_secret), iterations, json)
 
@@ -46,7 +47,7 @@ def new(
 def show(
     file: FileArgument, device_secret: DeviceSecretOption = None, json: JsonOption = False
 ) -> None:
-    """Show a key's public half, and how it is sealed."""
+    """Show the public key of a key file, and the kind of secret that seals it."""
     seed = keys.read_seed(file, Unlock(device_secret))
     _print("Key", file, seed, json)
 
@@ -57,14 +58,14 @@ def reseal(
     new_file: NewFileArgument,
     device_secret: DeviceSecretOption = None,
     new_device_secret: Annotated[
-        Path | None, typer.Option(help="File with the device secret that is to seal it.")
+        Path | None, typer.Option(help="File with the device secret that seals the new file.")
     ] = None,
     iterations: IterationsOption = keys.DEFAULT_ITERATIONS,
     json: JsonOption = False,
 ) -> None:
-    """Seal a key anew, or a plain one for the first time, into another file.
+    """Seal the key of one file, sealed or plain, into another file with a new secret.
 
-    The new passphrase is asked for, unless JOULESTREAM_NEW_PASSPHRASE holds it.
+    A prompt asks for the new passphrase, unless JOULESTREAM_NEW_PASSPHRASE holds it.
     """
     seed = keys.read_seed(file, Unlock(device_secret))
     unlock = Unlock(new_device_secret, _NEW_VARIABLE, "New passphrase")
@@ -73,7 +74,7 @@ def reseal(
 
 @app.command("device-secret")
 def device_secret(file: NewFileArgument, json: JsonOption = False) -> None:
-    """Make the secret of a device that has none of its own, in plain, as the unix board."""
+    """Make a plain device secret, for a board without a secret of its own, as the unix board."""
     keys.write_seed(file, keys.new_seed())
     print_fields("New device secret", {"file": str(file)}, json)
 

@@ -44,12 +44,14 @@ app.add_typer(close_app, name="close")
 @app.command()
 def init(
     ledger: LedgerOption = DEFAULT_LOCATION,
-    number: Annotated[int, typer.Option(help="The ledger's number, part of channel ids.")] = 1,
+    number: Annotated[
+        int, typer.Option(help="The ledger's number. Channel ids depend on it.")
+    ] = 1,
     seed_file: SeedOption = None,
     device_secret: DeviceSecretOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make an empty ledger, and its key unless the seed file exists."""
+    """Make an empty ledger, and its seed file if there is none."""
     path = seed_path(ledger, seed_file)
     is_new = not path.exists()
     if is_new:
@@ -94,13 +96,19 @@ def list_accounts(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = Fa
 @app.command("open")
 def open_channel(
     payer_key: Annotated[str, typer.Option(help="The vehicle's public key (hex).")],
-    refund_account: Annotated[str, typer.Option(help="Gives deposit, gets rest: name or id.")],
+    refund_account: Annotated[
+        str, typer.Option(help="Account that pays the deposit and gets the rest: name or id.")
+    ],
     payee_key: Annotated[str, typer.Option(help="The pole's public key (hex).")],
-    payout_account: Annotated[str, typer.Option(help="Gets what is claimed: name or id.")],
+    payout_account: Annotated[str, typer.Option(help="Account that gets the claims: name or id.")],
     deposit: Annotated[int, typer.Option(help="Deposit, in claim units.")],
-    dispute_window_s: Annotated[int, typer.Option(help="How long the payee can still claim.")],
+    dispute_window_s: Annotated[
+        int, typer.Option(help="Time for the payee to claim after the payer asked to close.")
+    ],
     certificate: CertificateOption,
-    base_units_per_claim_unit: Annotated[int, typer.Option(help="Worth of a claim unit.")] = 1,
+    base_units_per_claim_unit: Annotated[
+        int, typer.Option(help="Base units in one claim unit.")
+    ] = 1,
     asset: AssetOption = DEFAULT_ASSET,
     validity_s: ValidityOption = None,
     ledger: LedgerOption = DEFAULT_LOCATION,
@@ -198,27 +206,27 @@ def claim(
 @close_app.command("request")
 def request_close(
     channel: ChannelArgument,
-    by: Annotated[str, typer.Option(help="Who closes: 'payer' or 'payee'.")],
+    by: Annotated[str, typer.Option(help="The side that closes: 'payer' or 'payee'.")],
     key_file: Annotated[
-        Path | None, typer.Option(help="Key file of who closes, to sign the request with.")
+        Path | None, typer.Option(help="Key file of that side, to sign the request with.")
     ] = None,
     device_secret: DeviceSecretOption = None,
     time_s: Annotated[
-        int | None, typer.Option(help="Time in a request that was signed elsewhere.")
+        int | None, typer.Option(help="Unix time in a request that was signed elsewhere.")
     ] = None,
     signature: Annotated[
-        str | None, typer.Option(help="Signature (hex) that was made elsewhere.")
+        str | None, typer.Option(help="Signature (hex) of a request that was signed elsewhere.")
     ] = None,
     ledger: LedgerOption = DEFAULT_LOCATION,
     now_s: NowOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Ask to close: the payer starts the dispute window, the payee closes at once.
+    """Ask to close a channel: the payer starts the dispute window, the payee closes at once.
 
-    Either signs with --key-file, or takes --time-s and --signature.
+    --key-file signs the request here. --time-s and --signature bring one signed elsewhere.
     """
     at_s = time_from(now_s)
-    actions = {who: action for action, (who, _) in requests.ACTIONS.items()}
+    actions = {side: action for action, (side, _) in requests.ACTIONS.items()}
     if by not in actions:
         raise LedgerError(f"--by is {by!r}; it must be 'payer' or 'payee'")
     with Ledger.open(ledger) as opened:
@@ -243,7 +251,7 @@ def finalise(
     now_s: NowOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Refund the rest, once the dispute window is over."""
+    """Refund the rest after the dispute window."""
     with Ledger.open(ledger) as opened:
         closed = opened.finalise(channel_from(channel), time_from(now_s))
     print_fields("Channel", views.channel_fields(closed), json)
@@ -251,7 +259,7 @@ def finalise(
 
 @app.command()
 def check(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> None:
-    """Check that the ledger has neither lost nor made any money."""
+    """Check that no unit of the ledger's money was lost or made."""
     with Ledger.open(ledger) as opened:
         found = opened.check()
         name = opened.name
@@ -263,7 +271,7 @@ def check(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> 
 def _certify(
     ledger: Ledger, channel: Channel, path: Path, validity_s: int | None, now_s: int
 ) -> dict[str, Any]:
-    """Issue a certificate into a file, whole or not at all; return its limits to show."""
+    """Write a new certificate to a file, whole or not at all; return its limits to show."""
     if validity_s is None:
         validity_s = max(channel.terms.dispute_window_s // 2, 1)
     certificate = ledger.issue_certificate(channel.id, now_s, validity_s)

@@ -39,7 +39,7 @@ CertificateOption = Annotated[
 ]
 ValidityOption = Annotated[
     int | None,
-    typer.Option("--validity-s", help="How long it is valid. Default: half the dispute window."),
+    typer.Option("--validity-s", help="Time from issue to expiry. Default: half the window."),
 ]
 ChannelArgument = Annotated[
     str, typer.Argument(metavar="CHANNEL", help="Channel id (hex) or certificate file.")
