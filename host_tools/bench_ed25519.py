@@ -104,8 +104,7 @@ def measure_packets() -> dict[str, int]:
     directory = BUILD / "board-lib" / "bench"
     sources = [_SOURCES / "packet_bench.py"]
     emulator.compile_tree(sources, directory)
-    with emulator.EmulatedBoard(firmware) as machine:
-        machine.mpremote("cp", "-r", str(library), str(directory), ":/")
+    with emulator.EmulatedBoard(firmware, [library, directory]) as machine:
         text = machine.mpremote(
             "exec", "import sys; sys.path[:0] = ['/bench']; import packet_bench"
         )

@@ -11,11 +11,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 from joulestream.host_tools import progress, toolchain
+from joulestream.host_tools.bench.firmware import micropython
 from joulestream.host_tools.layout import HOST_PACKAGE, package_folders
 from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
 
@@ -24,8 +26,10 @@ SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
 EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
 # GCC 12 has no libraries for the name rv32imac_zicsr, which the port would ask for.
 _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
-# The heap also holds a file system; a board would have that in flash.
-_HEAP_BYTES = 1792 * 1024
+_HEAP_BYTES = 1024 * 1024
+# As in mount.py: behind the memory that MicroPython uses.
+_DISK_AT = 0x84000000
+_DISK_HEAP_BYTES = 8 * 1024 * 1024
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -icount shift=0 -serial pty -kernel".split(),
@@ -103,8 +107,28 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
     return output / "firmware.elf"
 
 
+def make_image(folders: Iterable[Path], image: Path) -> None:
+    """Write an image of the board's file system.
+
+    Args:
+        folders: folders that it has at its root, under their own names.
+        image: the file to write.
+
+    Raises:
+        ToolchainError: they do not fit, or MicroPython's unix port is missing.
+    """
+    program = ROOT / "host_tools" / "rv32" / "make_image.py"
+    command = [micropython(), "-X", f"heapsize={_DISK_HEAP_BYTES}", str(program)]
+    words = (SOURCE / "mount.py", image, *folders)
+    toolchain.run([*command, *map(str, words)], "making the emulated board's file system")
+
+
 class EmulatedBoard:
     """A running emulated board, with a file system in its memory.
+
+    Args:
+        firmware: the program, as build() returns it.
+        folders: folders that the file system has at its root, under their own names.
 
     Attributes:
         port: path of the pseudo-terminal of its REPL.
@@ -113,9 +137,12 @@ class EmulatedBoard:
         ToolchainError: it cannot be started.
     """
 
-    def __init__(self, firmware: Path) -> None:
+    def __init__(self, firmware: Path, folders: Iterable[Path] = ()) -> None:
+        self._image = tempfile.NamedTemporaryFile(prefix="joulestream-board-")
+        make_image(folders, Path(self._image.name))
+        disk = f"loader,file={self._image.name},addr={_DISK_AT:#x},force-raw=on"
         self._process = subprocess.Popen(
-            [*_QEMU, str(firmware)],
+            [*_QEMU, str(firmware), "-device", disk],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -164,6 +191,7 @@ class EmulatedBoard:
         """Switch it off."""
         self._process.kill()
         self._process.wait()
+        self._image.close()
         if self._process.stdout:
             self._process.stdout.close()
 

@@ -152,8 +152,7 @@ def measure_journal() -> dict[str, int]:
         directory = BUILD / "board-lib" / "journal"
         sources = [ROOT / "host_tools" / "rv32" / "journal_bench.py"]
         emulator.compile_tree(sources, directory)
-        with emulator.EmulatedBoard(firmware) as machine:
-            machine.mpremote("cp", "-r", str(library), str(directory), ":/")
+        with emulator.EmulatedBoard(firmware, [library, directory]) as machine:
             text = machine.mpremote(
                 "exec", "import sys; sys.path[:0] = ['/journal']; import journal_bench"
             )

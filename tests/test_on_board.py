@@ -1,4 +1,4 @@
-"""The dual-runtime test files on the emulated board, put there with the real mpremote."""
+"""The dual-runtime test files on the emulated board, driven by the real mpremote."""
 
 import fcntl
 import random
@@ -74,8 +74,7 @@ def emulated():
     except ToolchainError as error:
         print(f"\nEMULATED BOARD NOT TESTED: {error}", file=sys.__stderr__, flush=True)
         pytest.skip(f"emulated board not tested: {error}")
-    with emulator.EmulatedBoard(firmware) as machine:
-        machine.mpremote("cp", "-r", str(library), str(tests), ":/")
+    with emulator.EmulatedBoard(firmware, [library, tests]) as machine:
         yield machine
 
 

@@ -17,8 +17,7 @@ def emulator() -> None:
 
     console = progress_console(False)
     firmware, library = build(), build_library()
-    with EmulatedBoard(firmware) as board:
-        board.mpremote("cp", "-r", str(library), ":/")
+    with EmulatedBoard(firmware, [library]) as board:
         console.print(f"The emulated board is on {board.port}. Ctrl-C switches it off. Try:")
         console.print(f"  mpremote connect {board.port} resume repl", highlight=False)
         board.wait()

@@ -1,0 +1,44 @@
+"""Run by MicroPython's unix port: writes an image of the emulated board's file system.
+
+    micropython host_tools/rv32/make_image.py MOUNT_PY IMAGE [FOLDER ...]
+
+Each folder is copied to the root of the file system under its own name. MOUNT_PY is the path of
+the board's mount.py, which tells how the board reads the image.
+"""
+
+import os
+import sys
+
+import vfs
+
+_DIRECTORY = 0x4000
+
+
+def copy(source, target):
+    """Copy a file or a folder of the computer to a path of the image."""
+    if os.stat(source)[0] & _DIRECTORY:
+        os.mkdir(target)
+        for name in sorted(os.listdir(source)):
+            copy(source + "/" + name, target + "/" + name)
+    else:
+        with open(source, "rb") as file, open(target, "wb") as copied:
+            copied.write(file.read())
+
+
+def main(mount_path, image_path, *folders):
+    """Make an image of `folders`."""
+    sys.path.insert(0, mount_path.rsplit("/", 1)[0])
+    import mount
+
+    image = bytearray(mount.BLOCK * mount.BLOCKS)
+    disk = mount.Disk(image)
+    vfs.VfsLfs2.mkfs(disk)
+    vfs.mount(disk, "/image")
+    for folder in folders:
+        copy(folder, "/image/" + folder.rsplit("/", 1)[-1])
+    vfs.umount("/image")
+    with open(image_path, "wb") as file:
+        file.write(image)
+
+
+main(*sys.argv[1:])
