@@ -20,7 +20,7 @@ from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.firmware import ROOT
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
-from joulestream.host_tools.bench.world import World
+from joulestream.host_tools.bench.setup import BenchSetup
 from joulestream.host_tools.demo import Demo
 
 DEFAULT_DIRECTORY = ROOT / "build" / "bench"
@@ -51,14 +51,14 @@ def measure_throughput(directory: Path) -> dict[str, Any]:
     Both firmwares run freely on the wall clock, each in a heap of 256 KB, meters included; the
     plant delivers more packets than they can trade.
     """
-    world = World(directory)
-    _age_channel(world, world.write_certificate(capacity=_CAPACITY))
-    pole = world.pole(
+    setup = BenchSetup(directory)
+    _age_channel(setup, setup.write_certificate(capacity=_CAPACITY))
+    pole = setup.pole(
         packet_energy_mwh=_PACKET_MWH,
         credit=_PRICE_PER_KWH // 1_000,
         prices=[{"from_s": 0, "price_per_kwh": _PRICE_PER_KWH}],
     )
-    vehicle = world.vehicle(
+    vehicle = setup.vehicle(
         budget=_CAPACITY,
         prepay=_PRICE_PER_KWH // 1_000,
         max_price_per_kwh=_PRICE_PER_KWH,
@@ -99,12 +99,12 @@ def _counts(bench: Bench) -> tuple[int, int]:
     return bench.pole.status["packets"], sent
 
 
-def _age_channel(world: World, certificate: Certificate) -> None:
+def _age_channel(setup: BenchSetup, certificate: Certificate) -> None:
     """Give the pole a channel that was used a lot; the vehicle recovers it from the best claim."""
-    flash = FileFlash(str(world.directory / "pole.flash"), 64, 4096)
+    flash = FileFlash(str(setup.directory / "pole.flash"), 64, 4096)
     record = PayeeRecord(
         amount=_START_AMOUNT,
-        signature=world.payer.sign(Claim(certificate.channel_id).message(_START_AMOUNT)),
+        signature=setup.payer.sign(Claim(certificate.channel_id).message(_START_AMOUNT)),
         amount_due=_START_AMOUNT,
         remainder=0,
         energy_mwh=_START_ENERGY_MWH,

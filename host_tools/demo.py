@@ -16,7 +16,7 @@ from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.plant import Plant
 from joulestream.host_tools.bench.plot import plot
 from joulestream.host_tools.bench.recording import Recording
-from joulestream.host_tools.bench.world import DAY_S, HOUR_S, PACKET_MWH, START_S, World
+from joulestream.host_tools.bench.setup import DAY_S, HOUR_S, PACKET_MWH, START_S, BenchSetup
 from joulestream.host_tools.collect import collect
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.ledger import book
@@ -88,18 +88,18 @@ class Demo:
         for pattern in _LEFT_BEHIND:
             for path in self.directory.glob(pattern):
                 path.unlink()
-        world = World(self.directory)
-        with Ledger.create(self.directory / "ledger.sqlite", 1, world.issuer.signer) as ledger:
-            world.terms = self._open_channel(ledger, world)
+        setup = BenchSetup(self.directory)
+        with Ledger.create(self.directory / "ledger.sqlite", 1, setup.issuer.signer) as ledger:
+            setup.terms = self._open_channel(ledger, setup)
             credit = 3 * _DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH
-            pole = world.pole(
+            pole = setup.pole(
                 credit=credit,
                 prices=[
                     {"from_s": 0, "price_per_kwh": _DAY_PRICE_PER_KWH},
                     {"from_s": _NIGHT_FROM_S, "price_per_kwh": _NIGHT_PRICE_PER_KWH},
                 ],
             )
-            vehicle = world.vehicle(
+            vehicle = setup.vehicle(
                 budget=_BUDGET,
                 prepay=_DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH,
                 reconnect_ms=500,
@@ -109,7 +109,7 @@ class Demo:
             begun_s = time.monotonic()
             asyncio.run(self._charge(bench, recording))
             took_s = time.monotonic() - begun_s
-            self._settle(ledger, world, bench)
+            self._settle(ledger, setup, bench)
             summary = self._summary(ledger, bench, pole, took_s)
         (self.directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         plot(
@@ -121,17 +121,17 @@ class Demo:
         self._show(bench.pole.status["receipt"], summary)
         return summary
 
-    def _open_channel(self, ledger: Ledger, world: World) -> Terms:
+    def _open_channel(self, ledger: Ledger, setup: BenchSetup) -> Terms:
         """Open accounts and the channel; leave its certificate where the vehicle looks."""
         euro = book.asset_id("EUR")
         vehicle = ledger.create_account("vehicle", euro, _DEPOSIT, START_S)
         pole = ledger.create_account("pole", euro, 0, START_S)
         terms = ledger.terms(
-            world.payer.public_key, vehicle.id, world.payee.public_key, pole.id, euro, _WINDOW_S
+            setup.payer.public_key, vehicle.id, setup.payee.public_key, pole.id, euro, _WINDOW_S
         )
         channel_id = ledger.open_channel(terms, _DEPOSIT, START_S).terms.channel_id()
         certificate = ledger.issue_certificate(channel_id, START_S, HOUR_S)
-        world.certificate_path.write_bytes(certificate.to_bytes())
+        setup.certificate_path.write_bytes(certificate.to_bytes())
         self.console.print(
             f"Channel [bold]{channel_id.hex()[:16]}…[/] opened with {_euro(_DEPOSIT)}; "
             f"the vehicle's budget is {_euro(_BUDGET)}",
@@ -156,14 +156,14 @@ class Demo:
         if not done:
             raise DemoError("the session did not end in 30 minutes of its own time")
 
-    def _settle(self, ledger: Ledger, world: World, bench: Bench) -> None:
+    def _settle(self, ledger: Ledger, setup: BenchSetup, bench: Bench) -> None:
         """Claim the last signed balance, then let the pole close the channel."""
         now_s = bench.time_s
         claims = collect(self.directory / "pole.flash")
         settle(claims, [SqlSettlementLedger(ledger)], now_s)
-        request = close_request(world.terms, CLOSE_BY_PAYEE, now_s)
-        signature = world.payee.sign(request.signed_bytes())
-        channel_id = world.terms.channel_id()
+        request = close_request(setup.terms, CLOSE_BY_PAYEE, now_s)
+        signature = setup.payee.sign(request.signed_bytes())
+        channel_id = setup.terms.channel_id()
         ledger.close_channel(channel_id, CLOSE_BY_PAYEE, now_s, signature, now_s)
 
     def _summary(

@@ -28,7 +28,7 @@ from joulestream.host_tools.adversaries import document, play_all
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.firmware import AFTER_COLLECTION, FirmwareError
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
-from joulestream.host_tools.bench.world import World
+from joulestream.host_tools.bench.setup import BenchSetup
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.fuzz.run import MISSING, FuzzError, fuzz_all, is_available
 from joulestream.host_tools.simulation.campaign import Totals, run_campaign
@@ -119,11 +119,11 @@ def measure_heap(hours: int) -> dict[str, int]:
 
 
 async def _measure_heap(directory: Path, hours: int) -> dict[str, int]:
-    world = World(directory)
-    world.write_certificate(capacity=_CAPACITY)
+    setup = BenchSetup(directory)
+    setup.write_certificate(capacity=_CAPACITY)
     endless = ChargingProfile(taper_from_mwh=1 << 40, taper_to_mwh=1 << 41)
-    vehicle = world.vehicle(budget=_CAPACITY, energy_wanted_mwh=(1 << 48) - 1)
-    bench = Bench(directory, world.pole(), vehicle, Plant(endless))
+    vehicle = setup.vehicle(budget=_CAPACITY, energy_wanted_mwh=(1 << 48) - 1)
+    bench = Bench(directory, setup.pole(), vehicle, Plant(endless))
     await bench.start()
     try:
         await bench.run(lambda: False, _WARM_UP_MS, sample_ms=10_000)

@@ -10,7 +10,7 @@ from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
-from joulestream.host_tools.bench.world import World
+from joulestream.host_tools.bench.setup import BenchSetup
 from joulestream.units import energy_from_power
 
 FULL_POWER = ChargingProfile(taper_from_mwh=1 << 40, taper_to_mwh=1 << 41)
@@ -28,11 +28,11 @@ class Scenario:
         certificate: dict[str, Any] | None = None,
         **bench: Any,
     ) -> None:
-        self.world = World(directory)
-        self.world.write_certificate(**(certificate or {}))
-        self.pole_config = self.world.pole(**(pole or {}))
+        self.setup = BenchSetup(directory)
+        self.setup.write_certificate(**(certificate or {}))
+        self.pole_config = self.setup.pole(**(pole or {}))
         # Sessions end for good, so that a test sees why; those about reconnecting say otherwise.
-        self.vehicle_config = self.world.vehicle(**({"reconnect_ms": 0} | (vehicle or {})))
+        self.vehicle_config = self.setup.vehicle(**({"reconnect_ms": 0} | (vehicle or {})))
         self.bench = Bench(
             directory,
             self.pole_config,
@@ -68,8 +68,8 @@ class Scenario:
 
     def record(self) -> PayeeRecord:
         """Return what the pole's flash holds of the channel."""
-        board = FileFlash(str(self.world.directory / "pole.flash"), 64, 4096)
-        return PayeeRecords(Journal(board), 64).load(self.world.terms.channel_id())
+        board = FileFlash(str(self.setup.directory / "pole.flash"), 64, 4096)
+        return PayeeRecords(Journal(board), 64).load(self.setup.terms.channel_id())
 
     def check_exposure(self) -> None:
         """Hold the pole to the bound of what it may deliver unpaid, by the plant's own count."""

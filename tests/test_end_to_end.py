@@ -4,7 +4,7 @@ import pytest
 
 from bench_scenario import Scenario, charging, do, for_ms, stopped, until
 from joulestream.channel import Claim, Terms
-from joulestream.host_tools.bench.world import DAY_S, HOUR_S, PRICE_PER_KWH, START_S
+from joulestream.host_tools.bench.setup import DAY_S, HOUR_S, PRICE_PER_KWH, START_S
 from joulestream.signing import Signer, verify
 
 OTHER = Signer(bytes(range(32)))
@@ -235,30 +235,30 @@ def test_a_bad_certificate_is_refused(tmp_path, case):
 
 def test_an_untrusted_issuer_is_refused(tmp_path):
     scenario = Scenario(tmp_path)
-    scenario.world.issuer.signer = OTHER
-    scenario.world.write_certificate()
+    scenario.setup.issuer.signer = OTHER
+    scenario.setup.write_certificate()
     ends(scenario.run(until(stopped)), "UNTRUSTED_ISSUER")
 
 
 def test_a_channel_to_another_payout_account_is_refused(tmp_path):
     scenario = Scenario(tmp_path)
-    fields = {name: getattr(scenario.world.terms, name) for name, _, _ in Terms.LAYOUT}
-    scenario.world.terms = Terms(**(fields | {"payout_account": b"x" * 32}))
-    scenario.world.write_certificate()
+    fields = {name: getattr(scenario.setup.terms, name) for name, _, _ in Terms.LAYOUT}
+    scenario.setup.terms = Terms(**(fields | {"payout_account": b"x" * 32}))
+    scenario.setup.write_certificate()
     ends(scenario.run(until(stopped)), "WRONG_PAYEE")
 
 
 def test_a_channel_on_another_ledger_is_refused(tmp_path):
     scenario = Scenario(tmp_path)
-    fields = {name: getattr(scenario.world.terms, name) for name, _, _ in Terms.LAYOUT}
-    scenario.world.terms = Terms(**(fields | {"chain_id": 2}))
-    scenario.world.write_certificate()
+    fields = {name: getattr(scenario.setup.terms, name) for name, _, _ in Terms.LAYOUT}
+    scenario.setup.terms = Terms(**(fields | {"chain_id": 2}))
+    scenario.setup.write_certificate()
     ends(scenario.run(until(stopped)), "WRONG_LEDGER")
 
 
 def test_a_vehicle_without_a_channel_to_this_pole_says_so(tmp_path):
     scenario = Scenario(tmp_path)
-    scenario.world.write_key("pole", bytes(range(32)))
+    scenario.setup.write_key("pole", bytes(range(32)))
     ends(scenario.run(until(stopped)), "NO_CHANNEL")
 
 
@@ -271,7 +271,7 @@ def test_an_expiring_certificate_is_renewed_in_mid_session(tmp_path):
     )
     scenario.run(
         charging(5),
-        do(lambda s: s.world.write_certificate(expires_at_s=START_S + HOUR_S)),
+        do(lambda s: s.setup.write_certificate(expires_at_s=START_S + HOUR_S)),
         until(stopped),
     )
     ends(scenario, "ENERGY_REACHED")
@@ -354,6 +354,6 @@ def test_noise_on_the_line_is_dropped_and_survived(tmp_path):
 def test_the_poles_journal_holds_a_claim_the_ledger_will_take(tmp_path):
     scenario = Scenario(tmp_path, vehicle={"energy_wanted_mwh": 5_000}).run(until(stopped))
     record = scenario.record()
-    claim = Claim(scenario.world.terms.channel_id()).message(record.amount)
+    claim = Claim(scenario.setup.terms.channel_id()).message(record.amount)
     assert record.amount == scenario.pole["paid"]
-    assert verify(scenario.world.payer.public_key, claim, record.signature)
+    assert verify(scenario.setup.payer.public_key, claim, record.signature)

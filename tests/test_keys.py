@@ -336,7 +336,7 @@ def test_open_signer_opens_good_key_files_and_refuses_others(home):
 
 def seal_by_passphrase(scenario, role):
     """Seal a role's key with a passphrase in place of its device secret."""
-    path = scenario.world.directory / f"{role}.seed"
+    path = scenario.setup.directory / f"{role}.seed"
     seed = secrets_of(scenario, role)[0]
     path.unlink()
     keys.write_sealed(path, seed, Unlock(), 1000)
@@ -344,7 +344,7 @@ def seal_by_passphrase(scenario, role):
 
 def secrets_of(scenario, role):
     """Return a role's seed and its device secret."""
-    directory = scenario.world.directory
+    directory = scenario.setup.directory
     unlock = Unlock(directory / f"{role}.device")
     return keys.read_seed(directory / f"{role}.seed", unlock), unlock.secret(SOURCE_DEVICE)
 
@@ -382,31 +382,31 @@ def change_key(change):
     """Return a change of a scenario: to the bytes of a role's key file."""
 
     def changes(scenario, role):
-        path = scenario.world.directory / f"{role}.seed"
+        path = scenario.setup.directory / f"{role}.seed"
         path.write_bytes(change(path.read_bytes()))
 
     return changes
 
 
 def plain_key(scenario, role):
-    path = scenario.world.directory / f"{role}.seed"
+    path = scenario.setup.directory / f"{role}.seed"
     path.write_text(secrets_of(scenario, role)[0].hex() + "\n")
 
 
 def no_key(scenario, role):
-    (scenario.world.directory / f"{role}.seed").unlink()
+    (scenario.setup.directory / f"{role}.seed").unlink()
 
 
 def other_device(scenario, role):
-    (scenario.world.directory / f"{role}.device").write_text(DEVICE_SECRET.hex() + "\n")
+    (scenario.setup.directory / f"{role}.device").write_text(DEVICE_SECRET.hex() + "\n")
 
 
 def broken_device(scenario, role):
-    (scenario.world.directory / f"{role}.device").write_text(DEVICE_SECRET.hex()[:-1])
+    (scenario.setup.directory / f"{role}.device").write_text(DEVICE_SECRET.hex()[:-1])
 
 
 def no_device(scenario, role):
-    (scenario.world.directory / f"{role}.device").unlink()
+    (scenario.setup.directory / f"{role}.device").unlink()
 
 
 def other_passphrase(scenario, role):

@@ -300,7 +300,7 @@ def test_a_new_meter_is_one_module_and_one_row():
         status = bench.loop.status()
         assert status["meter"] == "GOOD" and status["power_mw"] == 11_000_000
         assert status["paid"] >= bench.amount(4_000)
-        assert abs(status["energy_mwh"] - bench.plant.energy_mwh) <= 500
+        assert abs(status["energy_mwh"] - bench.outlet.energy_mwh) <= 500
     finally:
         del DRIVERS["throwaway"]
 

@@ -8,12 +8,12 @@ from joulestream.testkit.pole_bench import PoleBench
 
 def opened(bench):
     """Return whether the contactor is open, as the board was told last, and its coil."""
-    return not bench.contactor_log[-1] and not bench.plant.coil
+    return not bench.contactor_log[-1] and not bench.outlet.coil
 
 
 def unpaid(bench):
     """Return what was truly delivered and not paid, in claim units."""
-    return bench.amount(bench.plant.energy_mwh) - bench.record.amount
+    return bench.amount(bench.outlet.energy_mwh) - bench.record.amount
 
 
 def test_the_contactor_is_told_to_stay_closed_in_every_step():
@@ -185,7 +185,7 @@ def test_greeting_again_and_again_draws_no_more_than_the_bound():
             bench.run_ms(2_000)
             assert unpaid(bench) <= bench.bound(), (draw_ms, wait_ms)
             record = bench.record
-            assert record.energy_mwh >= bench.plant.energy_mwh - 1_000
+            assert record.energy_mwh >= bench.outlet.energy_mwh - 1_000
             assert record.amount_due == bench.amount(record.energy_mwh)
 
 
@@ -194,7 +194,7 @@ def drawn_without_paying(power_mw, act, cycles=4):
     bench = PoleBench()
     bench.charge()
     bench.paying = False
-    bench.plant.power_mw = power_mw
+    bench.outlet.power_mw = power_mw
     for _ in range(cycles):
         act(bench)
         # Long enough for a fault to pass and the session to close.
@@ -209,7 +209,7 @@ def test_too_much_power_is_billed_as_the_register_counts_it():
     bench = drawn_without_paying(13_500_000, lambda bench: bench.run_ms(400))
     assert errors.METER_JUMP in bench.stops
     assert unpaid(bench) <= bench.bound()
-    assert bench.record.energy_mwh >= bench.plant.energy_mwh - 1_000
+    assert bench.record.energy_mwh >= bench.outlet.energy_mwh - 1_000
 
 
 def test_what_flows_while_the_meter_is_silent_is_billed_when_it_speaks_again():
@@ -221,7 +221,7 @@ def test_what_flows_while_the_meter_is_silent_is_billed_when_it_speaks_again():
     bench = drawn_without_paying(11_000_000, fall_silent)
     assert errors.METER_SILENT in bench.stops
     assert unpaid(bench) <= bench.bound()
-    assert bench.record.energy_mwh >= bench.plant.energy_mwh - 1_000
+    assert bench.record.energy_mwh >= bench.outlet.energy_mwh - 1_000
 
 
 def test_what_a_meter_made_up_is_never_billed():
@@ -238,4 +238,4 @@ def test_what_a_meter_made_up_is_never_billed():
         bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
         bench.run_ms(5_000)
         billed_mwh = bench.record.energy_mwh
-        assert billed_mwh <= bench.plant.energy_mwh + 1_000
+        assert billed_mwh <= bench.outlet.energy_mwh + 1_000

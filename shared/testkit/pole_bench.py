@@ -21,7 +21,7 @@ CONTACTOR_MS = 20
 NEVER_MS = 1 << 28
 
 
-class Plant:
+class Outlet:
     """Energy flows while the contacts are closed, which follow the coil CONTACTOR_MS late."""
 
     def __init__(self):
@@ -47,7 +47,7 @@ class PoleBench:
     def __init__(self, **pole):
         self.world = World(pole=pole)
         self.payee = self.world.payee
-        self.plant = Plant()
+        self.outlet = Outlet()
         self.meter = Meter()
         self.link, far_end = cable()
         self.board = MemoryBoard({"meter": self.meter, "link": self.link})
@@ -81,10 +81,10 @@ class PoleBench:
 
     def step(self):
         self.at_ms += STEP_MS
-        plant = self.plant
-        self.meter.advance(plant.power_mw if plant.contact else 0, STEP_MS)
-        plant.advance()
-        self.meter.power_mw = plant.power_mw if plant.contact else 0
+        outlet = self.outlet
+        self.meter.advance(outlet.power_mw if outlet.contact else 0, STEP_MS)
+        outlet.advance()
+        self.meter.power_mw = outlet.power_mw if outlet.contact else 0
         self.loop.step(self.at_ms)
         self.loop.idle()
         self._vehicle_link.poll()
@@ -129,7 +129,7 @@ class PoleBench:
             lambda: (
                 self.payee.charge is not None
                 and self.payee.charge.packets >= packets
-                and self.plant.contact
+                and self.outlet.contact
             )
         )
 
@@ -145,7 +145,7 @@ class PoleBench:
 
     def _drive(self, closed):
         self.contactor_log.append(closed)
-        self.plant.coil = closed
+        self.outlet.coil = closed
 
     def _send(self, message):
         self._vehicle_link.flush([messages.encode(message)])

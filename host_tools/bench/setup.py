@@ -41,7 +41,7 @@ class Issuer:
         return certificate(terms, self.signer, after, capacity=capacity, **changes)
 
 
-class World:
+class BenchSetup:
     """Sealed keys on disk, one channel from vehicle to pole, and both configurations.
 
     All secrets are derived from `seed`, so that a bench run repeats to the byte but for nonces.
