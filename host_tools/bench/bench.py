@@ -26,9 +26,9 @@ _WALL_POLL_S = 0.02
 class Bench:
     """A pole, a vehicle and a plant, wired up in `directory`.
 
-    Faults are set from outside while it runs: `link_cut`, `plant.plugged`,
-    `pole_meter.set_fault`, `vehicle_meter.set_fault`; `tamper(sender, data)` may change what crosses
-    the link. `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
+    A caller sets faults while it runs: `link_cut`, `plant.plugged`, `pole_meter.set_fault`,
+    `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
+    `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
     def __init__(

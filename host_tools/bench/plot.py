@@ -1,4 +1,4 @@
-"""The picture of a session: power, energy, price, what is paid and what is not."""
+"""The picture of a session: power, energy, price, the amounts paid and unpaid."""
 
 from pathlib import Path
 
@@ -7,18 +7,26 @@ from matplotlib.figure import Figure
 from joulestream.host_tools.bench.recording import Recording
 
 _UNITS_PER_EURO = 1_000_000
+# The unpaid amount saws up and down with every packet: only the range of each bucket is drawn.
 _BUCKET = 50
 _BLUE, _ORANGE, _GREEN, _RED = "#1f6fb4", "#e07b00", "#2a8f3c", "#c0392b"
 
 
 def _envelope(values: list[int]) -> tuple[list[int], list[int]]:
-    """Return the least and the most of every `_BUCKET` values."""
+    """Return the least and the greatest of every `_BUCKET` values, as two lists."""
     buckets = [values[at : at + _BUCKET] for at in range(0, len(values), _BUCKET)]
     return [min(bucket) for bucket in buckets], [max(bucket) for bucket in buckets]
 
 
 def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
-    """Write a PNG of `recording` to `path`; `credit` in micro-euro, `ending` the stop reason."""
+    """Write the picture as a PNG file.
+
+    Args:
+        recording: the samples of the run.
+        path: the file to write.
+        credit: the pole's credit limit, in micro-euro.
+        ending: the name of the reason for which the session stopped.
+    """
     figure = Figure(figsize=(10, 8), layout="constrained")
     power, price, paid, unpaid = figure.subplots(4, 1, sharex=True)
     minutes = [second / 60 for second in recording.time_s]

@@ -1,4 +1,4 @@
-"""What a bench run shows over time, sampled for the plot and the figures."""
+"""Samples of one bench run over time, for the plot and the figures."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from joulestream.host_tools.bench.bench import Bench
 
 @dataclass
 class Recording:
-    """Samples of one run, a list for each quantity, all of the same length."""
+    """One list for each quantity, all of the same length. Money is in claim units."""
 
     time_s: list[float] = field(default_factory=list)
     power_w: list[float] = field(default_factory=list)
@@ -18,7 +18,10 @@ class Recording:
     unpaid: list[int] = field(default_factory=list)
 
     def sample(self, bench: Bench) -> None:
-        """Take what the plant and the pole's status show now."""
+        """Add the present figures of the plant and of the pole's status.
+
+        Before the first session the status has no figures of money: nothing is added.
+        """
         status: dict[str, Any] = bench.pole.status
         if "paid" not in status:
             return

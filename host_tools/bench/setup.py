@@ -66,7 +66,12 @@ class BenchSetup:
         self.certificate_path = directory / "channel.cert"
 
     def write_key(self, role: str, secret: bytes) -> Signer:
-        """Leave `secret` as the role's seed, sealed, and what opens it; return its Signer."""
+        """Write the sealed `secret` and the device secret that opens it; return its Signer.
+
+        Args:
+            role: "pole" or "vehicle".
+            secret: the seed of the role's key, 32 bytes.
+        """
         device_secret = self._secret(f"{role} device")
         salt = self._secret(f"{role} salt")[:SALT_SIZE]
         iv = self._secret(f"{role} iv")[:IV_SIZE]
