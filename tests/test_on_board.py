@@ -178,3 +178,17 @@ def test_an_iteration_costs_what_is_documented(emulated):
     # How full the heap is moves it: its free places are searched for.
     assert 25_000 < int(printed.split("instructions:")[1]) < 40_000, printed
     assert "an iteration in 30,000 instructions" in SECURITY
+
+
+RUN_BOARD_CONTRACT = """
+from joulestream.boards import open_board
+from joulestream.testkit.board_contract import check_board
+board = open_board({"storage_blocks": 6, "pilot": "C"})
+check_board(board)
+print("kept", board.pilot_state(), board.contactor_closed)
+"""
+
+
+def test_the_emulated_board_keeps_the_contract(emulated):
+    printed = emulated.mpremote("exec", RUN_BOARD_CONTRACT)
+    assert printed.split() == ["kept", "C", "False"]

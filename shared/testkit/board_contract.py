@@ -1,0 +1,108 @@
+"""Holds a board to boards/contract.py, on both runtimes and on the board itself."""
+
+from joulestream.boards import contract
+from joulestream.compat import TYPE_CHECKING
+from joulestream.device.keystore import SOURCE_DEVICE, SOURCE_PASSPHRASE
+from joulestream.runtime.pilot import PILOT_STATES
+from joulestream.units import TICKS_PERIOD, ticks_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_LEAST_BLOCKS = 6
+_PAGE = 256
+_RANDOM_SIZE = 32
+# 2001-09-09: a clock before this day was never set.
+_EARLIEST_S = 1_000_000_000
+
+
+def check_board(board: "Any") -> None:
+    """Check all that the contract promises of `board`, whose link is quiet.
+
+    The first block of its storage is erased. Raises AssertionError.
+    """
+    for name in dir(contract.Board):
+        if not name.startswith("_"):
+            assert hasattr(board, name), name
+    _check_uarts(board)
+    _check_storage(board)
+    _check_random(board)
+    _check_secrets(board)
+    _check_pins(board)
+    _check_clock(board)
+    assert board.wait(0) in (True, False)
+
+
+def _refusal(call: "Callable[..., Any]", *arguments: "Any") -> str:
+    """Return the sentence of the ValueError that a call raises, "" if it raises none."""
+    try:
+        call(*arguments)
+    except ValueError as error:
+        sentence = str(error)
+        assert sentence and "\n" not in sentence, sentence
+        return sentence
+    return ""
+
+
+def _check_uarts(board: "Any") -> None:
+    assert _refusal(board.uart, "no such UART")
+    uart = board.uart("link")
+    assert board.uart("link") is uart
+    assert uart.readinto(bytearray(16)) == 0
+    assert callable(uart.write)
+
+
+def _check_storage(board: "Any") -> None:
+    storage = board.storage()
+    assert board.storage() is storage
+    assert storage.ioctl(4, 0) >= _LEAST_BLOCKS
+    size = storage.ioctl(5, 0)
+    assert size >= _PAGE and size % _PAGE == 0
+    storage.ioctl(6, 0)
+    page = bytearray(_PAGE)
+    storage.readblocks(0, page, size - _PAGE)
+    assert page == b"\xff" * _PAGE
+    storage.writeblocks(0, b"\xf0" * 16, 32)
+    storage.writeblocks(0, b"\x30" * 4, 36)
+    storage.readblocks(0, page, 0)
+    assert page[:56] == b"\xff" * 32 + b"\xf0" * 4 + b"\x30" * 4 + b"\xf0" * 8 + b"\xff" * 8
+    storage.ioctl(6, 0)
+    storage.readblocks(0, page, 0)
+    assert page == b"\xff" * _PAGE
+
+
+def _check_random(board: "Any") -> None:
+    if not _refusal(board.random, _RANDOM_SIZE):
+        first, second = board.random(_RANDOM_SIZE), board.random(_RANDOM_SIZE)
+        assert len(first) == len(second) == _RANDOM_SIZE and first != second
+
+
+def _check_secrets(board: "Any") -> None:
+    for source in (SOURCE_PASSPHRASE, SOURCE_DEVICE):
+        if not _refusal(board.secret, source):
+            assert len(board.secret(source)) > 0
+
+
+def _check_pins(board: "Any") -> None:
+    assert board.pilot_state() in PILOT_STATES
+    for closed in (True, True, False):
+        assert board.contactor(closed) is None
+    assert board.contactor_feedback() in (None, True, False)
+    gate = board.gate()
+    assert gate is None or isinstance(gate, str)
+    assert board.current_limit_ma(6_000) is None
+    assert board.feed_watchdog() is None
+
+
+def _check_clock(board: "Any") -> None:
+    before, after = board.now_ms(), board.now_ms()
+    assert 0 <= before < TICKS_PERIOD and 0 <= after < TICKS_PERIOD
+    assert ticks_diff(after, before) >= 0
+    time_s = board.time_s()
+    quality = board.clock_quality()
+    if time_s is None:
+        assert quality == contract.CLOCK_UNKNOWN
+    else:
+        assert isinstance(time_s, int) and time_s >= _EARLIEST_S
+        assert quality in (contract.CLOCK_RTC, contract.CLOCK_NETWORK)
