@@ -104,8 +104,7 @@ class Board(contract.Board):
         self._now_ms = 0
         self._time_s = _UNKNOWN_TIME
         self._status_wanted = 0
-        self._shown: bool | None = None
-        self._shown_ms = 0
+        self._shown_ms = time_ms()
         self._poller: Any = None
         self._read_pins()
 
@@ -146,8 +145,12 @@ class Board(contract.Board):
         return os.urandom(size)
 
     def contactor(self, closed: bool) -> None:
-        """Set the contactor's pin, which the next line out shows."""
+        """Set the contactor's pin. On the wall clock a change is shown at once."""
+        if closed == self._contactor:
+            return
         self._contactor = closed
+        if not self._stepped:
+            self._write_pins("-")
 
     def pilot_state(self) -> str:
         """Return the pilot state of the last line in."""
@@ -171,15 +174,13 @@ class Board(contract.Board):
         sys.exit("the firmware asked for a reset")
 
     def show(self, status: "Callable[[], dict[str, Any]]") -> None:
-        """Write a line out: after every step of the bench, else at a change and every 50 ms."""
+        """Write a line out: after every step of the bench, on the wall clock every 50 ms."""
         if not self._stepped:
             now_ms = time_ms()
-            is_due = ticks_diff(now_ms, self._shown_ms) >= _REPORT_MS
-            if self._contactor == self._shown and not is_due:
+            if ticks_diff(now_ms, self._shown_ms) < _REPORT_MS:
                 return
-            self._shown = self._contactor
             self._shown_ms = now_ms
-        self._write_pins(status)
+        self._write_pins(json.dumps(self._with_heap(status())) if self._status_wanted else "-")
 
     def wait(self, most_ms: int) -> bool:
         """Wait for the next line in, or for bytes. Raises SystemExit at the end of stdin."""
@@ -221,11 +222,11 @@ class Board(contract.Board):
                 self._uarts[name].await_bytes(int(count))
         return True
 
-    def _write_pins(self, status: "Callable[[], dict[str, Any]]") -> None:
+    def _write_pins(self, status: str) -> None:
         words = ["1" if self._contactor else "0"]
         for name in self._names:
             words.append(str(self._uarts[name].sent))
-        words.append(json.dumps(self._with_heap(status())) if self._status_wanted else "-")
+        words.append(status)
         sys.stdout.write(" ".join(words) + "\n")
         if hasattr(sys.stdout, "flush"):
             sys.stdout.flush()

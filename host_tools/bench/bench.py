@@ -98,14 +98,20 @@ class Bench:
         self._came[role] = {}
         self._firmwares[role] = Firmware(
             role,
-            self._configs[role],
+            {**self._configs[role], "board": self._board_section(role)},
             self.directory,
-            self._ports[role],
-            "wall" if self.realtime else "bench",
             self._heap,
         )
         if self.realtime:
             self._set_pins(role, wants_status=True)
+
+    def _board_section(self, role: str) -> dict[str, Any]:
+        return {
+            "clock": "wall" if self.realtime else "bench",
+            "uarts": {name: port.path for name, port in self._ports[role].items()},
+            "storage": str(self.directory / f"{role}.flash"),
+            "device_secret": str(self.directory / f"{role}.device"),
+        }
 
     async def stop(self) -> None:
         """Switch everything off."""
@@ -163,11 +169,14 @@ class Bench:
     async def _carry(self) -> None:
         """Bring what was sent in this tick to where it goes; it is read in the next."""
         for role, other in (("pole", "vehicle"), ("vehicle", "pole")):
-            data = self._firmwares[role].take_sent("link")
+            data = self._take_sent(role, "link")
             self._put(other, "link", self._through_link(role, data))
-            request = self._firmwares[role].take_sent("meter")
+            request = self._take_sent(role, "meter")
             if request:
                 self._put(role, "meter", await self._meters[role].answer(request))
+
+    def _take_sent(self, role: str, name: str) -> bytes:
+        return self._ports[role][name].read_exactly(self._firmwares[role].take_sent(name))
 
     def _through_link(self, sender: str, data: bytes) -> bytes:
         if self.link_cut or not self.plant.plugged:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from joulestream.host_tools.bench.ports import Port
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.layout import import_path
 
@@ -42,10 +41,13 @@ def micropython_environment() -> dict[str, str]:
 
 
 class Firmware:
-    """A running firmware. `contactor` and `status` are what it reported last.
+    """A running firmware process.
 
-    `role` is "pole" or "vehicle", `uarts` its ports by name, `heap` the heap it gets in bytes,
-    as MicroPython's `-X heapsize` takes it.
+    Attributes:
+        role: "pole" or "vehicle".
+        contactor: whether the contactor is driven, as the process reported last.
+        status: the status that the process reported last; empty before the first.
+        sent: for each UART, the number of bytes that the process reported as sent.
     """
 
     def __init__(
@@ -53,25 +55,30 @@ class Firmware:
         role: str,
         config: dict[str, Any],
         directory: Path,
-        uarts: dict[str, Port],
-        clock: str,
         heap: str = "256k",
+        working_directory: Path | None = None,
     ) -> None:
+        """Start the process.
+
+        Args:
+            role: "pole" or "vehicle".
+            config: its configuration, with the unix board's section `board`.
+            directory: where its configuration and its log are written.
+            heap: the size of its heap, as MicroPython's `-X heapsize` takes it.
+            working_directory: where relative paths in `config` begin; `directory` by default.
+
+        Raises:
+            FirmwareError: there is no MicroPython.
+        """
         self.role = role
-        self.uarts = dict(sorted(uarts.items()))
         self.contactor = False
         self.status: dict[str, Any] = {}
-        self.sent = dict.fromkeys(self.uarts, 0)
-        self._taken = dict.fromkeys(self.uarts, 0)
+        self._uarts = sorted(config["board"]["uarts"])
+        self.sent = dict.fromkeys(self._uarts, 0)
+        self._taken = dict.fromkeys(self._uarts, 0)
         self._line = b""
-        board = {
-            "clock": clock,
-            "uarts": {name: port.path for name, port in self.uarts.items()},
-            "storage": str(directory / f"{role}.flash"),
-            "device_secret": str(directory / f"{role}.device"),
-        }
         path = directory / f"{role}.json"
-        path.write_text(json.dumps({**config, "board": board}, indent=2) + "\n")
+        path.write_text(json.dumps(config, indent=2) + "\n")
         self._errors = (directory / f"{role}.log").open("w+b")
         main = ROOT / "firmware" / role / "main.py"
         self._process = subprocess.Popen(
@@ -80,8 +87,10 @@ class Firmware:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            cwd=directory,
+            cwd=working_directory or directory,
             bufsize=0,
+            # The terminal's Ctrl-C is for the program that started this firmware.
+            start_new_session=True,
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._stdin = self._process.stdin
@@ -98,7 +107,7 @@ class Firmware:
 
         `wants_status` is 0, 1, or AFTER_COLLECTION.
         """
-        counts = [came.get(name, 0) for name in self.uarts]
+        counts = [came.get(name, 0) for name in self._uarts]
         words = [now_ms, time_s, pilot, int(wants_status), *counts]
         try:
             self._stdin.write((" ".join(map(str, words)) + "\n").encode())
@@ -123,13 +132,20 @@ class Firmware:
         while b"\n" in self._line:
             self._take_line()
 
-    def take_sent(self, name: str) -> bytes:
-        """Return all that the firmware reported as sent on UART `name` and was not taken yet."""
+    def take_sent(self, name: str) -> int:
+        """Return the number of bytes sent on UART `name` since the last call."""
         size = self.sent[name] - self._taken[name]
-        if not size:
-            return b""
         self._taken[name] += size
-        return self.uarts[name].read_exactly(size)
+        return size
+
+    def shut_down(self) -> None:
+        """End the process in order: it opens the contactor, reports that and exits."""
+        self._stdin.close()
+        while chunk := os.read(self._stdout.fileno(), 65536):
+            self._line += chunk
+            while b"\n" in self._line:
+                self._take_line()
+        self._process.wait()
 
     def kill(self) -> None:
         """Cut the process's power."""
@@ -141,12 +157,12 @@ class Firmware:
 
     def _take_line(self) -> None:
         line, self._line = self._line.split(b"\n", 1)
-        contactor, *rest = line.split(b" ", 1 + len(self.uarts))
+        contactor, *rest = line.split(b" ", 1 + len(self._uarts))
         self.contactor = contactor == b"1"
         if not rest or not rest[0].isdigit():
             # No report: MicroPython prints an exception nobody caught on stdout.
             raise self._ended(line + b"\n" + self._line)
-        for name, word in zip(self.uarts, rest, strict=False):
+        for name, word in zip(self._uarts, rest, strict=False):
             self.sent[name] = int(word)
         if rest[-1] != b"-":
             self.status = json.loads(rest[-1])

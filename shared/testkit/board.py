@@ -32,8 +32,11 @@ class Uart:
     def put(self, data: bytes) -> None:
         """Let `data` come in."""
         size = self._size
-        end = min(size + len(data), _RX_SIZE)
-        self._buffer[size:end] = memoryview(data)[: end - size]
+        end = size + len(data)
+        if end > _RX_SIZE:
+            end = _RX_SIZE
+            data = data[: end - size]
+        self._buffer[size:end] = data
         self._size = end
 
     def readinto(self, buffer: bytearray) -> int:
