@@ -28,6 +28,7 @@ from joulestream.runtime.pilot import (
 from joulestream.testkit.board import MemoryBoard, Uart
 from joulestream.testkit.board_contract import check_board
 from joulestream.testkit.flash import NorFlash
+from joulestream.testkit.meter import Meter
 
 ON_UNIX = """
 from joulestream.boards import open_board
@@ -95,8 +96,7 @@ def test_the_board_in_memory_keeps_the_contract():
 def test_the_simulated_board_keeps_the_contract():
     rng = Random(1)
     uart = parts.LinkUart(lambda data: None)
-    meter = parts.Meter(0, 0, 1, rng)
-    board = parts.Board("pole", uart, meter, NorFlash(size=2048), 1_000, 50, rng)
+    board = parts.Board("pole", uart, Meter(), NorFlash(size=2048), 1_000, 50, rng)
     check_board(board)
     board.unix_s = 1_790_000_000
     board.is_plugged = True
