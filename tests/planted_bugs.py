@@ -55,9 +55,9 @@ _COFACTORED = """    static u8 other[32];
 BUGS = (
     Bug(
         "claim acknowledged before it is stored",
-        "firmware/pole/payee.py",
-        "            self._records.store(charge.certificate.channel_id, paid)\n",
-        "            pass\n",
+        "firmware/pole/books.py",
+        "            self.records.store(channel_id, record)\n        except OSError:\n",
+        "            pass\n        except OSError:\n",
         "tests/test_restart.py::test_nothing_is_acknowledged_before_it_is_stored",
     ),
     Bug(
@@ -84,15 +84,15 @@ BUGS = (
     Bug(
         "> for >= at the credit limit",
         "firmware/pole/payee.py",
-        "            and charge.unpaid < charge.credit()\n",
-        "            and charge.unpaid <= charge.credit()\n",
+        "            and charging.unpaid < charging.credit()\n",
+        "            and charging.unpaid <= charging.credit()\n",
         "tests/test_lying_vehicle.py::test_the_contactor_opens_when_the_credit_is_reached",
     ),
     Bug(
         "exposure reset on reconnect",
-        "firmware/pole/payee.py",
-        '"amount_due": record.amount_due,\n            "remainder"',
-        '"amount_due": record.amount,\n            "remainder"',
+        "firmware/pole/offer.py",
+        "        amount_due=record.amount_due,\n",
+        "        amount_due=record.amount,\n",
         "tests/test_restart.py::test_a_greeting_in_mid_session_forgets_no_debt",
     ),
     Bug(

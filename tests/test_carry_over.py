@@ -35,7 +35,7 @@ def signed(world, channel_id=CHANNEL_ID):
 def come_back(world, **changes):
     """Let the pole vanish and stand there again with its record changed."""
     world.payee.session.abort()
-    world.payee.charge = None
+    world.payee.charging = None
     record = world.payee_records.load(CHANNEL_ID)
     for name in changes:
         setattr(record, name, changes[name])
@@ -168,7 +168,7 @@ def test_a_price_raised_after_the_fact():
     ]
     world = World(pole={"prices": prices, "packet_ms": 500})
     own_mwh = withheld(world)
-    world.run(lambda: world.payee.charge is None)
+    world.run(lambda: world.payee.charging is None)
     assert world.payer.last_stop == errors.BAD_FIELD
     assert signed(world) <= justified(own_mwh, CHEAP)
 
@@ -320,7 +320,7 @@ def two_poles(refused):
     assert greetings[0] >= 3
     assert world.wallet.load(CHANNEL_ID).to_bytes() == first
     there = world.wallet.load(other.channel_id())
-    assert there.signed == world.payee.charge.record.amount
+    assert there.signed == world.payee.charging.record.amount
     assert there.signed <= justified(world.own_energy_mwh - here_mwh)
     assert world.wallet.budget_left == budget - signed(world) - there.signed
     world.run(lambda: world.payer.last_stop == errors.BUDGET_EXHAUSTED)
@@ -339,7 +339,7 @@ def test_the_energy_wanted_counts_over_reconnects_until_the_plug_is_pulled():
     for visit in (1, 2):
         for count in (6, 12):
             world.charge(count)
-            come_back(world, energy_mwh=world.payee.last_charge.energy_mwh)
+            come_back(world, energy_mwh=world.payee.last_charging.energy_mwh)
         world.run(lambda: world.payer.last_stop == errors.ENERGY_REACHED)
         billed_mwh = world.payer.record.billed_mwh
         assert abs(billed_mwh - visit * wanted_mwh) <= visit * 4_000, billed_mwh

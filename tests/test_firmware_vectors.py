@@ -109,7 +109,7 @@ def test_the_pole_sends_what_the_vectors_say():
             meter.total_mwh = meter.register_mwh = message.energy_mwh
         elif message.number == messages.RECEIPT:
             now_ms = ticks_add(1_000, 1_000 * (ended.ended_s - ended.started_s) + 500)
-        if payee.charge is not None and payee.session.sequence and not outbox:
+        if payee.charging is not None and payee.session.sequence and not outbox:
             payee.step(meter, plugged, now_ms)
         if message.number == messages.INVOICE and not outbox:
             now_ms += 1_000  # what still flowed shows only after some readings
@@ -117,7 +117,7 @@ def test_the_pole_sends_what_the_vectors_say():
         assert bytes(outbox.pop(0)) == payload, messages.message_name(message.number)
         assert not outbox
         assert payee.may_energise() <= plugged
-    assert payee.charge is None and payee.last_stop == UNPLUGGED
+    assert payee.charging is None and payee.last_stop == UNPLUGGED
 
 
 def test_the_vehicle_sends_what_the_vectors_say():

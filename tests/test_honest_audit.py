@@ -20,7 +20,7 @@ def rising():
     vehicle = {"audit_wait_ms": 200}
     world = World(pole={"prices": prices, "credit": CREDIT}, vehicle=vehicle)
     world.run(lambda: world.payer.tariff and world.payer.tariff.next_price_per_kwh)
-    assert world.payee.charge.credit() == CREDIT
+    assert world.payee.charging.credit() == CREDIT
     return world
 
 
@@ -34,9 +34,9 @@ def cut(world):
 
 def goes_on(world, packets=30):
     """Whether so many more packets are paid in this very session."""
-    charge = world.payee.charge
+    charge = world.payee.charging
     more = charge.packets + packets
-    world.run(lambda: world.payee.charge is not charge or charge.packets >= more)
+    world.run(lambda: world.payee.charging is not charge or charge.packets >= more)
     return charge.packets >= more
 
 
@@ -77,12 +77,12 @@ def test_a_vehicle_without_a_meter_reboots_and_pays_what_it_owes():
     world.charge(20)
     for _ in range(5):
         world.bend = lambda sender, payload: []  # as if it had no power
-        world.run(lambda: world.payee.charge is None)
+        world.run(lambda: world.payee.charging is None)
         assert world.payee.last_stop == LINK_TIMEOUT
         world.bend = None
         world.own_energy_mwh = 0
         world.boot_vehicle()
-        world.run(lambda: world.payee.charge is not None)
+        world.run(lambda: world.payee.charging is not None)
         assert goes_on(world, 5)
     channel = world.wallet.load(world.certificates[0].channel_id)
     assert channel.unproven_amount == 0

@@ -179,7 +179,7 @@ def test_a_receipt_signed_by_a_stranger_is_not_kept():
 
     world = World(vehicle={"energy_wanted_mwh": 3_000})
     world.bend = bending(RECEIPT, change, 1_000)
-    world.run(lambda: world.payer.last_stop and world.payee.charge is None)
+    world.run(lambda: world.payer.last_stop and world.payee.charging is None)
     assert world.payer.receipt is None
 
 
@@ -202,7 +202,7 @@ def test_a_nonce_that_is_a_claim_empties_no_wallet():
     world = World()
     world.signer = Watched()
     world.boot_vehicle()
-    world.payee._random = lambda size: CLAIM.message(1 << 60)[:size]
+    world.pole_random = lambda size: CLAIM.message(1 << 60)[:size]
     world.charge(2)
     claims = [message for message in signed if len(message) == 44]
     others = [message for message in signed if len(message) != 44]
@@ -250,7 +250,7 @@ def test_a_store_that_fails_is_never_acknowledged():
 
     world.payee_records.store = fail
     assert world.run_to_stop() == both(errors.STORE_FAILED)
-    assert world.payee.last_charge.record.amount == before
+    assert world.payee.last_charging.record.amount == before
 
 
 def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
@@ -267,7 +267,7 @@ def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
         if world.payer.last_stop:
             break
         world.payee.session.abort()
-        world.payee.charge = None
+        world.payee.charging = None
         world.run(lambda: world.payer.last_stop == errors.LINK_TIMEOUT)
         world.payer.packets = 0
         world.payer.last_stop = 0

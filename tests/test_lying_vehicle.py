@@ -57,7 +57,7 @@ def test_an_update_that_replays_an_old_claim():
     world = World()
     world.bend = bending(UPDATE, remember)
     world.charge(4)
-    best = world.payee.charge.record.amount
+    best = world.payee.charging.record.amount
     world.bend = bending(UPDATE, replay)
     assert world.run_to_stop() == both(errors.AMOUNT_SHRINKS)
     assert world.payee_records.load(terms().channel_id()).amount >= best
@@ -65,14 +65,14 @@ def test_an_update_that_replays_an_old_claim():
 
 def test_an_update_one_unit_too_little():
     def change(update):
-        due = world.payee.charge.packetizer.invoiced_mwh * PRICE // 1_000_000
+        due = world.payee.charging.packetizer.invoiced_mwh * PRICE // 1_000_000
         sign_claim(update, due - 1)
 
     world = World(vehicle={"prepay": PACKET_PRICE})
     world.charge(4)
     # Once nothing is prepaid, an invoice asks for more than was paid before it.
     world.payer.payments.prepay = 0
-    world.charge(world.payee.charge.packets + 3)
+    world.charge(world.payee.charging.packets + 3)
     world.bend = bending(UPDATE, change)
     assert world.run_to_stop() == both(errors.UNDERPAID)
 
@@ -126,7 +126,7 @@ def test_an_accept_replayed_from_another_session():
     first.bend = bending(ACCEPT, record)
     first.run_to_stop()
     second = World()
-    second.payee._random = lambda size: b"another nonce!!!"[:size]
+    second.pole_random = lambda size: b"another nonce!!!"[:size]
     second.bend = bending(ACCEPT, lambda accept: recorded[0])
     assert second.run_to_stop() == both(errors.BAD_PROOF)
 
@@ -192,9 +192,9 @@ def test_a_certificate_for_another_pole():
 def test_an_issuers_channels_together_stay_within_its_limit():
     world = World()
     world.charge(3)
-    paid = world.payee.charge.record.amount
-    world.payee_records.admit(certificate(terms(salt=b"2" * 16)), world.payee.charge.record)
-    admission = world.payee._admission
+    paid = world.payee.charging.record.amount
+    world.payee_records.admit(certificate(terms(salt=b"2" * 16)), world.payee.charging.record)
+    admission = world.payee.admission
     fits = certificate(terms(), capacity=2_000_000 - paid)
     over = certificate(terms(), capacity=2_000_000 - paid + 1)
     channel_id = terms().channel_id()
@@ -215,7 +215,7 @@ def test_a_vehicle_that_stops_paying_gets_no_more_than_the_credit():
     world.charge(10)
     world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
     world.run(lambda: world.payee.last_stop)
-    charge = world.payee.last_charge
+    charge = world.payee.last_charging
     step = world.step_energy_mwh * PRICE // 1_000_000 + 1
     assert charge.unpaid <= 3 * PACKET_PRICE + step
 
@@ -224,7 +224,7 @@ def test_the_contactor_opens_when_the_credit_is_reached():
     world = World()
     world.charge(10)
     world.run(world.payee.may_energise)
-    charge = world.payee.charge
+    charge = world.payee.charging
     credit = charge.credit()
     assert credit == 3 * PACKET_PRICE
     for unpaid, may in ((credit - 1, True), (credit, False), (credit + 1, False)):
@@ -238,7 +238,7 @@ def test_credit_is_earned_and_never_reset_by_reconnecting():
     for _ in range(5):
         world.charge(2)
         world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
-        world.run(lambda: world.payee.charge is None)
+        world.run(lambda: world.payee.charging is None)
         world.bend = None
         record = world.payee_records.load(terms().channel_id())
         gained.append(record.amount_due - record.amount)

@@ -115,7 +115,7 @@ def test_every_doubt_opens_the_contactor_in_the_same_step():
         bench.world.clock._base_s = None
 
     def expire(bench):
-        bench.payee.charge.certificate = certificate(expires_at_s=NOW_S)
+        bench.payee.charging.certificate = certificate(expires_at_s=NOW_S)
 
     def fault(bench):
         doubt_the_meter(bench, errors.METER_STALE)

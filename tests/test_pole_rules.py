@@ -137,15 +137,15 @@ def test_after_a_renewal_by_another_issuer_its_limit_counts():
     renewal = certificate(issuer="stranger", capacity=100_000, expires_at_s=NOW_S + DAY_S)
     world.charge(1)
     world.renewals = [renewal]
-    world.run(lambda: world.payee.charge.certificate.expires_at_s == renewal.expires_at_s)
-    assert world.payee.charge.certificate.issuer_key == KEYS["stranger"].public_key
-    amount = world.payee.charge.record.amount
+    world.run(lambda: world.payee.charging.certificate.expires_at_s == renewal.expires_at_s)
+    assert world.payee.charging.certificate.issuer_key == KEYS["stranger"].public_key
+    amount = world.payee.charging.record.amount
     assert world.payee_records.uncollected(KEYS["stranger"].public_key, b"") == amount
     assert world.payee_records.uncollected(KEYS["issuer"].public_key, b"") == 0
     second = terms(salt=b"2" * 16)
     for capacity, reason in ((100_000 - amount, 0), (100_001 - amount, errors.ISSUER_LIMIT)):
         asked = certificate(second, issuer="stranger", capacity=capacity)
-        assert reason == world.payee._admission.certificate_reason(
+        assert reason == world.payee.admission.certificate_reason(
             asked, second.channel_id(), KEYS["payer"].public_key, NOW_S
         )
 
@@ -172,7 +172,7 @@ def test_a_bad_meter_neither_offers_nor_opens():
     world = World()
     world.bend = late
     assert world.run_to_stop() == both(errors.METER_FROZEN)
-    assert world.payee.last_charge is None
+    assert world.payee.last_charging is None
 
 
 def test_the_time_is_journaled_when_a_session_opens_and_while_nobody_charges():
@@ -220,4 +220,4 @@ def test_a_tariff_is_not_agreed_while_the_meter_is_in_doubt():
 
     world.bend = bend
     assert world.run_to_stop() == both(errors.METER_JUMP)
-    assert doubtful and world.payee.last_charge.tariff.next_price_per_kwh is None
+    assert doubtful and world.payee.last_charging.tariff.next_price_per_kwh is None

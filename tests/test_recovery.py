@@ -2,6 +2,7 @@
 
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.reading import Reading
+from joulestream.pole.recovery import SessionLog
 from joulestream.testkit.certificates import terms
 from joulestream.testkit.pair import PRICE, Meter, World
 from joulestream.units import amount_from_numerator, energy_from_power
@@ -35,7 +36,7 @@ def test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start():
     flowed_mwh = world.pole_energy_mwh
     assert flowed_mwh > before.energy_mwh, "something is unbilled"
     cut_pole(world)
-    world.run(lambda: world.payee._session_log.is_settled)
+    world.run(lambda: world.payee.books.is_recovered)
     after = record(world)
     assert after.energy_mwh == flowed_mwh
     assert after.amount_due == amount_from_numerator(flowed_mwh * PRICE)
@@ -43,7 +44,7 @@ def test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start():
     # Once, however often it starts.
     for _ in range(3):
         cut_pole(world)
-        world.run(lambda: world.payee._session_log.is_settled)
+        world.run(lambda: world.payee.books.is_recovered)
         assert record(world).to_bytes() == after.to_bytes()
     world.charge(3)
 
@@ -54,8 +55,8 @@ def test_it_is_due_first_when_the_vehicle_comes_again():
     flowed_mwh = world.pole_energy_mwh
     cut_pole(world)
     world.charge(3)
-    assert world.payee.charge.start_energy_mwh == flowed_mwh
-    assert world.payee.charge.record.amount >= amount_from_numerator(flowed_mwh * PRICE)
+    assert world.payee.charging.start_energy_mwh == flowed_mwh
+    assert world.payee.charging.record.amount >= amount_from_numerator(flowed_mwh * PRICE)
 
 
 def test_a_register_that_makes_no_sense_bills_nothing():
@@ -63,7 +64,7 @@ def test_a_register_that_makes_no_sense_bills_nothing():
     before = record(world)
     for register_mwh in (0, before.energy_mwh, world.pole_energy_mwh + 5_000_000):
         cut_pole(world, register_mwh)
-        world.run(lambda: world.payee._session_log.is_settled)
+        world.run(lambda: world.payee.books.is_recovered)
         assert record(world).to_bytes() == before.to_bytes(), register_mwh
 
 
@@ -76,7 +77,7 @@ def billed_mwh(link_timeouts):
     config = world.pole_config
     more_mwh = energy_from_power(config.max_power_mw, link_timeouts * config.link_timeout_ms)
     cut_pole(world, before_mwh + more_mwh)
-    world.run(lambda: world.payee._session_log.is_settled)
+    world.run(lambda: world.payee.books.is_recovered)
     billed = record(world).energy_mwh - before_mwh
     return billed, billed == more_mwh
 
@@ -91,7 +92,7 @@ def test_nothing_is_offered_before_it_is_settled():
     world.meter_reason = 80
     cut_pole(world)
     world.steps(100)
-    assert world.payee.charge is None and not world.payee._session_log.is_settled
+    assert world.payee.charging is None and not world.payee.books.is_recovered
     world.meter_reason = 0
     world.charge(3)
 
@@ -107,9 +108,9 @@ def test_a_store_that_fails_while_settling_is_tried_again():
 
     world.pole_flash.writeblocks = fail
     world.steps(5)
-    assert not world.payee._session_log.is_settled
+    assert not world.payee.books.is_recovered
     world.pole_flash.writeblocks = program
-    world.run(lambda: world.payee._session_log.is_settled)
+    world.run(lambda: world.payee.books.is_recovered)
     assert record(world).energy_mwh == flowed_mwh
 
 
@@ -122,23 +123,23 @@ def test_a_tariff_change_that_was_agreed_counts():
     world = World(pole={"prices": prices})
     world.run(
         lambda: (
-            world.payee.charge is not None
-            and world.payee.charge.tariff.next_price_per_kwh == cheap
+            world.payee.charging is not None
+            and world.payee.charging.tariff.next_price_per_kwh == cheap
         )
     )
-    from_mwh = world.payee.charge.tariff.next_from_mwh
+    from_mwh = world.payee.charging.tariff.next_from_mwh
     world.run(lambda: world.pole_energy_mwh > from_mwh - 400)
     # The power goes; the register shows that the change was passed.
     numerator = from_mwh * PRICE + 500 * cheap
     cut_pole(world, from_mwh + 500)
-    world.run(lambda: world.payee._session_log.is_settled)
+    world.run(lambda: world.payee.books.is_recovered)
     assert record(world).amount_due == amount_from_numerator(numerator)
 
 
 def test_an_orderly_end_leaves_nothing_to_settle():
     world = charging()
     world.plugged = False
-    world.run(lambda: world.payee.charge is None)
+    world.run(lambda: world.payee.charging is None)
     before = record(world)
     world.plugged = True
     # Another consumer behind the same meter is nobody's session.
@@ -151,15 +152,15 @@ def test_what_was_billed_ahead_of_the_register_is_not_billed_again():
     world = charging()
     ahead_mwh = 700
     meter = Meter()
-    log = world.payee._session_log
+    log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)
     # The register stood at 5000 when the channel had 900; now it says that 200 less than was
     # billed has flowed.
     stored = record(world)
     meter.register_mwh = 5_000
-    log.open(CHANNEL_ID, meter, stored.energy_mwh - ahead_mwh, world.payee.charge.tariff)
+    log.open(CHANNEL_ID, meter, stored.energy_mwh - ahead_mwh, world.payee.charging.tariff)
     log.close()
     world.boot_pole(1_790_000_100)
-    world.payee._session_log.settle(meter)
+    world.books.recover(meter)
     assert meter.skipped_mwh == ahead_mwh
     assert record(world).to_bytes() == stored.to_bytes()
 

@@ -28,7 +28,7 @@ def unpaid_by_now(world):
     """Stop paying, and run until the pole delivers no more; return its record's standing."""
     world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
     world.run(lambda: not world.payee.may_energise())
-    return world.payee.charge.unpaid
+    return world.payee.charging.unpaid
 
 
 def test_nothing_is_acknowledged_before_it_is_stored():
@@ -37,7 +37,7 @@ def test_nothing_is_acknowledged_before_it_is_stored():
 
     def bend(sender, payload):
         if payload[0] in (INVOICE, RECEIPT):
-            amount = world.payee.charge.record.amount
+            amount = world.payee.charging.record.amount
             assert stored(world).amount == amount
             acknowledged.append(amount)
         return [payload]
@@ -55,7 +55,7 @@ def test_a_greeting_in_mid_session_forgets_no_debt():
     world.charge(8)
     unpaid_by_now(world)
     for _ in range(4):
-        charge = world.payee.charge
+        charge = world.payee.charging
         offers = []
         world.bend = lambda sender, payload: (
             (
@@ -64,7 +64,7 @@ def test_a_greeting_in_mid_session_forgets_no_debt():
             or ([] if payload[0] == UPDATE else [payload])
         )
         greet_anew(world)
-        world.run(lambda: world.payee.charge is not charge)  # noqa: B023
+        world.run(lambda: world.payee.charging is not charge)  # noqa: B023
         world.run(lambda: offers)  # noqa: B023
         assert offers[0].energy_mwh == world.pole_energy_mwh
         assert offers[0].amount_due == world.pole_energy_mwh * PRICE // 1_000_000
@@ -84,18 +84,18 @@ def test_what_flows_until_the_contactor_is_open_is_billed():
     world.pole_energy_mwh += 700
     world.own_energy_mwh += 700
     world.run_to_stop()
-    assert world.payee.receipt["energy_mwh"] == world.pole_energy_mwh
+    assert world.payee.receipt.energy_mwh == world.pole_energy_mwh
     assert stored(world).energy_mwh == world.pole_energy_mwh
 
     world = World(vehicle={"reconnect_ms": 40})
     world.charge(5)
     greet_anew(world)
-    charge = world.payee.charge
+    charge = world.payee.charging
     world.run(lambda: world.payee.last_stop == errors.RESTARTED)
     world.steps(500 // STEP_MS)
     world.pole_energy_mwh += 700
     world.own_energy_mwh += 700
-    world.run(lambda: world.payee.charge is not charge)
+    world.run(lambda: world.payee.charging is not charge)
     assert stored(world).energy_mwh == world.pole_energy_mwh
 
 
@@ -103,8 +103,8 @@ def test_a_receipt_covers_what_no_invoice_asked_for():
     """What was prepaid already needs no invoice any more."""
     world = World(pole={"packet_energy_mwh": 1_000})
     world.charge(5)
-    world.run(lambda: world.payee.charge.has_uninvoiced())
-    assert world.payee.charge.unpaid < 0
+    world.run(lambda: world.payee.charging.has_uninvoiced())
+    assert world.payee.charging.unpaid < 0
     receipts = []
     world.bend = lambda sender, payload: (
         (receipts.append(messages.decode(payload)) if payload[0] == RECEIPT else None) or [payload]
@@ -136,9 +136,9 @@ def test_the_amount_due_is_exact_over_many_restarts():
             world.replug()
             world.boot_pole(NOW_S)
         else:
-            charge = world.payee.charge
+            charge = world.payee.charging
             greet_anew(world)
-            world.run(lambda: world.payee.charge is not charge)  # noqa: B023
+            world.run(lambda: world.payee.charging is not charge)  # noqa: B023
         record = stored(world)
         numerator = world.pole_energy_mwh * COARSE
         assert record.energy_mwh == world.pole_energy_mwh
@@ -153,14 +153,14 @@ def test_the_amount_due_is_exact_over_many_restarts():
     numerator = record_paid.energy_mwh * COARSE
     assert record_paid.amount_due == numerator // 1_000_000
     assert record_paid.remainder == numerator % 1_000_000
-    assert world.payee.charge.record.amount >= record.amount_due
+    assert world.payee.charging.record.amount >= record.amount_due
 
 
 def test_a_store_that_fails_at_the_end_of_a_session_is_asked_again_before_the_next():
     world = World(vehicle={"reconnect_ms": 40})
     world.charge(8)
     unpaid_by_now(world)
-    debt = world.payee.charge.unpaid
+    debt = world.payee.charging.unpaid
     delivered_mwh = world.pole_energy_mwh
     program = world.pole_flash.writeblocks
 
@@ -170,7 +170,7 @@ def test_a_store_that_fails_at_the_end_of_a_session_is_asked_again_before_the_ne
     world.pole_flash.writeblocks = fail
     refusals = []
     for _ in range(3):
-        world.run(lambda: world.payee.charge is None)
+        world.run(lambda: world.payee.charging is None)
         world.payee.last_stop = 0
         greet_anew(world)
         world.run(lambda: world.payee.last_stop)

@@ -138,7 +138,7 @@ def ended(reason):
     world.charge(5)
     world.payer.payments.prepay = 0
     world.charge(8)
-    charge = world.payee.charge
+    charge = world.payee.charging
     world.run(lambda: charge.unpaid > 0 and not world.payee.session.is_waiting_for(UPDATE))
     before = world.payer.record.signed
     invoices = []
@@ -209,4 +209,4 @@ def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():
         spent = before[1] - again.wallet.budget_left
         assert spent == max(amounts) - best
         claim = Claim(CHANNEL_ID).message(max(amounts))
-        assert again.payee.charge.record.signature == KEYS["payer"].sign(claim)
+        assert again.payee.charging.record.signature == KEYS["payer"].sign(claim)

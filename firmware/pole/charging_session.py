@@ -1,26 +1,63 @@
-"""One charging session's figures: energy, packets, amount due, paid and unpaid."""
+"""One charging session in figures: energy, packets, amounts due, paid and unpaid."""
 
-from joulestream.channel import Claim
+from joulestream.channel import SIGNATURE_SIZE, Claim
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device.payee_records import PayeeRecord
+from joulestream.pole.offer import earned_credit
 from joulestream.pole.packetizer import Packetizer
 from joulestream.tariff import Tariff
 from joulestream.units import small_int
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from joulestream.channel import Certificate
+    from joulestream.signing import Verifier
+
 
 class ChargingSession:
-    """What flows on one open session; energy is on the channel's own scale, in mWh.
+    """The figures of one open session. Energy counts on the channel's own scale, in mWh.
 
-    `total_mwh` arguments are the meter's running total, `credit` is in claim units.
+    Args:
+        config: the pole's configuration.
+        certificate: the channel's certificate.
+        verifier: verifies signatures of the payer's key.
+        record: the stored record of the channel.
+        price_per_kwh: the offered price, in claim units per kWh.
+        total_mwh: the meter's running total now, in mWh.
+        time_s: the unix time, in s.
+        now_ms: the present tick.
+
+    Attributes:
+        record: the channel's record as it is stored.
+        spare_record: a second record. The next claim is written into it, and it takes the place
+            of `record` once it is stored.
+        energy_mwh: the channel's energy that has flowed so far.
+        amount_due: the total due for it, in claim units.
+        unpaid: `amount_due` less the amount of the best claim; negative while prepaid.
+        invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
+            a claim unit that it rounded off, in millionths.
+        packets: how many invoices were paid.
+        max_unpaid, max_prepaid: the extremes of `unpaid` in this session.
     """
 
     def __init__(
-        self, config, certificate, verifier, record, price_per_kwh, total_mwh, time_s, now_ms
-    ):
+        self,
+        config: "Any",
+        certificate: "Certificate",
+        verifier: "Verifier",
+        record: PayeeRecord,
+        price_per_kwh: int,
+        total_mwh: int,
+        time_s: int,
+        now_ms: int,
+    ) -> None:
         self._renew_before_s = config.renew_before_s
         self.renew(certificate)
         self.record = record
-        # The next record is written here and stored before it becomes the record.
-        self.spare_record = PayeeRecord()
+        self.spare_record = PayeeRecord(
+            amount=0, signature=bytes(SIGNATURE_SIZE), amount_due=0, remainder=0, energy_mwh=0
+        )
         self.claim = Claim(certificate.channel_id)
         self.verifier = verifier
         self.tariff = Tariff(record.energy_mwh, record.amount_due, price_per_kwh, record.remainder)
@@ -40,53 +77,48 @@ class ChargingSession:
         self._credit = config.credit
         self._offset_mwh = record.energy_mwh - total_mwh
 
-    def renew(self, certificate):
-        """Go on with `certificate`; near its end, from `renew_from_s` on, ask for the next."""
+    @property
+    def channel_id(self) -> bytes:
+        """The id of the channel that pays."""
+        return self.certificate.channel_id
+
+    def renew(self, certificate: "Certificate") -> None:
+        """Go on with `certificate`. From `renew_from_s` on the pole asks for the next one."""
         self.certificate = certificate
         self.renew_from_s = certificate.expires_at_s - self._renew_before_s
 
-    def measure(self, total_mwh):
-        """Follow the meter; return the amount that is unpaid now (negative: prepaid)."""
+    def follow(self, total_mwh: int) -> None:
+        """Bring the figures up to the meter's running total, in mWh."""
         energy_mwh = total_mwh + self._offset_mwh
         if energy_mwh != self.energy_mwh:
             self.energy_mwh = energy_mwh
             self.amount_due = self.tariff.amount_due(energy_mwh)
-            self._refresh()
-        return self.unpaid
+            self._update_unpaid()
 
-    def invoice(self, energy_mwh, now_ms):
-        """Begin a packet whose invoice asks for all energy up to `energy_mwh`."""
-        self.packetizer.invoice(energy_mwh, now_ms)
-        self.invoice_due = self.tariff.amount_due(energy_mwh)
-        self.invoice_remainder = self.tariff.remainder(energy_mwh)
-
-    def pay(self, record):
-        """Take the stored `record` with its better claim: one more packet is paid."""
+    def pay(self, record: PayeeRecord) -> None:
+        """Count one more paid packet. `record` holds its claim and is stored."""
         self.spare_record, self.record = self.record, record
         self.packets += 1
         self.tariff.advance(record.energy_mwh)
-        self._refresh()
+        self._update_unpaid()
 
-    def has_uninvoiced(self):
-        """Return whether energy has flowed that no invoice asked for yet."""
+    def has_uninvoiced_energy(self) -> bool:
+        """Return whether energy has flowed that no invoice has asked for yet."""
         return self.energy_mwh != self.packetizer.invoiced_mwh
 
-    def credit(self):
-        """Return the unpaid amount at which the contactor opens.
+    def credit(self) -> int:
+        """Return the unpaid amount at which the contactor opens, in claim units."""
+        return earned_credit(self._credit, self.record.amount)
 
-        A channel earns its credit: it never exceeds what the channel has paid already, so a
-        channel that was never seen before starts token-first.
-        """
-        return min(self._credit, self.record.amount)
-
-    def settle(self):
-        """Bring the record up to the energy that has flowed."""
+    def close_record(self) -> PayeeRecord:
+        """Return the channel's record, brought up to the energy that has flowed."""
         record = self.record
         record.energy_mwh = self.energy_mwh
         record.amount_due = self.amount_due
         record.remainder = self.tariff.remainder(self.energy_mwh)
+        return record
 
-    def _refresh(self):
+    def _update_unpaid(self) -> None:
         self.unpaid = small_int(self.amount_due - self.record.amount)
         if self.unpaid > self.max_unpaid:
             self.max_unpaid = self.unpaid

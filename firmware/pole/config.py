@@ -16,6 +16,7 @@ from joulestream.device.config import (
 from joulestream.link import check_link
 from joulestream.messages import MAX_ISSUERS
 from joulestream.meter.config import METER, check_meter
+from joulestream.pole.prices import DEFAULT_SOURCE, check_source
 from joulestream.units import MW_PER_W, packet_amount
 
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
@@ -49,6 +50,7 @@ TABLE = (
     ("collect_within_s", whole(0, 0xFFFFFFFF), REQUIRED),
     ("renew_before_s", whole(0, 0xFFFFFFFF), 60),
     ("prices", rows(_PRICE, 1, 96), REQUIRED),
+    ("price_source", check_source, DEFAULT_SOURCE),
     ("credit", whole(0, MAX_AMOUNT), REQUIRED),
     ("prepay", whole(0, MAX_AMOUNT), REQUIRED),
     ("packet_energy_mwh", whole(1, 0xFFFFFFFF), 1_000),

@@ -89,7 +89,7 @@ class PoleLoop:
 
     def is_at_rest(self) -> bool:
         """Return whether no session is open, so that a new start loses nothing."""
-        return self._payee.charge is None
+        return self._payee.charging is None
 
     def record_fault(self, why: str) -> None:
         """Journal why the loop before this one was given up. Raises OSError."""
@@ -99,7 +99,7 @@ class PoleLoop:
     def status(self) -> "dict[str, Any]":
         """Return what the pole does and why, as a flat dictionary for people and programs."""
         payee = self._payee
-        charge = payee.last_charge
+        charging = payee.last_charging
         meter = self._meter
         status = {
             "role": "pole",
@@ -118,24 +118,25 @@ class PoleLoop:
             "journal_bad_blocks": self._journal.bad_blocks,
             "recorded_fault": self._recorded_fault,
         }
-        if charge is not None:
-            status["energy_mwh"] = charge.energy_mwh - charge.start_energy_mwh
-            status["price_per_kwh"] = charge.tariff.price_per_kwh
-            status["packets"] = charge.packets
-            status["paid"] = charge.record.amount
-            status["unpaid"] = charge.unpaid
-            status["max_unpaid"] = charge.max_unpaid
-            status["max_prepaid"] = charge.max_prepaid
-            status["credit"] = charge.credit()
+        status["power_limit_mw"], status["power_limit_reason"] = payee.power_limit()
+        if charging is not None:
+            status["energy_mwh"] = charging.energy_mwh - charging.start_energy_mwh
+            status["price_per_kwh"] = charging.tariff.price_per_kwh
+            status["packets"] = charging.packets
+            status["paid"] = charging.record.amount
+            status["unpaid"] = charging.unpaid
+            status["max_unpaid"] = charging.max_unpaid
+            status["max_prepaid"] = charging.max_prepaid
+            status["credit"] = charging.credit()
         if payee.receipt is not None:
-            status["receipt"] = payee.receipt
+            status["receipt"] = payee.receipt.signed_fields()
         return status
 
     def _why(self) -> str:
         if self._contactor.closed:
             return "CHARGING"
         payee = self._payee
-        if payee.charge is not None and not payee.last_stop:
+        if payee.charging is not None and not payee.last_stop:
             return WAITING_FOR_PAYMENT
         reason = payee.last_stop or self._meter.reason
         return errors.reason_name(reason) if reason else IDLE

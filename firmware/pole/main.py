@@ -7,14 +7,15 @@ from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
-from joulestream.device.payee_records import PayeeRecords
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
+from joulestream.pole.books import Books
 from joulestream.pole.clock import TrustedClock
 from joulestream.pole.config import load_config
+from joulestream.pole.limits import PowerLimits
 from joulestream.pole.loop import PoleLoop
 from joulestream.pole.payee import Payee
-from joulestream.pole.recovery import SessionLog
+from joulestream.pole.prices import open_prices
 from joulestream.runtime.loop import run
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
@@ -32,9 +33,16 @@ def assemble(config, board, signer, table):
     time_s = board.time_s()
     if time_s is not None:
         clock.set(time_s, board.now_ms())
-    records = PayeeRecords(journal, config.max_channels)
-    log = SessionLog(config, journal, records)
-    payee = Payee(config, signer, records, log, clock, board.random, table)
+    payee = Payee(
+        config,
+        signer,
+        Books(config, journal, clock),
+        clock,
+        open_prices(config, board),
+        PowerLimits(config, board),
+        board.random,
+        table,
+    )
     meter = open_meter(config.meter, board, config.max_power_mw)
     link = open_link(config.link, board)
     return PoleLoop(config, board, meter, link, payee, journal)

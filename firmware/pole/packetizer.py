@@ -1,19 +1,32 @@
-"""When a packet ends: at its energy or at its time, whichever comes first."""
+"""EnergyPacket: a packet ends at its energy or at its time, whichever comes first."""
 
 from joulestream.units import small_int, ticks_diff
 
 
 class Packetizer:
-    """Cuts a running total of energy into packets of `energy_mwh` or `packet_ms`."""
+    """Cuts a running total of energy into packets.
 
-    def __init__(self, energy_mwh, packet_ms, start_mwh, now_ms):
+    Args:
+        energy_mwh: the energy of a full packet, in mWh.
+        packet_ms: the longest time of a packet, in ms.
+        start_mwh: the channel's energy when the session starts, in mWh.
+        now_ms: the present tick.
+
+    Attributes:
+        invoiced_mwh: the channel's energy at the end of the last packet, in mWh.
+    """
+
+    def __init__(self, energy_mwh: int, packet_ms: int, start_mwh: int, now_ms: int) -> None:
         self._energy_mwh = energy_mwh
         self._packet_ms = packet_ms
         self.invoiced_mwh = start_mwh
         self._since_ms = now_ms
 
-    def end_of_packet(self, total_mwh, now_ms):
-        """Return the total up to which packets are complete at `now_ms`, or None."""
+    def end_of_packet(self, total_mwh: int, now_ms: int) -> "int | None":
+        """Return the channel's energy at the end of all complete packets, None if there is none.
+
+        Several full packets become one: a slow payer gets one invoice for all of them.
+        """
         flowed_mwh = small_int(total_mwh - self.invoiced_mwh)
         if flowed_mwh >= self._energy_mwh:
             return total_mwh - flowed_mwh % self._energy_mwh
@@ -21,7 +34,7 @@ class Packetizer:
             return total_mwh
         return None
 
-    def invoice(self, total_mwh, now_ms):
-        """Begin the next packet at `total_mwh`."""
+    def begin(self, total_mwh: int, now_ms: int) -> None:
+        """Begin the next packet at the channel's energy `total_mwh`."""
         self.invoiced_mwh = total_mwh
         self._since_ms = now_ms

@@ -1,79 +1,121 @@
-"""The pole's side of a session: offer, admission, invoices, stored claims, receipt."""
+"""The pole's end of a session: which message or moment leads to which step.
+
+Each step is a file of its own: offer, admission, invoice, verify, books, tariff_change, renewal,
+closing. This file only joins them. It owns no hardware.
+"""
 
 from joulestream import errors
-from joulestream.channel import (
-    Certificate,
-    claim_reason,
-    expiry_reason,
-    time_bytes,
-)
-from joulestream.device.journal import JournalFull
+from joulestream.channel import Certificate, expiry_reason, time_bytes
+from joulestream.compat import TYPE_CHECKING
 from joulestream.errors import PeerError
 from joulestream.messages import (
     ACCEPT,
     HELLO,
-    MAX_ISSUERS,
     NONCE_SIZE,
-    OFFER,
     PAYEE,
-    RECEIPT,
     RECEIPT_ACK,
     RENEW,
     STOP,
-    TARIFF,
     TARIFF_ACCEPT,
     TIME,
     UPDATE,
-    VERSION,
-    Invoice,
+    Receipt,
     Renewed,
     RenewRequest,
-    make,
 )
 from joulestream.pole.admission import Admission
 from joulestream.pole.charging_session import ChargingSession
-from joulestream.session import GREETED, OPEN, RECEIPTED, ProtocolSession
+from joulestream.pole.closing import (
+    CLOSE,
+    CLOSE_FOR_HELLO,
+    INVOICE_REST,
+    WAIT,
+    Closing,
+)
+from joulestream.pole.invoice import InvoiceCutter
+from joulestream.pole.offer import build_offer
+from joulestream.pole.renewal import Renewal, renewal_reason
+from joulestream.pole.tariff_change import TariffChanges
+from joulestream.pole.verify import paid_record, update_reason
+from joulestream.session import GREETED, OPEN, ProtocolSession
 from joulestream.signing import Verifier, verify
-from joulestream.units import energy_from_power, packet_amount, ticks_add, ticks_diff
 
-# After the contactor opened, this many meter intervals show what still flowed.
-_SETTLE_INTERVALS = 3
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from joulestream.device.payee_records import PayeeRecord
+    from joulestream.messages import (
+        Accept,
+        Hello,
+        Renew,
+        Stop,
+        TariffAccept,
+        TimeProof,
+        Update,
+    )
+    from joulestream.pole.books import Books
+    from joulestream.pole.clock import TrustedClock
+    from joulestream.pole.limits import PowerLimits
+    from joulestream.signing import Signer
 
 
 class Payee:
-    """Runs the pole's end of one session after the other. It owns no hardware.
+    """Runs the pole's end of one session after the other.
 
-    `step` is given the meter (meter.counter.EnergyCounter); `may_energise` tells whether the contactor
-    may be closed. `charge` is the open session's figures, `last_charge` those of the newest
-    session, open or not; `last_stop` is the reason code the last session ended with. `table` is
-    memory for a signing.Verifier, set aside while the heap is whole.
+    Args:
+        config: the pole's configuration.
+        signer: the pole's key.
+        books: the stored records (books.py).
+        clock: the trusted clock.
+        prices: the price source (prices.py).
+        limits: the power limits (limits.py).
+        random: `random(size)` returns fresh random bytes.
+        table: memory for a signing.Verifier, allocated while the heap is whole.
+
+    Attributes:
+        books: the stored records.
+        admission: the rules for certificates and for the start of a session.
+        session: the protocol session.
+        charging: the figures of the open session, None while there is none.
+        last_charging: the figures of the newest session, open or closed.
+        last_stop: the reason code that the last session ended with, 0 while one is open.
+        receipt: the last receipt (messages.Receipt), None before the first.
     """
 
-    def __init__(self, config, signer, records, session_log, clock, random, table):
+    def __init__(
+        self,
+        config: "Any",
+        signer: "Signer",
+        books: "Books",
+        clock: "TrustedClock",
+        prices: "Any",
+        limits: "PowerLimits",
+        random: "Callable[[int], bytes]",
+        table: bytearray,
+    ) -> None:
         self._config = config
         self._signer = signer
-        self._records = records
-        self._session_log = session_log
+        self.books = books
         self._clock = clock
+        self._prices = prices
+        self._limits = limits
         self._random = random
-        self._admission = Admission(config, signer.public_key, records)
         self._table = table
-        self._issuers = b"".join(issuer.key for issuer in config.issuers)
+        self.admission = Admission(config, signer.public_key, books.records)
+        self._invoices = InvoiceCutter()
+        self._tariff_changes = TariffChanges(config)
+        self._renewal = Renewal(config.link_timeout_ms)
+        self._closing = Closing(config.meter.interval_ms)
         self.session = ProtocolSession(PAYEE, config.retry_ms, config.link_timeout_ms)
-        self.charge = None
-        self.last_charge = None
+        self.charging: ChargingSession | None = None
+        self.last_charging: ChargingSession | None = None
         self.last_stop = 0
-        self.receipt = None
-        self._meter = None
-        self._offered_record = None
-        self._offered_price = 0
-        self._hello = None  # a HELLO that waits for the session before it to end
-        self._unstored = None  # (channel id, record) of a session that the store did not take
-        self._stopping = 0
-        self._settle_ms = 0
-        self._tariff_out = None
-        self._renew_ms = 0
-        self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)  # one for every packet
+        self.receipt: Receipt | None = None
+        self._meter: Any = None
+        self._waiting_hello: Hello | None = None  # until the session before it has ended
+        self._offered_price_per_kwh = 0
+        self._offered_record: PayeeRecord | None = None
         self._handlers = {
             HELLO: self._on_hello,
             TIME: self._on_time,
@@ -85,130 +127,123 @@ class Payee:
             RECEIPT_ACK: self._on_receipt_ack,
         }
 
-    def receive(self, payload, now_ms):
+    def receive(self, payload: "Any", now_ms: int) -> None:
         """Take a payload from the link. Raises MalformedError for bytes that are no message."""
         try:
             message = self.session.receive(payload, now_ms)
             if message is not None:
-                self._handlers[message.number](message, now_ms)
+                handler: Any = self._handlers[message.number]
+                handler(message, now_ms)
         except PeerError as error:
             self.stop(error.reason, now_ms)
 
-    def step(self, meter, plugged, now_ms):
-        """Move the session on; `plugged` tells whether a vehicle is connected."""
+    def step(self, meter: "Any", is_connected: bool, now_ms: int) -> None:
+        """Move the session on.
+
+        Args:
+            meter: the meter.counter.EnergyCounter.
+            is_connected: whether the pilot shows a vehicle.
+            now_ms: the present tick.
+        """
         self._meter = meter
         self._clock.tick(now_ms)
         if not meter.reason:
-            self._recover(meter)
-        charge = self.charge
+            self.books.recover(meter)
+        charging = self.charging
         timeout = self.session.poll(now_ms)
-        if charge is None:
+        if charging is None:
             if timeout:
                 self.stop(timeout, now_ms)
             return
-        charge.measure(meter.total_mwh)
-        if self._stopping:
-            self._step_stopping(charge, timeout, now_ms)
+        charging.follow(meter.total_mwh)
+        if self._closing.reason:
+            self._step_closing(charging, timeout, now_ms)
             return
-        reason = timeout or self._interruption(charge, meter.reason, plugged, now_ms)
+        reason = timeout or self._stop_reason(charging, is_connected, now_ms)
         if reason:
             self.stop(reason, now_ms)
             return
-        self._step_tariff(charge, now_ms)
-        self._step_renewal(charge, now_ms)
-        self._step_invoice(charge, now_ms)
+        self._step_tariff(charging, now_ms)
+        self._step_renewal(charging, now_ms)
+        self._step_invoice(charging, now_ms)
 
-    def keep_time(self, time_s, now_ms):
-        """Take the board's `time_s` (or None) while the time is unknown; journal it now and then.
+    def keep_time(self, time_s: "int | None", now_ms: int) -> None:
+        """Take the board's clock while the time is unknown, and journal the time now and then.
 
-        Raises OSError.
+        `time_s` is the board's unix time in s, or None. Raises OSError.
         """
         if time_s is not None and self._clock.time_s(now_ms) is None:
             self._clock.set(time_s, now_ms)
         self._clock.keep(now_ms)
 
-    def is_in_packet(self):
-        """Return whether an invoice waits for its update, which must not be kept waiting."""
-        return self.charge is not None and self.session.is_waiting_for(UPDATE)
+    def is_in_packet(self) -> bool:
+        """Return whether an invoice waits for its payment. Nothing slow may be done then."""
+        return self.charging is not None and self.session.is_waiting_for(UPDATE)
 
-    def can_store(self):
+    def can_store(self) -> bool:
         """Return whether a packet's claim can be stored without an erase."""
-        return self._records.can_store()
+        return self.books.can_store()
 
-    def may_energise(self):
+    def may_energise(self) -> bool:
         """Return whether the contactor may be closed, as of the last step."""
-        charge = self.charge
+        charging = self.charging
         return (
-            charge is not None
-            and not self._stopping
+            charging is not None
+            and not self._closing.reason
             and self.session.state == OPEN
-            and charge.unpaid < charge.credit()
+            and charging.unpaid < charging.credit()
         )
 
-    def stop(self, reason, now_ms):
-        """End the session for `reason`: the contactor stays open from now on."""
-        if self._stopping:
+    def stop(self, reason: int, now_ms: int) -> None:
+        """End the session for `reason` (errors.py). The contactor stays open from now on."""
+        if self._closing.reason:
             return
         self.last_stop = reason
-        if self.charge is not None:
-            self._begin_stopping(reason, now_ms)
+        if self.charging is not None:
+            self._closing.begin(reason, now_ms)
         self.session.stop(reason, now_ms)
+
+    def power_limit(self) -> "tuple[int, str]":
+        """Return the power limit in mW, and the name of the limit that sets it."""
+        return self._limits.smallest()
 
     # Messages
 
-    def _on_hello(self, hello, now_ms):
-        self._hello = hello
-        if self.charge is None:
-            self._offer(now_ms)
-        elif not self._stopping:
-            # What flows until the contactor is open belongs to this channel: the offer waits for it.
+    def _on_hello(self, hello: "Hello", now_ms: int) -> None:
+        self._waiting_hello = hello
+        if self.charging is None:
+            self._answer_hello(now_ms)
+        elif not self._closing.reason:
+            # Energy that flows until the contactor is open is due on the old channel. So the
+            # offer waits until the old session is closed.
             self.last_stop = errors.RESTARTED
-            self._begin_stopping(errors.RESTARTED, now_ms)
+            self._closing.begin(errors.RESTARTED, now_ms)
 
-    def _offer(self, now_ms):
-        """Answer the newest HELLO."""
-        hello = self._hello
-        self._hello = None
+    def _answer_hello(self, now_ms: int) -> None:
+        """Answer the newest HELLO with an OFFER. Raises PeerError when the pole cannot charge."""
+        hello = self._waiting_hello
+        self._waiting_hello = None
+        assert hello is not None
         self._require_meter()
-        self._recover(self._meter)
-        if self._unstored is not None:
-            self._store_session(*self._unstored)
-        if self._unstored is not None or not self._session_log.is_settled:
-            raise PeerError(errors.STORE_FAILED)
-        config = self._config
-        session = self.session
-        record = self._records.load(hello.channel_id)
+        record = self.books.record_for_offer(hello.channel_id, self._meter)
         price_per_kwh = self._price(now_ms)
+        offer = build_offer(
+            self._config,
+            record,
+            price_per_kwh,
+            self._limits.smallest()[0],
+            self._clock.time_s(now_ms) or 0,
+            self._random(NONCE_SIZE),
+            self._signer.public_key,
+        )
+        self._offered_price_per_kwh = price_per_kwh
         self._offered_record = record
-        self._offered_price = price_per_kwh
-        packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
-        fields = {
-            "version": VERSION,
-            "nonce": self._random(NONCE_SIZE),
-            "payee_key": self._signer.public_key,
-            "time_s": self._clock.time_s(now_ms) or 0,
-            "price_per_kwh": price_per_kwh,
-            "credit": config.credit,
-            # Without credit yet, one packet must be paid ahead or nothing would ever start.
-            "prepay": max(config.prepay, packet - min(config.credit, record.amount)),
-            "packet_energy_mwh": config.packet_energy_mwh,
-            "packet_ms": config.packet_ms,
-            "link_timeout_ms": config.link_timeout_ms,
-            "max_power_mw": config.max_power_mw,
-            "energy_mwh": record.energy_mwh,
-            "amount_due": record.amount_due,
-            "remainder": record.remainder,
-            "best_amount": record.amount,
-            "best_signature": record.signature,
-            "issuer_count": len(config.issuers),
-            "issuers": self._issuers + bytes(32 * MAX_ISSUERS - len(self._issuers)),
-        }
-        session.send_signed(make(OFFER, **fields), self._signer, now_ms)
+        self.session.send_signed(offer, self._signer, now_ms)
 
-    def _on_time(self, message, now_ms):
+    def _on_time(self, message: "TimeProof", now_ms: int) -> None:
         if self._clock.time_s(now_ms) is not None:
             return
-        if self._admission.issuer(message.issuer_key) is None:
+        if self.admission.issuer(message.issuer_key) is None:
             raise PeerError(errors.UNTRUSTED_ISSUER)
         proof = time_bytes(self.session.payee_nonce, self._signer.public_key, message.time_s)
         if not verify(message.issuer_key, proof, message.signature):
@@ -216,295 +251,197 @@ class Payee:
         if not self._clock.set(message.time_s, now_ms):
             raise PeerError(errors.BAD_TIME)
 
-    def _on_accept(self, accept, now_ms):
-        session = self.session
+    def _on_accept(self, accept: "Accept", now_ms: int) -> None:
+        price_per_kwh, record = self._offered_price_per_kwh, self._offered_record
+        assert record is not None
         time_s = self._clock.time_s(now_ms)
         if time_s is None:
             raise PeerError(errors.TIME_UNKNOWN)
         self._require_meter()
         certificate = Certificate.from_bytes(accept.certificate)
-        reason = self._admission.certificate_reason(
-            certificate, session.channel_id, session.payer_key, time_s
+        admission = self.admission
+        reason = (
+            admission.certificate_reason(
+                certificate, self.session.channel_id, self.session.payer_key, time_s
+            )
+            or admission.proof_reason(self.session, accept)
+            or admission.start_reason(record, accept.prepay, price_per_kwh, certificate.capacity)
         )
         if reason:
             raise PeerError(reason)
-        if not self._admission.proof_is_good(session, accept):
-            raise PeerError(errors.BAD_PROOF)
-        record = self._offered_record
-        record.issuer_key = certificate.issuer_key
-        packet = packet_amount(self._offered_price, self._config.packet_energy_mwh)
-        if min(self._config.credit, record.amount) + accept.prepay < packet:
-            raise PeerError(errors.PREPAY_TOO_SMALL)
-        if record.amount_due > certificate.capacity:
-            raise PeerError(errors.CAPACITY_EXHAUSTED)
-        charge = ChargingSession(
+        charging = ChargingSession(
             self._config,
             certificate,
             Verifier(certificate.payer_key, self._table),
             record,
-            self._offered_price,
+            price_per_kwh,
             self._meter.total_mwh,
             time_s,
             now_ms,
         )
-        self._erase_ahead()
-        self._admit(certificate, record, now_ms)
-        self._log_session(charge)
-        self.charge = charge
-        self.last_charge = charge
+        self.books.open_session(charging, self._meter, now_ms)
+        self.charging = charging
+        self.last_charging = charging
         self.receipt = None
         self.last_stop = 0
-        self._stopping = 0
-        self._tariff_out = None
-        self._renew_ms = now_ms
-        self._send_invoice(self.charge, record.energy_mwh, now_ms)
+        self._closing.end()
+        self._tariff_changes.forget()
+        self._renewal.begin(now_ms)
+        self._send_invoice(charging, record.energy_mwh, now_ms)
 
-    def _on_update(self, update, now_ms):
-        charge = self.charge
-        record = charge.record
-        reason = claim_reason(
-            update.amount, record.amount, charge.invoice_due, charge.certificate.capacity
-        )
+    def _on_update(self, update: "Update", now_ms: int) -> None:
+        charging = self._open_charging()
+        reason = update_reason(update, charging)
         if reason:
             raise PeerError(reason)
-        if not charge.verifier.verify(charge.claim.message(update.amount), update.signature):
-            raise PeerError(errors.BAD_SIGNATURE)
-        paid = charge.spare_record
-        paid.amount = update.amount
-        paid.signature = update.signature
-        paid.amount_due = charge.invoice_due
-        paid.remainder = charge.invoice_remainder
-        paid.energy_mwh = charge.packetizer.invoiced_mwh
-        paid.issuer_key = record.issuer_key
-        try:
-            self._records.store(charge.certificate.channel_id, paid)
-        except OSError:
-            raise PeerError(errors.STORE_FAILED)
-        charge.pay(paid)
+        record = paid_record(update, charging)
+        self.books.store_claim(charging.channel_id, record)
+        charging.pay(record)
 
-    def _on_tariff_accept(self, message, now_ms):
-        tariff = self._tariff_out
-        if tariff is None or self._stopping:
+    def _on_tariff_accept(self, message: "TariffAccept", now_ms: int) -> None:
+        if not self._tariff_changes.is_waiting or self._closing.reason:
             return
-        if (message.price_per_kwh, message.from_energy_mwh) != tariff:
-            raise PeerError(errors.BAD_FIELD)
+        charging = self._open_charging()
         self._require_meter()
-        self.charge.tariff.change(tariff[1], tariff[0])
-        self._tariff_out = None
-        self._log_session(self.charge)
+        self._tariff_changes.accept(message, charging)
+        self.books.log_prices(charging, self._meter)
 
-    def _on_renew(self, message, now_ms):
-        if self._stopping:
+    def _on_renew(self, message: "Renew", now_ms: int) -> None:
+        if self._closing.reason:
             return
-        charge = self.charge
+        charging = self._open_charging()
         certificate = Certificate.from_bytes(message.certificate)
-        reason = self._admission.certificate_reason(
-            certificate,
-            self.session.channel_id,
-            self.session.payer_key,
-            self._clock.time_s(now_ms),
-        )
+        time_s = self._clock.time_s(now_ms)
+        if time_s is None:
+            raise PeerError(errors.TIME_UNKNOWN)
+        reason = renewal_reason(certificate, charging, self.admission, self.session, time_s)
         if reason:
             raise PeerError(reason)
-        if certificate.expires_at_s <= charge.certificate.expires_at_s:
-            raise PeerError(errors.BAD_FIELD)
-        charge.record.issuer_key = certificate.issuer_key
-        self._admit(certificate, charge.record, now_ms)
-        charge.renew(certificate)
+        self.books.admit(certificate, charging.record, now_ms)
+        charging.renew(certificate)
         self.session.send(
-            Renewed(expires_at_s=certificate.expires_at_s, capacity=certificate.capacity),
-            now_ms,
+            Renewed(expires_at_s=certificate.expires_at_s, capacity=certificate.capacity), now_ms
         )
 
-    def _on_stop(self, message, now_ms):
-        if self._stopping:
+    def _on_stop(self, message: "Stop", now_ms: int) -> None:
+        if self._closing.reason:
             return
         self.last_stop = message.reason
-        if self.charge is not None:
-            self._begin_stopping(message.reason, now_ms)
+        if self.charging is not None:
+            self._closing.begin(message.reason, now_ms)
 
-    def _on_receipt_ack(self, message, now_ms):
-        self._close_out(self.charge)
+    def _on_receipt_ack(self, message: "Any", now_ms: int) -> None:
+        self._close(self._open_charging())
 
     # Steps
 
-    def _interruption(self, charge, meter_reason, plugged, now_ms):
-        """Return why the open session must stop now, or 0."""
-        if not plugged:
+    def _stop_reason(self, charging: ChargingSession, is_connected: bool, now_ms: int) -> int:
+        """Return the reason why the open session must stop now, or 0."""
+        if not is_connected:
             return errors.UNPLUGGED
-        if meter_reason:
-            return meter_reason
+        reason: int = self._meter.reason
+        if reason:
+            return reason
         time_s = self._clock.time_s(now_ms)
         if time_s is None:
             return errors.TIME_UNKNOWN
-        reason = expiry_reason(charge.certificate, time_s)
+        reason = expiry_reason(charging.certificate, time_s)
         if reason:
             return reason
-        if self._tariff_out is not None and charge.energy_mwh >= self._tariff_out[1]:
+        if self._tariff_changes.is_overdue(charging.energy_mwh):
             return errors.TARIFF_REFUSED
-        if charge.amount_due >= charge.certificate.capacity:
+        if charging.amount_due >= charging.certificate.capacity:
             return errors.CAPACITY_EXHAUSTED
         return 0
 
-    def _step_tariff(self, charge, now_ms):
-        tariff = charge.tariff
-        if self._tariff_out is not None or tariff.next_price_per_kwh is not None:
-            return
-        price_per_kwh = self._price(now_ms)
-        if price_per_kwh == tariff.price_per_kwh:
-            return
-        config = self._config
-        # Far enough ahead that the vehicle can answer before the new price begins.
-        lead_mwh = energy_from_power(config.max_power_mw, config.link_timeout_ms)
-        packets = lead_mwh // config.packet_energy_mwh + 2
-        invoiced_mwh = charge.packetizer.invoiced_mwh
-        from_energy_mwh = invoiced_mwh + packets * config.packet_energy_mwh
-        self._tariff_out = (price_per_kwh, from_energy_mwh)
-        fields = {"price_per_kwh": price_per_kwh, "from_energy_mwh": from_energy_mwh}
-        self.session.send_signed(make(TARIFF, **fields), self._signer, now_ms)
+    def _step_tariff(self, charging: ChargingSession, now_ms: int) -> None:
+        message = self._tariff_changes.announce(charging, self._price(now_ms))
+        if message is not None:
+            self.session.send_signed(message, self._signer, now_ms)
 
-    def _step_renewal(self, charge, now_ms):
-        if ticks_diff(now_ms, self._renew_ms) < 0:
+    def _step_renewal(self, charging: ChargingSession, now_ms: int) -> None:
+        time_s = self._clock.time_s(now_ms)
+        if time_s is None or self.is_in_packet():
             return
-        if self._clock.time_s(now_ms) >= charge.renew_from_s and not self.is_in_packet():
-            # So that the new certificate can be stored whenever it comes.
-            self._erase_ahead()
-            # The vehicle may get its certificate only later, so it is asked again.
-            self._renew_ms = ticks_add(now_ms, self._config.link_timeout_ms)
-            expires_at_s = charge.certificate.expires_at_s
+        if self._renewal.is_due(charging, time_s, now_ms):
+            # The new certificate needs room whenever it comes.
+            self.books.erase_ahead()
+            self._renewal.asked(now_ms)
+            expires_at_s = charging.certificate.expires_at_s
             self.session.send(RenewRequest(valid_until_s=expires_at_s), now_ms)
 
-    def _step_invoice(self, charge, now_ms):
-        if self.session.is_waiting_for(UPDATE) or not self._records.can_store():
+    def _step_invoice(self, charging: ChargingSession, now_ms: int) -> None:
+        if self.session.is_waiting_for(UPDATE) or not self.books.can_store():
             return
-        energy_mwh = charge.packetizer.end_of_packet(charge.energy_mwh, now_ms)
+        energy_mwh = charging.packetizer.end_of_packet(charging.energy_mwh, now_ms)
         if energy_mwh is not None:
-            self._send_invoice(charge, energy_mwh, now_ms)
+            self._send_invoice(charging, energy_mwh, now_ms)
 
-    def _step_stopping(self, charge, timeout, now_ms):
-        session = self.session
-        if session.state == RECEIPTED:
-            if timeout:
-                session.abort()
-                self._close_out(charge)
+    def _step_closing(self, charging: ChargingSession, timeout: int, now_ms: int) -> None:
+        hello_waits = self._waiting_hello is not None
+        step = self._closing.next_step(self.session, charging, timeout, hello_waits, now_ms)
+        if step == WAIT:
             return
-        if ticks_diff(now_ms, self._settle_ms) < 0:
-            return
-        if self._hello is not None:
-            self._close_out(charge)
-            if session.state == GREETED:
-                self._answer_hello(now_ms)
-            return
-        if not timeout and session.is_waiting_for(UPDATE):
-            return
-        asks = not timeout and charge.unpaid > 0 and charge.has_uninvoiced()
-        if asks and self._erase_ahead():
-            self._send_invoice(charge, charge.energy_mwh, now_ms)
+        if step == INVOICE_REST and self.books.erase_ahead():
+            self._send_invoice(charging, charging.energy_mwh, now_ms)
+        elif step == CLOSE:
+            self.session.abort()
+            self._close(charging)
+        elif step == CLOSE_FOR_HELLO:
+            self._close(charging)
+            if self.session.state == GREETED:
+                self._answer_waiting_hello(now_ms)
         else:
-            self._finish(charge, now_ms)
+            self._send_receipt(charging, now_ms)
 
-    def _answer_hello(self, now_ms):
+    def _answer_waiting_hello(self, now_ms: int) -> None:
         try:
-            self._offer(now_ms)
+            self._answer_hello(now_ms)
         except PeerError as error:
             self.stop(error.reason, now_ms)
 
-    def _begin_stopping(self, reason, now_ms):
-        self._stopping = reason
-        meter = self._config.meter
-        self._settle_ms = ticks_add(now_ms, _SETTLE_INTERVALS * meter.interval_ms)
+    def _send_invoice(self, charging: ChargingSession, energy_mwh: int, now_ms: int) -> None:
+        sequence = self.session.sequence + 1
+        self.session.send(self._invoices.cut(charging, energy_mwh, sequence, now_ms), now_ms)
 
-    def _finish(self, charge, now_ms):
-        """Fix the figures, store them, send the receipt."""
-        charge.settle()
-        record = charge.record
-        self._store_session(charge.certificate.channel_id, record)
-        self.receipt = {
-            "reason": self._stopping,
-            "started_s": charge.started_s,
-            "ended_s": self._clock.time_s(now_ms) or charge.started_s,
-            "start_energy_mwh": charge.start_energy_mwh,
-            "energy_mwh": record.energy_mwh,
-            "amount_due": record.amount_due,
-            "amount_paid": record.amount,
-        }
-        self.session.send_signed(make(RECEIPT, **self.receipt), self._signer, now_ms)
+    def _send_receipt(self, charging: ChargingSession, now_ms: int) -> None:
+        """Store the final figures, then send them."""
+        record = charging.close_record()
+        self.books.close_session(charging.channel_id, record)
+        self.receipt = Receipt(
+            reason=self._closing.reason,
+            started_s=charging.started_s,
+            ended_s=self._clock.time_s(now_ms) or charging.started_s,
+            start_energy_mwh=charging.start_energy_mwh,
+            energy_mwh=record.energy_mwh,
+            amount_due=record.amount_due,
+            amount_paid=record.amount,
+            signature=b"",
+        )
+        self.session.send_signed(self.receipt, self._signer, now_ms)
 
-    def _close_out(self, charge):
-        """End the charge with what has flowed by now, receipt or not."""
-        charge.settle()
-        self._store_session(charge.certificate.channel_id, charge.record)
-        self.charge = None
-        self._stopping = 0
+    def _close(self, charging: ChargingSession) -> None:
+        """Close the session with the energy that has flowed by now, with or without a receipt."""
+        self.books.close_session(charging.channel_id, charging.close_record())
+        self.charging = None
+        self._closing.end()
 
-    def _admit(self, certificate, record, now_ms):
-        """Store what opens or renews a session. Raises PeerError when it cannot be stored."""
-        try:
-            self._records.admit(certificate, record)
-            self._clock.keep(now_ms)
-        except JournalFull:
-            raise PeerError(errors.CHANNELS_FULL)
-        except OSError:
-            raise PeerError(errors.STORE_FAILED)
+    def _open_charging(self) -> ChargingSession:
+        """Return the open session's figures. The transition table vouches that there are some."""
+        charging = self.charging
+        assert charging is not None
+        return charging
 
-    def _log_session(self, charge):
-        """Journal that `charge` is open, before the contactor closes at its price."""
-        try:
-            self._session_log.open(
-                charge.certificate.channel_id, self._meter, charge.energy_mwh, charge.tariff
-            )
-        except OSError:
-            raise PeerError(errors.STORE_FAILED)
-
-    def _store_session(self, channel_id, record):
-        """Store what a session, whose contactor is open, left of its channel; close its log.
-
-        What could not be stored is kept, and no other session begins before it is.
-        """
-        self._unstored = (channel_id, record)
-        if self._erase_ahead():
-            try:
-                self._records.store(channel_id, record)
-                self._session_log.close()
-                self._unstored = None
-            except OSError:
-                pass
-
-    def _recover(self, meter):
-        """Bill what a power cut left unbilled; if the store fails, again at the next step."""
-        if not self._session_log.is_settled and self._erase_ahead():
-            try:
-                self._session_log.settle(meter)
-            except OSError:
-                pass
-
-    def _erase_ahead(self):
-        """Erase ahead, which takes long; return whether the store did it."""
-        try:
-            self._records.erase_ahead()
-        except OSError:
-            return False
-        return True
-
-    def _require_meter(self):
+    def _require_meter(self) -> None:
         """Raise PeerError while the meter cannot be trusted."""
         reason = errors.METER_SILENT if self._meter is None else self._meter.reason
         if reason:
             raise PeerError(reason)
 
-    def _price(self, now_ms):
-        """Return the price per kWh that holds now; the first one while the time is unknown."""
-        time_s = self._clock.time_s(now_ms) or 0
-        price_per_kwh = 0
-        for row in self._config.prices:
-            if row.from_s <= time_s:
-                price_per_kwh = row.price_per_kwh
-        return price_per_kwh
+    def _price(self, now_ms: int) -> int:
+        """Return the price that holds now, in claim units per kWh.
 
-    def _send_invoice(self, charge, energy_mwh, now_ms):
-        charge.invoice(energy_mwh, now_ms)
-        invoice = self._invoice
-        invoice.sequence = self.session.sequence + 1
-        invoice.energy_mwh = energy_mwh
-        invoice.amount_due = charge.invoice_due
-        self.session.send(invoice, now_ms)
+        While the time is unknown it is the price at the unix time 0; nothing is energised then.
+        """
+        price: int = self._prices.price_per_kwh(self._clock.time_s(now_ms) or 0)
+        return price

@@ -1,22 +1,29 @@
-"""The last session in the journal, and what a power cut left of it: closed and billed, once.
+"""The last session in the journal. After a power cut, the rest of its energy is billed, once.
 
-The meter's register outlives the pole's supply. What it counted until the contactor fell open is due
-on the channel that was energised, at the prices that were agreed; nothing is guessed. What was
-billed inside a step of the register, ahead of it, is not billed again when the register gets
-there.
+The meter's register outlives the pole's supply. The energy that it counted until the contactor
+fell open is due on the channel that was energised, at the prices that were agreed. Nothing is
+guessed: a register that went back or too far is not this session's, and nothing is billed then.
 """
 
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.fields import BYTES, UINT, Record
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
 
 
-class LoggedSession(Record):
-    """A session: while its channel stood at `energy_mwh`, the register said `register_mwh`.
+if TYPE_CHECKING:
+    from typing import Any
 
-    `next_price_per_kwh` holds from `next_from_mwh` on; it is 0 while no change is agreed. A
-    `price_per_kwh` of 0 says that the session is closed.
+    from joulestream.device.journal import Journal
+    from joulestream.device.payee_records import PayeeRecord, PayeeRecords
+
+class LoggedSession(Record):
+    """A session as it is journaled when the contactor may close.
+
+    The register said `register_mwh` when the channel's energy was `energy_mwh`. A
+    `price_per_kwh` of 0 says that the session is closed. `next_price_per_kwh` holds beyond
+    `next_from_mwh`; it is 0 while no change of price is agreed.
     """
 
     channel_id: bytes
@@ -36,26 +43,43 @@ class LoggedSession(Record):
 
 
 class SessionLog:
-    """Keeps the last session in `journal`; `is_settled` once nothing of before has to be done."""
+    """Keeps the last session in the journal.
 
-    def __init__(self, config, journal, records):
+    Args:
+        config: the pole's configuration.
+        journal: the device's journal.
+        records: the stored records of all channels.
+
+    Attributes:
+        is_recovered: whether the session before this start is billed to its end. It takes a good
+            reading of the meter, so it is False for a while after a start.
+    """
+
+    def __init__(self, config: "Any", journal: "Journal", records: "PayeeRecords") -> None:
         self._journal = journal
         self._records = records
         self._config = config
         data = journal.get(journal_keys.SESSION)
-        self._last = None if data is None else LoggedSession.from_bytes(data)
-        self.is_settled = self._last is None
+        self._last: "Any" = None if data is None else LoggedSession.from_bytes(data)
+        self.is_recovered = self._last is None
 
-    def open(self, channel_id, meter, energy_mwh, tariff):
-        """Note a session whose channel stands at `energy_mwh` by now. Raises OSError.
+    def open(self, channel_id: bytes, meter: "Any", energy_mwh: int, tariff: Tariff) -> None:
+        """Store that a session is open, or that a change of its price is agreed.
 
-        `meter` is the meter.counter.EnergyCounter. Called anew when a tariff change is agreed.
+        Args:
+            channel_id: the channel that pays.
+            meter: the meter.counter.EnergyCounter, which can be trusted now.
+            energy_mwh: the channel's energy now, in mWh.
+            tariff: the agreed prices.
+
+        Raises OSError when it cannot be stored.
         """
+        # Inside a register step the total runs ahead of the register. The register alone will
+        # still be there after a power cut, so the entry says where the register stands.
         ahead_mwh = meter.total_mwh - meter.register_total_mwh
-        # On a new meter the register may stand below what the channel has had already.
         register_mwh = meter.register_mwh
         register_energy_mwh = energy_mwh - ahead_mwh
-        if register_energy_mwh < 0:
+        if register_energy_mwh < 0:  # neither field of the entry may be negative
             register_mwh -= register_energy_mwh
             register_energy_mwh = 0
         self._last = LoggedSession(
@@ -68,19 +92,20 @@ class SessionLog:
         )
         self._journal.put(journal_keys.SESSION, self._last.to_bytes())
 
-    def close(self):
-        """Note that the session is closed. Raises OSError."""
+    def close(self) -> None:
+        """Store that the session is closed. Raises OSError when it cannot be stored."""
         if self._last is not None and self._last.price_per_kwh:
             self._last.price_per_kwh = 0
             self._journal.put(journal_keys.SESSION, self._last.to_bytes())
 
-    def settle(self, meter):
-        """Settle what was before the start; done once, by the first good reading of `meter`.
+    def bill_interrupted(self, meter: "Any") -> None:
+        """Bill the energy that flowed after the last stored payment of an interrupted session.
 
-        Bills what flowed after the last stored update of a session that the power cut. A register
-        that went back, or further than this pole would have let it, is not this session's: nothing
-        is billed that was not recorded. Raises OSError; nothing is lost then, and it can be done
-        again.
+        It is called once after a start, with the first good reading of `meter`
+        (meter.counter.EnergyCounter). If the pole had billed ahead of the register, the meter
+        skips that energy, so that it is not billed twice.
+
+        Raises OSError when it cannot be stored; then nothing is lost, and the caller tries again.
         """
         last = self._last
         record = self._records.load(last.channel_id)
@@ -91,10 +116,10 @@ class SessionLog:
         if 0 < ahead_mwh <= meter.step_mwh:
             meter.skip_counted(ahead_mwh)
         self.close()
-        self.is_settled = True
+        self.is_recovered = True
 
-    def _bill(self, record, energy_mwh, step_mwh):
-        """Store `record` with all due up to `energy_mwh`, if so much can have flowed."""
+    def _bill(self, record: "PayeeRecord", energy_mwh: int, step_mwh: int) -> None:
+        """Store the amount due up to `energy_mwh`, unless more was counted than can have flowed."""
         last = self._last
         most_mwh = self._most_mwh(step_mwh)
         if energy_mwh - record.energy_mwh > most_mwh:
@@ -112,12 +137,13 @@ class SessionLog:
         record.energy_mwh = energy_mwh
         self._records.store(last.channel_id, record)
 
-    def _most_mwh(self, step_mwh):
-        """Return the most that can flow after the last stored update until a pole that lost its
-        supply has opened its contactor.
+    def _most_mwh(self, step_mwh: int) -> int:
+        """Return the most energy that can flow between the last stored payment and the open
+        contactor of a pole that lost its supply.
 
-        A packet had begun when its invoice was sent. The next invoice is sent within the link
-        timeout, and answered within another.
+        One packet had begun when its invoice was sent. The next invoice is sent within one link
+        timeout and paid within another. The meter may be silent for its timeout, and the
+        contactor's hold time passes. The register is read with a step of error at both ends.
         """
         config = self._config
         late_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.contactor_hold_ms

@@ -113,9 +113,8 @@ class _LyingWorld(World):
 
     # Signing is watched
 
-    def boot_pole(self, time_s, key="payee"):
-        super().boot_pole(time_s, key)
-        self.payee._signer = _Notary(KEYS[key], self._watch_pole)
+    def pole_signer(self, name):
+        return _Notary(KEYS[name], self._watch_pole)
 
     def boot_vehicle(self):
         self.signer = _Notary(KEYS["payer"], self._watch_wallet)
@@ -175,7 +174,7 @@ class _LyingWorld(World):
         message = messages.decode(payload)
         if number == UPDATE:
             self.claims.append((message.amount, message.signature))
-        charge = self.payee.charge
+        charge = self.payee.charging
         if number in (INVOICE, RECEIPT) and charge is not None and charge.record.amount:
             signature = bytes(charge.record.signature)
             stored = any(signature in block for block in self.pole_flash.data)
@@ -187,9 +186,9 @@ class _LyingWorld(World):
         """Return an invoice that fits what the vehicle was offered, and bills more."""
         payer = self.payer
         invoice = messages.decode(payload)
-        if payer.payments is None or self.payee.charge is None:
+        if payer.payments is None or self.payee.charging is None:
             return payload
-        real_mwh = invoice.energy_mwh - self.payee.charge.start_energy_mwh
+        real_mwh = invoice.energy_mwh - self.payee.charging.start_energy_mwh
         billed_mwh = payer.payments.start_energy_mwh + real_mwh + self._more_mwh
         energy_mwh = max(billed_mwh, payer.payments.energy_mwh)
         due = payer.tariff.amount_due(energy_mwh)
@@ -283,7 +282,7 @@ class _LyingWorld(World):
         return count
 
     def _watched_step(self):
-        charge, before_mwh = self.payee.charge, self.pole_energy_mwh
+        charge, before_mwh = self.payee.charging, self.pole_energy_mwh
         self.step()
         self.now_ms %= _TICKS
         flowed_mwh = self.pole_energy_mwh - before_mwh
@@ -296,7 +295,7 @@ class _LyingWorld(World):
         self._count_packets()
 
     def _count_packets(self):
-        charge = self.payee.charge
+        charge = self.payee.charging
         if charge is not self._last_charge:
             self._last_charge, self._last_packets = charge, 0
         if charge is not None:
@@ -307,7 +306,7 @@ class _LyingWorld(World):
         payee = self.payee
         if not payee.may_energise() or not self.plugged or self.meter_reason:
             return  # what a pole's loop asks too, before it closes the contactor
-        charge = payee.charge
+        charge = payee.charging
         require(charge is not None, "the contactor is closed without a session")
         require(payee.session.state == OPEN, "the contactor is closed outside a session")
         credit = min(self.pole_config.credit, charge.record.amount)
@@ -321,13 +320,13 @@ class _LyingWorld(World):
         """What flowed is billed, once; what is billed is paid but for the credit; claims grow."""
         payee = self.payee
         records = self.payee_records
-        open_id = payee.charge.certificate.channel_id if payee.charge else None
+        open_id = payee.charging.certificate.channel_id if payee.charging else None
         for channel_id in records:
-            record = payee.charge.record if channel_id == open_id else records.load(channel_id)
+            record = payee.charging.record if channel_id == open_id else records.load(channel_id)
             self._check_claim(channel_id, record)
             if channel_id == open_id:
-                energy_mwh, due = payee.charge.energy_mwh, payee.charge.amount_due
-            elif payee._session_log.is_settled:
+                energy_mwh, due = payee.charging.energy_mwh, payee.charging.amount_due
+            elif payee.books.is_recovered:
                 energy_mwh, due = record.energy_mwh, record.amount_due
             else:
                 continue

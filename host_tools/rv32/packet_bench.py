@@ -130,7 +130,7 @@ def main():
     payee = exchange.payee
 
     def packets():
-        return payee.charge.packets if payee.charge is not None else 0
+        return payee.charging.packets if payee.charging is not None else 0
 
     gc.collect()
     gc.disable()
@@ -155,7 +155,7 @@ def main():
             break
     gc.enable()
     print("packets", measured)
-    print("amount", payee.charge.record.amount)
+    print("amount", payee.charging.record.amount)
     for name in sides:
         print(name + "_packet", sides[name].instructions // measured)
         print(name + "_alloc", sides[name].allocated // measured)

@@ -87,7 +87,7 @@ class Invariants:
     def booted(self, world: Any, side: Any) -> None:
         """A side has power again: what it held before, it must hold now."""
         if side is world.pole:
-            records = side.loop.payee._records
+            records = side.loop.payee.books.records
             self._stale = True
             for channel_id, amount in self._best.items():
                 held = records.load(channel_id).amount
@@ -124,7 +124,7 @@ class Invariants:
             if not any(record in block for block in side.board.flash.data):
                 self._fail(f"{sender} gave a claim for {message.amount} away before it stored it")
         elif number in (INVOICE, RECEIPT):
-            record = world.pole.loop.payee.last_charge.record
+            record = world.pole.loop.payee.last_charging.record
             if record.amount and not any(
                 bytes(record.signature) in block for block in world.pole.board.flash.data
             ):
@@ -133,7 +133,7 @@ class Invariants:
     def after_step(self, world: Any) -> None:
         """Hold both sides to all that they promise."""
         pole = world.pole.loop
-        charge = pole.payee.charge if pole else None
+        charge = pole.payee.charging if pole else None
         self._count(world, charge)
         self._check_claims(charge)
         self._check_exposure(world, pole, charge)
@@ -200,14 +200,14 @@ class Invariants:
             )
         elif self._stale:
             self._read_books(payee)
-        self._stale = charge is not None or not payee._session_log.is_settled
+        self._stale = charge is not None or not payee.books.is_recovered
         billed_mwh = 0
         for energy_mwh, amount_due, amount in self._books.values():
             billed_mwh += energy_mwh
             most = min(config.credit, amount) + self._price(late_mwh)
             if amount_due - amount > most:
                 self._fail(f"{amount_due - amount} unpaid on a channel, {most} at most")
-        if payee._session_log.is_settled and flowed_mwh - billed_mwh > late_mwh:
+        if payee.books.is_recovered and flowed_mwh - billed_mwh > late_mwh:
             self._fail(f"{flowed_mwh - billed_mwh} mWh flowed unbilled, {late_mwh} at most")
         # A register may stand just below its next step, and the pole be nearly a step ahead of it.
         # What a register made up while the pole had no power looks like what flowed then.
@@ -220,8 +220,8 @@ class Invariants:
 
     def _read_books(self, payee: Any) -> None:
         """Read what the pole's journal holds of every channel."""
-        for channel_id in payee._records:
-            record = payee._records.load(channel_id)
+        for channel_id in payee.books.records:
+            record = payee.books.records.load(channel_id)
             self._books[channel_id] = (record.energy_mwh, record.amount_due, record.amount)
 
     def _check_wallet(self, world: Any) -> None:

@@ -47,6 +47,10 @@ class Message(Record):
 
     number: "ClassVar[int]" = 0
 
+    def signed_fields(self) -> "dict[str, Any]":
+        """Return the fields that the signature, the last field, covers, by name."""
+        return {name: getattr(self, name) for name, _, _ in self.LAYOUT[:-1]}
+
     def __repr__(self) -> str:
         return "<%s>" % message_name(self.number)
 

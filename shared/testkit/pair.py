@@ -9,11 +9,12 @@ from joulestream import messages
 from joulestream.device import journal_keys
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
-from joulestream.device.payee_records import PayeeRecords
 from joulestream.pole import config as pole_config
+from joulestream.pole.books import Books
 from joulestream.pole.clock import TrustedClock
+from joulestream.pole.limits import PowerLimits
 from joulestream.pole.payee import Payee
-from joulestream.pole.recovery import SessionLog
+from joulestream.pole.prices import open_prices
 from joulestream.signing import TABLE_SIZE
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash
@@ -142,8 +143,12 @@ class World:
         self.boot_pole(time_s)
         self.boot_vehicle()
 
+    def pole_signer(self, name):
+        """Return the pole's signer: the key `name` of certificates.KEYS."""
+        return KEYS[name]
+
     def boot_pole(self, time_s, key="payee"):
-        """Switch the pole on, with what its flash holds and a clock that says `time_s`."""
+        """Switch the pole on with its flash, a clock that says `time_s` and the key `key`."""
         config = self.pole_config
         self.pole_journal = journal = Journal(
             self.pole_flash, journal_keys.key_count(journal_keys.POLE, config.max_channels)
@@ -152,10 +157,19 @@ class World:
         self.clock = TrustedClock(journal)
         if time_s is not None:
             self.clock.set(time_s, self.now_ms)
-        self.payee_records = PayeeRecords(journal, config.max_channels)
-        nonces = Nonces(b"pole %d" % self.now_ms)
-        log = SessionLog(config, journal, self.payee_records)
-        self.payee = Payee(config, KEYS[key], self.payee_records, log, self.clock, nonces, TABLE)
+        self.books = Books(config, journal, self.clock)
+        self.payee_records = self.books.records
+        self.pole_random = Nonces(b"pole %d" % self.now_ms)
+        self.payee = Payee(
+            config,
+            self.pole_signer(key),
+            self.books,
+            self.clock,
+            open_prices(config, None),
+            PowerLimits(config, None),
+            lambda size: self.pole_random(size),
+            TABLE,
+        )
 
     def boot_vehicle(self):
         """Switch the vehicle on, with what its flash holds."""
@@ -206,7 +220,7 @@ class World:
         """Pull the plug, wait for the pole to close the session, and plug in again."""
         self.plugged = False
         self.step()
-        self.run(lambda: self.payee.charge is None)
+        self.run(lambda: self.payee.charging is None)
         self.plugged = True
 
     def run(self, condition, limit_ms=60_000):
@@ -218,7 +232,9 @@ class World:
 
     def charge(self, packets=3):
         """Run until that many packets are paid."""
-        self.run(lambda: self.payee.charge is not None and self.payee.charge.packets >= packets)
+        self.run(
+            lambda: self.payee.charging is not None and self.payee.charging.packets >= packets
+        )
 
     def run_to_stop(self):
         """Run until both ends have stopped; return the pole's and the vehicle's reason."""
@@ -226,7 +242,7 @@ class World:
             lambda: (
                 self.payee.last_stop
                 and self.payer.last_stop
-                and self.payee.charge is None
+                and self.payee.charging is None
                 and self.payer.session.state in (0, 7)
             )
         )

@@ -127,8 +127,8 @@ class PoleBench:
         self.accept()
         self.run(
             lambda: (
-                self.payee.charge is not None
-                and self.payee.charge.packets >= packets
+                self.payee.charging is not None
+                and self.payee.charging.packets >= packets
                 and self.outlet.contact
             )
         )

@@ -1,0 +1,73 @@
+"""How an open session ends: the next step of its closing, as one value.
+
+The contactor is open from the first moment on. Then, in this order: the meter shows the energy
+that still flowed; the payment that is on its way arrives; energy that no invoice asked for yet is
+invoiced; the record is stored; the receipt goes out; the vehicle acknowledges it.
+"""
+
+from joulestream.compat import TYPE_CHECKING, const
+from joulestream.messages import UPDATE
+from joulestream.session import RECEIPTED
+from joulestream.units import ticks_add, ticks_diff
+
+if TYPE_CHECKING:
+    from joulestream.pole.charging_session import ChargingSession
+    from joulestream.session import ProtocolSession
+
+WAIT = const(0)
+INVOICE_REST = const(1)  # one more invoice for the energy that nobody was asked to pay yet
+SEND_RECEIPT = const(2)
+CLOSE = const(3)  # without a receipt, or after it
+CLOSE_FOR_HELLO = const(4)  # the vehicle greeted anew and waits for an offer
+
+# The meter is read this often after the contactor opened before its figure counts as final.
+_FINAL_INTERVALS = const(3)
+
+
+class Closing:
+    """The closing of the open session. `reason` is its reason code, 0 while none is under way."""
+
+    def __init__(self, meter_interval_ms: int) -> None:
+        self._final_ms = _FINAL_INTERVALS * meter_interval_ms
+        self._meter_final_at_ms = 0
+        self.reason = 0
+
+    def begin(self, reason: int, now_ms: int) -> None:
+        """Begin to close for `reason` (errors.py) at the tick `now_ms`."""
+        self.reason = reason
+        self._meter_final_at_ms = ticks_add(now_ms, self._final_ms)
+
+    def end(self) -> None:
+        """The session is closed."""
+        self.reason = 0
+
+    def next_step(
+        self,
+        session: "ProtocolSession",
+        charging: "ChargingSession",
+        timeout: int,
+        hello_waits: bool,
+        now_ms: int,
+    ) -> int:
+        """Return the next step: WAIT, INVOICE_REST, SEND_RECEIPT, CLOSE or CLOSE_FOR_HELLO.
+
+        Args:
+            session: the protocol session.
+            charging: the session's figures.
+            timeout: LINK_TIMEOUT or PAYMENT_TIMEOUT if the vehicle is silent, else 0.
+            hello_waits: whether a new HELLO waits for this session to end.
+            now_ms: the present tick.
+        """
+        if session.state == RECEIPTED:
+            return CLOSE if timeout else WAIT
+        if ticks_diff(now_ms, self._meter_final_at_ms) < 0:
+            return WAIT
+        if hello_waits:
+            return CLOSE_FOR_HELLO
+        if timeout:
+            return SEND_RECEIPT
+        if session.is_waiting_for(UPDATE):
+            return WAIT
+        if charging.unpaid > 0 and charging.has_uninvoiced_energy():
+            return INVOICE_REST
+        return SEND_RECEIPT

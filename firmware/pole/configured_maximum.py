@@ -1,0 +1,22 @@
+"""A power limit: the most that the installation can deliver, from the configuration."""
+
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class ConfiguredMaximum:
+    """The limit `max_power_w` of the pole's configuration."""
+
+    def __init__(self, max_power_mw: int) -> None:
+        self._max_power_mw = max_power_mw
+
+    def limit_mw(self) -> int:
+        """Return the configured maximum, in mW."""
+        return self._max_power_mw
+
+
+def open_limit(config: "Any", board: "Any") -> ConfiguredMaximum:
+    """Return the limit of the pole's configuration."""
+    return ConfiguredMaximum(config.max_power_mw)

@@ -1,0 +1,72 @@
+"""OFFER: the pole's price, limits and its record of the channel, as one message to sign."""
+
+from joulestream.compat import TYPE_CHECKING
+from joulestream.messages import MAX_ISSUERS, VERSION, Offer
+from joulestream.units import packet_amount
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from joulestream.device.payee_records import PayeeRecord
+
+_KEY_SIZE = 32
+
+
+def build_offer(
+    config: "Any",
+    record: "PayeeRecord",
+    price_per_kwh: int,
+    max_power_mw: int,
+    time_s: int,
+    nonce: bytes,
+    payee_key: bytes,
+) -> Offer:
+    """Return the OFFER for a channel, without its signature.
+
+    Args:
+        config: the pole's configuration (config.py).
+        record: what the pole has stored of the channel.
+        price_per_kwh: the price that holds now, in claim units per kWh.
+        max_power_mw: the most that can flow, in mW.
+        time_s: the unix time in s, 0 while the pole does not know it.
+        nonce: 16 fresh random bytes.
+        payee_key: the pole's public key.
+    """
+    issuers = b"".join([issuer.key for issuer in config.issuers])
+    return Offer(
+        version=VERSION,
+        nonce=nonce,
+        payee_key=payee_key,
+        time_s=time_s,
+        price_per_kwh=price_per_kwh,
+        credit=config.credit,
+        prepay=asked_prepay(config, record, price_per_kwh),
+        packet_energy_mwh=config.packet_energy_mwh,
+        packet_ms=config.packet_ms,
+        link_timeout_ms=config.link_timeout_ms,
+        max_power_mw=max_power_mw,
+        energy_mwh=record.energy_mwh,
+        amount_due=record.amount_due,
+        remainder=record.remainder,
+        best_amount=record.amount,
+        best_signature=record.signature,
+        issuer_count=len(config.issuers),
+        issuers=issuers + bytes(MAX_ISSUERS * _KEY_SIZE - len(issuers)),
+    )
+
+
+def earned_credit(credit: int, paid_amount: int) -> int:
+    """Return the amount that a channel may owe, in claim units: min(credit, amount ever paid).
+
+    A channel earns its credit by payments. A new channel has none, so it pays first.
+    """
+    return min(credit, paid_amount)
+
+
+def asked_prepay(config: "Any", record: "PayeeRecord", price_per_kwh: int) -> int:
+    """Return the prepayment that the pole asks for, in claim units.
+
+    Earned credit and prepayment together cover one packet at least, or no session could start.
+    """
+    packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+    return max(config.prepay, packet - earned_credit(config.credit, record.amount))

@@ -1,0 +1,26 @@
+"""A price source: the list of prices in the configuration, each from a unix time on."""
+
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class PriceSchedule:
+    """Follows rows with `from_s` (unix time in s, rising from 0) and `price_per_kwh`."""
+
+    def __init__(self, rows: "list[Any]") -> None:
+        self._rows = rows
+
+    def price_per_kwh(self, time_s: int) -> int:
+        """Return the price at the unix time `time_s`, in claim units per kWh."""
+        price_per_kwh = 0
+        for row in self._rows:
+            if row.from_s <= time_s:
+                price_per_kwh = row.price_per_kwh
+        return price_per_kwh
+
+
+def open_source(config: "Any", board: "Any") -> PriceSchedule:
+    """Return the schedule of the pole's configuration."""
+    return PriceSchedule(config.prices)

@@ -1,0 +1,52 @@
+"""RENEW: the pole asks for the next certificate in time, and checks the one that comes."""
+
+from joulestream.compat import TYPE_CHECKING
+from joulestream.errors import BAD_FIELD
+from joulestream.units import ticks_add, ticks_diff
+
+if TYPE_CHECKING:
+    from joulestream.channel import Certificate
+    from joulestream.pole.admission import Admission
+    from joulestream.pole.charging_session import ChargingSession
+    from joulestream.session import ProtocolSession
+
+
+class Renewal:
+    """When to ask for a certificate that is valid for longer.
+
+    Args:
+        retry_ms: pause between two requests. The vehicle may get its certificate only later, so
+            it is asked again.
+    """
+
+    def __init__(self, retry_ms: int) -> None:
+        self._retry_ms = retry_ms
+        self._next_ms = 0
+
+    def begin(self, now_ms: int) -> None:
+        """Let a session begin: its first request may be sent from now on."""
+        self._next_ms = now_ms
+
+    def is_due(self, charging: "ChargingSession", time_s: int, now_ms: int) -> bool:
+        """Return whether the certificate ends soon and the last request is old enough."""
+        return ticks_diff(now_ms, self._next_ms) >= 0 and time_s >= charging.renew_from_s
+
+    def asked(self, now_ms: int) -> None:
+        """Note that a request is sent at `now_ms`."""
+        self._next_ms = ticks_add(now_ms, self._retry_ms)
+
+
+def renewal_reason(
+    certificate: "Certificate",
+    charging: "ChargingSession",
+    admission: "Admission",
+    session: "ProtocolSession",
+    time_s: int,
+) -> int:
+    """Return the reason to refuse `certificate` in place of the one in use, or 0."""
+    reason = admission.certificate_reason(
+        certificate, session.channel_id, session.payer_key, time_s
+    )
+    if reason:
+        return reason
+    return BAD_FIELD if certificate.expires_at_s <= charging.certificate.expires_at_s else 0
