@@ -103,7 +103,7 @@ def test_a_receipt_covers_what_no_invoice_asked_for():
     """What was prepaid already needs no invoice any more."""
     world = World(pole={"packet_energy_mwh": 1_000})
     world.charge(5)
-    world.run(lambda: world.payee.charging.has_uninvoiced())
+    world.run(lambda: world.payee.charging.has_uninvoiced_energy())
     assert world.payee.charging.unpaid < 0
     receipts = []
     world.bend = lambda sender, payload: (

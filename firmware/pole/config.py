@@ -1,6 +1,7 @@
-"""The pole's configuration: every field, its bounds, and what must fit together."""
+"""The pole's configuration: every field, its bounds, and the fields that must fit together."""
 
 from joulestream.channel import KIND_EVM, KIND_SQL, KIND_XRPL, MAX_AMOUNT
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device.config import (
     REQUIRED,
     ConfigError,
@@ -19,11 +20,15 @@ from joulestream.meter.config import METER, check_meter
 from joulestream.pole.prices import DEFAULT_SOURCE, check_source
 from joulestream.units import MW_PER_W, packet_amount
 
+if TYPE_CHECKING:
+    from typing import Any
+
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
 _MINUTE_MS = 60_000
 
 
-def _kind(value):
+def _kind(value: object) -> int:
+    """Check for the name of a kind of ledger; return its number."""
     return _KINDS[one_of("sql", "evm", "xrpl")(value)]
 
 
@@ -65,23 +70,26 @@ TABLE = (
 )
 
 
-def load_config(path):
-    """Return the checked configuration at `path`. Raises ConfigError naming field and reason."""
+def load_config(path: str) -> "Any":
+    """Return the checked configuration in the file `path`.
+
+    Raises ConfigError, which names the field and says what is wrong with it.
+    """
     return consistent(load(path, TABLE))
 
 
-def consistent(config):
-    """Return `config` once its fields fit together. Raises ConfigError."""
+def consistent(config: "Any") -> "Any":
+    """Return `config` if its fields fit together; raises ConfigError if they do not."""
     config.max_power_mw = config.max_power_w * MW_PER_W
     dearest = max(row.price_per_kwh for row in config.prices)
     packet = packet_amount(dearest, config.packet_energy_mwh)
     if config.credit == 0 and config.prepay == 0:
-        raise ConfigError("credit", "and 'prepay' are both 0, so that no packet could ever flow")
+        raise ConfigError("credit", "must be above 0 if 'prepay' is 0, or no packet ever flows")
     if config.credit + config.prepay < packet:
         raise ConfigError(
             "credit",
-            "and 'prepay' together are %d, below one packet, which costs %d at the highest price"
-            % (config.credit + config.prepay, packet),
+            "must be at least %d, so that it covers with 'prepay' one packet at the highest price"
+            % (packet - config.prepay),
         )
     starts = [row.from_s for row in config.prices]
     if starts[0] != 0 or starts != sorted(set(starts)):

@@ -1,8 +1,9 @@
-"""The pole's wiring: configuration, key, journal and board make one loop."""
+"""The pole's wiring: configuration, key, journal and board become one loop."""
 
 import sys
 
 from joulestream import boards
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
@@ -20,11 +21,20 @@ from joulestream.runtime.loop import run
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def assemble(config, board, signer, table):
-    """Return a PoleLoop that knows nothing but what the journal tells.
+    from joulestream.signing import Signer
 
-    `table` is memory for a signing.Verifier, which one loop after the other uses.
+
+def assemble(config: "Any", board: "Any", signer: "Signer", table: bytearray) -> PoleLoop:
+    """Return a new PoleLoop. All that it knows of the past comes from the journal.
+
+    Args:
+        config: the checked configuration.
+        board: the board (boards/contract.py).
+        signer: the pole's key.
+        table: memory for a signing.Verifier; one loop after the other uses it.
     """
     journal = Journal(
         board.storage(), journal_keys.key_count(journal_keys.POLE, config.max_channels)
@@ -48,12 +58,12 @@ def assemble(config, board, signer, table):
     return PoleLoop(config, board, meter, link, payee, journal)
 
 
-def main(path):
-    """Run the pole with the configuration at `path` until the board stops it."""
+def main(path: str) -> None:
+    """Run the pole with the configuration in the file `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
     signer = open_signer(config.seed_file, board.secret)
-    # While the heap is whole: later no piece may be left that is large enough.
+    # Allocated first: later the heap may have no free piece of this size.
     table = bytearray(TABLE_SIZE)
     try:
         run(board, Supervisor(lambda: assemble(config, board, signer, table), board))

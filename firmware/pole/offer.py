@@ -52,6 +52,7 @@ def build_offer(
         best_signature=record.signature,
         issuer_count=len(config.issuers),
         issuers=issuers + bytes(MAX_ISSUERS * _KEY_SIZE - len(issuers)),
+        signature=b"",
     )
 
 

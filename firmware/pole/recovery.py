@@ -11,12 +11,12 @@ from joulestream.fields import BYTES, UINT, Record
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
 
-
 if TYPE_CHECKING:
     from typing import Any
 
     from joulestream.device.journal import Journal
     from joulestream.device.payee_records import PayeeRecord, PayeeRecords
+
 
 class LoggedSession(Record):
     """A session as it is journaled when the contactor may close.
@@ -60,7 +60,7 @@ class SessionLog:
         self._records = records
         self._config = config
         data = journal.get(journal_keys.SESSION)
-        self._last: "Any" = None if data is None else LoggedSession.from_bytes(data)
+        self._last: Any = None if data is None else LoggedSession.from_bytes(data)
         self.is_recovered = self._last is None
 
     def open(self, channel_id: bytes, meter: "Any", energy_mwh: int, tariff: Tariff) -> None:

@@ -1,6 +1,6 @@
 """Integer units: energy in mWh, power in mW, time in ms, money in claim units.
 
-All rounding of money and energy that both sides must agree on is in this file.
+Money and energy are rounded here and in tariff.py, nowhere else, so both sides round alike.
 """
 
 from array import array
@@ -11,37 +11,37 @@ MWH_PER_WH = const(1_000)
 MWH_PER_KWH = const(1_000_000)
 MW_PER_W = const(1_000)
 MS_PER_HOUR = const(3_600_000)
-# Watts and milliseconds: their products are small integers where those of milliwatts are not.
+# Products of W and ms fit a board's small integers for longer than those of mW and ms.
 W_MS_PER_MWH = const(3_600)
 
-# MicroPython's ticks_ms() wraps at 2^30 on 32-bit boards; every port uses that period here.
+# MicroPython's ticks_ms() wraps at 2^30 on 32-bit boards. Every port uses that period here.
 TICKS_PERIOD = const(1 << 30)
 _TICKS_MASK = const((1 << 30) - 1)
 _TICKS_HALF = const(1 << 29)
 
-# What fits a board's small integer, which needs no allocation.
+# A 32-bit board keeps integers of this size and smaller in the reference itself, without memory.
 _SMALL = const(1 << 30)
 _CELL = array("i", (0,))
 
 
-def ticks_add(ticks_ms, delta_ms):
-    """Return the tick count `delta_ms` after `ticks_ms`, wrapped at `TICKS_PERIOD`."""
+def ticks_add(ticks_ms: int, delta_ms: int) -> int:
+    """Return the tick `delta_ms` after `ticks_ms`, wrapped at `TICKS_PERIOD`."""
     return (ticks_ms + delta_ms) & _TICKS_MASK
 
 
-def ticks_diff(later_ms, earlier_ms):
-    """Return the signed distance in ms between two wrapped tick counts.
+def ticks_diff(later_ms: int, earlier_ms: int) -> int:
+    """Return the signed distance in ms between two wrapped ticks.
 
     It is right while the two are less than 2^29 ms (6.2 days) apart.
     """
     return ((later_ms - earlier_ms + _TICKS_HALF) & _TICKS_MASK) - _TICKS_HALF
 
 
-def small_int(value):
-    """Return `value`, as a small integer if it can be one.
+def small_int(value: int) -> int:
+    """Return `value`, as a small integer if its size allows it.
 
-    What MicroPython computes from a big integer stays big however small it is, and whatever is
-    computed from it is allocated in turn.
+    MicroPython's result of a calculation with a big integer is a big integer, even if the value
+    is small. It needs memory, and so does every result that is calculated from it.
     """
     if -_SMALL < value < _SMALL:
         _CELL[0] = value
@@ -49,29 +49,29 @@ def small_int(value):
     return value
 
 
-def amount_from_numerator(numerator):
+def amount_from_numerator(numerator: int) -> int:
     """Return the amount in claim units for a sum of energy (mWh) times price (per kWh).
 
-    Rounds down, once, so that a payer never owes a fraction that was not delivered.
+    Rounds down, once, so the payer never owes a fraction that was not delivered.
     """
     return numerator // MWH_PER_KWH
 
 
-def packet_amount(price_per_kwh, packet_energy_mwh):
-    """Return what one packet costs at most, in claim units (rounded up)."""
+def packet_amount(price_per_kwh: int, packet_energy_mwh: int) -> int:
+    """Return the most that one packet costs, in claim units, rounded up."""
     return -(-price_per_kwh * packet_energy_mwh // MWH_PER_KWH)
 
 
-def energy_from_power(power_mw, duration_ms):
-    """Return the energy in mWh of `power_mw` flowing for `duration_ms`, rounded down."""
+def energy_from_power(power_mw: int, duration_ms: int) -> int:
+    """Return the energy in mWh of `power_mw` during `duration_ms`, rounded down."""
     return power_mw * duration_ms // MS_PER_HOUR
 
 
-def float32_scaled(bits, scale):
+def float32_scaled(bits: int, scale: int) -> "int | None":
     """Return the IEEE 754 float32 `bits` (u32) times the integer `scale`, rounded down.
 
-    Integer arithmetic, since a board's own floats have 24 bits too. Returns None for a NaN or
-    an infinity.
+    It uses integers, because a board's own floats have 24 bits too. Returns None for a NaN or an
+    infinity.
     """
     exponent = (bits >> 23) & 0xFF
     if exponent == 0xFF:
@@ -86,7 +86,7 @@ def float32_scaled(bits, scale):
     return value << shift if shift >= 0 else value >> -shift
 
 
-def float32_step(bits, scale):
+def float32_step(bits: int, scale: int) -> int:
     """Return the distance from the float32 `bits` to its neighbour, times `scale`, rounded up."""
     shift = max((bits >> 23) & 0xFF, 1) - 150
     return scale << shift if shift >= 0 else -(-scale >> -shift)
