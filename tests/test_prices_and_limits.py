@@ -1,0 +1,101 @@
+"""A price source and a power limit are one new module and one new row of a table each."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from joulestream.device.config import ConfigError, check_table
+from joulestream.messages import OFFER, decode
+from joulestream.pole import config as pole_config
+from joulestream.pole import limits, prices
+from joulestream.testkit.certificates import NOW_S
+from joulestream.testkit.pair import PRICE, World, pole_values
+
+
+def module(monkeypatch, name, **functions):
+    """Let a throw-away module of that name exist for one test."""
+    made = ModuleType(name)
+    vars(made).update(functions)
+    monkeypatch.setitem(sys.modules, name, made)
+    return name
+
+
+class Rising:
+    """A price that rises with the time, on a board that it was given."""
+
+    def price_per_kwh(self, time_s):
+        return PRICE // 2 + time_s - NOW_S
+
+
+@pytest.fixture
+def rising(monkeypatch):
+    name = module(monkeypatch, "rising_prices", open_source=lambda config, board: Rising())
+    monkeypatch.setitem(prices.PRICE_SOURCES, "rising", name)
+
+
+def offers(world):
+    """Return the offers that the pole sends from now on, as they come."""
+    seen = []
+
+    def watch(sender, payload):
+        if payload[0] == OFFER:
+            seen.append(decode(payload))
+        return [payload]
+
+    world.bend = watch
+    return seen
+
+
+def test_a_new_price_source_sets_the_offered_and_the_billed_price(rising):
+    world = World(pole={"price_source": "rising"})
+    seen = offers(world)
+    world.charge(3)
+    assert seen[0].price_per_kwh == Rising().price_per_kwh(seen[0].time_s) < PRICE
+    first = world.payee.charging.tariff.price_per_kwh
+    world.run(lambda: world.payee.charging.tariff.price_per_kwh > first)
+
+
+def test_a_price_source_without_a_row_is_refused():
+    with pytest.raises(ConfigError, match="price_source.*schedule"):
+        check_table(pole_config.TABLE, pole_values(price_source="rising"))
+
+
+class Fixed:
+    def __init__(self, limit_mw):
+        self._limit_mw = limit_mw
+
+    def limit_mw(self):
+        return self._limit_mw
+
+
+def with_limit(monkeypatch, limit_mw):
+    """Add a power limit for one test; return a world whose pole has it."""
+    name = module(monkeypatch, "hot_plug", open_limit=lambda config, board: Fixed(limit_mw))
+    monkeypatch.setattr(limits, "LIMITS", [*limits.LIMITS, ("HOT_PLUG", name)])
+    return World()
+
+
+def test_the_configured_maximum_is_the_first_power_limit():
+    world = World()
+    assert world.payee.power_limit() == (11_500_000, "CONFIGURED_MAXIMUM")
+
+
+def test_the_smallest_power_limit_holds_and_its_reason_shows(monkeypatch):
+    world = with_limit(monkeypatch, 3_600_000)
+    assert world.payee.power_limit() == (3_600_000, "HOT_PLUG")
+    seen = offers(world)
+    world.charge(1)
+    assert seen[0].max_power_mw == 3_600_000
+
+
+@pytest.mark.parametrize("limit_mw", [None, 11_500_000, 1 << 40])
+def test_a_limit_that_limits_nothing_changes_nothing(monkeypatch, limit_mw):
+    world = with_limit(monkeypatch, limit_mw)
+    assert world.payee.power_limit() == (11_500_000, "CONFIGURED_MAXIMUM")
+
+
+def test_a_pole_without_any_limit_does_not_start(monkeypatch):
+    monkeypatch.setattr(limits, "LIMITS", [])
+    with pytest.raises(ValueError, match="no power limit is known"):
+        World().payee.power_limit()
