@@ -5,12 +5,13 @@
 Each test must pass without the bug and fail with it. Exit status 1 when a bug goes unseen.
 """
 
-import subprocess
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from joulestream.host_tools import progress, toolchain
 from tree_copy import copy_tree
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,10 +23,10 @@ class Bug:
     """A bug and the test that sees it.
 
     Attributes:
-        name: what is wrong, in a few words.
-        path: the file it is in.
-        right: what stands there.
-        wrong: what the bug makes of it.
+        name: the fault, in a few words.
+        path: the file that has it.
+        right: the correct text there.
+        wrong: the text that replaces it.
         test: the test that must fail, as pytest names it.
     """
 
@@ -208,24 +209,49 @@ BUGS = (
 )
 
 
-def _run(test: str, directory: Path, environment: dict[str, str]) -> int:
-    """Run one test in a copy; return pytest's exit status."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test],
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return done.returncode
+class Copy:
+    """A copy of the tree in which bugs are planted, one at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        """Copy the tree into `directory`, which must be empty or missing."""
+        directory.mkdir(exist_ok=True)
+        self._directory = directory
+        self._environment = copy_tree(directory)
+
+    def passes(self, *tests: str) -> bool:
+        """Return whether the tests pass in the copy, without a bug."""
+        return self._run(self._environment, *tests) == 0
+
+    def sees(self, bug: Bug) -> bool:
+        """Plant the bug, run its test, take the bug out; return whether the test failed.
+
+        Raises:
+            ValueError: the file does not hold, exactly once, the text that the bug replaces.
+        """
+        path = self._directory / bug.path
+        text = path.read_text()
+        if text.count(bug.right) != 1:
+            raise ValueError(f"{bug.name}: {bug.path} does not hold what the bug replaces, once")
+        environment = self._environment
+        path.write_text(text.replace(bug.right, bug.wrong))
+        try:
+            if path.suffix == ".c":
+                library = _build(self._directory)
+                environment = {**environment, "JOULESTREAM_NATIVE": str(library)}
+            return self._run(environment, bug.test) == _FAILED
+        finally:
+            path.write_text(text)
+
+    def _run(self, environment: dict[str, str], *tests: str) -> int:
+        """Run tests in the copy; return pytest's exit status."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        return progress.run(command, tests[0], self._directory, environment).returncode
 
 
 def _build(directory: Path) -> Path:
     """Build the copy's C for CPython; return the library."""
-    from joulestream.host_tools import toolchain
-
     output = directory / "native"
+    shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
     makefile = directory / "shared" / "ed25519" / "host.mk"
     settings = f"MONOCYPHER_DIR={toolchain.tree(toolchain.MONOCYPHER)}"
@@ -233,33 +259,16 @@ def _build(directory: Path) -> Path:
     return output / "libjoulestream_ed25519.so"
 
 
-def is_seen(bug: Bug) -> bool:
-    """Return whether the bug's test passes without it and fails with it."""
-    with tempfile.TemporaryDirectory(prefix="joulestream-bug-") as name:
-        directory = Path(name)
-        environment = copy_tree(directory)
-        path = directory / bug.path
-        text = path.read_text()
-        if text.count(bug.right) != 1:
-            raise ValueError(f"{bug.name}: {bug.path} does not hold what the bug replaces, once")
-        if _run(bug.test, directory, environment) != 0:
-            return False
-        path.write_text(text.replace(bug.right, bug.wrong))
-        if path.suffix == ".c":
-            environment["JOULESTREAM_NATIVE"] = str(_build(directory))
-        return _run(bug.test, directory, environment) == _FAILED
-
-
 def main() -> int:
     """Plant the bugs named, or all; return 1 if one goes unseen."""
-    wanted = sys.argv[1:]
+    wanted = [bug for bug in BUGS if not sys.argv[1:] or bug.name in sys.argv[1:]]
     unseen = 0
-    for bug in BUGS:
-        if wanted and bug.name not in wanted:
-            continue
-        seen = is_seen(bug)
-        unseen += not seen
-        print(f"{'seen  ' if seen else 'UNSEEN'} {bug.name}: {bug.test}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="joulestream-bugs-") as name:
+        copy = Copy(Path(name))
+        for bug in wanted:
+            seen = copy.passes(bug.test) and copy.sees(bug)
+            unseen += not seen
+            print(f"{'seen  ' if seen else 'UNSEEN'} {bug.name}: {bug.test}", flush=True)
     return 1 if unseen else 0
 
 

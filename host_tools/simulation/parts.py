@@ -80,8 +80,12 @@ class LinkUart:
         self._send = send
         self._received = bytearray()
 
+    def restarted(self) -> "LinkUart":
+        """Return this end after a loss of power: the same wire, and nothing received."""
+        return LinkUart(self._send)
+
     def put(self, data: bytes) -> None:
-        """Let `data` come in; what no buffer has room for is lost."""
+        """Let `data` come in; bytes that the buffer has no room for are lost."""
         self._received += data[: 4096 - len(self._received)]
 
     def write(self, data: bytes | memoryview) -> None:

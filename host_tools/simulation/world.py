@@ -418,7 +418,7 @@ class World:
         side.supervisor = None
         side.off_until_ms = until_ms
         side.board.contactor_closed = False
-        side.board.link = LinkUart(side.board.link._send)
+        side.board.link = side.board.link.restarted()
         side.board.flash.power_up()
         side.board.crash = False
         if side is self.pole:

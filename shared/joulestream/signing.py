@@ -66,6 +66,11 @@ class Signer:
         self._open = True
         self.public_key = bytes(self._expanded[-PUBLIC_KEY_SIZE:])
 
+    @property
+    def holds_secret(self) -> bool:
+        """Whether any byte of the secret is still in memory."""
+        return any(self._expanded[:-PUBLIC_KEY_SIZE])
+
     def sign(self, message: bytes | bytearray | memoryview) -> bytes:
         """Return the 64-byte signature of a message. Raises ValueError once closed."""
         return bytes(self.sign_into(message, bytearray(SIGNATURE_SIZE)))
