@@ -8,10 +8,11 @@ import gc
 
 import board
 
-from joulestream.channel import CERTIFICATE_SIZE, SIGNATURE_SIZE
+from joulestream.channel import SIGNATURE_SIZE
 from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
+from joulestream.testkit.certificates import certificate, terms
 from joulestream.testkit.flash import RamFlash
 
 CHANNELS = 64
@@ -30,17 +31,6 @@ class Flash(RamFlash):
         self._data[block][offset : offset + len(buffer)] = buffer
 
 
-class Certificate:
-    """What PayeeRecords.admit asks of a certificate."""
-
-    def __init__(self, number):
-        self.channel_id = number.to_bytes(32, "big")
-        self.issuer_key = bytes(32)
-
-    def to_bytes(self):
-        return bytes(CERTIFICATE_SIZE)
-
-
 def main():
     journal = Journal(
         Flash(BLOCKS, BLOCK_SIZE), journal_keys.key_count(journal_keys.POLE, CHANNELS)
@@ -48,9 +38,9 @@ def main():
     records = PayeeRecords(journal, CHANNELS)
     for number in range(CHANNELS):
         journal.erase_ahead()
-        certificate = Certificate(number)
-        records.admit(certificate, records.load(certificate.channel_id))
-    record = records.load(certificate.channel_id)
+        channel = certificate(terms(salt=number.to_bytes(16, "big")))
+        records.admit(channel, records.load(channel.channel_id))
+    record = records.load(channel.channel_id)
     record.signature = b"\x5a" * SIGNATURE_SIZE
     total = most = 0
     for number in range(PACKETS):
@@ -58,7 +48,7 @@ def main():
         gc.collect()
         record.amount = (1 << 32) + 320 * number
         before = board.instructions()
-        records.store(certificate.channel_id, record)
+        records.store(channel.channel_id, record)
         taken = (board.instructions() - before) & 0x3FFFFFFF
         total += taken
         most = max(most, taken)
