@@ -10,7 +10,6 @@ from joulestream.host_tools.collect import BLOCK_SIZE, BLOCKS, collect
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.ledger.arguments import (
     DEFAULT_LOCATION,
-    LedgerOption,
     NowOption,
     time_from,
 )
@@ -19,6 +18,15 @@ from joulestream.host_tools.settlement import settle as settle_claims
 from joulestream.host_tools.terminal import JsonOption, print_json, print_list
 
 app = typer.Typer(add_completion=False)
+
+LedgerOption = Annotated[
+    str,
+    typer.Option(
+        "--ledger",
+        envvar="JOULESTREAM_LEDGER",
+        help="The ledger's file or database URL, or NAME:PLACE for another kind of ledger.",
+    ),
+]
 
 
 @app.command()
