@@ -1,7 +1,7 @@
-"""A pole that lies about the past when a vehicle comes back: it gains no more than the prepayment.
+"""A pole that lies about the past when a vehicle comes back gains at most one prepayment.
 
-The pole's side is the real payee; it lies because its record, its price or its meter are changed
-behind its back, so that all it says afterwards agrees with the lie.
+The pole's side is the real payee. A test changes its record, its price or its meter behind its
+back; then everything that the pole says agrees with the lie.
 """
 
 from joulestream import errors
@@ -15,25 +15,25 @@ from joulestream.vehicle.wallet import Wallet
 CHANNEL_ID = terms().channel_id()
 PREPAY = 2 * PACKET_PRICE
 CHEAP = 100_000
-# What may flow unseen until a vehicle that was left alone notices, counted once.
+# Energy at maximum power in two link timeouts (own_since in carried_debt.py), counted once.
 LAG_MWH = energy_from_power(11_500_000, 2 * 2_000)
 COMING_BACK = {"reconnect_ms": 40}
 LOST = errors.LINK_TIMEOUT
 
 
 def justified(own_mwh, price_per_kwh=PRICE):
-    """Return what a vehicle may sign at the most after its own meter counted `own_mwh`."""
+    """Return the most that a vehicle may sign after its own meter counted `own_mwh`."""
     return (own_mwh * 103 // 100 + 1_000) * price_per_kwh // 1_000_000 + PREPAY
 
 
 def signed(world, channel_id=CHANNEL_ID):
-    """Return the highest amount that the wallet's journal says was signed."""
+    """Return the highest amount that was signed, as the wallet's journal holds it."""
     channel = world.wallet.load(channel_id)
     return 0 if channel is None else channel.signed
 
 
 def come_back(world, **changes):
-    """Let the pole vanish and stand there again with its record changed."""
+    """Let the pole vanish, and come again with fields of its record changed."""
     world.payee.session.abort()
     world.payee.charging = None
     record = world.payee_records.load(CHANNEL_ID)
@@ -43,7 +43,7 @@ def come_back(world, **changes):
 
 
 def answer(world):
-    """Wait until the vehicle has paid in a new session, or refused one."""
+    """Wait until the vehicle paid in a new session, or refused one."""
     world.payer.packets = world.payer.last_stop = 0
     world.run(lambda: world.payer.packets or world.payer.last_stop not in (0, LOST))
 
@@ -52,7 +52,7 @@ def price(world, price_per_kwh):
     world.pole_config.prices[0].price_per_kwh = price_per_kwh
 
 
-def test_an_offer_that_moves_the_account_gains_no_more_than_the_prepayment():
+def test_an_offer_that_moves_the_record_gains_no_more_than_the_prepayment():
     lies = (
         lambda channel: {"energy_mwh": 0, "amount_due": channel.amount_due},
         lambda channel: {"energy_mwh": channel.energy_mwh // 2, "amount_due": channel.amount_due},
@@ -80,7 +80,7 @@ def test_an_offer_that_moves_the_account_gains_no_more_than_the_prepayment():
 
 
 def test_a_cheap_session_makes_no_invented_energy_payable_at_the_full_price():
-    """The own meter never counts a thing; only the pole says that energy flowed."""
+    """The own meter counts nothing; only the pole says that energy flowed."""
     histories = (
         ((0, 0), (0, 5_000_000), (PRICE, 0)),
         ((0, 5_000_000), (PRICE, 5_000_000), (PRICE, 0)),
@@ -100,7 +100,7 @@ def test_a_cheap_session_makes_no_invented_energy_payable_at_the_full_price():
 
 
 def test_a_unit_more_with_every_reconnect_is_bounded_by_the_prepayment_in_total():
-    """A coarse price makes the rounding of one reconnect worth a whole unit."""
+    """With a price of 32 units per kWh, 1 mWh can round up to a whole unit at each reconnect."""
     prepay = 2
     world = World(
         pole={"prices": [{"from_s": 0, "price_per_kwh": 32}], "credit": 1, "prepay": 1},
@@ -151,7 +151,7 @@ def test_energy_drawn_elsewhere_does_not_become_billable():
 
 
 def withheld(world):
-    """Let energy flow at the cheap price, none of which the pole asks money for yet."""
+    """Let energy flow at the cheap price; the pole sends no invoice for it yet."""
     world.charge(3)
     world.pole_percent = 0
     world.run(lambda: world.clock.time_s(world.now_ms) >= NOW_S + 14)
@@ -161,7 +161,7 @@ def withheld(world):
 
 
 def test_a_price_raised_after_the_fact():
-    """The new price would begin at the last invoice, behind which the energy lies already."""
+    """The new price would begin at the last invoice, but more energy has flowed since."""
     prices = [
         {"from_s": 0, "price_per_kwh": CHEAP},
         {"from_s": NOW_S + 15, "price_per_kwh": 4 * CHEAP},
@@ -181,13 +181,13 @@ def test_a_price_raised_after_the_fact_through_a_reconnect():
         price(world, 4 * CHEAP)
         come_back(world)
         world.steps(1_500)
-        # One step of the meter is not told apart from energy of the new session.
+        # The vehicle cannot tell one step of its meter from energy of the new session.
         assert signed(world) <= justified(own_mwh, CHEAP) + 1_000 * 4 * CHEAP // 1_000_000
         world.replug()
 
 
 def tariff_ahead():
-    """Charge until a dearer tariff is accepted that begins further on; return the world."""
+    """Charge until the vehicle accepts a dearer tariff that begins later; return the world."""
     prices = [
         {"from_s": 0, "price_per_kwh": CHEAP},
         {"from_s": NOW_S + 1, "price_per_kwh": 4 * CHEAP},
@@ -198,7 +198,7 @@ def tariff_ahead():
 
 
 def unbilled(world, energy_mwh):
-    """Let that much flow, which the pole does not bill in its session; return the standing."""
+    """Let `energy_mwh` flow that the pole does not bill; return the record before that."""
     channel = world.wallet.load(CHANNEL_ID)
     world.pole_percent = 0
     until_mwh = world.own_energy_mwh + energy_mwh
@@ -245,7 +245,7 @@ def test_a_debt_that_contains_both_prices_is_priced_exactly():
 
 
 def test_a_debt_of_a_session_without_an_invoice_costs_its_price():
-    """A cheap session gives its energy before any invoice; the one before it was dear."""
+    """A cheap session delivers energy before its first invoice; the session before was dear."""
     world = World(vehicle=COMING_BACK)
     world.charge(8)
     price(world, CHEAP)
@@ -293,7 +293,7 @@ def test_prices_are_stored_before_they_are_accepted():
 
 
 def two_poles(refused):
-    """Charge at one pole, then at another, which refuses the greeting with that number."""
+    """Charge at one pole, then at another; that one refuses the vehicle's greeting `refused`."""
     other = terms(payee_key=KEYS["stranger"].public_key)
     budget = 20_000
     world = World(
@@ -328,7 +328,7 @@ def two_poles(refused):
 
 
 def test_a_vehicle_with_two_channels_keeps_their_records_apart():
-    """It greets with the wrong channel first; the other pole refuses one of its greetings."""
+    """The vehicle greets with the wrong channel first, and the other pole refuses a greeting."""
     two_poles(refused=1)
     two_poles(refused=2)
 

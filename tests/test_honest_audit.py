@@ -1,4 +1,4 @@
-"""An honest pole whose price changes, or whose vehicle has no meter, is not taken for a liar."""
+"""The audit accuses no honest pole: not when the price changes, nor without a meter."""
 
 from joulestream.errors import LINK_TIMEOUT
 from joulestream.testkit.certificates import NOW_S
@@ -6,13 +6,13 @@ from joulestream.testkit.pair import PACKET_PRICE, PRICE, World
 
 DEARER = PRICE * 5 // 4
 COMING_BACK = {"reconnect_ms": 40}
-# So much that all can flow that a lost invoice delays.
+# Enough for all the energy that flows while a lost invoice is sent again.
 CREDIT = 40 * PACKET_PRICE
 CUT_MS = 1_500
 
 
 def rising():
-    """Return a world in which a dearer tariff is accepted, after the channel has its credit."""
+    """Return a world with a dearer tariff accepted and the channel's credit earned."""
     prices = [
         {"from_s": 0, "price_per_kwh": PRICE},
         {"from_s": NOW_S + 20, "price_per_kwh": DEARER},
@@ -25,7 +25,7 @@ def rising():
 
 
 def cut(world):
-    """Lose every frame for a while, fewer than end a session."""
+    """Lose every frame for 1.5 s, which is below the link timeout of 2 s."""
     world.bend = lambda sender, payload: []
     end_ms = world.now_ms + CUT_MS
     world.run(lambda: world.now_ms >= end_ms)
@@ -33,7 +33,7 @@ def cut(world):
 
 
 def goes_on(world, packets=30):
-    """Whether so many more packets are paid in this very session."""
+    """Return whether `packets` more packets are paid in the present session."""
     charge = world.payee.charging
     more = charge.packets + packets
     world.run(lambda: world.payee.charging is not charge or charge.packets >= more)
@@ -49,7 +49,7 @@ def test_frames_lost_while_the_price_rises_are_no_quarrel():
         assert world.payer.tariff.price_per_kwh == DEARER
 
 
-def test_two_cuts_one_after_the_other():
+def test_two_cuts_one_after_the_other_are_no_quarrel():
     for steps in range(0, 60, 15):
         world = rising()
         world.steps(steps)
@@ -60,7 +60,7 @@ def test_two_cuts_one_after_the_other():
 
 
 def test_a_vehicle_without_a_meter_takes_a_new_tariff():
-    """What stands in for its meter counts the most that can have flowed, not what did."""
+    """Its PowerBound counts the most that can have flowed, which is more than did."""
     for price_per_kwh in (DEARER, PRICE // 2):
         world = World(vehicle={"audit": "power"})
         world.own_percent = 170
@@ -76,7 +76,7 @@ def test_a_vehicle_without_a_meter_reboots_and_pays_what_it_owes():
     world = World(vehicle=vehicle)
     world.charge(20)
     for _ in range(5):
-        world.bend = lambda sender, payload: []  # as if it had no power
+        world.bend = lambda sender, payload: []  # as if the vehicle had no power
         world.run(lambda: world.payee.charging is None)
         assert world.payee.last_stop == LINK_TIMEOUT
         world.bend = None

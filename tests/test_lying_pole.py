@@ -1,6 +1,6 @@
 """A pole that breaks the rules on purpose: the vehicle refuses, and signs no more than it owes.
 
-The vehicle's side is the real payer; the lie is told by changing what crosses the wire.
+The vehicle's side is the real payer. A test changes messages on the wire to tell the lie.
 """
 
 from joulestream import errors, messages
@@ -128,7 +128,7 @@ def test_a_tariff_after_the_fact():
 
 
 def test_a_tariff_for_what_the_tolerance_of_a_long_session_hides():
-    """As much as meters may disagree on in all of the session flowed since the last invoice."""
+    """The energy since the last invoice is within the tolerance of the whole session."""
     world = World(vehicle={"audit_percent": 25})
     world.charge(40)
     world.pole_percent = 0
@@ -142,7 +142,7 @@ def test_a_tariff_for_what_the_tolerance_of_a_long_session_hides():
 
 
 def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
-    """The pole counts a quarter less while it is cheap, as its meter might, and then more."""
+    """Within the tolerance the pole counts a quarter less while energy is cheap, and then more."""
     percent = 25
     prices = [
         {"from_s": 0, "price_per_kwh": PRICE // 4},
@@ -158,7 +158,7 @@ def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
     world.run(lambda: world.payer.last_stop)
     assert world.payer.last_stop == errors.OVERBILLED
     own_mwh = world.own_energy_mwh - before[0]
-    # One step, and what flows while an invoice may wait: once before the price rose, once after.
+    # One step, and the energy of audit_wait_ms twice: before and after the price rose.
     most_mwh = own_mwh * (100 + percent) // 100 + 1_000 + 2 * energy_from_power(11_500_000, 600)
     assert channel.billed_mwh - before[1] <= most_mwh
 
@@ -184,7 +184,7 @@ def test_a_receipt_signed_by_a_stranger_is_not_kept():
 
 
 def test_a_nonce_that_is_a_claim_empties_no_wallet():
-    """The pole chooses its nonce so that the signed bytes might be a claim; they never are."""
+    """The pole's nonce holds the bytes of a claim; the vehicle still signs no such claim."""
     signed = []
     signer = KEYS["payer"]
 
@@ -230,7 +230,7 @@ def test_the_wallet_never_signs_beyond_its_budget_or_backwards():
 
 
 def test_a_pole_that_lost_a_claim_is_still_paid_no_less():
-    """An older best claim in the offer does not make the vehicle sign a smaller total."""
+    """An offer with an older best claim does not make the vehicle sign a smaller total."""
     world = World(vehicle={"energy_wanted_mwh": 5_000})
     world.run_to_stop()
     signed = world.payer.record.signed
@@ -254,12 +254,12 @@ def test_a_store_that_fails_is_never_acknowledged():
 
 
 def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
-    """The pole asks for one more prepayment each time, delivers nothing and hangs up."""
+    """In each session the pole asks for one more prepayment, delivers nothing and hangs up."""
     world = World(vehicle={"reconnect_ms": 40})
     world.step_energy_mwh = 0
     channel_id = terms().channel_id()
     for _ in range(8):
-        # Before the vehicle greets (again), the pole has made a debt up.
+        # Before the vehicle greets, the pole invents a debt.
         record = world.payee_records.load(channel_id)
         record.amount_due = record.amount + PACKET_PRICE
         world.payee_records.admit(certificate(), record)

@@ -1,5 +1,7 @@
-"""Reboots, link cuts, lost frames and new prices between honest ends: nothing is lost or invented,
-and charging goes on."""
+"""Reboots, link cuts, lost frames and new prices between honest ends.
+
+Nothing is lost or invented, and charging goes on.
+"""
 
 from joulestream import errors, messages
 from joulestream.device.journal import Journal
@@ -19,20 +21,20 @@ def stored(world):
 
 
 def greet_anew(world):
-    """Let the vehicle forget its session without a word, and greet again."""
+    """Let the vehicle forget its session without a STOP, and greet again."""
     world.payer.session.abort()
     world.payer.visit.begin()
 
 
 def unpaid_by_now(world):
-    """Stop paying, and run until the pole delivers no more; return its record's standing."""
+    """Stop paying, run until the pole delivers no more; return the unpaid amount."""
     world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
     world.run(lambda: not world.payee.may_energise())
     return world.payee.charging.unpaid
 
 
 def test_nothing_is_acknowledged_before_it_is_stored():
-    """Each INVOICE after the first and the RECEIPT acknowledge the best claim there is."""
+    """Each INVOICE after the first, and the RECEIPT, acknowledge the best claim."""
     acknowledged = []
 
     def bend(sender, payload):
@@ -75,7 +77,7 @@ def test_a_greeting_in_mid_session_forgets_no_debt():
 
 
 def test_what_flows_until_the_contactor_is_open_is_billed():
-    """A meter tells of the last energy some intervals late: after a STOP, and after a HELLO."""
+    """A meter shows the last energy some intervals late, after a STOP and after a HELLO."""
     world = World()
     world.charge(5)
     world.payer.stop(errors.OWNER_STOP, world.now_ms)
@@ -100,7 +102,7 @@ def test_what_flows_until_the_contactor_is_open_is_billed():
 
 
 def test_a_receipt_covers_what_no_invoice_asked_for():
-    """What was prepaid already needs no invoice any more."""
+    """Energy that is prepaid needs no further invoice."""
     world = World(pole={"packet_energy_mwh": 1_000})
     world.charge(5)
     world.run(lambda: world.payee.charging.has_uninvoiced_energy())
@@ -116,7 +118,7 @@ def test_a_receipt_covers_what_no_invoice_asked_for():
 
 
 def test_the_amount_due_is_exact_over_many_restarts():
-    """At 32 units per kWh a unit is 31 Wh: what one session rounds off is not lost."""
+    """At 32 units per kWh a unit is 31 Wh: no session loses the part that it rounds off."""
     world = World(
         pole={
             "prices": [{"from_s": 0, "price_per_kwh": COARSE}],
@@ -147,7 +149,7 @@ def test_the_amount_due_is_exact_over_many_restarts():
         remainders.add(record.remainder)
         world.run(world.payee.may_energise)
     assert len(remainders) > 20
-    # A power cut in mid-session finds what the last claim stored.
+    # After a power cut in mid-session the record is that of the last claim.
     world.charge(4)
     record_paid = stored(world)
     numerator = record_paid.energy_mwh * COARSE
@@ -189,9 +191,9 @@ def test_a_store_that_fails_at_the_end_of_a_session_is_asked_again_before_the_ne
 
 
 def history(seed, kind):
-    """Live through many events of one kind between honest ends.
+    """Let many events of one kind happen between honest ends.
 
-    Returns why a retry never mends what became of it, or "" when charging went on to the end.
+    Returns "" when charging went on to the end, else the reason why it did not.
     """
     random = Random(seed)
 

@@ -1,9 +1,10 @@
-"""What leaves the wallet: journaled before it is signed, within capacity and budget, once."""
+"""The wallet stores every claim before it signs it, and keeps to capacity and budget."""
 
 from joulestream import errors, messages
 from joulestream.channel import Claim
 from joulestream.device.config import ConfigError, check_table
 from joulestream.device.journal import Journal
+from joulestream.device.journal_keys import PAYER_RECORD
 from joulestream.messages import INVOICE, UPDATE
 from joulestream.testkit.certificates import KEYS, certificate, terms
 from joulestream.testkit.pair import PRICE, RamFlash, World, vehicle_values
@@ -19,7 +20,7 @@ class PowerCut(Exception):
 
 
 def watched(world, check):
-    """Let `check(amount)` see every amount that leaves the vehicle."""
+    """Call `check(amount)` with every amount that leaves the vehicle."""
     amounts = []
 
     def bend(sender, payload):
@@ -34,7 +35,7 @@ def watched(world, check):
 
 
 def remembered(flash, budget=500_000):
-    """Return what a wallet that boots with `flash` believes it signed, and its budget left."""
+    """Return the amount signed and the budget left, for a wallet that boots with `flash`."""
     wallet = Wallet(KEYS["payer"], Journal(flash.copy()), [certificate()], budget, "always")
     channel = wallet.load(CHANNEL_ID)
     return (0 if channel is None else channel.signed), wallet.budget_left
@@ -53,7 +54,7 @@ def test_no_claim_leaves_before_the_journal_holds_it():
 
 
 def test_a_power_cut_never_makes_the_wallet_forget_a_claim():
-    """The flash fails at one write after the other; each time no more left than it remembers."""
+    """The power goes at one write after the other; no claim left that the flash does not hold."""
     for cut_at in range(6, 16):
         flash = RamFlash()
         world = World(flash=(RamFlash(), flash))
@@ -130,9 +131,9 @@ def test_no_claim_exceeds_the_capacity():
 
 
 def ended(reason):
-    """Stop for `reason` while something is unpaid that no invoice asked for; return the world.
+    """Stop for `reason` while energy is unpaid that no invoice asked for.
 
-    Also returned: the last claim before, and how many invoices came after.
+    Returns the world, the amount signed before the stop, and the number of invoices after it.
     """
     world = World()
     world.charge(5)
@@ -155,7 +156,7 @@ def ended(reason):
 
 
 def test_after_a_quarrel_nothing_more_is_paid():
-    """The pole's last invoice adds up; the vehicle has stopped for a reason that forbids it."""
+    """The pole's last invoice is correct, but the pole wronged the vehicle before."""
     for reason in (errors.OVERBILLED, errors.WRONG_AMOUNT, errors.BAD_SIGNATURE):
         world, before, invoices = ended(reason)
         assert invoices
@@ -171,12 +172,52 @@ def test_a_friendly_end_still_pays_what_flowed():
         assert record.amount_due == world.pole_energy_mwh * PRICE // 1_000_000
 
 
+def test_the_wallet_stores_no_record_that_shrinks():
+    world = World()
+    world.charge(5)
+    record = world.wallet.load(CHANNEL_ID)
+    record.signed -= 1
+    try:
+        world.wallet.store(CHANNEL_ID, record)
+    except ValueError:
+        assert remembered(world.vehicle_flash)[0] == record.signed + 1
+    else:
+        raise AssertionError("it stored a smaller amount")
+
+
+def test_the_wallet_takes_no_record_from_the_journal_that_shrank():
+    """An older record is written behind the running wallet's back."""
+    world = World()
+    world.charge(3)
+    older = world.wallet.load(CHANNEL_ID).to_bytes()
+    world.charge(6)
+    world.vehicle_journal.put(PAYER_RECORD + CHANNEL_ID, older)
+    try:
+        world.wallet.load(CHANNEL_ID)
+    except ValueError:
+        return
+    raise AssertionError("it took the older record")
+
+
+def test_the_wallet_takes_no_record_that_spent_more_than_it_knows():
+    world = World()
+    world.charge(3)
+    record = world.wallet.load(CHANNEL_ID)
+    record.spent += 1
+    world.vehicle_journal.put(PAYER_RECORD + CHANNEL_ID, record.to_bytes())
+    try:
+        world.wallet.load(CHANNEL_ID)
+    except ValueError:
+        return
+    raise AssertionError("it took the record")
+
+
 def test_another_versions_record_stops_the_start():
-    """A shorter record would be misread, or what was spent forgotten."""
+    """A shorter record would be misread, or the spent budget forgotten."""
     flash = RamFlash()
     journal = Journal(flash)
     journal.erase_ahead()
-    journal.put(b"c" + CHANNEL_ID, bytes(70))
+    journal.put(PAYER_RECORD + CHANNEL_ID, bytes(70))
 
     class Board:
         def storage(self):
@@ -192,7 +233,7 @@ def test_another_versions_record_stops_the_start():
 
 
 def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():
-    """An empty flash, and one as it was some packets ago; what was signed is not spent again."""
+    """With an empty or an older flash the vehicle does not spend again what it signed."""
     for early in (0, 3):
         world = World(vehicle={"energy_wanted_mwh": 8_000})
         if early:
