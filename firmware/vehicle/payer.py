@@ -23,7 +23,7 @@ from joulestream.messages import (
     Renew,
     TariffAccept,
 )
-from joulestream.session import CLOSED, OPEN, STOPPING, ProtocolSession
+from joulestream.session import CLOSED, OPEN, QUIET_STATES, STOPPING, ProtocolSession
 from joulestream.units import small_int, ticks_diff
 from joulestream.vehicle.audit import invoice_reason
 from joulestream.vehicle.offer_check import check_offer
@@ -144,7 +144,7 @@ class Payer:
         if not plugged:
             self._unplug()
             return
-        if session.is_quiet():
+        if session.state in QUIET_STATES:
             if not own_meter.reason and self.visit.may_greet(now_ms):
                 self._begin_session(now_ms)
             return
@@ -305,9 +305,8 @@ class Payer:
     def _pay(self, payments: Payments, prepay: int, now_ms: int) -> None:
         """Send the UPDATE for the waiting INVOICE; stop when the next packet is not wanted."""
         invoice = self._invoice
-        reason = payments.limit_reason(invoice.amount_due)
-        if reason:
-            self.stop(reason, now_ms)
+        if invoice.amount_due > payments.limit:
+            self.stop(payments.limit_reason(), now_ms)
             return
         self.visit.energy_mwh += small_int(invoice.energy_mwh - payments.energy_mwh)
         try:
@@ -321,10 +320,8 @@ class Payer:
             return
         if self.visit.has_energy_wanted():
             self.stop(errors.ENERGY_REACHED, now_ms)
-            return
-        reason = payments.next_packet_reason()
-        if reason:
-            self.stop(reason, now_ms)
+        elif payments.next_amount_due() > payments.limit:
+            self.stop(payments.limit_reason(), now_ms)
 
     def _store(self, record: "PayerRecord") -> None:
         """Store the record, before the vehicle accepts the figures that it holds."""

@@ -57,6 +57,7 @@ class Payments:
         tariff: the agreed prices.
         audit: the audit of this session.
         prepay: paid ahead with every claim.
+        limit: the most that may be signed in this session: the budget's or the channel's limit.
         start_energy_mwh: channel energy of the OFFER.
         energy_mwh: channel energy of the last INVOICE paid, or of the OFFER.
     """
@@ -99,23 +100,18 @@ class Payments:
         self.certificate = certificate
         # Each claim moves money from the budget to `signed`: their sum stays the same all session.
         allowed = self.record.signed + self._wallet.budget_left
-        self._limit = min(allowed, certificate.capacity)
+        self.limit = min(allowed, certificate.capacity)
 
-    def limit_reason(self, amount_due: int) -> int:
-        """Return which limit forbids to sign `amount_due`, or 0 if none does.
-
-        CAPACITY_EXHAUSTED: the channel's limit is the nearer one. BUDGET_EXHAUSTED: the owner's.
-        """
-        if amount_due <= self._limit:
-            return 0
+    def limit_reason(self) -> int:
+        """Return which limit is the nearer one: CAPACITY_EXHAUSTED or BUDGET_EXHAUSTED."""
         left = self.certificate.capacity - self.record.signed
         if left <= self._wallet.budget_left:
             return errors.CAPACITY_EXHAUSTED
         return errors.BUDGET_EXHAUSTED
 
-    def next_packet_reason(self) -> int:
-        """Return which limit forbids to pay one more packet, or 0 if none does."""
-        return self.limit_reason(self.tariff.amount_due(self.energy_mwh + self._packet_energy_mwh))
+    def next_amount_due(self) -> int:
+        """Return the amount that will be due after one more full packet."""
+        return self.tariff.amount_due(self.energy_mwh + self._packet_energy_mwh)
 
     def pay(
         self, invoice: "Invoice", prepay: int, own_total_mwh: int, own_step_mwh: int
@@ -126,7 +122,7 @@ class Payments:
         amount that was signed before. The next call overwrites the UPDATE.
 
         Args:
-            invoice: the INVOICE; limit_reason() of its amount is 0.
+            invoice: the INVOICE; its amount_due is at most `limit`.
             prepay: claim units to pay ahead.
             own_total_mwh: the own meter's total now.
             own_step_mwh: one step of the own meter's register.
@@ -135,7 +131,7 @@ class Payments:
             OSError: the record could not be stored, so nothing was signed.
         """
         record = self.record
-        amount = max(min(invoice.amount_due + prepay, self._limit), record.signed)
+        amount = max(min(invoice.amount_due + prepay, self.limit), record.signed)
         energy_mwh = invoice.energy_mwh
         record.amount_due = invoice.amount_due
         record.remainder = self.tariff.remainder(energy_mwh)
