@@ -22,7 +22,9 @@ from joulestream.pole.charging_session import ChargingSession
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
-from joulestream.vehicle.carryover import carry_over
+from joulestream.vehicle.carried_debt import carry_debt, own_since_mwh
+from joulestream.vehicle.config import AUDIT_METER, AUDIT_POWER
+from joulestream.vehicle.offer_check import agreed_prepay
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
 SECTIONS = ("5.2", "7.1", "7.2", "8.1", "8.4", "8.5")
@@ -119,8 +121,6 @@ def by_code_7_2(v):
 
 
 def by_code_8_1(v):
-    growth_limit_mwh = energy_from_power(v.max_power_mw, 2 * v.timeout_ms)
-    growth_mwh = min(max(v.meter_mwh - v.total_mwh, 0), growth_limit_mwh)
     record = PayerRecord(
         amount_due=v.due,
         remainder=v.remainder,
@@ -131,16 +131,29 @@ def by_code_8_1(v):
         next_price_per_kwh=v.next_price,
         next_from_mwh=v.next_from_mwh,
         unproven_amount=v.unproven,
+        own_total_mwh=v.total_mwh,
     )
     offer = SimpleNamespace(
-        energy_mwh=v.offer_energy_mwh, amount_due=v.offer_due, remainder=v.offer_remainder
+        energy_mwh=v.offer_energy_mwh,
+        amount_due=v.offer_due,
+        remainder=v.offer_remainder,
+        prepay=v.offer_prepay,
     )
-    reason = carry_over(offer, record, growth_mwh, v.percent, v.step_mwh, v.prepay_limit)
-    found = {"growth_limit_mwh": growth_limit_mwh, "carried_debt": reason == CARRIED_DEBT}
+    config = SimpleNamespace(
+        max_power_mw=v.max_power_mw, link_timeout_ms=v.timeout_ms, audit=AUDIT_METER
+    )
+    growth_mwh = own_since_mwh(record, v.meter_mwh, config)
+    reason = carry_debt(offer, record, growth_mwh, v.percent, v.step_mwh, v.prepay_limit)
+    found = {"growth_mwh": growth_mwh, "carried_debt": reason == CARRIED_DEBT}
     if not reason:
         found["new_unproven"] = record.unproven_amount
         found["new_billed_mwh"] = record.billed_mwh
         found["new_own_mwh"] = record.own_mwh
+        found["prepay"] = agreed_prepay(offer, record, v.prepay_limit)
+    # Without a meter, a total below the record's tells that the vehicle has rebooted.
+    config.audit = AUDIT_POWER
+    record.own_total_mwh = v.meter_mwh + 1
+    assert own_since_mwh(record, v.meter_mwh, config) == v.growth_limit_mwh
     return found
 
 
@@ -176,7 +189,7 @@ def by_code_8_4(v):
     overbilled = audit.energy_reason(v.invoice_energy_mwh, v.meter_mwh, v.step_mwh) != 0
     assert_bound_agrees(audit, vars(v))
     audit.accept(record, v.invoice_energy_mwh, v.meter_mwh, v.step_mwh)
-    audit.begin_price(record)
+    audit.start_price(record)
     # The mark shows only in the INVOICE after it.
     later = dict(vars(v), meter_mwh=v.meter_mwh + 7_000)
     later["mark_billed_mwh"] = v.new_mark_billed_mwh
@@ -194,7 +207,7 @@ def by_code_8_5(v):
         start_own_mwh=0, start_billed_mwh=0, max_power_mw=0, wait_ms=0, timeout_ms=0, **vars(v)
     )
     audit, _ = audit_of(start)
-    least_mwh = audit.least_flowed_mwh(v.meter_mwh, v.step_mwh, v.total_mwh, v.energy_mwh)
+    least_mwh = audit.least_energy_mwh(v.meter_mwh, v.step_mwh, v.total_mwh, v.energy_mwh)
     return {"least_mwh": least_mwh}
 
 
@@ -290,7 +303,7 @@ def test_a_session_of_many_invoices_is_judged_as_the_formulas_say():
             values["billed_mwh"] = v.billed_now_mwh
             values["lag_mwh"] = v.new_lag_mwh
             if dearer_price_ahead:
-                audit.begin_price(record)
+                audit.start_price(record)
                 values["mark_billed_mwh"] = v.new_mark_billed_mwh
                 values["mark_own_mwh"] = v.new_mark_own_mwh
 
