@@ -19,6 +19,7 @@ from joulestream.device.payer_record import PayerRecord
 from joulestream.errors import CARRIED_DEBT, OVERBILLED
 from joulestream.host_tools.layout import ROOT
 from joulestream.pole.charging_session import ChargingSession
+from joulestream.pole.offer import asked_prepay
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
@@ -109,7 +110,11 @@ def by_code_7_2(v):
         amount=v.best_amount, amount_due=v.flowed_due, remainder=0, energy_mwh=0, signature=b""
     )
     config = SimpleNamespace(
-        renew_before_s=0, packet_energy_mwh=v.packet_energy_mwh, packet_ms=1, credit=v.credit
+        renew_before_s=0,
+        packet_energy_mwh=v.packet_energy_mwh,
+        packet_ms=1,
+        credit=v.credit,
+        prepay=0,
     )
     certificate = Certificate(channel_id=bytes(32), expires_at_s=0)
     charge = ChargingSession(config, certificate, None, record, v.price_per_kwh, 0, 0, 0)
@@ -117,6 +122,7 @@ def by_code_7_2(v):
         "credit_now": charge.credit(),
         "packet": packet_amount(v.price_per_kwh, v.packet_energy_mwh),
         "unpaid": charge.unpaid,
+        "least_prepay": asked_prepay(config, record, v.price_per_kwh),
     }
 
 
