@@ -8,12 +8,13 @@ from joulestream import messages
 from joulestream.channel import Certificate, Claim
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
-from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import UNPLUGGED
 from joulestream.pole import config as pole_config
+from joulestream.pole.books import Books
 from joulestream.pole.clock import TrustedClock
+from joulestream.pole.limits import PowerLimits
 from joulestream.pole.payee import Payee
-from joulestream.pole.recovery import SessionLog
+from joulestream.pole.prices import open_prices
 from joulestream.signing import TABLE_SIZE, Signer
 from joulestream.testkit.flash import RamFlash
 from joulestream.testkit.pair import METER, Meter
@@ -77,13 +78,14 @@ def make_pole(vectors):
     }
     config = pole_config.consistent(check_table(pole_config.TABLE, values))
     store = journal()
-    records = PayeeRecords(store, 4)
+    clock = TrustedClock(store)
     return Payee(
         config,
         vectors.signers["pole"],
-        records,
-        SessionLog(config, store, records),
-        TrustedClock(store),
+        Books(config, store, clock),
+        clock,
+        open_prices(config, None),
+        PowerLimits(config, None),
         lambda size: offer.nonce,
         bytearray(TABLE_SIZE),
     )
