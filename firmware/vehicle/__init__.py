@@ -1,1 +1,1 @@
-"""The vehicle: audits what it is asked to pay, holds the wallet, pays."""
+"""The vehicle: it checks offers, audits invoices with its own meter, and pays from its wallet."""

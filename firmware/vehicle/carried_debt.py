@@ -1,7 +1,7 @@
 """How much of the debt that an OFFER names the vehicle accepts when it comes back to a channel.
 
-The OFFER may name more money than the vehicle's record: the pole delivered energy whose INVOICE
-was lost. Symbols, with energies in mWh and `record` as the vehicle stored it last:
+The OFFER may name more money than the vehicle's record, when the pole delivered energy and its
+INVOICE was lost. Symbols, with energies in mWh and `record` as the vehicle stored it last:
 
     own_since    energy that the own meter counted since then, at most the energy at maximum power
                  in two link timeouts: after that a pole without payment has stopped

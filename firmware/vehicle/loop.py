@@ -1,4 +1,4 @@
-"""The vehicle's one loop: read its own meter, poll the link, run the session."""
+"""The vehicle's one loop: it reads its own meter, polls the link and moves the payer on."""
 
 from joulestream import errors
 from joulestream.compat import TYPE_CHECKING
@@ -9,16 +9,30 @@ from joulestream.session import CLOSED, IDLE, STATE_NAMES
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.boards.contract import Board
+    from joulestream.device.journal import Journal
+    from joulestream.vehicle.own_meter import OwnMeter, PowerBound
+    from joulestream.vehicle.payer import Payer
+
 
 class VehicleLoop:
-    """Joins the vehicle's own meter, link and payer on its board; no call blocks.
+    """Joins the vehicle's own meter, link and payer on its board. `step` never blocks.
 
-    `own_meter` is an OwnMeter or a PowerBound (vehicle.own_meter), `link` a Link
-    (joulestream.link), `payer` a vehicle.payer.Payer, `journal` the journal in the storage.
+    Args:
+        board: the board.
+        own_meter: the vehicle's view of the energy that flowed.
+        link: a Link (joulestream.link).
+        payer: the vehicle's end of a session.
+        journal: the journal in the board's storage.
     """
 
     def __init__(
-        self, board: "Any", own_meter: "Any", link: "Any", payer: "Any", journal: "Any"
+        self,
+        board: "Board",
+        own_meter: "OwnMeter | PowerBound",
+        link: "Any",
+        payer: "Payer",
+        journal: "Journal",
     ) -> None:
         self._board = board
         self._own_meter = own_meter
@@ -30,12 +44,12 @@ class VehicleLoop:
         link.attach(self._deliver)
 
     @property
-    def own_meter(self) -> "Any":
+    def own_meter(self) -> "OwnMeter | PowerBound":
         """The own meter that this loop follows."""
         return self._own_meter
 
     @property
-    def payer(self) -> "Any":
+    def payer(self) -> "Payer":
         """The payer that this loop moves on."""
         return self._payer
 
@@ -48,7 +62,7 @@ class VehicleLoop:
         self._link.flush(self._payer.session.outbox)
 
     def idle(self) -> None:
-        """Do the slow work: erase flash ahead of need, but not while an invoice waits."""
+        """Erase flash ahead of need. While an invoice waits, erase only if it cannot be stored."""
         if not self._payer.can_store():
             self._journal.erase_ahead()
         elif not self._payer.is_in_packet():
@@ -63,15 +77,15 @@ class VehicleLoop:
         return self._payer.session.state in (IDLE, CLOSED)
 
     def record_fault(self, why: str) -> None:
-        """Journal why the loop before this one was given up. Raises OSError."""
+        """Store the reason `why` the loop before this one ended in the journal. Raises OSError."""
         store_fault(self._journal, why)
         self._recorded_fault = why
 
     def status(self) -> "dict[str, Any]":
-        """Return what the vehicle does and why, as a flat dictionary for people and programs."""
+        """Return the vehicle's state and the reason for it, as a flat dictionary."""
         payer = self._payer
         record = payer.record
-        status = {
+        status: dict[str, Any] = {
             "role": "vehicle",
             "state": STATE_NAMES[payer.session.state],
             "why": self._why(),
@@ -87,7 +101,7 @@ class VehicleLoop:
             "journal_bad_blocks": self._journal.bad_blocks,
             "recorded_fault": self._recorded_fault,
         }
-        if record is not None:
+        if record is not None and payer.tariff is not None:
             status["energy_mwh"] = payer.energy_mwh
             status["signed"] = record.signed
             status["amount_due"] = record.amount_due

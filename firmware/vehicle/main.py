@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from joulestream.boards.contract import Board
+    from joulestream.signing import Signer
+
 
 def load_certificates(paths: "list[str]") -> "list[Certificate]":
     """Return the certificates in the files `paths`. A renewal's file may be missing so far.
@@ -45,14 +48,14 @@ def load_certificates(paths: "list[str]") -> "list[Certificate]":
 
 
 def assemble(
-    config: "Any", board: "Any", signer: "Any", load: "Callable[[], list[Certificate]]"
+    config: "Any", board: "Board", signer: "Signer", load: "Callable[[], list[Certificate]]"
 ) -> VehicleLoop:
     """Return a VehicleLoop whose state comes from the journal alone.
 
     Args:
         config: the configuration (config.py).
         board: the board.
-        signer: the payer's key (signing.Signer).
+        signer: the payer's key.
         load: returns the certificates that there are by now.
 
     Raises:

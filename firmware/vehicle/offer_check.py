@@ -103,7 +103,7 @@ def _prepay_reason(offer: "Offer", prepay: int) -> int:
 
 
 def _new_record(offer: "Offer", own_total_mwh: int) -> PayerRecord:
-    """Return the record of a channel that the wallet never saw, or whose record is lost.
+    """Return the first record of a channel: the wallet never saw it, or lost its record.
 
     Only this vehicle can have signed the pole's best claim, so its amount was paid.
     """

@@ -9,11 +9,11 @@ from joulestream.compat import TYPE_CHECKING
 from joulestream.units import MS_PER_HOUR, ticks_diff
 
 if TYPE_CHECKING:
-    from typing import Any
+    from joulestream.meter.counter import EnergyCounter
 
 
 class OwnMeter:
-    """Follows the vehicle's own meter, `counter` (meter.counter.EnergyCounter).
+    """Follows the vehicle's own meter through its `counter`.
 
     Attributes:
         total_mwh: the energy, counted on from the meter's own register, so that it goes on over
@@ -22,7 +22,7 @@ class OwnMeter:
         reason: why the meter cannot be trusted (errors.py), or 0.
     """
 
-    def __init__(self, counter: "Any") -> None:
+    def __init__(self, counter: "EnergyCounter") -> None:
         self.counter = counter
         self._base_mwh: int | None = None
         self.step_mwh = 0

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from joulestream.device.payer_record import PayerRecord
     from joulestream.fields import Buffer
     from joulestream.tariff import Tariff
+    from joulestream.vehicle.own_meter import OwnMeter, PowerBound
     from joulestream.vehicle.wallet import Wallet
 
 
@@ -55,8 +56,8 @@ class Payer:
 
     Attributes:
         session: the protocol's state; its outbox holds the payloads to send.
-        visit: whether the vehicle greets (again).
-        payments: the figures of the last session whose OFFER was accepted, or None.
+        visit: decides whether the vehicle greets.
+        payments: the payments of the last session with an accepted OFFER, or None.
         last_stop: reason code of the last end, or 0.
         receipt: fields of the pole's last RECEIPT, or None.
         packets: INVOICEs paid in this session.
@@ -130,11 +131,11 @@ class Payer:
         except PeerError as error:
             self.stop(error.reason, now_ms)
 
-    def step(self, own_meter: "Any", plugged: bool, now_ms: int) -> None:
+    def step(self, own_meter: "OwnMeter | PowerBound", plugged: bool, now_ms: int) -> None:
         """Move the session on.
 
         Args:
-            own_meter: an OwnMeter or PowerBound (own_meter.py).
+            own_meter: the vehicle's view of the energy that flowed.
             plugged: the vehicle is connected to a pole.
             now_ms: the present tick.
         """

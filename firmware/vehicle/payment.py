@@ -39,7 +39,7 @@ PAID_AFTER_STOP = (
 
 
 class Payments:
-    """The payments of one session: what OFFER and ACCEPT agreed, and how far the vehicle has paid.
+    """The payments of one session: the agreed terms, and how far the vehicle has paid.
 
     Money is in claim units. Energy is in mWh; channel energy is on the pole's scale.
 

@@ -66,7 +66,7 @@ class Visit:
     def greet(
         self, session: "ProtocolSession", channel_id: bytes, payer_key: bytes, now_ms: int
     ) -> None:
-        """Send HELLO for the channel `channel_id`, whose claims `payer_key` signs."""
+        """Send HELLO for the channel `channel_id`; `payer_key` signs its claims."""
         hello = Hello(
             version=VERSION,
             nonce=self._random(NONCE_SIZE),

@@ -14,17 +14,17 @@ from joulestream.fields import size_of, write_fields
 from joulestream.units import small_int
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.channel import Certificate, Claim
+    from joulestream.device.journal import Journal
     from joulestream.fields import Buffer
+    from joulestream.signing import Signer
 
 
 class Wallet:
     """Signs claims, and never for more than the owner's budget.
 
     Args:
-        signer: the payer's key (signing.Signer).
+        signer: the payer's key.
         journal: holds the records.
         certificates: the Certificates that the vehicle has.
         budget: the most that may be spent in one budget period, in claim units.
@@ -41,8 +41,8 @@ class Wallet:
 
     def __init__(
         self,
-        signer: "Any",
-        journal: "Any",
+        signer: "Signer",
+        journal: "Journal",
         certificates: "list[Certificate]",
         budget: int,
         period: str,
