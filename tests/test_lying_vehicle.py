@@ -260,7 +260,7 @@ def told_the_time(time_s, key="issuer", nonce=None, bound_s=None):
     if bound_s is not None:
         world.clock.set(bound_s, world.now_ms)
         world.clock.keep(world.now_ms)
-        world.clock._base_s = None
+        world.boot_pole(None)
 
     def bend(sender, payload):
         if payload[0] != ACCEPT:

@@ -190,17 +190,7 @@ def test_dual_runtime_files_import_what_both_runtimes_have(name):
 
 
 # Files that still have to be rewritten.
-STILL_REACH = {
-    "test_journal.py",
-    "test_lying_pole.py",
-    "test_lying_vehicle.py",
-    "test_pole_loop.py",
-    "test_pole_rules.py",
-    "test_recovery.py",
-    "charging.py",
-    "journal.py",
-    "invariants.py",
-}
+STILL_REACH = {"test_journal.py", "journal.py"}
 
 
 def private_names(path):
