@@ -1,8 +1,8 @@
 """Honest peers at the same places: what they gain is nothing, or the measure is wrong."""
 
 from joulestream.errors import OWNER_STOP
-from joulestream.host_tools.adversaries.lying_poles import LyingPole
-from joulestream.host_tools.adversaries.lying_vehicles import LyingVehicle
+from joulestream.host_tools.adversaries.lying_pole import LyingPole
+from joulestream.host_tools.adversaries.lying_vehicle import LyingVehicle
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import PACKET_MWH
 

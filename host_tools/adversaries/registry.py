@@ -1,13 +1,35 @@
-"""The table of all liars; what they gain when they are played."""
+"""The table of all liars; plays them and returns their gains."""
 
 from contextlib import closing
 from typing import Any
 
-from joulestream.host_tools.adversaries import lying_issuers, lying_poles, lying_vehicles
+from joulestream.host_tools.adversaries import (
+    lying_issuers,
+    pole_billing,
+    pole_debts,
+    pole_offers,
+    pole_tariffs,
+    vehicle_certificates,
+    vehicle_claims,
+    vehicle_deadlines,
+    vehicle_debts,
+    vehicle_tariffs,
+)
 from joulestream.host_tools.adversaries.liar import Liar
 from joulestream.host_tools.adversaries.play import Play
 
-LIARS: tuple[Liar, ...] = (*lying_vehicles.LIARS, *lying_poles.LIARS, *lying_issuers.LIARS)
+LIARS: tuple[Liar, ...] = (
+    *vehicle_claims.LIARS,
+    *vehicle_debts.LIARS,
+    *vehicle_certificates.LIARS,
+    *vehicle_tariffs.LIARS,
+    *vehicle_deadlines.LIARS,
+    *pole_billing.LIARS,
+    *pole_tariffs.LIARS,
+    *pole_debts.LIARS,
+    *pole_offers.LIARS,
+    *lying_issuers.LIARS,
+)
 
 
 def play(liar: Liar) -> Play:

@@ -1,0 +1,113 @@
+"""Vehicles that show another vehicle's certificate, or a forged one."""
+
+from typing import Any
+
+from joulestream.channel import Certificate
+from joulestream.host_tools.adversaries.bank import (
+    SIGNERS,
+)
+from joulestream.host_tools.adversaries.liar import VEHICLE, Liar
+from joulestream.host_tools.adversaries.lying_vehicle import (
+    DELAY,
+    LyingVehicle,
+    again,
+)
+from joulestream.host_tools.adversaries.play import Play
+from joulestream.messages import (
+    Renew,
+)
+
+
+class ShowsAnothersCertificate(LyingVehicle):
+    """It was overheard on another cable."""
+
+    reason = "WRONG_CHANNEL"
+
+    def attempt(self, play: Play) -> None:
+        self.greet()
+        self.stage.run_to_end(self.reason)
+        assert self.stage.flowed_mwh == 0
+        play.take_stock()
+
+
+class PosesAsAnother(ShowsAnothersCertificate):
+    reason = "BAD_PROOF"
+
+    def make_hello(self) -> Any:
+        hello = super().make_hello()
+        hello.payer_key = self.certificate.payer_key
+        return hello
+
+
+class RaisesItsCapacity(ShowsAnothersCertificate):
+    reason = "CERTIFICATE_FORGED"
+
+    def use(self, certificate: Certificate) -> None:
+        certificate.capacity += 1
+        super().use(certificate)
+
+
+class TrustsAStranger(ShowsAnothersCertificate):
+    """Lets somebody certify its channel whom the pole does not trust."""
+
+    reason = "UNTRUSTED_ISSUER"
+
+    def use(self, certificate: Certificate) -> None:
+        certificate.issuer_key = SIGNERS["stranger"].public_key
+        certificate.signature = SIGNERS["stranger"].sign(certificate.signed_bytes())
+        super().use(certificate)
+
+
+class RenewsByItself(LyingVehicle):
+    """Renews its certificate in mid-session with one that it made itself."""
+
+    reason = "CERTIFICATE_FORGED"
+
+    def lie(self) -> None:
+        forged = Certificate.from_bytes(self.certificate.to_bytes())
+        forged.expires_at_s += 60
+        self.send(Renew(certificate=forged.to_bytes()))
+
+
+LIARS = (
+    Liar(
+        "presents another vehicle's certificate",
+        VEHICLE,
+        "Greets with its own key, and with a channel that it overheard.",
+        "refuses it with WRONG_CHANNEL",
+        0,
+        again(ShowsAnothersCertificate, "another vehicle"),
+    ),
+    Liar(
+        "poses as another vehicle",
+        VEHICLE,
+        "Greets with the other's key, which it does not have.",
+        "refuses it with BAD_PROOF",
+        0,
+        again(PosesAsAnother, "another vehicle"),
+    ),
+    Liar(
+        "raises its capacity",
+        VEHICLE,
+        "Changes a figure of its certificate.",
+        "refuses it with CERTIFICATE_FORGED",
+        0,
+        again(RaisesItsCapacity),
+    ),
+    Liar(
+        "lets a stranger certify its channel",
+        VEHICLE,
+        "Shows a certificate of an issuer that is none of the pole's.",
+        "refuses it with UNTRUSTED_ISSUER",
+        0,
+        again(TrustsAStranger),
+    ),
+    Liar(
+        "renews its certificate by itself",
+        VEHICLE,
+        "Sends a RENEW that no issuer signed.",
+        "stops with CERTIFICATE_FORGED",
+        DELAY,
+        again(RenewsByItself),
+    ),
+)
