@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": Command(
         _HERE + "demo", "Charge 2 kWh between two MicroPython processes, settle, plot."
     ),
+    "run": Command(_HERE + "run", "Run a pole or a vehicle by hand on real serial ports."),
     "keys": Command(_HERE + "keys", "Make and seal the keys of poles and vehicles."),
     "ledger": Command(_HERE + "ledger", "Keep the embedded ledger."),
     "settle": Command(_HERE + "settle", "Pay the best claims of a pole's flash on the ledger."),
