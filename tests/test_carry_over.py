@@ -8,7 +8,7 @@ from joulestream import errors
 from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, TARIFF_ACCEPT
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, RamFlash, World
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, RamFlash
 from joulestream.units import energy_from_power
 from joulestream.vehicle.wallet import Wallet
 
@@ -68,7 +68,7 @@ def test_an_offer_that_moves_the_record_gains_no_more_than_the_prepayment():
         },
     )
     for lie in lies:
-        world = World(vehicle=COMING_BACK)
+        world = Pair(vehicle=COMING_BACK)
         world.charge(12)
         world.own_percent = 0
         most = justified(world.own_energy_mwh)
@@ -88,7 +88,7 @@ def test_a_cheap_session_makes_no_invented_energy_payable_at_the_full_price():
         ((1, 5_000_000), (PRICE, 0), (PRICE, 5_000_000)),
     )
     for history in histories:
-        world = World(vehicle=COMING_BACK)
+        world = Pair(vehicle=COMING_BACK)
         world.own_percent = 0
         world.step_energy_mwh = 1_000
         for price_per_kwh, energy_mwh in history:
@@ -102,7 +102,7 @@ def test_a_cheap_session_makes_no_invented_energy_payable_at_the_full_price():
 def test_a_unit_more_with_every_reconnect_is_bounded_by_the_prepayment_in_total():
     """With a price of 32 units per kWh, 1 mWh can round up to a whole unit at each reconnect."""
     prepay = 2
-    world = World(
+    world = Pair(
         pole={"prices": [{"from_s": 0, "price_per_kwh": 32}], "credit": 1, "prepay": 1},
         vehicle={"reconnect_ms": 40, "prepay": prepay, "max_price_per_kwh": 40},
     )
@@ -127,7 +127,7 @@ def test_energy_drawn_elsewhere_does_not_become_billable():
         world.bend = lambda sender, payload: []
 
     for elsewhere in (unplugged, unanswered):
-        world = World(vehicle=COMING_BACK)
+        world = Pair(vehicle=COMING_BACK)
         world.charge(12)
         world.replug()
         here_mwh = world.own_energy_mwh
@@ -166,7 +166,7 @@ def test_a_price_raised_after_the_fact():
         {"from_s": 0, "price_per_kwh": CHEAP},
         {"from_s": NOW_S + 15, "price_per_kwh": 4 * CHEAP},
     ]
-    world = World(pole={"prices": prices, "packet_ms": 500})
+    world = Pair(pole={"prices": prices, "packet_ms": 500})
     own_mwh = withheld(world)
     world.run(lambda: world.payee.charging is None)
     assert world.payer.last_stop == errors.BAD_FIELD
@@ -175,7 +175,7 @@ def test_a_price_raised_after_the_fact():
 
 def test_a_price_raised_after_the_fact_through_a_reconnect():
     cheap = [{"from_s": 0, "price_per_kwh": CHEAP}]
-    world = World(pole={"prices": cheap, "packet_ms": 500}, vehicle=COMING_BACK)
+    world = Pair(pole={"prices": cheap, "packet_ms": 500}, vehicle=COMING_BACK)
     own_mwh = withheld(world)
     for _ in range(3):
         price(world, 4 * CHEAP)
@@ -192,7 +192,7 @@ def tariff_ahead():
         {"from_s": 0, "price_per_kwh": CHEAP},
         {"from_s": NOW_S + 1, "price_per_kwh": 4 * CHEAP},
     ]
-    world = World(pole={"prices": prices}, vehicle=COMING_BACK)
+    world = Pair(pole={"prices": prices}, vehicle=COMING_BACK)
     world.run(lambda: world.payer.tariff and world.payer.tariff.next_price_per_kwh)
     return world
 
@@ -246,7 +246,7 @@ def test_a_debt_that_contains_both_prices_is_priced_exactly():
 
 def test_a_debt_of_a_session_without_an_invoice_costs_its_price():
     """A cheap session delivers energy before its first invoice; the session before was dear."""
-    world = World(vehicle=COMING_BACK)
+    world = Pair(vehicle=COMING_BACK)
     world.charge(8)
     price(world, CHEAP)
     offers = []
@@ -286,7 +286,7 @@ def test_prices_are_stored_before_they_are_accepted():
         {"from_s": 0, "price_per_kwh": CHEAP},
         {"from_s": NOW_S + 1, "price_per_kwh": 4 * CHEAP},
     ]
-    world = World(pole={"prices": prices})
+    world = Pair(pole={"prices": prices})
     world.bend = bend
     world.run(lambda: TARIFF_ACCEPT in seen)
     assert ACCEPT in seen
@@ -296,7 +296,7 @@ def two_poles(refused):
     """Charge at one pole, then at another; that one refuses the vehicle's greeting `refused`."""
     other = terms(payee_key=KEYS["stranger"].public_key)
     budget = 20_000
-    world = World(
+    world = Pair(
         vehicle={"reconnect_ms": 40, "budget": budget},
         certificates=[certificate(), certificate(other)],
     )
@@ -335,7 +335,7 @@ def test_a_vehicle_with_two_channels_keeps_their_records_apart():
 
 def test_the_energy_wanted_counts_over_reconnects_until_the_plug_is_pulled():
     wanted_mwh = 20_000
-    world = World(vehicle={"reconnect_ms": 40, "energy_wanted_mwh": wanted_mwh})
+    world = Pair(vehicle={"reconnect_ms": 40, "energy_wanted_mwh": wanted_mwh})
     for visit in (1, 2):
         for count in (6, 12):
             world.charge(count)

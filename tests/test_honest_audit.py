@@ -2,7 +2,7 @@
 
 from joulestream.errors import LINK_TIMEOUT
 from joulestream.testkit.certificates import NOW_S
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, World
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair
 
 DEARER = PRICE * 5 // 4
 COMING_BACK = {"reconnect_ms": 40}
@@ -18,7 +18,7 @@ def rising():
         {"from_s": NOW_S + 20, "price_per_kwh": DEARER},
     ]
     vehicle = {"audit_wait_ms": 200}
-    world = World(pole={"prices": prices, "credit": CREDIT}, vehicle=vehicle)
+    world = Pair(pole={"prices": prices, "credit": CREDIT}, vehicle=vehicle)
     world.run(lambda: world.payer.tariff and world.payer.tariff.next_price_per_kwh)
     assert world.payee.charging.credit() == CREDIT
     return world
@@ -62,7 +62,7 @@ def test_two_cuts_one_after_the_other_are_no_quarrel():
 def test_a_vehicle_without_a_meter_takes_a_new_tariff():
     """Its PowerBound counts the most that can have flowed, which is more than did."""
     for price_per_kwh in (DEARER, PRICE // 2):
-        world = World(vehicle={"audit": "power"})
+        world = Pair(vehicle={"audit": "power"})
         world.own_percent = 170
         world.charge(20)
         world.pole_config.prices[0].price_per_kwh = price_per_kwh
@@ -73,7 +73,7 @@ def test_a_vehicle_without_a_meter_takes_a_new_tariff():
 def test_a_vehicle_without_a_meter_reboots_and_pays_what_it_owes():
     vehicle = {"audit": "power"}
     vehicle.update(COMING_BACK)
-    world = World(vehicle=vehicle)
+    world = Pair(vehicle=vehicle)
     world.charge(20)
     for _ in range(5):
         world.bend = lambda sender, payload: []  # as if the vehicle had no power

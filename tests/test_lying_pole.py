@@ -14,7 +14,7 @@ from joulestream.messages import (
     signed_body,
 )
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, lie
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, lie
 from joulestream.units import energy_from_power
 
 CLAIM = Claim(terms().channel_id())
@@ -39,7 +39,7 @@ def changed_offer(world, **changes):
 
 def offered(**changes):
     """Return why the vehicle refuses an offer with fields changed."""
-    world = World()
+    world = Pair()
     world.bend = changed_offer(world, **changes)
     world.run(lambda: world.payer.last_stop)
     assert world.pole_energy_mwh == 0
@@ -61,14 +61,14 @@ def test_an_offer_changed_on_the_wire():
     def change(offer):
         offer.price_per_kwh -= 1
 
-    world = World()
+    world = Pair()
     world.bend = bending(OFFER, change)
     world.run(lambda: world.payer.last_stop)
     assert world.payer.last_stop == errors.BAD_SIGNATURE
 
 
 def test_an_offer_of_another_version():
-    world = World()
+    world = Pair()
     world.bend = lambda sender, payload: (
         [bytes([OFFER, 9]) + payload[2:]] if payload[0] == OFFER else [payload]
     )
@@ -77,7 +77,7 @@ def test_an_offer_of_another_version():
 
 
 def test_a_hello_of_another_version_is_refused_with_the_reason():
-    world = World()
+    world = Pair()
     world.bend = lambda sender, payload: (
         [bytes([HELLO, 2]) + payload[2:] + b"more"] if payload[0] == HELLO else [payload]
     )
@@ -119,7 +119,7 @@ def test_an_invoice_with_its_number_used_before():
 
 
 def test_a_tariff_after_the_fact():
-    world = World()
+    world = Pair()
     world.charge(5)
     changed = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=1_000)
     sign_anew(world, SIGNED_TARIFF, changed)
@@ -129,7 +129,7 @@ def test_a_tariff_after_the_fact():
 
 def test_a_tariff_for_what_the_tolerance_of_a_long_session_hides():
     """The energy since the last invoice is within the tolerance of the whole session."""
-    world = World(vehicle={"audit_percent": 25})
+    world = Pair(vehicle={"audit_percent": 25})
     world.charge(40)
     world.pole_percent = 0
     until_mwh = world.own_energy_mwh + 8_000
@@ -148,7 +148,7 @@ def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
         {"from_s": 0, "price_per_kwh": PRICE // 4},
         {"from_s": NOW_S + 16, "price_per_kwh": PRICE},
     ]
-    world = World(pole={"prices": prices}, vehicle={"audit_percent": percent})
+    world = Pair(pole={"prices": prices}, vehicle={"audit_percent": percent})
     world.pole_percent = 100 - percent
     world.run(lambda: world.payer.tariff and world.payer.tariff.price_per_kwh == PRICE)
     channel = world.payer.record
@@ -164,7 +164,7 @@ def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
 
 
 def test_a_tariff_signed_by_a_stranger():
-    world = World()
+    world = Pair()
     world.charge(3)
     tariff = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=90_000)
     signed = world.payee.session.signed(SIGNED_TARIFF, signed_body(tariff))
@@ -177,7 +177,7 @@ def test_a_receipt_signed_by_a_stranger_is_not_kept():
     def change(receipt):
         receipt.signature = bytes(64)
 
-    world = World(vehicle={"energy_wanted_mwh": 3_000})
+    world = Pair(vehicle={"energy_wanted_mwh": 3_000})
     world.bend = bending(RECEIPT, change, 1_000)
     world.run(lambda: world.payer.last_stop and world.payee.charging is None)
     assert world.payer.receipt is None
@@ -199,7 +199,7 @@ def test_a_nonce_that_is_a_claim_empties_no_wallet():
             out[:] = self.sign(message)
             return out
 
-    world = World()
+    world = Pair()
     world.signer = Watched()
     world.boot_vehicle()
     world.pole_random = lambda size: CLAIM.message(1 << 60)[:size]
@@ -217,7 +217,7 @@ def test_a_nonce_that_is_a_claim_empties_no_wallet():
 
 
 def test_the_wallet_never_signs_beyond_its_budget_or_backwards():
-    world = World(vehicle={"budget": 5_000})
+    world = Pair(vehicle={"budget": 5_000})
     world.run_to_stop()
     channel = world.payer.record
     for amount in (channel.signed - 1, channel.signed + world.wallet.budget_left + 1):
@@ -231,17 +231,17 @@ def test_the_wallet_never_signs_beyond_its_budget_or_backwards():
 
 def test_a_pole_that_lost_a_claim_is_still_paid_no_less():
     """An offer with an older best claim does not make the vehicle sign a smaller total."""
-    world = World(vehicle={"energy_wanted_mwh": 5_000})
+    world = Pair(vehicle={"energy_wanted_mwh": 5_000})
     world.run_to_stop()
     signed = world.payer.record.signed
     flash = world.pole_flash.__class__()
-    again = World(flash=(flash, world.vehicle_flash))
+    again = Pair(flash=(flash, world.vehicle_flash))
     again.charge(2)
     assert again.payer.record.signed >= signed
 
 
 def test_a_store_that_fails_is_never_acknowledged():
-    world = World()
+    world = Pair()
     world.charge(3)
     before = world.payee_records.load(terms().channel_id()).amount
 
@@ -255,7 +255,7 @@ def test_a_store_that_fails_is_never_acknowledged():
 
 def test_a_debt_invented_again_with_every_reconnect_is_paid_once():
     """In each session the pole asks for one more prepayment, delivers nothing and hangs up."""
-    world = World(vehicle={"reconnect_ms": 40})
+    world = Pair(vehicle={"reconnect_ms": 40})
     world.step_energy_mwh = 0
     channel_id = terms().channel_id()
     for _ in range(8):

@@ -7,7 +7,7 @@ from joulestream import errors, messages
 from joulestream.channel import SIGNED_PROOF, Claim, time_bytes
 from joulestream.messages import ACCEPT, UPDATE, Invoice, TimeProof
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, lie
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, lie
 
 CLAIM = Claim(terms().channel_id())
 
@@ -54,7 +54,7 @@ def test_an_update_that_replays_an_old_claim():
         update.amount = old["amount"]
         update.signature = old["signature"]
 
-    world = World()
+    world = Pair()
     world.bend = bending(UPDATE, remember)
     world.charge(4)
     best = world.payee.charging.record.amount
@@ -68,7 +68,7 @@ def test_an_update_one_unit_too_little():
         due = world.payee.charging.packetizer.invoiced_mwh * PRICE // 1_000_000
         sign_claim(update, due - 1)
 
-    world = World(vehicle={"prepay": PACKET_PRICE})
+    world = Pair(vehicle={"prepay": PACKET_PRICE})
     world.charge(4)
     # Once nothing is prepaid, an invoice asks for more than was paid before it.
     world.payer.payments.prepay = 0
@@ -111,7 +111,7 @@ def test_an_accept_without_the_payers_key():
         body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
         accept.signature = KEYS["stranger"].sign(session.signed(SIGNED_PROOF, body))
 
-    world = World()
+    world = Pair()
     world.bend = bending(ACCEPT, change)
     assert world.run_to_stop() == both(errors.BAD_PROOF)
 
@@ -122,10 +122,10 @@ def test_an_accept_replayed_from_another_session():
     def record(accept):
         recorded.append(accept)
 
-    first = World(vehicle={"energy_wanted_mwh": 2_000})
+    first = Pair(vehicle={"energy_wanted_mwh": 2_000})
     first.bend = bending(ACCEPT, record)
     first.run_to_stop()
-    second = World()
+    second = Pair()
     second.pole_random = lambda size: b"another nonce!!!"[:size]
     second.bend = bending(ACCEPT, lambda accept: recorded[0])
     assert second.run_to_stop() == both(errors.BAD_PROOF)
@@ -142,7 +142,7 @@ def refused(reason, pole=None, **changes):
     """Check that a certificate with fields changed is refused by the pole for `reason`."""
     channel = changes.pop("channel", None)
     issuer = changes.pop("issuer", "issuer")
-    world = World(pole=pole, certificates=[certificate(channel, issuer, **changes)])
+    world = Pair(pole=pole, certificates=[certificate(channel, issuer, **changes)])
     assert world.run_to_stop() == both(reason)
     assert world.pole_energy_mwh == 0
 
@@ -164,14 +164,14 @@ def test_a_certificate_is_taken_up_to_the_edge_of_its_dispute_window():
     issued_at_s = NOW_S - 3_600
     edge_s = issued_at_s + 7 * DAY_S - 2 * DAY_S
     refused(errors.CERTIFICATE_WINDOW, issued_at_s=issued_at_s, expires_at_s=edge_s + 1)
-    world = World(certificates=[certificate(issued_at_s=issued_at_s, expires_at_s=edge_s)])
+    world = Pair(certificates=[certificate(issued_at_s=issued_at_s, expires_at_s=edge_s)])
     world.charge(1)
 
 
 def test_a_forged_certificate():
     forged = certificate()
     forged.capacity += 1
-    assert World(certificates=[forged]).run_to_stop() == both(errors.CERTIFICATE_FORGED)
+    assert Pair(certificates=[forged]).run_to_stop() == both(errors.CERTIFICATE_FORGED)
 
 
 def test_another_vehicles_certificate():
@@ -190,7 +190,7 @@ def test_a_certificate_for_another_pole():
 
 
 def test_an_issuers_channels_together_stay_within_its_limit():
-    world = World()
+    world = Pair()
     world.charge(3)
     paid = world.payee.charging.record.amount
     world.payee_records.admit(certificate(terms(salt=b"2" * 16)), world.payee.charging.record)
@@ -204,14 +204,14 @@ def test_an_issuers_channels_together_stay_within_its_limit():
 
 
 def test_a_vehicle_that_accepts_and_stays_silent_gets_nothing_on_a_fresh_channel():
-    world = World()
+    world = Pair()
     world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
     world.run(lambda: world.payee.last_stop)
     assert world.pole_energy_mwh == 0
 
 
 def test_a_vehicle_that_stops_paying_gets_no_more_than_the_credit():
-    world = World()
+    world = Pair()
     world.charge(10)
     world.bend = lambda sender, payload: [] if payload[0] == UPDATE else [payload]
     world.run(lambda: world.payee.last_stop)
@@ -221,7 +221,7 @@ def test_a_vehicle_that_stops_paying_gets_no_more_than_the_credit():
 
 
 def test_the_contactor_opens_when_the_credit_is_reached():
-    world = World()
+    world = Pair()
     world.charge(10)
     world.run(world.payee.may_energise)
     charge = world.payee.charging
@@ -233,7 +233,7 @@ def test_the_contactor_opens_when_the_credit_is_reached():
 
 
 def test_credit_is_earned_and_never_reset_by_reconnecting():
-    world = World(vehicle={"reconnect_ms": 100})
+    world = Pair(vehicle={"reconnect_ms": 100})
     gained = []
     for _ in range(5):
         world.charge(2)
@@ -249,14 +249,14 @@ def test_credit_is_earned_and_never_reset_by_reconnecting():
 
 
 def test_time_unknown_energises_nothing():
-    world = World(time_s=None)
+    world = Pair(time_s=None)
     assert world.run_to_stop() == both(errors.TIME_UNKNOWN)
     assert world.pole_energy_mwh == 0
 
 
 def told_the_time(time_s, key="issuer", nonce=None, bound_s=None):
     """Let somebody tell a pole without a clock the time; return the world."""
-    world = World(time_s=None)
+    world = Pair(time_s=None)
     if bound_s is not None:
         world.clock.set(bound_s, world.now_ms)
         world.clock.keep(world.now_ms)
@@ -305,7 +305,7 @@ def test_a_pole_that_knows_the_time_takes_no_other():
 
 
 def test_a_clock_keeps_time_while_nobody_charges():
-    world = World()
+    world = Pair()
     days = 30
     world.payer.step = lambda *arguments: None
     for _ in range(days * 24):
@@ -315,5 +315,5 @@ def test_a_clock_keeps_time_while_nobody_charges():
 
 
 def test_an_expired_certificate_after_a_power_cut_energises_nothing():
-    world = World(certificates=[certificate(expires_at_s=NOW_S + 60)], time_s=None)
+    world = Pair(certificates=[certificate(expires_at_s=NOW_S + 60)], time_s=None)
     assert world.run_to_stop() == both(errors.TIME_UNKNOWN)

@@ -6,7 +6,7 @@ from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
 from joulestream.pole.clock import TrustedClock
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, World, bending, both, pole_values
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, pole_values
 
 CHANNEL_ID = terms().channel_id()
 
@@ -25,14 +25,14 @@ def test_an_accept_that_promises_too_little_ahead():
         accept.prepay = PACKET_PRICE - 1
         prove_anew(world, accept)
 
-    world = World()
+    world = Pair()
     world.bend = bending(ACCEPT, change)
     assert world.run_to_stop() == both(errors.PREPAY_TOO_SMALL)
     assert world.pole_energy_mwh == 0
 
 
 def test_an_accept_with_a_certificate_that_is_used_up():
-    world = World(vehicle={"energy_wanted_mwh": 5_000})
+    world = Pair(vehicle={"energy_wanted_mwh": 5_000})
     world.run_to_stop()
     delivered_mwh = world.pole_energy_mwh
     used_up = certificate(capacity=world.payee_records.load(CHANNEL_ID).amount_due - 1)
@@ -66,7 +66,7 @@ def test_the_capacity_ends_the_session_whatever_the_vehicle_believes():
             message.signature = KEYS["payer"].sign(claim)
         return [messages.encode(message)]
 
-    world = World()
+    world = Pair()
     world.bend = bend
     world.run(lambda: world.payee.last_stop)
     assert world.payee.last_stop == errors.CAPACITY_EXHAUSTED
@@ -79,7 +79,7 @@ def test_a_tariff_that_is_never_answered_ends_the_session_before_it_begins():
         {"from_s": 0, "price_per_kwh": PRICE},
         {"from_s": NOW_S + 3, "price_per_kwh": PRICE // 2},
     ]
-    world = World(pole={"prices": prices})
+    world = Pair(pole={"prices": prices})
     world.bend = lambda sender, payload: [] if payload[0] == TARIFF else [payload]
     assert world.run_to_stop() == both(errors.TARIFF_REFUSED)
     record = world.payee_records.load(CHANNEL_ID)
@@ -87,7 +87,7 @@ def test_a_tariff_that_is_never_answered_ends_the_session_before_it_begins():
 
 
 def test_a_certificate_that_expires_in_mid_session_ends_it():
-    world = World(certificates=[certificate(expires_at_s=NOW_S + 6)])
+    world = Pair(certificates=[certificate(expires_at_s=NOW_S + 6)])
     assert world.run_to_stop() == both(errors.CERTIFICATE_EXPIRED)
     assert world.pole_energy_mwh > 0
     assert world.clock.time_s(world.now_ms) <= NOW_S + 10
@@ -109,9 +109,7 @@ def test_renewals_that_are_refused():
         (certificate(capacity=2_000_001, expires_at_s=later_s), errors.ISSUER_LIMIT),
     )
     for renewal, reason in cases:
-        world = World(
-            pole={"renew_before_s": 48}, certificates=[certificate(expires_at_s=first_s)]
-        )
+        world = Pair(pole={"renew_before_s": 48}, certificates=[certificate(expires_at_s=first_s)])
         world.charge(1)
         world.renewals = [certificate(expires_at_s=later_s)]
 
@@ -130,7 +128,7 @@ def test_after_a_renewal_by_another_issuer_its_limit_counts():
     other["key"] = KEYS["stranger"].public_key.hex()
     other["limit"] = 100_000
     issuers.append(other)
-    world = World(
+    world = Pair(
         pole={"issuers": issuers, "renew_before_s": 100},
         certificates=[certificate(expires_at_s=NOW_S + 50)],
     )
@@ -151,7 +149,7 @@ def test_after_a_renewal_by_another_issuer_its_limit_counts():
 
 
 def test_a_bad_meter_neither_offers_nor_opens():
-    world = World()
+    world = Pair()
     world.meter_reason = errors.METER_STALE
     seen = []
     world.bend = lambda sender, payload: seen.append(payload[0]) or [payload]
@@ -169,7 +167,7 @@ def test_a_bad_meter_neither_offers_nor_opens():
         return [payload]
 
     lost = []
-    world = World()
+    world = Pair()
     world.bend = late
     assert world.run_to_stop() == both(errors.METER_FROZEN)
     assert world.payee.last_charging is None
@@ -180,7 +178,7 @@ def test_the_time_is_journaled_when_a_session_opens_and_while_nobody_charges():
         clock = TrustedClock(Journal(world.pole_flash.copy()))
         return clock.set(time_s, world.now_ms)
 
-    world = World()
+    world = Pair()
     assert believes(NOW_S - 1)
     world.charge(1)
     assert not believes(NOW_S - 1) and believes(NOW_S + 2)
@@ -194,10 +192,10 @@ def test_the_time_is_journaled_when_a_session_opens_and_while_nobody_charges():
 def test_a_pole_remembers_a_certificate_only_once_it_was_admitted():
     forged = certificate()
     forged.capacity += 1
-    world = World(certificates=[forged])
+    world = Pair(certificates=[forged])
     world.run_to_stop()
     assert world.payee_records.certificate(CHANNEL_ID) is None
-    world = World()
+    world = Pair()
     world.charge(1)
     assert isinstance(world.payee_records.certificate(CHANNEL_ID), Certificate)
 
@@ -208,7 +206,7 @@ def test_a_tariff_is_not_agreed_while_the_meter_is_in_doubt():
         {"from_s": 0, "price_per_kwh": PRICE},
         {"from_s": NOW_S + 1, "price_per_kwh": PRICE // 2},
     ]
-    world = World(pole={"prices": prices})
+    world = Pair(pole={"prices": prices})
     doubtful = []
 
     def bend(sender, payload):

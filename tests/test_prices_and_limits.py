@@ -10,7 +10,7 @@ from joulestream.messages import OFFER, decode
 from joulestream.pole import config as pole_config
 from joulestream.pole import limits, prices
 from joulestream.testkit.certificates import NOW_S
-from joulestream.testkit.pair import PRICE, World, pole_values
+from joulestream.testkit.pair import PRICE, Pair, pole_values
 
 
 def module(monkeypatch, name, **functions):
@@ -48,7 +48,7 @@ def offers(world):
 
 
 def test_a_new_price_source_sets_the_offered_and_the_billed_price(rising):
-    world = World(pole={"price_source": "rising"})
+    world = Pair(pole={"price_source": "rising"})
     seen = offers(world)
     world.charge(3)
     assert seen[0].price_per_kwh == Rising().price_per_kwh(seen[0].time_s) < PRICE
@@ -73,11 +73,11 @@ def with_limit(monkeypatch, limit_mw):
     """Add a power limit for one test; return a world whose pole has it."""
     name = module(monkeypatch, "hot_plug", open_limit=lambda config, board: Fixed(limit_mw))
     monkeypatch.setattr(limits, "LIMITS", [*limits.LIMITS, ("HOT_PLUG", name)])
-    return World()
+    return Pair()
 
 
 def test_the_configured_maximum_is_the_first_power_limit():
-    world = World()
+    world = Pair()
     assert world.payee.power_limit() == (11_500_000, "CONFIGURED_MAXIMUM")
 
 
@@ -98,4 +98,4 @@ def test_a_limit_that_limits_nothing_changes_nothing(monkeypatch, limit_mw):
 def test_a_pole_without_any_limit_does_not_start(monkeypatch):
     monkeypatch.setattr(limits, "LIMITS", [])
     with pytest.raises(ValueError, match="no power limit is known"):
-        World().payee.power_limit()
+        Pair().payee.power_limit()

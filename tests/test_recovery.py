@@ -4,7 +4,7 @@ from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.reading import Reading
 from joulestream.pole.recovery import SessionLog
 from joulestream.testkit.certificates import terms
-from joulestream.testkit.pair import PRICE, Meter, World
+from joulestream.testkit.pair import PRICE, Meter, Pair
 from joulestream.units import amount_from_numerator, energy_from_power
 
 CHANNEL_ID = terms().channel_id()
@@ -24,7 +24,7 @@ def cut_pole(world, register_mwh=None):
 
 
 def charging(packets=8, **world):
-    there = World(**world)
+    there = Pair(**world)
     there.charge(packets)
     there.run(lambda: there.payee.may_energise())
     return there
@@ -120,7 +120,7 @@ def test_a_tariff_change_that_was_agreed_counts():
         {"from_s": 0, "price_per_kwh": PRICE},
         {"from_s": 1_790_000_003, "price_per_kwh": cheap},
     ]
-    world = World(pole={"prices": prices})
+    world = Pair(pole={"prices": prices})
     world.run(
         lambda: (
             world.payee.charging is not None

@@ -8,7 +8,7 @@ from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.messages import INVOICE, OFFER, RECEIPT, UPDATE
 from joulestream.testkit.certificates import NOW_S, certificate, terms
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, STEP_MS, World, bending, pole_values
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, STEP_MS, Pair, bending, pole_values
 from joulestream.testkit.random import Random
 
 CHANNEL_ID = terms().channel_id()
@@ -44,7 +44,7 @@ def test_nothing_is_acknowledged_before_it_is_stored():
             acknowledged.append(amount)
         return [payload]
 
-    world = World()
+    world = Pair()
     world.bend = bend
     world.charge(6)
     world.payer.stop(errors.OWNER_STOP, world.now_ms)
@@ -53,7 +53,7 @@ def test_nothing_is_acknowledged_before_it_is_stored():
 
 
 def test_a_greeting_in_mid_session_forgets_no_debt():
-    world = World(vehicle={"reconnect_ms": 40})
+    world = Pair(vehicle={"reconnect_ms": 40})
     world.charge(8)
     unpaid_by_now(world)
     for _ in range(4):
@@ -78,7 +78,7 @@ def test_a_greeting_in_mid_session_forgets_no_debt():
 
 def test_what_flows_until_the_contactor_is_open_is_billed():
     """A meter shows the last energy some intervals late, after a STOP and after a HELLO."""
-    world = World()
+    world = Pair()
     world.charge(5)
     world.payer.stop(errors.OWNER_STOP, world.now_ms)
     world.run(lambda: world.payee.last_stop)
@@ -89,7 +89,7 @@ def test_what_flows_until_the_contactor_is_open_is_billed():
     assert world.payee.receipt.energy_mwh == world.pole_energy_mwh
     assert stored(world).energy_mwh == world.pole_energy_mwh
 
-    world = World(vehicle={"reconnect_ms": 40})
+    world = Pair(vehicle={"reconnect_ms": 40})
     world.charge(5)
     greet_anew(world)
     charge = world.payee.charging
@@ -103,7 +103,7 @@ def test_what_flows_until_the_contactor_is_open_is_billed():
 
 def test_a_receipt_covers_what_no_invoice_asked_for():
     """Energy that is prepaid needs no further invoice."""
-    world = World(pole={"packet_energy_mwh": 1_000})
+    world = Pair(pole={"packet_energy_mwh": 1_000})
     world.charge(5)
     world.run(lambda: world.payee.charging.has_uninvoiced_energy())
     assert world.payee.charging.unpaid < 0
@@ -119,7 +119,7 @@ def test_a_receipt_covers_what_no_invoice_asked_for():
 
 def test_the_amount_due_is_exact_over_many_restarts():
     """At 32 units per kWh a unit is 31 Wh: no session loses the part that it rounds off."""
-    world = World(
+    world = Pair(
         pole={
             "prices": [{"from_s": 0, "price_per_kwh": COARSE}],
             "credit": 1,
@@ -159,7 +159,7 @@ def test_the_amount_due_is_exact_over_many_restarts():
 
 
 def test_a_store_that_fails_at_the_end_of_a_session_is_asked_again_before_the_next():
-    world = World(vehicle={"reconnect_ms": 40})
+    world = Pair(vehicle={"reconnect_ms": 40})
     world.charge(8)
     unpaid_by_now(world)
     debt = world.payee.charging.unpaid
@@ -210,7 +210,7 @@ def history(seed, kind):
             prices.append({"from_s": NOW_S + 7 * count, "price_per_kwh": other})
     issuers = pole_values()["issuers"]
     issuers[0]["limit"] = 10**12
-    world = World(
+    world = Pair(
         pole={
             "prices": prices,
             "packet_energy_mwh": packet_mwh,

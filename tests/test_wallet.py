@@ -7,7 +7,7 @@ from joulestream.device.journal import Journal
 from joulestream.device.journal_keys import PAYER_RECORD
 from joulestream.messages import INVOICE, UPDATE
 from joulestream.testkit.certificates import KEYS, certificate, terms
-from joulestream.testkit.pair import PRICE, RamFlash, World, vehicle_values
+from joulestream.testkit.pair import PRICE, Pair, RamFlash, vehicle_values
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.main import assemble
 from joulestream.vehicle.wallet import Wallet
@@ -47,7 +47,7 @@ def test_no_claim_leaves_before_the_journal_holds_it():
         assert held >= amount
         assert left <= 500_000 - amount
 
-    world = World()
+    world = Pair()
     amounts = watched(world, check)
     world.charge(12)
     assert len(amounts) >= 12
@@ -57,7 +57,7 @@ def test_a_power_cut_never_makes_the_wallet_forget_a_claim():
     """The power goes at one write after the other; no claim left that the flash does not hold."""
     for cut_at in range(6, 16):
         flash = RamFlash()
-        world = World(flash=(RamFlash(), flash))
+        world = Pair(flash=(RamFlash(), flash))
         program = flash.writeblocks
         writes = [0]
         signer = KEYS["payer"]
@@ -94,7 +94,7 @@ def test_a_power_cut_never_makes_the_wallet_forget_a_claim():
 
 
 def test_the_budget_outlives_a_power_cut():
-    world = World(vehicle={"budget": 4_000, "reconnect_ms": 40})
+    world = Pair(vehicle={"budget": 4_000, "reconnect_ms": 40})
     for packets in (3, 6):
         world.charge(packets)
         signed = world.wallet.load(CHANNEL_ID).signed
@@ -108,7 +108,7 @@ def test_a_journal_that_fails_signs_nothing():
     def fail(*arguments):
         raise OSError(5)
 
-    world = World()
+    world = Pair()
     world.charge(3)
     before = remembered(world.vehicle_flash)[0]
     amounts = watched(world, lambda amount: None)
@@ -123,7 +123,7 @@ def test_no_claim_exceeds_the_capacity():
     def check(amount):
         assert amount <= capacity
 
-    world = World(certificates=[certificate(capacity=capacity)])
+    world = Pair(certificates=[certificate(capacity=capacity)])
     amounts = watched(world, check)
     reasons = world.run_to_stop()
     assert reasons == (errors.CAPACITY_EXHAUSTED, errors.CAPACITY_EXHAUSTED)
@@ -135,7 +135,7 @@ def ended(reason):
 
     Returns the world, the amount signed before the stop, and the number of invoices after it.
     """
-    world = World()
+    world = Pair()
     world.charge(5)
     world.payer.payments.prepay = 0
     world.charge(8)
@@ -173,7 +173,7 @@ def test_a_friendly_end_still_pays_what_flowed():
 
 
 def test_the_wallet_stores_no_record_that_shrinks():
-    world = World()
+    world = Pair()
     world.charge(5)
     record = world.wallet.load(CHANNEL_ID)
     record.signed -= 1
@@ -187,7 +187,7 @@ def test_the_wallet_stores_no_record_that_shrinks():
 
 def test_the_wallet_takes_no_record_from_the_journal_that_shrank():
     """An older record is written behind the running wallet's back."""
-    world = World()
+    world = Pair()
     world.charge(3)
     older = world.wallet.load(CHANNEL_ID).to_bytes()
     world.charge(6)
@@ -200,7 +200,7 @@ def test_the_wallet_takes_no_record_from_the_journal_that_shrank():
 
 
 def test_the_wallet_takes_no_record_that_spent_more_than_it_knows():
-    world = World()
+    world = Pair()
     world.charge(3)
     record = world.wallet.load(CHANNEL_ID)
     record.spent += 1
@@ -235,14 +235,14 @@ def test_another_versions_record_stops_the_start():
 def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():
     """With an empty or an older flash the vehicle does not spend again what it signed."""
     for early in (0, 3):
-        world = World(vehicle={"energy_wanted_mwh": 8_000})
+        world = Pair(vehicle={"energy_wanted_mwh": 8_000})
         if early:
             world.charge(early)
         old = world.vehicle_flash.copy()
         before = remembered(old)
         world.run_to_stop()
         best = world.payee_records.load(CHANNEL_ID).amount
-        again = World(flash=(world.pole_flash, old))
+        again = Pair(flash=(world.pole_flash, old))
         again.own_energy_mwh = world.own_energy_mwh
         amounts = watched(again, lambda amount: None)
         again.charge(5)

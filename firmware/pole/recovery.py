@@ -119,7 +119,7 @@ class SessionLog:
         self.is_recovered = True
 
     def _bill(self, record: "PayeeRecord", energy_mwh: int, step_mwh: int) -> None:
-        """Store the amount due up to `energy_mwh`, unless more was counted than can have flowed."""
+        """Store the amount due up to `energy_mwh`, unless that is more than can have flowed."""
         last = self._last
         most_mwh = self._most_mwh(step_mwh)
         if energy_mwh - record.energy_mwh > most_mwh:

@@ -15,7 +15,7 @@ from joulestream.session import OPEN
 from joulestream.signing import verify
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate
 from joulestream.testkit.flash import NorFlash
-from joulestream.testkit.pair import PRICE, World
+from joulestream.testkit.pair import PRICE, Pair
 
 POLE, VEHICLE, WIRE = "pole", "vehicle", "wire"
 _BLOCKS, _BLOCK_SIZE = 8, 2_048
@@ -66,8 +66,8 @@ class _Notary:
         return self._signer.sign_into(message, out)
 
 
-class _LyingWorld(World):
-    """A world in which `liar` says what `choices` choose; see World."""
+class _LyingWorld(Pair):
+    """A world in which `liar` says what `choices` choose; see Pair."""
 
     def __init__(self, choices):
         self._choices = choices

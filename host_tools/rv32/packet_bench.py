@@ -19,7 +19,7 @@ from joulestream.meter.reading import Reading
 from joulestream.pole.loop import PoleLoop
 from joulestream.testkit.board import MemoryBoard, Uart, cable
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
-from joulestream.testkit.pair import RamFlash, World, pole_values
+from joulestream.testkit.pair import Pair, RamFlash, pole_values
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter
 
@@ -81,7 +81,7 @@ class Exchange:
     def __init__(self):
         issuers = pole_values()["issuers"]
         issuers[0]["limit"] = CAPACITY
-        world = World(
+        world = Pair(
             pole={"issuers": issuers},
             flash=old_channel(),
             certificates=[certificate(capacity=CAPACITY)],

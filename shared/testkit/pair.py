@@ -1,11 +1,12 @@
-"""A real payee and a real payer in one process, and a wire that a test can bend.
+"""A real payee and a real payer in one process, joined by a wire that a test can bend.
 
-Runs on CPython and on MicroPython. The clock is the test's own.
+Runs on CPython and on MicroPython. Time passes only when the test calls `step`.
 """
 
 from hashlib import sha256
 
 from joulestream import messages
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
@@ -22,19 +23,29 @@ from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from joulestream.channel import Certificate
+    from joulestream.messages import Message
+
 PRICE = 320_000
 PACKET_MWH = 1_000
 PACKET_PRICE = 320
 STEP_MS = 20
 METER = {"model": "sdm120"}
-# For one pole after the other: a heap of many worlds has no such piece left.
+# One table for one pole after the other: a small heap has no second piece of this size.
 TABLE = bytearray(TABLE_SIZE)
 
 
 class Meter:
-    """An ideal meter, as pole.payee and vehicle.payer see one."""
+    """An ideal meter, with the attributes of an EnergyCounter that payee and payer read.
 
-    def __init__(self, step_mwh=1_000):
+    `skipped_mwh` keeps the argument of the last `skip_counted`.
+    """
+
+    def __init__(self, step_mwh: int = 1_000) -> None:
         self.total_mwh = 0
         self.step_mwh = step_mwh
         self.reason = 0
@@ -42,29 +53,31 @@ class Meter:
         self.skipped_mwh = 0
 
     @property
-    def register_total_mwh(self):
+    def register_total_mwh(self) -> int:
+        """The total that the register stands for: an ideal meter never runs ahead of it."""
         return self.total_mwh
 
-    def skip_counted(self, counted_mwh):
+    def skip_counted(self, counted_mwh: int) -> None:
+        """Note that the payee wants energy skipped that it has billed already."""
         self.skipped_mwh = counted_mwh
 
 
 class Nonces:
     """A counter in place of a random generator, so that a run repeats."""
 
-    def __init__(self, name):
+    def __init__(self, name: bytes) -> None:
         self._name = name
         self._count = 0
 
-    def __call__(self, size):
+    def __call__(self, size: int) -> bytes:
         self._count += 1
         return sha256(b"%s %d" % (self._name, self._count)).digest()[:size]
 
 
-def pole_values(**changes):
-    """Return a pole's configuration as JSON would hold it, with fields changed."""
+def pole_values(**changes: "Any") -> "dict[str, Any]":
+    """Return a pole's configuration as JSON holds it, with these fields changed."""
     channel = terms()
-    values = {
+    values: dict[str, Any] = {
         "board": {},
         "seed_file": "-",
         "payout_account": channel.payout_account.hex(),
@@ -92,9 +105,9 @@ def pole_values(**changes):
     return values
 
 
-def vehicle_values(**changes):
-    """Return a vehicle's configuration as JSON would hold it, with fields changed."""
-    values = {
+def vehicle_values(**changes: "Any") -> "dict[str, Any]":
+    """Return a vehicle's configuration as JSON holds it, with these fields changed."""
+    values: dict[str, Any] = {
         "board": {},
         "seed_file": "-",
         "certificates": ["-"],
@@ -110,18 +123,37 @@ def vehicle_values(**changes):
     return values
 
 
-class World:
-    """Both ends, a wire, an ideal meter on either side, and energy that flows when it may.
+class Pair:
+    """Payee and payer, the wire between them, an ideal meter on each side, and flowing energy.
 
-    `bend(sender, payload)` may return other payloads in place of one (a list). While the contactor is
-    closed, `step_energy_mwh` flows in a step; `pole_percent` and `own_percent` say what share of
-    it the pole's and the vehicle's meter count.
+    Args:
+        pole, vehicle: changes of their configurations.
+        certificates: the vehicle's certificates; without them, one of the standard channel.
+        time_s: the pole's clock at its start, unix time in s; None: it does not know the time.
+        flash: the flash of the pole and of the vehicle.
+
+    Attributes:
+        bend: called as `bend(sender, payload)` with "pole" or "vehicle"; it returns the list of
+            payloads that arrive in place of this one. None changes nothing.
+        step_energy_mwh: energy that flows in a step while the contactor may be closed.
+        pole_percent, own_percent: the share of it that the pole's and the vehicle's meter count.
+        pole_random: the pole's random bytes; a test may replace it at any time.
+        signer: the vehicle's signer, from its next boot on.
+        renewals: certificates that the vehicle finds later.
     """
 
-    def __init__(self, pole=None, vehicle=None, certificates=None, time_s=NOW_S, flash=None):
+    def __init__(
+        self,
+        pole: "dict[str, Any] | None" = None,
+        vehicle: "dict[str, Any] | None" = None,
+        certificates: "list[Certificate] | None" = None,
+        time_s: "int | None" = NOW_S,
+        flash: "tuple[Any, Any] | None" = None,
+    ) -> None:
         self.now_ms = 1_000
-        self.pole_flash, self.vehicle_flash = flash or (RamFlash(), RamFlash())
-        self.bend = None
+        flashes: tuple[Any, Any] = flash or (RamFlash(), RamFlash())
+        self.pole_flash, self.vehicle_flash = flashes
+        self.bend: Callable[[str, bytes], list[bytes]] | None = None
         self.pole_energy_mwh = 0
         self.own_energy_mwh = 0
         self.step_energy_mwh = 60
@@ -131,9 +163,9 @@ class World:
         self.pole_meter = Meter()
         self.own_meter = Meter()
         self.plugged = True
-        self.signer = KEYS["payer"]  # of the vehicle, from its next boot on
+        self.signer: Any = KEYS["payer"]
         self.certificates = certificates or [certificate()]
-        self.renewals = []
+        self.renewals: list[Certificate] = []
         self.pole_config = pole_config.consistent(
             check_table(pole_config.TABLE, pole_values(**(pole or {})))
         )
@@ -143,11 +175,11 @@ class World:
         self.boot_pole(time_s)
         self.boot_vehicle()
 
-    def pole_signer(self, name):
+    def pole_signer(self, name: str) -> "Any":
         """Return the pole's signer: the key `name` of certificates.KEYS."""
         return KEYS[name]
 
-    def boot_pole(self, time_s, key="payee"):
+    def boot_pole(self, time_s: "int | None", key: str = "payee") -> None:
         """Switch the pole on with its flash, a clock that says `time_s` and the key `key`."""
         config = self.pole_config
         self.pole_journal = journal = Journal(
@@ -159,7 +191,7 @@ class World:
             self.clock.set(time_s, self.now_ms)
         self.books = Books(config, journal, self.clock)
         self.payee_records = self.books.records
-        self.pole_random = Nonces(b"pole %d" % self.now_ms)
+        self.pole_random: Callable[[int], bytes] = Nonces(b"pole %d" % self.now_ms)
         self.payee = Payee(
             config,
             self.pole_signer(key),
@@ -171,8 +203,8 @@ class World:
             TABLE,
         )
 
-    def boot_vehicle(self):
-        """Switch the vehicle on, with what its flash holds."""
+    def boot_vehicle(self) -> None:
+        """Switch the vehicle on with its flash."""
         config = self.vehicle_config
         self.vehicle_journal = Journal(self.vehicle_flash)
         self.wallet = Wallet(
@@ -185,13 +217,13 @@ class World:
         nonces = Nonces(b"vehicle %d" % self.now_ms)
         self.payer = Payer(config, self.wallet, nonces, lambda: self.renewals)
 
-    def step(self):
-        """Let one step pass at both ends, the wire between."""
+    def step(self) -> None:
+        """Let one step of STEP_MS pass at both ends; payloads arrive in the same step."""
         self.now_ms += STEP_MS
         if self.payee.may_energise() and self.plugged and not self.meter_reason:
             self.pole_energy_mwh += self.step_energy_mwh * self.pole_percent // 100
             self.own_energy_mwh += self.step_energy_mwh * self.own_percent // 100
-        # A pole counts from 0 since its own start, a vehicle on where its register stands.
+        # The pole's total starts at 0 with each boot. The vehicle's goes on with its register.
         self.pole_meter.total_mwh = self.pole_energy_mwh - self._pole_start_mwh
         self.pole_meter.register_mwh = self.pole_energy_mwh
         self.pole_meter.reason = self.meter_reason
@@ -202,8 +234,8 @@ class World:
         self._carry("vehicle", self.payer.session.outbox, self.payee)
         self.erase_ahead()
 
-    def erase_ahead(self):
-        """Do what both firmwares do when nothing waits; what fails is tried again."""
+    def erase_ahead(self) -> None:
+        """Do the idle work of both firmwares. A failure is tried again in the next step."""
         for journal in (self.pole_journal, self.vehicle_journal):
             if journal is self.vehicle_journal or not self.payee.is_in_packet():
                 try:
@@ -211,45 +243,45 @@ class World:
                 except OSError:
                     pass
 
-    def steps(self, count):
+    def steps(self, count: int) -> None:
         """Let `count` steps pass."""
         for _ in range(count):
             self.step()
 
-    def replug(self):
+    def replug(self) -> None:
         """Pull the plug, wait for the pole to close the session, and plug in again."""
         self.plugged = False
         self.step()
         self.run(lambda: self.payee.charging is None)
         self.plugged = True
 
-    def run(self, condition, limit_ms=60_000):
-        """Step until `condition()` holds; fail at the limit."""
+    def run(self, condition: "Callable[[], object]", limit_ms: int = 60_000) -> None:
+        """Step until `condition()` holds; fail after `limit_ms` of the test's time."""
         stop_ms = self.now_ms + limit_ms
         while not condition():
             assert self.now_ms < stop_ms, (self.payee.last_stop, self.payer.last_stop)
             self.step()
 
-    def charge(self, packets=3):
-        """Run until that many packets are paid."""
+    def charge(self, packets: int = 3) -> None:
+        """Run until so many packets of a session are paid."""
         self.run(
             lambda: self.payee.charging is not None and self.payee.charging.packets >= packets
         )
 
-    def run_to_stop(self):
+    def run_to_stop(self) -> "tuple[int, int]":
         """Run until both ends have stopped; return the pole's and the vehicle's reason."""
         self.run(
             lambda: (
                 self.payee.last_stop
                 and self.payer.last_stop
                 and self.payee.charging is None
-                and self.payer.session.state in (0, 7)
+                and self.payer.session.is_quiet()
             )
         )
         assert not self.payee.may_energise()
         return self.payee.last_stop, self.payer.last_stop
 
-    def _carry(self, sender, outbox, receiver):
+    def _carry(self, sender: str, outbox: "list[Any]", receiver: "Any") -> None:
         payloads = list(outbox)
         outbox.clear()
         for payload in payloads:
@@ -258,11 +290,16 @@ class World:
                 receiver.receive(data, self.now_ms)
 
 
-def bending(number, change, times=1):
-    """Return a bend that lets `change(message)` alter the next `times` messages `number`."""
+def bending(
+    number: int, change: "Callable[[Any], Message | None]", times: int = 1
+) -> "Callable[[str, bytes], list[bytes]]":
+    """Return a bend for Pair.bend that changes the next `times` messages of one number.
+
+    `change(message)` changes the message in place, or returns another one to send instead.
+    """
     left = [times]
 
-    def bend(sender, payload):
+    def bend(sender: str, payload: bytes) -> "list[Any]":
         if payload[0] != number or not left[0]:
             return [payload]
         left[0] -= 1
@@ -273,15 +310,20 @@ def bending(number, change, times=1):
     return bend
 
 
-def lie(number, change, after_packets=3, times=1):
-    """Tell a lie after some packets; return the world and both reasons."""
-    there = World()
+def lie(
+    number: int,
+    change: "Callable[[Any], Message | None]",
+    after_packets: int = 3,
+    times: int = 1,
+) -> "tuple[Pair, tuple[int, int]]":
+    """Change messages of one number after some packets; return the pair and both stop reasons."""
+    pair = Pair()
     if after_packets:
-        there.charge(after_packets)
-    there.bend = bending(number, change, times)
-    return there, there.run_to_stop()
+        pair.charge(after_packets)
+    pair.bend = bending(number, change, times)
+    return pair, pair.run_to_stop()
 
 
-def both(reason):
-    """Return what `run_to_stop` gives when both ends show `reason`."""
+def both(reason: int) -> "tuple[int, int]":
+    """Return the result of `run_to_stop` if both ends stop for `reason`."""
     return (reason, reason)

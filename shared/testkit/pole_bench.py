@@ -13,7 +13,7 @@ from joulestream.session import ProtocolSession
 from joulestream.testkit.board import MemoryBoard, cable
 from joulestream.testkit.certificates import KEYS, certificate
 from joulestream.testkit.meter import Meter
-from joulestream.testkit.pair import STEP_MS, World
+from joulestream.testkit.pair import STEP_MS, Pair
 from joulestream.units import MS_PER_HOUR, energy_from_power
 
 PREPAY = 640
@@ -45,7 +45,7 @@ class PoleBench:
     """A pole that charges, step by step; `contactor_log` lists how the contactor was driven."""
 
     def __init__(self, **pole):
-        self.world = World(pole=pole)
+        self.world = Pair(pole=pole)
         self.payee = self.world.payee
         self.outlet = Outlet()
         self.meter = Meter()
