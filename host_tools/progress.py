@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from joulestream.host_tools.errors import CommandError
+
 # The time between two looks. It decides how soon a hang is found, not whether there is one.
 LOOK_S = 0.5
 ASLEEP_LOOKS = 120
@@ -30,7 +32,7 @@ _STATE, _OWN_TIMES, _CHILDREN_TIMES = 0, slice(11, 13), slice(13, 15)
 _AWAKE = ("R", "D")  # running or runnable; waiting for a disk
 
 
-class Stalled(Exception):
+class Stalled(CommandError):
     """A process hangs: one sentence that says what was running and how that was seen."""
 
 

@@ -23,16 +23,18 @@ from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.fields import size_of
-from joulestream.host_tools import emulator, toolchain
+from joulestream.host_tools import emulator
 from joulestream.host_tools.adversaries import document, play_all
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.firmware import AFTER_COLLECTION, FirmwareError
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
 from joulestream.host_tools.bench.setup import BenchSetup
+from joulestream.host_tools.build import board, shell
+from joulestream.host_tools.build.shell import ToolchainError, say
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.fuzz.run import MISSING, FuzzError, fuzz_all, is_available
+from joulestream.host_tools.layout import BUILD, ROOT
 from joulestream.host_tools.simulation.campaign import Totals, run_campaign
-from joulestream.host_tools.toolchain import BUILD, ROOT, ToolchainError, say
 
 SUMMARY = BUILD / "bench" / "reliability.json"
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -74,7 +76,7 @@ def measure_power_cuts(points: int) -> dict[str, int]:
 
     def run(job: int) -> dict[str, Any]:
         command = [*program, str(1 + 100_000 * job), str(-(-points // jobs))]
-        return json.loads(toolchain.run(command, "cutting the power"))
+        return json.loads(shell.run(command, "cutting the power"))
 
     with ThreadPoolExecutor(jobs) as pool:
         found = list(pool.map(run, range(jobs)))
@@ -148,10 +150,10 @@ async def _heap(bench: Bench) -> tuple[int, list[int]]:
 def measure_journal() -> dict[str, int]:
     """Return what storing a claim takes on the emulated board; nothing where there is none."""
     try:
-        firmware, library = emulator.build(), emulator.build_library()
+        firmware, library = board.build(), board.build_library()
         directory = BUILD / "board-lib" / "journal"
         sources = [ROOT / "host_tools" / "rv32" / "journal_bench.py"]
-        emulator.compile_tree(sources, directory)
+        board.compile_tree(sources, directory)
         with emulator.EmulatedBoard(firmware, [library, directory]) as machine:
             text = machine.mpremote(
                 "exec", "import sys; sys.path[:0] = ['/journal']; import journal_bench"

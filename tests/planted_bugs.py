@@ -11,7 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from joulestream.host_tools import progress, toolchain
+from joulestream.host_tools import progress
+from joulestream.host_tools.build import shell, sources
 from tree_copy import copy_tree
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -254,8 +255,8 @@ def _build(directory: Path) -> Path:
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
     makefile = directory / "shared" / "ed25519" / "host.mk"
-    settings = f"MONOCYPHER_DIR={toolchain.tree(toolchain.MONOCYPHER)}"
-    toolchain.run(["make", "-s", "-C", str(output), "-f", str(makefile), settings], "building")
+    settings = f"MONOCYPHER_DIR={sources.tree(sources.MONOCYPHER)}"
+    shell.run(["make", "-s", "-C", str(output), "-f", str(makefile), settings], "building")
     return output / "libjoulestream_ed25519.so"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from joulestream.host_tools import toolchain
+from joulestream.host_tools.build import shell, sources
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module", params=["-O2", "-Os"])
 def program(request, tmp_path_factory):
     try:
-        toolchain.require_tools({"valgrind": "valgrind libc6-dbg"})
-    except toolchain.ToolchainError as error:
+        shell.require_tools({"valgrind": "valgrind libc6-dbg"})
+    except shell.ToolchainError as error:
         pytest.skip(f"constant time not checked: {error}")
     path = tmp_path_factory.mktemp("constant_time") / "constant_time"
-    directories = (ROOT / "shared" / "ed25519", toolchain.tree(toolchain.MONOCYPHER))
+    directories = (ROOT / "shared" / "ed25519", sources.tree(sources.MONOCYPHER))
     include = [f"-I{directory}" for directory in directories]
     source = ROOT / "tests" / "native" / "constant_time.c"
     compiler = ["gcc", "-std=gnu99", "-g", request.param, *include]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from joulestream.host_tools import toolchain
+from joulestream.host_tools.build import sources
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS = 10_000
@@ -16,7 +16,7 @@ INPUTS = 10_000
 def fuzz(tmp_path_factory):
     path = tmp_path_factory.mktemp("fuzz") / "fuzz_binding"
     flags = "-std=gnu99 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
-    directories = (ROOT / "shared" / "ed25519", toolchain.tree(toolchain.MONOCYPHER))
+    directories = (ROOT / "shared" / "ed25519", sources.tree(sources.MONOCYPHER))
     include = [f"-I{directory}" for directory in directories]
     source = ROOT / "tests" / "native" / "fuzz_binding.c"
     subprocess.run(["gcc", *flags.split(), *include, str(source), "-o", str(path)], check=True)

@@ -10,7 +10,9 @@ import pytest
 
 from ed25519_cases import cases
 from joulestream.host_tools import emulator
-from joulestream.host_tools.toolchain import BUILD, ToolchainError
+from joulestream.host_tools.build import board
+from joulestream.host_tools.build.shell import ToolchainError
+from joulestream.host_tools.layout import BUILD
 from test_keystore import BY_DEVICE
 from test_on_micropython import FILES, PAIRS
 
@@ -50,7 +52,7 @@ if failed or not passed:
 def test_files():
     """Return the directory of the compiled tests and their vectors."""
     directory = BUILD / "board-lib" / "tests"
-    emulator.compile_tree((HERE / name for name in HELPERS + ON_BOARD), directory)
+    board.compile_tree((HERE / name for name in HELPERS + ON_BOARD), directory)
     shutil.copytree(
         HERE / "vectors",
         directory / "vectors",
@@ -70,7 +72,7 @@ def emulated():
     try:
         with open(BUILD / "board.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another pytest worker may be at it
-            firmware, library, tests = emulator.build(), emulator.build_library(), test_files()
+            firmware, library, tests = board.build(), board.build_library(), test_files()
     except ToolchainError as error:
         print(f"\nEMULATED BOARD NOT TESTED: {error}", file=sys.__stderr__, flush=True)
         pytest.skip(f"emulated board not tested: {error}")

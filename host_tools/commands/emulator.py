@@ -13,7 +13,8 @@ def emulator() -> None:
 
     It has this tree's libraries on its file system and runs until Ctrl-C.
     """
-    from joulestream.host_tools.emulator import EmulatedBoard, build, build_library
+    from joulestream.host_tools.build.board import build, build_library
+    from joulestream.host_tools.emulator import EmulatedBoard
 
     console = progress_console(False)
     firmware, library = build(), build_library()

@@ -1,0 +1,36 @@
+"""Builds what the Makefile asks for.
+
+python -m joulestream.host_tools.build native    all that runs on this computer
+python -m joulestream.host_tools.build modules   the native module for every board
+"""
+
+import argparse
+import sys
+
+from joulestream.host_tools.build.native import modules, native
+from joulestream.host_tools.build.shell import ToolchainError
+
+GOALS = {"native": native, "modules": modules}
+
+
+def main() -> int:
+    """Build a goal; return 0, or 1 after one line on stderr that says what went wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m joulestream.host_tools.build",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("goal", choices=GOALS)
+    try:
+        GOALS[parser.parse_args().goal]()
+    except ToolchainError as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("build: interrupted", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Builds the native Ed25519 code: MicroPython's module for each board, CPython's library."""
+
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+from joulestream.host_tools.build.shell import ToolchainError, require_tools, run, say
+from joulestream.host_tools.build.sources import MONOCYPHER, micropython_tree, tree
+from joulestream.host_tools.layout import BUILD, ROOT
+
+ED25519 = ROOT / "shared" / "ed25519"
+
+# MicroPython's name for the machine code of this computer, by Python's name for it.
+NATIVE_ARCH = {"x86_64": "x64"}
+
+# Debian packages of the tools that a build on this computer runs.
+BUILD_TOOLS = {"gcc": "gcc libc6-dev", "make": "make", "ar": "binutils"}
+
+# The same for the compiler of each architecture that is not this computer's.
+RISCV_COMPILER = {
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
+}
+XTENSA_COMPILER = "xtensa-esp32-elf-gcc"
+
+# Every architecture the native module is for, and the boards that have it.
+MODULE_ARCHITECTURES = {
+    "x64": "unix port",
+    "rv32imc": "ESP32-C3, C6",
+    "xtensawin": "ESP32, S2, S3",
+}
+
+
+def build_host_library() -> Path:
+    """Build the Ed25519 shared library for CPython on this computer and return its path.
+
+    Raises:
+        ToolchainError: something that the build needs is missing, or it fails.
+    """
+    require_tools(BUILD_TOOLS)
+    output = BUILD / "native" / "host"
+    _make("host.mk", output, {"MONOCYPHER_DIR": tree(MONOCYPHER)})
+    return output / "libjoulestream_ed25519.so"
+
+
+def native_arch() -> str:
+    """Return MicroPython's name of the machine code its unix port runs on this computer.
+
+    Raises:
+        ToolchainError: the unix port loads no native modules here.
+    """
+    machine = platform.machine()
+    if sys.platform.startswith("linux") and machine in NATIVE_ARCH:
+        return NATIVE_ARCH[machine]
+    raise ToolchainError(
+        f"the native module needs Linux on {' or '.join(NATIVE_ARCH)};"
+        f" this is {platform.system()} on {machine}"
+    )
+
+
+def build_native_module(arch: str) -> Path:
+    """Build the Ed25519 native module for MicroPython and return its path.
+
+    Args:
+        arch: MicroPython's name of the machine code, as native_arch() returns it.
+
+    Raises:
+        ToolchainError: something that the build needs is missing, or it fails.
+    """
+    require_tools(BUILD_TOOLS)
+    if arch == "rv32imc":
+        require_tools(RISCV_COMPILER)
+    if arch == "xtensawin" and shutil.which(XTENSA_COMPILER) is None:
+        raise ToolchainError(f"{arch} needs Espressif's compiler, {XTENSA_COMPILER}, on the PATH")
+    output = BUILD / "native" / arch
+    variables: dict[str, Path | str] = {
+        "ARCH": arch,
+        "MONOCYPHER_DIR": tree(MONOCYPHER),
+        "MPY_DIR": micropython_tree(),
+        "PYTHON": sys.executable,
+    }
+    _make("Makefile", output, variables)
+    return output / "_ed25519.mpy"
+
+
+def _make(makefile: str, output: Path, variables: dict[str, Path | str]) -> None:
+    """Run one of the Makefiles of shared/ed25519 in an output directory."""
+    settings = [f"{name}={value}" for name, value in variables.items()]
+    stamp = output / "settings"
+    text = "\n".join([*settings, ""])
+    # make sees files change, but not settings.
+    if not stamp.is_file() or stamp.read_text() != text:
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        stamp.write_text(text)
+    command = ["make", "-s", "-C", str(output), "-f", str(ED25519 / makefile), *settings]
+    printed = run(command, f"building {output.relative_to(ROOT)}")
+    if printed.strip():
+        say(f"built {output.relative_to(ROOT)}")
+
+
+def native() -> None:
+    """Build everything native that runs on this computer: for CPython and for the unix port."""
+    arch = native_arch()
+    build_host_library()
+    build_native_module(arch)
+
+
+def modules() -> None:
+    """Build the native module for every board, and say of each where it is or what is missing."""
+    for arch, boards in MODULE_ARCHITECTURES.items():
+        try:
+            module = build_native_module(arch)
+            say(f"{arch} ({boards}): {module.relative_to(ROOT)}, {module.stat().st_size} bytes")
+        except ToolchainError as error:
+            say(f"{arch} ({boards}): not built: {error}")

