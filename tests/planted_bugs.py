@@ -86,8 +86,8 @@ BUGS = (
     Bug(
         "> for >= at the credit limit",
         "firmware/pole/payee.py",
-        "            and charging.unpaid < charging.credit()\n",
-        "            and charging.unpaid <= charging.credit()\n",
+        "            and charging.unpaid < charging.credit\n",
+        "            and charging.unpaid <= charging.credit\n",
         "tests/test_lying_vehicle.py::test_the_contactor_opens_when_the_credit_is_reached",
     ),
     Bug(

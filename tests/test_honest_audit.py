@@ -20,7 +20,7 @@ def rising():
     vehicle = {"audit_wait_ms": 200}
     world = Pair(pole={"prices": prices, "credit": CREDIT}, vehicle=vehicle)
     world.run(lambda: world.payer.tariff and world.payer.tariff.next_price_per_kwh)
-    assert world.payee.charging.credit() == CREDIT
+    assert world.payee.charging.credit == CREDIT
     return world
 
 

@@ -225,7 +225,7 @@ def test_the_contactor_opens_when_the_credit_is_reached():
     world.charge(10)
     world.run(world.payee.may_energise)
     charge = world.payee.charging
-    credit = charge.credit()
+    credit = charge.credit
     assert credit == 3 * PACKET_PRICE
     for unpaid, may in ((credit - 1, True), (credit, False), (credit + 1, False)):
         charge.unpaid = unpaid

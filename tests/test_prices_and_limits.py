@@ -57,7 +57,7 @@ def test_a_new_price_source_sets_the_offered_and_the_billed_price(rising):
 
 
 def test_a_price_source_without_a_row_is_refused():
-    with pytest.raises(ConfigError, match="price_source.*schedule"):
+    with pytest.raises(ConfigError, match=r"price_source.*schedule"):
         check_table(pole_config.TABLE, pole_values(price_source="rising"))
 
 

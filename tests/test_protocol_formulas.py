@@ -119,7 +119,7 @@ def by_code_7_2(v):
     certificate = Certificate(channel_id=bytes(32), expires_at_s=0)
     charge = ChargingSession(config, certificate, None, record, v.price_per_kwh, 0, 0, 0)
     return {
-        "credit_now": charge.credit(),
+        "credit_now": charge.credit,
         "packet": packet_amount(v.price_per_kwh, v.packet_energy_mwh),
         "unpaid": charge.unpaid,
         "least_prepay": asked_prepay(config, record, v.price_per_kwh),

@@ -18,7 +18,7 @@ from joulestream.host_tools.simulation.campaign import (
 )
 from joulestream.host_tools.simulation.invariants import Invariants, Violation
 from joulestream.host_tools.simulation.plan import KINDS, make_plan
-from joulestream.pole.charging_session import ChargingSession
+from joulestream.pole import charging_session
 from joulestream.pole.loop import PoleLoop
 from joulestream.vehicle.wallet import Wallet
 
@@ -81,7 +81,7 @@ def test_batches_in_processes_are_those_in_this_one():
 
 def forget_credit(monkeypatch):
     """Let the pole deliver unpaid whatever is asked for."""
-    monkeypatch.setattr(ChargingSession, "credit", lambda self: 1 << 40)
+    monkeypatch.setattr(charging_session, "earned_credit", lambda credit, paid: 1 << 40)
 
 
 def test_a_broken_promise_is_found_and_its_history_shortened(monkeypatch):

@@ -29,11 +29,13 @@ class ChargingSession:
         now_ms: the present tick.
 
     Attributes:
+        channel_id: the channel that pays.
         record: the channel's record as it is stored.
         spare_record: a second record. The next claim is written into it, and it takes the place
             of `record` once it is stored.
         energy_mwh: the channel's energy that has flowed so far.
         amount_due: the total due for it, in claim units.
+        credit: the unpaid amount at which the contactor opens, in claim units.
         unpaid: `amount_due` less the amount of the best claim; negative while prepaid.
         invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
             a claim unit that it rounded off, in millionths.
@@ -52,6 +54,7 @@ class ChargingSession:
         time_s: int,
         now_ms: int,
     ) -> None:
+        self.channel_id = certificate.channel_id
         self._renew_before_s = config.renew_before_s
         self.renew(certificate)
         self.record = record
@@ -74,13 +77,9 @@ class ChargingSession:
         self.max_unpaid = 0
         self.max_prepaid = 0
         self.unpaid = small_int(record.amount_due - record.amount)
-        self._credit = config.credit
+        self._most_credit = config.credit
+        self.credit = earned_credit(config.credit, record.amount)
         self._offset_mwh = record.energy_mwh - total_mwh
-
-    @property
-    def channel_id(self) -> bytes:
-        """The id of the channel that pays."""
-        return self.certificate.channel_id
 
     def renew(self, certificate: "Certificate") -> None:
         """Go on with `certificate`. From `renew_from_s` on the pole asks for the next one."""
@@ -99,16 +98,13 @@ class ChargingSession:
         """Count one more paid packet. `record` holds its claim and is stored."""
         self.spare_record, self.record = self.record, record
         self.packets += 1
+        self.credit = earned_credit(self._most_credit, record.amount)
         self.tariff.advance(record.energy_mwh)
         self._update_unpaid()
 
     def has_uninvoiced_energy(self) -> bool:
         """Return whether energy has flowed that no invoice has asked for yet."""
         return self.energy_mwh != self.packetizer.invoiced_mwh
-
-    def credit(self) -> int:
-        """Return the unpaid amount at which the contactor opens, in claim units."""
-        return earned_credit(self._credit, self.record.amount)
 
     def close_record(self) -> PayeeRecord:
         """Return the channel's record, brought up to the energy that has flowed."""

@@ -127,7 +127,7 @@ class PoleLoop:
             status["unpaid"] = charging.unpaid
             status["max_unpaid"] = charging.max_unpaid
             status["max_prepaid"] = charging.max_prepaid
-            status["credit"] = charging.credit()
+            status["credit"] = charging.credit
         if payee.receipt is not None:
             status["receipt"] = payee.receipt.signed_fields()
         return status

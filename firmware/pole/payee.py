@@ -159,12 +159,16 @@ class Payee:
         if self._closing.reason:
             self._step_closing(charging, timeout, now_ms)
             return
-        reason = timeout or self._stop_reason(charging, is_connected, now_ms)
-        if reason:
-            self.stop(reason, now_ms)
+        time_s = self._clock.time_s(now_ms)
+        reason = timeout or self._stop_reason(charging, is_connected, time_s)
+        if reason or time_s is None:
+            self.stop(reason or errors.TIME_UNKNOWN, now_ms)
             return
-        self._step_tariff(charging, now_ms)
-        self._step_renewal(charging, now_ms)
+        price_per_kwh = self._prices.price_per_kwh(time_s)
+        if price_per_kwh != charging.tariff.price_per_kwh:
+            self._step_tariff(charging, price_per_kwh, now_ms)
+        if time_s >= charging.renew_from_s:
+            self._step_renewal(charging, now_ms)
         self._step_invoice(charging, now_ms)
 
     def keep_time(self, time_s: "int | None", now_ms: int) -> None:
@@ -191,7 +195,7 @@ class Payee:
             charging is not None
             and not self._closing.reason
             and self.session.state == OPEN
-            and charging.unpaid < charging.credit()
+            and charging.unpaid < charging.credit
         )
 
     def stop(self, reason: int, now_ms: int) -> None:
@@ -335,14 +339,15 @@ class Payee:
 
     # Steps
 
-    def _stop_reason(self, charging: ChargingSession, is_connected: bool, now_ms: int) -> int:
-        """Return the reason why the open session must stop now, or 0."""
+    def _stop_reason(
+        self, charging: ChargingSession, is_connected: bool, time_s: "int | None"
+    ) -> int:
+        """Return the reason why the open session must stop at the unix time `time_s`, or 0."""
         if not is_connected:
             return errors.UNPLUGGED
         reason: int = self._meter.reason
         if reason:
             return reason
-        time_s = self._clock.time_s(now_ms)
         if time_s is None:
             return errors.TIME_UNKNOWN
         reason = expiry_reason(charging.certificate, time_s)
@@ -354,16 +359,13 @@ class Payee:
             return errors.CAPACITY_EXHAUSTED
         return 0
 
-    def _step_tariff(self, charging: ChargingSession, now_ms: int) -> None:
-        message = self._tariff_changes.announce(charging, self._price(now_ms))
+    def _step_tariff(self, charging: ChargingSession, price_per_kwh: int, now_ms: int) -> None:
+        message = self._tariff_changes.announce(charging, price_per_kwh)
         if message is not None:
             self.session.send_signed(message, self._signer, now_ms)
 
     def _step_renewal(self, charging: ChargingSession, now_ms: int) -> None:
-        time_s = self._clock.time_s(now_ms)
-        if time_s is None or self.is_in_packet():
-            return
-        if self._renewal.is_due(charging, time_s, now_ms):
+        if self._renewal.is_due(now_ms) and not self.is_in_packet():
             # The new certificate needs room whenever it comes.
             self.books.erase_ahead()
             self._renewal.asked(now_ms)

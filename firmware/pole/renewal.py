@@ -27,9 +27,9 @@ class Renewal:
         """Let a session begin: its first request may be sent from now on."""
         self._next_ms = now_ms
 
-    def is_due(self, charging: "ChargingSession", time_s: int, now_ms: int) -> bool:
-        """Return whether the certificate ends soon and the last request is old enough."""
-        return ticks_diff(now_ms, self._next_ms) >= 0 and time_s >= charging.renew_from_s
+    def is_due(self, now_ms: int) -> bool:
+        """Return whether the last request is old enough to send another."""
+        return ticks_diff(now_ms, self._next_ms) >= 0
 
     def asked(self, now_ms: int) -> None:
         """Note that a request is sent at `now_ms`."""

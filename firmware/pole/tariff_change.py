@@ -29,14 +29,11 @@ class TariffChanges:
         self.is_waiting = False
 
     def announce(self, charging: "ChargingSession", price_per_kwh: int) -> "TariffChange | None":
-        """Return the TARIFF that announces `price_per_kwh`; None if there is nothing to announce.
+        """Return the TARIFF that announces `price_per_kwh`, or None if another change is ahead.
 
         At most one change is ahead: none is announced before the last one has begun.
         """
-        tariff = charging.tariff
-        if self.is_waiting or tariff.next_price_per_kwh is not None:
-            return None
-        if price_per_kwh == tariff.price_per_kwh:
+        if self.is_waiting or charging.tariff.next_price_per_kwh is not None:
             return None
         lead_mwh = self._lead_packets * self._packet_energy_mwh
         self._price_per_kwh = price_per_kwh

@@ -256,7 +256,7 @@ class Invariants:
         certificate = charge.certificate
         if time_s is not None and time_s >= certificate.expires_at_s + 1:
             self._fail("the contactor is closed beyond the certificate's end")
-        if charge.unpaid >= max(charge.credit(), 1) and charge.unpaid > 0:
+        if charge.unpaid >= max(charge.credit, 1) and charge.unpaid > 0:
             self._fail(f"the contactor is closed with {charge.unpaid} unpaid")
 
     def _price(self, energy_mwh: int) -> int:

@@ -160,8 +160,8 @@ class Pair:
         self.pole_percent = 100
         self.own_percent = 100
         self.meter_reason = 0
-        self.pole_meter = Meter()
-        self.own_meter = Meter()
+        self.pole_meter: Any = Meter()
+        self.own_meter: Any = Meter()
         self.plugged = True
         self.signer: Any = KEYS["payer"]
         self.certificates = certificates or [certificate()]
