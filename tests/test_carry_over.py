@@ -15,7 +15,7 @@ from joulestream.vehicle.wallet import Wallet
 CHANNEL_ID = terms().channel_id()
 PREPAY = 2 * PACKET_PRICE
 CHEAP = 100_000
-# Energy at maximum power in two link timeouts (own_since in carried_debt.py), counted once.
+# Energy at maximum power in two link timeouts (growth_limit_mwh in carried_debt.py), counted once.
 LAG_MWH = energy_from_power(11_500_000, 2 * 2_000)
 COMING_BACK = {"reconnect_ms": 40}
 LOST = errors.LINK_TIMEOUT

@@ -23,7 +23,7 @@ from joulestream.pole.offer import asked_prepay
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
-from joulestream.vehicle.carried_debt import carry_debt, own_since_mwh
+from joulestream.vehicle.carried_debt import carry_debt, growth_mwh
 from joulestream.vehicle.config import AUDIT_METER, AUDIT_POWER
 from joulestream.vehicle.offer_check import agreed_prepay
 
@@ -148,9 +148,9 @@ def by_code_8_1(v):
     config = SimpleNamespace(
         max_power_mw=v.max_power_mw, link_timeout_ms=v.timeout_ms, audit=AUDIT_METER
     )
-    growth_mwh = own_since_mwh(record, v.meter_mwh, config)
-    reason = carry_debt(offer, record, growth_mwh, v.percent, v.step_mwh, v.prepay_limit)
-    found = {"growth_mwh": growth_mwh, "carried_debt": reason == CARRIED_DEBT}
+    growth = growth_mwh(record, v.meter_mwh, config)
+    reason = carry_debt(offer, record, growth, v.percent, v.step_mwh, v.prepay_limit)
+    found = {"growth_mwh": growth, "carried_debt": reason == CARRIED_DEBT}
     if not reason:
         found["new_unproven"] = record.unproven_amount
         found["new_billed_mwh"] = record.billed_mwh
@@ -159,7 +159,7 @@ def by_code_8_1(v):
     # Without a meter, a total below the record's tells that the vehicle has rebooted.
     config.audit = AUDIT_POWER
     record.own_total_mwh = v.meter_mwh + 1
-    assert own_since_mwh(record, v.meter_mwh, config) == v.growth_limit_mwh
+    assert growth_mwh(record, v.meter_mwh, config) == v.growth_limit_mwh
     return found
 
 
@@ -195,7 +195,7 @@ def by_code_8_4(v):
     overbilled = audit.energy_reason(v.invoice_energy_mwh, v.meter_mwh, v.step_mwh) != 0
     assert_bound_agrees(audit, vars(v))
     audit.accept(record, v.invoice_energy_mwh, v.meter_mwh, v.step_mwh)
-    audit.start_price(record)
+    audit.move_mark(record)
     # The mark shows only in the INVOICE after it.
     later = dict(vars(v), meter_mwh=v.meter_mwh + 7_000)
     later["mark_billed_mwh"] = v.new_mark_billed_mwh
@@ -213,7 +213,7 @@ def by_code_8_5(v):
         start_own_mwh=0, start_billed_mwh=0, max_power_mw=0, wait_ms=0, timeout_ms=0, **vars(v)
     )
     audit, _ = audit_of(start)
-    least_mwh = audit.least_energy_mwh(v.meter_mwh, v.step_mwh, v.total_mwh, v.energy_mwh)
+    least_mwh = audit.least_mwh(v.meter_mwh, v.step_mwh, v.total_mwh, v.energy_mwh)
     return {"least_mwh": least_mwh}
 
 
@@ -309,7 +309,7 @@ def test_a_session_of_many_invoices_is_judged_as_the_formulas_say():
             values["billed_mwh"] = v.billed_now_mwh
             values["lag_mwh"] = v.new_lag_mwh
             if dearer_price_ahead:
-                audit.start_price(record)
+                audit.move_mark(record)
                 values["mark_billed_mwh"] = v.new_mark_billed_mwh
                 values["mark_own_mwh"] = v.new_mark_own_mwh
 

@@ -1,37 +1,28 @@
-"""Whether an INVOICE is justified, and which energy the pole must have counted by now.
+"""Whether an INVOICE is justified, and the least energy that the pole must have counted by now.
 
-The vehicle believes its own meter. Symbols, all energies in mWh:
+The vehicle believes its own meter. The names here are the symbols of docs/protocol.md, sections
+7.3, 8.4 and 8.5, which are normative and give an example of each formula. All energies are in mWh.
 
-    own, billed     energy that the own meter counted, and that the pole billed, in all of the
-                    channel's life: the sessions before included
-    own_total       the own meter's total now
-    step            one step of the own meter's register
-    p               tolerance_percent, by which the pole's meter may differ from the own one
-    audit_wait      energy at maximum power in audit_wait_ms, while an INVOICE waits
-    link_timeout    energy at maximum power in link_timeout_ms
-    T(x)            x + floor(x p / 100)
-    L(x)            floor(x (100 - p) / 100)
+An INVOICE is justified when both bounds hold:
 
-An INVOICE is justified when
+    own_now_mwh    = start_own_mwh + meter_mwh - start_total_mwh
+    billed_now_mwh = start_billed_mwh + invoice_energy_mwh - start_energy_mwh
+    tolerated(x)   = x + floor(x * percent / 100)
+    billed_now_mwh <= tolerated(own_now_mwh) + step_mwh
+    billed_now_mwh <= mark_billed_mwh + tolerated(own_now_mwh - mark_own_mwh) + late_mwh + step_mwh
 
-    billed <= min(T(own), billed_start + T(own - own_start) + audit_wait) + step
+The first bound counts from the beginning of the channel, so that a pole cannot collect the
+tolerance again with every reconnect. The second one counts from the mark: the OFFER, and later
+each INVOICE that was paid while a dearer TARIFF was ahead. Otherwise a pole could bill less than
+flows while energy is cheap, and bill the difference at the dearer price.
 
-T(own) counts from the beginning of the channel, so that a pole cannot collect the tolerance again
-with every reconnect. The other term counts from the price start: the OFFER, and later each INVOICE
-that was paid while a dearer TARIFF was ahead. Otherwise a pole could bill less than flows while
-energy is cheap, and bill the difference at the dearer price. Of the pole's own counting only
-differences matter.
+A lost INVOICE comes up to a link timeout late, and the own meter has counted on by then. The
+energy that the INVOICE lags behind is billed later, so the mark leaves it out:
 
-A lost INVOICE comes again up to a link timeout late. By then the own meter counted more than it
-asks for. With `more` = own - own at the INVOICE before, the INVOICE lags behind by
-
-    lag = lag before + more - (billed - billed at the INVOICE before)
-    lag = 0                               when lag <= floor(more p / 100) + step
-    lag = min(lag, more, link_timeout)
-
-The energy of the lag is billed later, at the dearer price. So at a price start
-
-    own_start = own - lag,  billed_start = billed
+    behind_mwh   = lag_mwh + own_more_mwh - billed_more_mwh
+    new_lag_mwh  = 0   when behind_mwh <= floor(own_more_mwh * percent / 100) + step_mwh
+    new_lag_mwh  = min(behind_mwh, own_more_mwh, lag_limit_mwh)   otherwise
+    mark_own_mwh = own_now_mwh - new_lag_mwh,   mark_billed_mwh = billed_now_mwh
 """
 
 from joulestream.compat import TYPE_CHECKING
@@ -47,103 +38,98 @@ _PERCENT = 100
 
 
 class Audit:
-    """Judges the INVOICEs of one session with the symbols of this file's first lines.
+    """Judges the INVOICEs of one session.
 
     Args:
         record: the channel's record when the OFFER is accepted.
-        tolerance_percent: p, from 0 to 25.
-        audit_wait_mwh: audit_wait.
-        link_timeout_mwh: link_timeout.
-        own_total_mwh: own_total at the OFFER.
-        energy_mwh: channel energy in the OFFER, as the pole counts it.
+        percent: the tolerance, from 0 to 25.
+        late_mwh: energy at maximum power while an INVOICE may wait (audit_wait_ms).
+        lag_limit_mwh: energy at maximum power in one link timeout.
+        meter_mwh: total of the own meter at the OFFER (start_total_mwh).
+        energy_mwh: channel energy of the OFFER (start_energy_mwh).
     """
 
     def __init__(
         self,
         record: "PayerRecord",
-        tolerance_percent: int,
-        audit_wait_mwh: int,
-        link_timeout_mwh: int,
-        own_total_mwh: int,
+        percent: int,
+        late_mwh: int,
+        lag_limit_mwh: int,
+        meter_mwh: int,
         energy_mwh: int,
     ) -> None:
-        self._own_offset_mwh = record.own_mwh - own_total_mwh
+        self._own_offset_mwh = record.own_mwh - meter_mwh
         self._billed_offset_mwh = record.billed_mwh - energy_mwh
-        self._tolerance_percent = tolerance_percent
-        self._audit_wait_mwh = audit_wait_mwh
-        self._link_timeout_mwh = link_timeout_mwh
+        self._percent = percent
+        self._late_mwh = late_mwh
+        self._lag_limit_mwh = lag_limit_mwh
         self._lag_mwh = 0
-        self._offer_total_mwh = own_total_mwh
-        self._offer_energy_mwh = energy_mwh
-        self.start_price(record)
+        self._start_total_mwh = meter_mwh
+        self._start_energy_mwh = energy_mwh
+        self.move_mark(record)
 
-    def start_price(self, record: "PayerRecord") -> None:
-        """Make the figures in `record` the price start."""
-        self._own_start_mwh = record.own_mwh - self._lag_mwh
-        self._billed_start_mwh = record.billed_mwh
+    def move_mark(self, record: "PayerRecord") -> None:
+        """Move the mark to the figures in `record`."""
+        self._mark_own_mwh = record.own_mwh - self._lag_mwh
+        self._mark_billed_mwh = record.billed_mwh
 
     def accept(
-        self, record: "PayerRecord", energy_mwh: int, own_total_mwh: int, step_mwh: int
+        self, record: "PayerRecord", energy_mwh: int, meter_mwh: int, step_mwh: int
     ) -> None:
         """Write a justified INVOICE for channel energy `energy_mwh` into `record`."""
-        billed_mwh = self.billed_mwh(energy_mwh)
-        own_mwh = self.own_mwh(own_total_mwh)
-        more_mwh = own_mwh - record.own_mwh
-        lag_mwh = self._lag_mwh + more_mwh - (billed_mwh - record.billed_mwh)
-        if lag_mwh <= more_mwh * self._tolerance_percent // _PERCENT + step_mwh:
-            lag_mwh = 0
-        self._lag_mwh = min(lag_mwh, more_mwh, self._link_timeout_mwh)
-        record.billed_mwh = billed_mwh
-        record.own_mwh = own_mwh
-        record.own_total_mwh = own_total_mwh
+        billed_now_mwh = self._billed_now_mwh(energy_mwh)
+        own_now_mwh = self._own_now_mwh(meter_mwh)
+        own_more_mwh = own_now_mwh - record.own_mwh
+        behind_mwh = self._lag_mwh + own_more_mwh - (billed_now_mwh - record.billed_mwh)
+        if behind_mwh <= own_more_mwh * self._percent // _PERCENT + step_mwh:
+            behind_mwh = 0  # two meters may disagree by that much
+        self._lag_mwh = min(behind_mwh, own_more_mwh, self._lag_limit_mwh)
+        record.billed_mwh = billed_now_mwh
+        record.own_mwh = own_now_mwh
+        record.own_total_mwh = meter_mwh
 
-    def own_mwh(self, own_total_mwh: int) -> int:
-        """Return `own` when the own meter's total is `own_total_mwh`."""
-        return small_int(own_total_mwh + self._own_offset_mwh)
+    def energy_reason(self, energy_mwh: int, meter_mwh: int, step_mwh: int) -> int:
+        """Return OVERBILLED while an INVOICE for `energy_mwh` is not justified, else 0."""
+        own_now_mwh = self._own_now_mwh(meter_mwh)
+        percent = self._percent
+        since_mwh = own_now_mwh - self._mark_own_mwh
+        mark_bound_mwh = self._mark_billed_mwh + tolerated(since_mwh, percent) + self._late_mwh
+        bound_mwh = min(tolerated(own_now_mwh, percent), mark_bound_mwh) + step_mwh
+        return OVERBILLED if self._billed_now_mwh(energy_mwh) > bound_mwh else 0
 
-    def billed_mwh(self, energy_mwh: int) -> int:
-        """Return `billed` when the pole counts the channel energy `energy_mwh`."""
+    def _own_now_mwh(self, meter_mwh: int) -> int:
+        return small_int(meter_mwh + self._own_offset_mwh)
+
+    def _billed_now_mwh(self, energy_mwh: int) -> int:
         return small_int(energy_mwh + self._billed_offset_mwh)
 
-    def energy_reason(self, energy_mwh: int, own_total_mwh: int, step_mwh: int) -> int:
-        """Return OVERBILLED while an INVOICE for `energy_mwh` is not justified, else 0."""
-        own_mwh = self.own_mwh(own_total_mwh)
-        percent = self._tolerance_percent
-        since_mwh = with_tolerance(own_mwh - self._own_start_mwh, percent) + self._audit_wait_mwh
-        justified_mwh = min(with_tolerance(own_mwh, percent), self._billed_start_mwh + since_mwh)
-        return OVERBILLED if self.billed_mwh(energy_mwh) > justified_mwh + step_mwh else 0
+    def least_mwh(self, meter_mwh: int, step_mwh: int, total_mwh: int, energy_mwh: int) -> int:
+        """Return the least channel energy that must have flowed by the own meter.
 
-    def least_energy_mwh(
-        self, own_total_mwh: int, step_mwh: int, paid_total_mwh: int, paid_energy_mwh: int
-    ) -> int:
-        """Return the least channel energy that the pole must have counted by now.
+            since_offer_mwh   = start_energy_mwh + least(meter_mwh - start_total_mwh)
+            since_invoice_mwh = energy_mwh + least(meter_mwh - total_mwh)
+            least_mwh         = max(since_offer_mwh, since_invoice_mwh) - step_mwh
+            least(x)          = floor(x * (100 - percent) / 100)
 
-            max(energy at the OFFER + L(own_total - own_total at the OFFER),
-                paid_energy_mwh     + L(own_total - paid_total_mwh)) - step
-
-        A new price for less energy than that would hold for energy that flowed already.
+        A TARIFF that begins earlier would change the price of energy that flowed already.
 
         Args:
-            own_total_mwh: own_total.
-            step_mwh: step.
-            paid_total_mwh: own_total when the last INVOICE (or the OFFER) was accepted.
-            paid_energy_mwh: channel energy of that INVOICE (or OFFER).
+            meter_mwh: total of the own meter now.
+            step_mwh: step of the own meter's register.
+            total_mwh: total of the own meter at the last INVOICE paid, or at the OFFER.
+            energy_mwh: channel energy of that INVOICE or OFFER.
         """
-        since_offer_mwh = self._least_mwh(own_total_mwh - self._offer_total_mwh)
-        since_paid_mwh = self._least_mwh(own_total_mwh - paid_total_mwh)
-        energy_mwh = max(
-            self._offer_energy_mwh + since_offer_mwh, paid_energy_mwh + since_paid_mwh
-        )
-        return energy_mwh - step_mwh
-
-    def _least_mwh(self, own_mwh: int) -> int:
-        return own_mwh * (_PERCENT - self._tolerance_percent) // _PERCENT
+        least_percent = _PERCENT - self._percent
+        offer_more_mwh = (meter_mwh - self._start_total_mwh) * least_percent // _PERCENT
+        invoice_more_mwh = (meter_mwh - total_mwh) * least_percent // _PERCENT
+        since_offer_mwh = self._start_energy_mwh + offer_more_mwh
+        return max(since_offer_mwh, energy_mwh + invoice_more_mwh) - step_mwh
 
 
-def with_tolerance(own_mwh: int, tolerance_percent: int) -> int:
-    """Return T(own_mwh): the most that the pole's meter may count for it."""
+def tolerated(own_mwh: int, percent: int) -> int:
+    """Return the most that a pole may bill for `own_mwh` of the own meter."""
     # In this order the product stays a small integer on a board for longer.
-    return own_mwh + own_mwh * tolerance_percent // _PERCENT
+    return own_mwh + own_mwh * percent // _PERCENT
 
 
 def invoice_reason(invoice: "Invoice", tariff: "Tariff", paid_energy_mwh: int) -> int:

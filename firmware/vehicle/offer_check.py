@@ -12,7 +12,7 @@ from joulestream.errors import PeerError
 from joulestream.messages import MAX_ISSUERS
 from joulestream.signing import verify
 from joulestream.units import packet_amount
-from joulestream.vehicle.carried_debt import carry_debt, own_since_mwh
+from joulestream.vehicle.carried_debt import carry_debt, growth_mwh
 
 if TYPE_CHECKING:
     from typing import Any
@@ -27,8 +27,8 @@ def check_offer(
     certificate: "Certificate",
     wallet: "Wallet",
     config: "Any",
-    own_total_mwh: int,
-    own_step_mwh: int,
+    meter_mwh: int,
+    step_mwh: int,
 ) -> PayerRecord:
     """Return the channel's record with the figures of `offer`; the caller stores it.
 
@@ -37,8 +37,8 @@ def check_offer(
         certificate: the certificate of the channel that pays this pole.
         wallet: knows the record and the payer's key.
         config: the vehicle's configuration.
-        own_total_mwh: the own meter's total now.
-        own_step_mwh: one step of the own meter's register.
+        meter_mwh: the own meter's total now.
+        step_mwh: one step of the own meter's register.
 
     Raises:
         PeerError: a check fails; it carries the reason.
@@ -46,15 +46,15 @@ def check_offer(
     _check(_terms_reason(offer, certificate.issuer_key, config))
     channel_id = certificate.channel_id
     _check(_best_claim_reason(offer, channel_id, wallet.public_key))
-    record = wallet.load(channel_id) or _new_record(offer, own_total_mwh)
-    since_mwh = own_since_mwh(record, own_total_mwh, config)
+    record = wallet.load(channel_id) or _new_record(offer, meter_mwh)
+    more_mwh = growth_mwh(record, meter_mwh, config)
     percent = config.tolerance_percent
-    _check(carry_debt(offer, record, since_mwh, percent, own_step_mwh, config.prepay))
+    _check(carry_debt(offer, record, more_mwh, percent, step_mwh, config.prepay))
     _check(_prepay_reason(offer, agreed_prepay(offer, record, config.prepay)))
     record.amount_due = offer.amount_due
     record.remainder = offer.remainder
     record.energy_mwh = offer.energy_mwh
-    record.own_total_mwh = own_total_mwh
+    record.own_total_mwh = meter_mwh
     # A wallet that lost its state learns from its own signature how much it signed.
     record.signed = max(record.signed, offer.best_amount)
     return record
@@ -102,7 +102,7 @@ def _prepay_reason(offer: "Offer", prepay: int) -> int:
     return 0
 
 
-def _new_record(offer: "Offer", own_total_mwh: int) -> PayerRecord:
+def _new_record(offer: "Offer", meter_mwh: int) -> PayerRecord:
     """Return the first record of a channel: the wallet never saw it, or lost its record.
 
     Only this vehicle can have signed the pole's best claim, so its amount was paid.
@@ -114,7 +114,7 @@ def _new_record(offer: "Offer", own_total_mwh: int) -> PayerRecord:
         energy_mwh=offer.energy_mwh,
         billed_mwh=0,
         own_mwh=0,
-        own_total_mwh=own_total_mwh,
+        own_total_mwh=meter_mwh,
         price_per_kwh=offer.price_per_kwh,
         next_price_per_kwh=offer.price_per_kwh,
         next_from_mwh=offer.energy_mwh,

@@ -84,8 +84,8 @@ class Payer:
         self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)
         self._invoice_waits = False
         self._invoice_ms = 0
-        self._own_total_mwh = 0
-        self._own_step_mwh = 0
+        self._meter_mwh = 0
+        self._step_mwh = 0
         self._handlers: dict[int, Callable[[Any, int], None]] = {
             OFFER: self._on_offer,
             INVOICE: self._on_invoice,
@@ -139,8 +139,8 @@ class Payer:
             plugged: the vehicle is connected to a pole.
             now_ms: the present tick.
         """
-        self._own_total_mwh = own_meter.total_mwh
-        self._own_step_mwh = own_meter.step_mwh
+        self._meter_mwh = own_meter.total_mwh
+        self._step_mwh = own_meter.step_mwh
         session = self.session
         if not plugged:
             self._unplug()
@@ -194,12 +194,10 @@ class Payer:
             certificate,
             wallet,
             self._config,
-            self._own_total_mwh,
-            self._own_step_mwh,
+            self._meter_mwh,
+            self._step_mwh,
         )
-        self.payments = Payments(
-            offer, record, certificate, wallet, self._config, self._own_total_mwh
-        )
+        self.payments = Payments(offer, record, certificate, wallet, self._config, self._meter_mwh)
         self._store(record)
         self._accept(certificate, self.payments.prepay, now_ms)
 
@@ -222,9 +220,7 @@ class Payer:
         self.session.check_signature(change, self.session.payee_key)
         payments = self.payments
         assert payments is not None
-        reason = tariff_reason(
-            change, payments, self._config, self._own_total_mwh, self._own_step_mwh
-        )
+        reason = tariff_reason(change, payments, self._config, self._meter_mwh, self._step_mwh)
         if reason:
             raise PeerError(reason)
         price_per_kwh, from_energy_mwh = change.price_per_kwh, change.from_energy_mwh
@@ -289,9 +285,7 @@ class Payer:
         payments = self.payments
         assert payments is not None
         invoice = self._invoice
-        reason = payments.audit.energy_reason(
-            invoice.energy_mwh, self._own_total_mwh, self._own_step_mwh
-        )
+        reason = payments.audit.energy_reason(invoice.energy_mwh, self._meter_mwh, self._step_mwh)
         if reason:
             if ticks_diff(now_ms, self._invoice_ms) >= self._config.audit_wait_ms:
                 self._invoice_waits = False
@@ -311,7 +305,7 @@ class Payer:
             return
         self.visit.energy_mwh += small_int(invoice.energy_mwh - payments.energy_mwh)
         try:
-            update = payments.pay(invoice, prepay, self._own_total_mwh, self._own_step_mwh)
+            update = payments.pay(invoice, prepay, self._meter_mwh, self._step_mwh)
         except OSError:
             self.stop(errors.WALLET_UNABLE, now_ms)
             return

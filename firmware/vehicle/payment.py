@@ -49,7 +49,7 @@ class Payments:
         certificate: the channel's certificate.
         wallet: signs and stores.
         config: the vehicle's configuration.
-        own_total_mwh: the own meter's total now.
+        meter_mwh: the own meter's total now.
 
     Attributes:
         record: the same; its prices are now those of the OFFER.
@@ -69,7 +69,7 @@ class Payments:
         certificate: "Certificate",
         wallet: "Wallet",
         config: "Any",
-        own_total_mwh: int,
+        meter_mwh: int,
     ) -> None:
         self.record = record
         self.tariff = Tariff(
@@ -81,7 +81,7 @@ class Payments:
             config.tolerance_percent,
             energy_from_power(config.max_power_mw, config.audit_wait_ms),
             energy_from_power(config.max_power_mw, config.link_timeout_ms),
-            own_total_mwh,
+            meter_mwh,
             offer.energy_mwh,
         )
         self.prepay = agreed_prepay(offer, record, config.prepay)
@@ -113,9 +113,7 @@ class Payments:
         """Return the amount that will be due after one more full packet."""
         return self.tariff.amount_due(self.energy_mwh + self._packet_energy_mwh)
 
-    def pay(
-        self, invoice: "Invoice", prepay: int, own_total_mwh: int, own_step_mwh: int
-    ) -> Update:
+    def pay(self, invoice: "Invoice", prepay: int, meter_mwh: int, step_mwh: int) -> Update:
         """Return the UPDATE that pays a justified INVOICE and `prepay` ahead.
 
         The claim's amount is amount_due + prepay, never above the limit, and never below an
@@ -124,8 +122,8 @@ class Payments:
         Args:
             invoice: the INVOICE; its amount_due is at most `limit`.
             prepay: claim units to pay ahead.
-            own_total_mwh: the own meter's total now.
-            own_step_mwh: one step of the own meter's register.
+            meter_mwh: the own meter's total now.
+            step_mwh: one step of the own meter's register.
 
         Raises:
             OSError: the record could not be stored, so nothing was signed.
@@ -136,8 +134,8 @@ class Payments:
         record.amount_due = invoice.amount_due
         record.remainder = self.tariff.remainder(energy_mwh)
         record.energy_mwh = energy_mwh
-        self.audit.accept(record, energy_mwh, own_total_mwh, own_step_mwh)
-        self._expect_dearer_price()
+        self.audit.accept(record, energy_mwh, meter_mwh, step_mwh)
+        self._move_mark()
         self.energy_mwh = energy_mwh
         signature: Any = self._wallet.sign_claim(self._channel_id, record, amount, self._claim)
         self.tariff.advance(energy_mwh)
@@ -150,12 +148,12 @@ class Payments:
     def change_price(self, price_per_kwh: int, from_energy_mwh: int) -> None:
         """Agree to `price_per_kwh` for channel energy beyond `from_energy_mwh`."""
         self.tariff.change(from_energy_mwh, price_per_kwh)
-        self._expect_dearer_price()
+        self._move_mark()
         record_prices(self.record, self.tariff)
 
-    def _expect_dearer_price(self) -> None:
-        """While a dearer price is ahead, make the present figures the audit's price start."""
+    def _move_mark(self) -> None:
+        """Move the audit's mark to the present figures, while a dearer price is ahead."""
         tariff = self.tariff
         next_price_per_kwh = tariff.next_price_per_kwh
         if next_price_per_kwh is not None and next_price_per_kwh > tariff.price_per_kwh:
-            self.audit.start_price(self.record)
+            self.audit.move_mark(self.record)

@@ -21,8 +21,8 @@ def tariff_reason(
     change: "TariffChange",
     payments: "Payments",
     config: "Any",
-    own_total_mwh: int,
-    own_step_mwh: int,
+    meter_mwh: int,
+    step_mwh: int,
 ) -> int:
     """Return why the vehicle refuses a TARIFF, or 0.
 
@@ -30,8 +30,8 @@ def tariff_reason(
         change: the TARIFF.
         payments: the session's payments so far.
         config: the vehicle's configuration.
-        own_total_mwh: the own meter's total now.
-        own_step_mwh: one step of the own meter's register.
+        meter_mwh: the own meter's total now.
+        step_mwh: one step of the own meter's register.
     """
     if payments.tariff.next_price_per_kwh is not None:
         return BAD_FIELD
@@ -39,10 +39,10 @@ def tariff_reason(
         return BAD_FIELD
     # A PowerBound counts the most that can have flowed. Only a meter proves that energy flowed.
     if config.audit == AUDIT_METER:
-        least_energy_mwh = payments.audit.least_energy_mwh(
-            own_total_mwh, own_step_mwh, payments.record.own_total_mwh, payments.energy_mwh
+        least_mwh = payments.audit.least_mwh(
+            meter_mwh, step_mwh, payments.record.own_total_mwh, payments.energy_mwh
         )
-        if change.from_energy_mwh < least_energy_mwh:
+        if change.from_energy_mwh < least_mwh:
             return BAD_FIELD
     if change.price_per_kwh > config.max_price_per_kwh:
         return PRICE_TOO_HIGH
