@@ -9,7 +9,16 @@ from joulestream.compat import TYPE_CHECKING
 from joulestream.units import MS_PER_HOUR, ticks_diff
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from joulestream.meter.counter import EnergyCounter
+
+    class Figures(Protocol):
+        """The figures that the payer reads."""
+
+        total_mwh: int
+        step_mwh: int
+        reason: int
 
 
 class OwnMeter:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from joulestream.device.payer_record import PayerRecord
     from joulestream.fields import Buffer
     from joulestream.tariff import Tariff
-    from joulestream.vehicle.own_meter import OwnMeter, PowerBound
+    from joulestream.vehicle.own_meter import Figures
     from joulestream.vehicle.wallet import Wallet
 
 
@@ -131,7 +131,7 @@ class Payer:
         except PeerError as error:
             self.stop(error.reason, now_ms)
 
-    def step(self, own_meter: "OwnMeter | PowerBound", plugged: bool, now_ms: int) -> None:
+    def step(self, own_meter: "Figures", plugged: bool, now_ms: int) -> None:
         """Move the session on.
 
         Args:
