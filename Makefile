@@ -39,11 +39,18 @@ native: $(VENV)/ready
 demo: setup ## charge for money between two MicroPython processes, settle, plot: the main job
 	@$(BIN)/joulestream demo
 
-.PHONY: test
-test: setup ## run every check and test: lint, types, CPython, MicroPython, end to end
+.PHONY: lint
+lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+.PHONY: check
+check: lint ## the quick part of `make test`: lint, types and the CPython tests, in a minute
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+
+.PHONY: test
+test: lint ## run every check and test: lint, types, CPython, MicroPython, end to end
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: soak

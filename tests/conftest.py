@@ -2,6 +2,7 @@
 
 - A test that hangs fails, judged by its progress and never by seconds (host_tools/progress.py).
 - The run ends with a table of the skipped tests: why, and the one line that enables them.
+- Long tests are marked `long`; `make check` leaves them out.
 - `--cpu` adds the CPU seconds of each file and of the slowest tests, children included. Other
   work on the machine hardly changes them.
 """
@@ -18,6 +19,23 @@ import pytest
 from joulestream.host_tools import progress
 
 _SLOWEST = 25
+# Tests that `make check` leaves out, by file or by a part of the name: the reason they are long.
+LONG = {
+    "test_demo.py": "whole sessions between MicroPython processes",
+    "test_ed25519_constant_time.py": "valgrind",
+    "test_ed25519_fuzz.py": "compilation under AddressSanitizer",
+    "test_ed25519_random.py": "a hundred thousand signatures",
+    "test_end_to_end.py": "whole sessions between MicroPython processes",
+    "test_fuzz.py::test_fuzzing_finds_nothing": "fuzzing for a given time",
+    "test_fuzz.py::test_an_input_that_breaks": "fuzzing until a bug is found",
+    "test_on_board.py": "the emulated board",
+    "test_on_micropython.py": "every dual-runtime file once more, on the unix port",
+    "test_planted_bugs.py": "a run of pytest for each bug",
+    "test_power_cuts.py": "ten thousand power cuts",
+    "test_simulation.py": "thousands of simulated sessions",
+    "make_ed25519": "signature vectors computed in Python",
+    "test_user_module.py": "the emulated board's firmware, compiled",
+}
 # A part of a reason for which tests are skipped: the line that enables them.
 REMEDIES = {
     "atheris": "make clean setup PYTHON=python3.12 (atheris has wheels for 3.11 to 3.13, x86_64)",
@@ -84,7 +102,14 @@ class _Watchdog:
 _WATCHDOG = pytest.StashKey()
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if any(part in item.nodeid for part in LONG):
+            item.add_marker(pytest.mark.long)
+
+
 def pytest_configure(config):
+    config.addinivalue_line("markers", "long: left out by `make check`; see LONG in conftest.py")
     config.stash[_WATCHDOG] = _Watchdog() if hasattr(signal, "pthread_kill") else None
 
 

@@ -1,10 +1,11 @@
 """A run of pytest ends tests that hang, tells about skipped ones, and counts CPU time."""
 
+import re
 import sys
 
 import pytest
 
-from conftest import REMEDIES, remedy
+from conftest import LONG, REMEDIES, remedy
 from joulestream.host_tools import progress
 from joulestream.host_tools.layout import ROOT
 
@@ -82,3 +83,19 @@ def test_every_reason_to_skip_a_test_has_a_remedy():
         "the tree is no git checkout",
     ]
     assert all(remedy(reason) in REMEDIES.values() for reason in reasons)
+
+
+def test_every_long_test_exists():
+    text = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    for part in LONG:
+        name, _, function = part.rpartition("::")
+        assert (ROOT / "tests" / (name or part)).is_file() or part in text, part
+        assert not name or f"def {function}" in text, part
+
+
+def test_the_guide_names_files_that_exist():
+    text = (ROOT / "tests" / "README.md").read_text()
+    names = set(re.findall(r"`(\w+\.py)`", text))
+    assert len(names) > 12
+    for name in names:
+        assert (ROOT / "tests" / name).is_file(), name
