@@ -8,7 +8,7 @@ from joulestream.host_tools.ledger import Ledger
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
 from joulestream.host_tools.simulation.invariants import Violation
 from joulestream.host_tools.simulation.plan import START_S
-from joulestream.host_tools.simulation.world import (
+from joulestream.host_tools.simulation.setup import (
     ASSET,
     LEDGER_NUMBER,
     PAYOUT_NAME,

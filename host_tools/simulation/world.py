@@ -3,19 +3,17 @@
 The firmwares are the boards' own: assembled by their main.py, run by their supervisor.
 """
 
-from collections import deque
 from collections.abc import Callable
-from hashlib import sha256
 from random import Random
 from typing import Any
 
 from joulestream import messages
-from joulestream.channel import Certificate, Terms
-from joulestream.device.config import check_table
+from joulestream.channel import Certificate
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
-from joulestream.errors import OWNER_STOP, reason_name
 from joulestream.framing import Decoder
+from joulestream.host_tools.simulation.events import Events
+from joulestream.host_tools.simulation.history import History
 from joulestream.host_tools.simulation.parts import (
     HOLD_MS,
     Board,
@@ -24,67 +22,23 @@ from joulestream.host_tools.simulation.parts import (
     Wire,
     damaging,
 )
-from joulestream.host_tools.simulation.plan import CALM_MS, DAY_S, START_S, VEHICLES, Event, Plan
-from joulestream.pole import config as pole_config
+from joulestream.host_tools.simulation.plan import CALM_MS, START_S, VEHICLES, Plan
+from joulestream.host_tools.simulation.setup import (
+    SIGNERS,
+    VEHICLE_NAMES,
+    certificate_pair,
+    pole_configuration,
+    power_profile,
+    vehicle_configuration,
+)
 from joulestream.pole import main as pole_main
 from joulestream.runtime.supervisor import Supervisor
-from joulestream.signing import TABLE_SIZE, Signer
-from joulestream.testkit import certificates
+from joulestream.signing import TABLE_SIZE
 from joulestream.testkit.flash import NorFlash, PowerCut
 from joulestream.testkit.meter import Meter
-from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle import main as vehicle_main
 
-LEDGER_NUMBER = 1
-PAYOUT_NAME = "operator"
-ASSET = b"uEUR".ljust(32, b"\0")
-VEHICLE_NAMES = tuple(f"vehicle-{number}" for number in range(VEHICLES))
-WINDOW_S = 7 * DAY_S
-HISTORY_LINES = 60
 _BLOCK_SIZE = 2_048
-_MOST_CHANNELS = 4
-_METER = {
-    "model": "sdm120",
-    "answer_ms": 90,
-    "timeout_ms": 600,
-    "frozen_ms": 1_500,
-    "recover_ms": 1_000,
-}
-SIGNERS = {
-    name: Signer(sha256(b"simulation " + name.encode()).digest())
-    for name in ("pole", "issuer", *VEHICLE_NAMES)
-}
-
-
-def account_id(name: str) -> bytes:
-    """Return the id of an account, as host_tools.ledger does, which would bring a database."""
-    return sha256(SIGNERS["issuer"].public_key + name.encode()).digest()
-
-
-def terms(seed: int, name: str) -> Terms:
-    """Return the terms of the channel from the vehicle `name` to the pole in a seed's world."""
-    return certificates.terms(
-        chain_id=LEDGER_NUMBER,
-        contract=SIGNERS["issuer"].public_key,
-        asset=ASSET,
-        payer_key=SIGNERS[name].public_key,
-        refund_account=account_id(name),
-        payee_key=SIGNERS["pole"].public_key,
-        payout_account=account_id(PAYOUT_NAME),
-        dispute_window_s=WINDOW_S,
-        salt=sha256(b"%d" % seed).digest()[:16],
-    )
-
-
-def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
-    """Return a certificate of a channel that ends `expires_s` after the start."""
-    return certificates.certificate(
-        channel,
-        SIGNERS["issuer"],
-        capacity=capacity,
-        issued_at_s=START_S - 60,
-        expires_at_s=START_S + expires_s,
-    )
 
 
 class Side:
@@ -106,7 +60,7 @@ class Side:
         return self.supervisor.loop if self.supervisor else None
 
     def why(self) -> str:
-        """Return what the firmware does and why, in a word or two."""
+        """Return the state of the firmware and its reason, in a word or two."""
         if self.supervisor is None:
             return "OFF"
         status = self.supervisor.status()
@@ -119,7 +73,7 @@ class Side:
 
 
 class World:
-    """Everything that a plan decides, and what became of it up to `now_ms`.
+    """One pole, some vehicles, a plant and a cable, as a plan decides, up to the time `now_ms`.
 
     `keep` are the numbers of the plan's events that happen, all of them by default; `watch` is
     told of every frame and called after every step (see invariants.py). `flash` makes a board's
@@ -136,7 +90,7 @@ class World:
         self.plan = plan
         self.figures = plan.figures
         self.now_ms = 0
-        self.history: deque[tuple[int, str, Any]] = deque(maxlen=HISTORY_LINES)
+        self._history = History()
         self.wire = Wire()
         self.packets = 0
         self.sessions = 0
@@ -144,17 +98,14 @@ class World:
         self.contact_closed = False
         self._contact_wanted = False
         self._contact_at_ms = 0
-        self._begins = deque(
+        kept = [
             event for number, event in enumerate(plan.events) if keep is None or number in keep
-        )
-        self._ends: list[tuple[int, Event]] = []
-        self._active: list[Event] = []
-        self._rng = Random(plan.seed ^ 0x5EED)
-        self._no_time_until_ms = 0
+        ]
+        self._events = Events(self, kept)
         self._decoders = {name: Decoder(self._reader(name)) for name in ("pole", *VEHICLE_NAMES)}
-        self._power = self._power_profile()
-        self.pole_config = self._pole_config()
-        self.certificates = [self._certificates(number) for number in range(VEHICLES)]
+        self._power = power_profile(plan, Random(plan.seed ^ 0x5EED))
+        self.pole_config = pole_configuration(plan.figures)
+        self.certificates = [certificate_pair(plan, number) for number in range(VEHICLES)]
         self.watch = watch
         self._flash = flash
         self.pole = self._pole()
@@ -164,81 +115,7 @@ class World:
         for side in self.vehicles:
             self._boot(side)
 
-    # What it is made of
-
-    def _power_profile(self) -> list[int]:
-        """Return what a vehicle draws in each second, in mW."""
-        most_mw = self.figures["max_power_w"] * 1_000
-        seconds = (self.plan.length_ms + CALM_MS) // 1_000 + 2
-        shares = (0, 30, 60, 90, 97, 97, 97)
-        return [
-            most_mw * self._rng.choice(shares) // 100 + self._rng.randrange(7_000)
-            for _ in range(seconds)
-        ]
-
-    def _meter_values(self) -> dict[str, Any]:
-        return {**_METER, "interval_ms": self.figures["meter_ms"]}
-
-    def _pole_config(self) -> Any:
-        figures = self.figures
-        issuer = {
-            "key": SIGNERS["issuer"].public_key.hex(),
-            "limit": 1 << 50,
-            "kind": "sql",
-            "chain_id": LEDGER_NUMBER,
-            "contract": SIGNERS["issuer"].public_key.hex(),
-            "asset": ASSET.hex(),
-            "base_units_per_claim_unit": 1,
-        }
-        values = {
-            "board": {},
-            "seed_file": "-",
-            "payout_account": account_id(PAYOUT_NAME).hex(),
-            "issuers": [issuer],
-            "collect_within_s": 2 * DAY_S,
-            "renew_before_s": 4,
-            "prices": figures["prices"],
-            "credit": figures["credit"],
-            "prepay": figures["pole_prepay"],
-            "packet_energy_mwh": figures["packet_mwh"],
-            "packet_ms": figures["packet_ms"],
-            "max_power_w": figures["max_power_w"],
-            "meter": self._meter_values(),
-            "link_timeout_ms": figures["link_timeout_ms"],
-            "retry_ms": figures["retry_ms"],
-            "max_channels": _MOST_CHANNELS,
-            "contactor_hold_ms": HOLD_MS,
-        }
-        return pole_config.consistent(check_table(pole_config.TABLE, values))
-
-    def _vehicle_config(self, number: int) -> Any:
-        figures = self.figures
-        values = {
-            "board": {},
-            "seed_file": "-",
-            "certificates": ["-"],
-            "budget": figures["budgets"][number],
-            "max_price_per_kwh": 1 << 40,
-            "energy_wanted_mwh": 1 << 40,
-            "prepay": figures["vehicle_prepay"],
-            "audit_percent": 3,
-            "audit_wait_ms": 700,
-            "max_power_w": figures["max_power_w"],
-            "meter": self._meter_values(),
-            "link_timeout_ms": figures["link_timeout_ms"],
-            "retry_ms": figures["retry_ms"],
-            "reconnect_ms": 300,
-        }
-        return vehicle_config.consistent(check_table(vehicle_config.TABLE, values))
-
-    def _certificates(self, number: int) -> list[Certificate]:
-        """Return the vehicle's first certificate, and the one it is renewed with."""
-        channel = terms(self.plan.seed, VEHICLE_NAMES[number])
-        capacity = self.figures["capacities"][number]
-        return [
-            certify(channel, capacity, self.figures["expires_s"]),
-            certify(channel, capacity, DAY_S + 60),
-        ]
+    # Its parts
 
     def _board(self, name: str, number: int) -> Board:
         figures = self.figures
@@ -274,7 +151,7 @@ class World:
     def _vehicle(self, number: int) -> Side:
         name = VEHICLE_NAMES[number]
         board = self._board(name, number + 1)
-        config = self._vehicle_config(number)
+        config = vehicle_configuration(self.figures, number)
 
         def load() -> list[Certificate]:
             first, renewed = self.certificates[number]
@@ -307,7 +184,7 @@ class World:
     def step(self) -> None:
         """Let one step of time pass."""
         self.now_ms += self.plan.step_ms
-        self._apply_events()
+        self._events.apply()
         self._flow()
         self._deliver()
         self._run(self.pole)
@@ -318,9 +195,9 @@ class World:
                 self._run(side)
         self.watch.after_step(self)
 
-    def note(self, who: str, what: Any) -> None:
+    def note(self, speaker: str, said: Any) -> None:
         """Write a line of history."""
-        self.history.append((self.now_ms, who, what))
+        self._history.add(self.now_ms, speaker, said)
 
     def _flow(self) -> None:
         elapsed_ms = self.plan.step_ms
@@ -387,7 +264,7 @@ class World:
                 self.note(side.name, f"gave up: {side.supervisor.last_fault}")
                 self.watch.gave_up(side, side.supervisor.last_fault)
         except PowerCut:
-            self._cut_power(side, self.now_ms + 700)
+            self.cut_power(side, self.now_ms + 700)
 
     def _boot(self, side: Side) -> None:
         side.boots += 1
@@ -397,7 +274,7 @@ class World:
         try:
             side.supervisor = Supervisor(side.make, board)
         except PowerCut:
-            self._cut_power(side, self.now_ms + 700)
+            self.cut_power(side, self.now_ms + 700)
             return
         except OSError as error:
             # main.py says why and ends; a board then starts it anew.
@@ -409,11 +286,12 @@ class World:
     def _tell_time(self, side: Side) -> int:
         """Set the board's clocks; return its tick."""
         if side is self.pole:
-            known = self.now_ms >= self._no_time_until_ms
+            known = self._events.is_time_known
             side.board.unix_s = START_S + self.now_ms // 1_000 if known else None
         return side.board.set_time(self.now_ms)
 
-    def _cut_power(self, side: Side, until_ms: int) -> None:
+    def cut_power(self, side: Side, until_ms: int) -> None:
+        """Take a board's power away until the time `until_ms`."""
         self.note(side.name, "loses power")
         side.supervisor = None
         side.off_until_ms = until_ms
@@ -424,125 +302,28 @@ class World:
         if side is self.pole:
             self._follow_contactor()
 
-    # Events
+    # Disturbances
 
-    def _apply_events(self) -> None:
-        while self._ends and self._ends[0][0] <= self.now_ms:
-            _, event = self._ends.pop(0)
-            self._active.remove(event)
-            self._end(event)
-        while self._begins and self._begins[0].at_ms <= self.now_ms:
-            event = self._begins.popleft()
-            self.note("event", event)
-            if event.for_ms:
-                self._active.append(event)
-                self._ends.append((event.at_ms + event.for_ms, event))
-                self._ends.sort(key=lambda item: item[0])
-            getattr(self, f"_begin_{event.kind}")(event)
+    def forget_events(self) -> None:
+        """End all events, and let none begin any more."""
+        self._events.forget()
 
-    def _is_active(self, kind: str) -> bool:
-        return any(event.kind == kind for event in self._active)
-
-    def _side(self, event: Event) -> Side:
-        """Return whom an event is about; a vehicle is the one that is plugged in."""
-        if event.values["who"] == "pole":
-            return self.pole
-        return self.vehicles[self.plugged or 0]
-
-    def _end(self, event: Event) -> None:
-        finish = getattr(self, f"_finish_{event.kind}", None)
-        if finish is not None:
-            finish(event)
-
-    def _begin_frames(self, event: Event) -> None:
-        odds = {name: float(value) for name, value in event.values.items()}
-        self.wire.trouble.append((odds, Random(f"{self.plan.seed} {event.at_ms}")))
-
-    def _finish_frames(self, event: Event) -> None:
-        odds = {name: float(value) for name, value in event.values.items()}
-        for item in self.wire.trouble:
-            if item[0] == odds:
-                self.wire.trouble.remove(item)
-                break
-
-    def _begin_cut(self, event: Event) -> None:
-        self.wire.cut = True
-
-    def _finish_cut(self, event: Event) -> None:
-        self.wire.cut = self._is_active("cut")
-
-    def _begin_replug(self, event: Event) -> None:
-        self._unplug()
-
-    def _finish_replug(self, event: Event) -> None:
-        if not self._is_active("replug"):
-            self._plug(event.values["next"])
-
-    def _unplug(self) -> None:
+    def unplug(self) -> None:
+        """Pull the plug; frames on the wire are lost."""
         self.plugged = None
         self.wire.flying.clear()
 
-    def _plug(self, number: int) -> None:
+    def plug(self, number: int) -> None:
+        """Plug in the vehicle with that number."""
         self.plugged = number
         self.note("plug", VEHICLE_NAMES[number])
 
-    def _begin_power(self, event: Event) -> None:
-        side = self._side(event)
-        if side.supervisor is not None:
-            self._cut_power(side, self.now_ms + event.for_ms)
-
-    def _begin_flash_cut(self, event: Event) -> None:
-        flash = self._side(event).board.flash
-        flash.torn = event.values["torn"]
-        flash.cut_in = event.values["operations"]
-
-    def _begin_flash_error(self, event: Event) -> None:
-        flash = self._side(event).board.flash
-        flash.torn = event.values["torn"]
-        flash.fail_in = event.values["operations"]
-
-    def _begin_meter(self, event: Event) -> None:
-        meter = self._side(event).board.meter
-        meter.set_fault(event.values["fault"])
-        self.watch.meter_fault(self, event)
-
-    def _finish_meter(self, event: Event) -> None:
-        for side in (self.pole, *self.vehicles):
-            if not self._is_active("meter"):
-                side.board.meter.set_fault("")
-
-    def _begin_no_time(self, event: Event) -> None:
-        self._no_time_until_ms = self.now_ms + event.for_ms + event.values["unknown_ms"]
-        if self.pole.supervisor is not None:
-            self._cut_power(self.pole, self.now_ms + event.for_ms)
-
-    def _begin_crash(self, event: Event) -> None:
-        self._side(event).board.crash = True
-
-    def _begin_stop(self, event: Event) -> None:
-        side = self._side(event)
-        if side.loop is not None and not side.is_at_rest:
-            side.loop.stop(OWNER_STOP)
-
-    def _begin_stall(self, event: Event) -> None:
-        self._side(event).stalled_until_ms = self.now_ms + event.for_ms
-
-    def forget_events(self) -> None:
-        """End what goes on, and let nothing more happen."""
-        self.note("event", "calm")
-        for event in list(self._active):
-            self._active.remove(event)
-            self._end(event)
-        self._ends.clear()
-        self._begins.clear()
-        self._no_time_until_ms = 0
-
     def replug(self, number: int) -> None:
         """Pull the plug, let both sides see it, and plug in the vehicle with that number."""
-        self._unplug()
+        self.unplug()
         for _ in range(1_000 // self.plan.step_ms):
             self.step()
-        self._plug(number)
+        self.plug(number)
 
     def _calm(self) -> None:
         """End all that goes wrong, and plug a vehicle in anew."""
@@ -554,33 +335,19 @@ class World:
             side.board.crash = False
         self.replug(self.plugged or 0)
 
-    # What came of it
+    # Its results
 
     def why(self) -> str:
-        """Return what both sides say they do, and why."""
+        """Return the states of both sides with their reasons."""
         sides = [self.pole]
         if self.plugged is not None:
             sides.append(self.vehicles[self.plugged])
         return ", ".join(f"{side.name} {side.why()}" for side in sides)
 
     def payee_records(self) -> PayeeRecords:
-        """Return what the pole's flash holds, read by the host's code from a copy."""
+        """Return the records in the pole's flash, read by the host's code from a copy."""
         return PayeeRecords(Journal(self.pole.board.flash.image()), 1 << 10)
 
     def tell(self) -> list[str]:
         """Return the history's last lines, to be read by people."""
-        return [_line(at_ms, who, what) for at_ms, who, what in self.history]
-
-
-def _line(at_ms: int, who: str, what: Any) -> str:
-    if isinstance(what, messages.Message):
-        fields = []
-        for name, size, _ in messages.MESSAGES[what.number][3].LAYOUT:
-            value = getattr(what, name)
-            if isinstance(value, int):
-                shown = reason_name(value) if name == "reason" else str(value)
-                fields.append(f"{name}={shown}")
-            elif size <= 32:
-                fields.append(f"{name}={value.hex()[:8]}")
-        what = f"{messages.message_name(what.number).upper()} {' '.join(fields)}"
-    return f"{at_ms / 1000:9.3f} s  {who:<10} {what}"
+        return self._history.tell()
