@@ -23,12 +23,16 @@ def named(cells):
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
-def functions(path):
-    """Return the names of a file's functions, and of its classes' methods as Class.method."""
+def definitions(path):
+    """Return the names of a file's functions and tables, and its methods as Class.method."""
     found = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef):
             found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
         elif isinstance(node, ast.ClassDef):
             methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
             found |= {f"{node.name}.{method.name}" for method in methods}
@@ -36,13 +40,13 @@ def functions(path):
 
 
 WALK = [row for row in rows("One packet, from the meter to the ledger") if row[0]]
-ANSWERS = rows("Where is it done?")
+ANSWERS = [row for row in rows("Where is it done?") if row[1]]
 
 
 @pytest.mark.parametrize("row", WALK + ANSWERS, ids=lambda row: row[-1].strip("`"))
 def test_each_step_names_a_function_that_exists(row):
     file, function = named(row[-2:])
-    assert function in functions(ROOT / file), f"{file} has no {function}"
+    assert function in definitions(ROOT / file), f"{file} has no {function}"
 
 
 def test_the_walk_is_numbered_and_enters_no_file_twice():
@@ -52,18 +56,21 @@ def test_the_walk_is_numbered_and_enters_no_file_twice():
     assert len(WALK) < 30
 
 
-def test_the_page_answers_what_a_reviewer_asks_first():
-    text = " ".join(row[1] if row in WALK else row[0] for row in WALK + ANSWERS)
-    for words in (
+@pytest.mark.parametrize(
+    "question",
+    [
         "invoice is cut",
         "claim is verified",
-        "becomes durable",
-        "contactor open",
-        "price change",
-        "certificate refused",
-        "reaches the ledger",
-    ):
-        assert words in text or words in PAGE, words
+        "survives a power cut",
+        "does the contactor open",
+        "price begin to hold",
+        "a certificate refused",
+        "brought to the ledger",
+    ],
+)
+def test_the_page_answers_the_first_questions_of_a_reviewer(question):
+    texts = [row[1] for row in WALK] + [row[0] for row in ANSWERS]
+    assert any(question in text for text in texts)
 
 
 @pytest.mark.parametrize(
