@@ -1,7 +1,7 @@
 """The pole's loop on a Modbus meter: which faults open the contactor, which energy is billed."""
 
 from joulestream import errors
-from joulestream.runtime.pilot import PILOT_A
+from joulestream.runtime.pilot import PILOT_A, PILOT_B, PILOT_C, PILOT_STATES
 from joulestream.testkit.certificates import NOW_S, certificate
 from joulestream.testkit.pole_bench import PoleBench
 
@@ -137,6 +137,35 @@ def test_every_doubt_opens_the_contactor_in_the_same_step():
         bench.step()
         assert opened(bench), errors.reason_name(reason)
         assert bench.payee.last_stop == reason
+
+
+def test_the_contactor_closes_only_while_the_pilot_says_that_power_is_wanted():
+    for state in PILOT_STATES:
+        bench = PoleBench()
+        bench.charge()
+        bench.board.pilot = state
+        bench.step()
+        assert opened(bench) == (state not in ("C", "D")), state
+
+
+def test_a_vehicle_that_wants_no_power_keeps_its_session():
+    bench = PoleBench()
+    bench.charge()
+    bench.board.pilot = PILOT_B
+    bench.run_ms(1_000)
+    assert opened(bench) and bench.payee.charging is not None and not bench.payee.last_stop
+    bench.board.pilot = PILOT_C
+    bench.step()
+    assert not opened(bench)
+
+
+def test_a_pilot_without_a_vehicle_ends_the_session():
+    for state in ("A", "E", "F"):
+        bench = PoleBench()
+        bench.charge()
+        bench.board.pilot = state
+        bench.step()
+        assert opened(bench) and bench.payee.last_stop == errors.UNPLUGGED, state
 
 
 def test_the_switch_itself_asks_for_meter_and_plug():

@@ -23,6 +23,8 @@ from joulestream.device.config import Config, ConfigError, check_table, mapping,
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.boards.contract import Board
+
 # kind: module
 LINKS = {"uart": "joulestream.link.uart"}
 
@@ -40,7 +42,7 @@ def check_link(value: object) -> Config:
     return check_table((("kind", check_kind, DEFAULT_KIND),) + _module(kind).TABLE, fields)
 
 
-def open_link(config: Config, board: "Any") -> "Any":
+def open_link(config: Config, board: "Board") -> "Any":
     """Return the Link that `config`, as `check_link` returned it, describes.
 
     Raises ValueError when `board` lacks the peripheral of that link.

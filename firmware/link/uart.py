@@ -6,7 +6,9 @@ from joulestream.framing import MAX_FRAME, Decoder, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+
+    from joulestream.boards.contract import Board
+    from joulestream.device.config import Config
 
 # The UART's name and its line settings belong to the board.
 TABLE = ()
@@ -15,7 +17,7 @@ TABLE = ()
 class Link:
     """Frames over the board's UART "link"."""
 
-    def __init__(self, config: "Any", board: "Any") -> None:
+    def __init__(self, config: "Config", board: "Board") -> None:
         self._uart = board.uart("link")
         self._deliver: Callable[[memoryview], None] = _ignore
         self._frame = bytearray(MAX_FRAME)

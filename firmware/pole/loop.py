@@ -10,25 +10,35 @@ from joulestream.session import STATE_NAMES
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.boards.contract import Board
+    from joulestream.device.journal import Journal
+    from joulestream.meter.counter import EnergyCounter
+    from joulestream.pole.payee import Payee
+
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
 IDLE = "IDLE"
 
 
 class PoleLoop:
-    """Joins the pole's meter, link, payee and contactor on its board; no call blocks.
+    """Joins the pole's meter, link, payee and contactor on its board. `step` never blocks.
 
-    `meter` is a meter.counter.EnergyCounter, `link` a Link (joulestream.link), `payee` a
-    pole.payee.Payee, `journal` the journal in the storage.
+    Args:
+        config: the checked configuration.
+        board: the board.
+        meter: the pole's meter.
+        link: a Link (joulestream.link).
+        payee: the pole's end of a session.
+        journal: the journal in the board's storage.
     """
 
     def __init__(
         self,
         config: "Any",
-        board: "Any",
-        meter: "Any",
+        board: "Board",
+        meter: "EnergyCounter",
         link: "Any",
-        payee: "Any",
-        journal: "Any",
+        payee: "Payee",
+        journal: "Journal",
     ) -> None:
         self._board = board
         self._meter = meter
@@ -41,12 +51,12 @@ class PoleLoop:
         link.attach(self._deliver)
 
     @property
-    def meter(self) -> "Any":
+    def meter(self) -> "EnergyCounter":
         """The meter that this loop follows."""
         return self._meter
 
     @property
-    def payee(self) -> "Any":
+    def payee(self) -> "Payee":
         """The payee that this loop moves on."""
         return self._payee
 

@@ -3,14 +3,15 @@
 from joulestream.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
-    from typing import Any
+    from joulestream.boards.contract import Board
+    from joulestream.runtime.supervisor import Supervisor
 
 # Deadlines of the session are checked by steps, so this is how late a step may notice one.
 _WAIT_MS = const(1)
 
 
-def run(board: "Any", supervisor: "Any") -> None:
-    """Step `supervisor` (runtime.supervisor) on `board` (boards/contract.py) for ever.
+def run(board: "Board", supervisor: "Supervisor") -> None:
+    """Step `supervisor` on `board` for ever.
 
     After each step the board shows the status and waits. When all is quiet, the slow work is done.
     An exception of the board's `show` or `wait` ends the loop: on a computer that is SystemExit.

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from joulestream.boards.contract import Board
+
 _FIRST_PAUSE_MS = const(1_000)
 _LONGEST_PAUSE_MS = const(64_000)
 # A loop that ran for so long is not failing again and again.
@@ -36,7 +38,7 @@ class Supervisor:
     """
 
     def __init__(
-        self, make: "Callable[[], Any]", board: "Any", heap: "HeapWatch | None" = None
+        self, make: "Callable[[], Any]", board: "Board", heap: "HeapWatch | None" = None
     ) -> None:
         self._make = make
         self._board = board

@@ -5,6 +5,7 @@ Runs on CPython and on MicroPython. The vehicle greets, accepts and pays only wh
 
 from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
+from joulestream.compat import TYPE_CHECKING
 from joulestream.link import open_link
 from joulestream.messages import INVOICE, OFFER, PAYER, STOP, Accept, Hello, Update
 from joulestream.meter.counter import open_meter
@@ -16,6 +17,10 @@ from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import STEP_MS, Pair
 from joulestream.units import MS_PER_HOUR, energy_from_power
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 PREPAY = 640
 CONTACTOR_MS = 20
 NEVER_MS = 1 << 28
@@ -24,17 +29,18 @@ NEVER_MS = 1 << 28
 class Outlet:
     """Energy flows while the contacts are closed, which follow the coil CONTACTOR_MS late."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.power_mw = 11_000_000
         self.coil = False
         self.contact = False
         self._flowed = 0
 
     @property
-    def energy_mwh(self):
+    def energy_mwh(self) -> int:
+        """The energy that has flowed, in mWh."""
         return self._flowed // MS_PER_HOUR
 
-    def advance(self):
+    def advance(self) -> None:
         """Let one step of CONTACTOR_MS pass."""
         if self.contact:
             self._flowed += self.power_mw * STEP_MS
@@ -44,7 +50,7 @@ class Outlet:
 class PoleBench:
     """A pole that charges, step by step; `contactor_log` lists how the contactor was driven."""
 
-    def __init__(self, **pole):
+    def __init__(self, **pole: "Any") -> None:
         self.world = Pair(pole=pole)
         self.payee = self.world.payee
         self.outlet = Outlet()
@@ -75,11 +81,12 @@ class PoleBench:
         self._vehicle_link.attach(self._take)
 
     @property
-    def record(self):
+    def record(self) -> "Any":
         """The channel's record, as the pole's journal holds it."""
         return self.world.payee_records.load(self._certificate.channel_id)
 
-    def step(self):
+    def step(self) -> None:
+        """Let STEP_MS pass at both ends."""
         self.at_ms += STEP_MS
         outlet = self.outlet
         self.meter.advance(outlet.power_mw if outlet.contact else 0, STEP_MS)
@@ -89,17 +96,19 @@ class PoleBench:
         self.loop.idle()
         self._vehicle_link.poll()
 
-    def run_ms(self, duration_ms):
+    def run_ms(self, duration_ms: int) -> None:
+        """Let `duration_ms` pass."""
         for _ in range(duration_ms // STEP_MS):
             self.step()
 
-    def run(self, condition, limit_ms=30_000):
+    def run(self, condition: "Callable[[], Any]", limit_ms: int = 30_000) -> None:
+        """Step until `condition()` holds; fail after `limit_ms`."""
         stop_ms = self.at_ms + limit_ms
         while not condition():
             assert self.at_ms < stop_ms, self.loop.status()
             self.step()
 
-    def greet(self):
+    def greet(self) -> None:
         """Say HELLO anew and wait for the offer."""
         self._greetings += 1
         self._offer = None
@@ -114,13 +123,14 @@ class PoleBench:
         self._send(hello)
         self.run(lambda: self._offer is not None)
 
-    def accept(self):
+    def accept(self) -> None:
+        """Accept the offer with the channel's certificate."""
         data = self._certificate.to_bytes()
         body = self._session.offer_hash + PREPAY.to_bytes(8, "big") + data
         signature = KEYS["payer"].sign(self._session.signed(SIGNED_PROOF, body))
         self._send(Accept(certificate=data, prepay=PREPAY, signature=signature))
 
-    def charge(self, packets=14):
+    def charge(self, packets: int = 14) -> None:
         """Open a session and let that many packets be paid, until the contactor is closed."""
         self.run(lambda: not self.counter.reason)
         self.greet()
@@ -133,24 +143,25 @@ class PoleBench:
             )
         )
 
-    def bound(self):
+    def bound(self) -> int:
         """Return the most that may be unpaid: credit, and what flows until the contactor opens."""
         config = self.world.pole_config
         lag_ms = config.meter.interval_ms + config.link_timeout_ms + CONTACTOR_MS
         lag_mwh = energy_from_power(config.max_power_mw, lag_ms)
         return config.credit + self.amount(lag_mwh)
 
-    def amount(self, energy_mwh):
+    def amount(self, energy_mwh: int) -> int:
+        """Return the price of `energy_mwh`, in claim units."""
         return energy_mwh * self.world.pole_config.prices[0].price_per_kwh // 1_000_000
 
-    def _drive(self, closed):
+    def _drive(self, closed: bool) -> None:
         self.contactor_log.append(closed)
         self.outlet.coil = closed
 
-    def _send(self, message):
+    def _send(self, message: "Any") -> None:
         self._vehicle_link.flush([messages.encode(message)])
 
-    def _take(self, payload):
+    def _take(self, payload: memoryview) -> None:
         message = messages.decode(bytes(payload))
         if message.number == OFFER:
             self._session.receive(bytes(payload), self.at_ms)
