@@ -1,4 +1,4 @@
-"""The real ledger that a play's channels live on: what is paid there is what counts."""
+"""The real ledger that a play's channels live on: only money paid there counts."""
 
 import tempfile
 from hashlib import sha256
@@ -26,7 +26,7 @@ _BALANCE = 1 << 40
 _NAMES = ("pole", "another pole", "vehicle", "another vehicle", "issuer", "stranger")
 SEEDS = {name: sha256(f"adversaries {name}".encode()).digest() for name in _NAMES}
 SIGNERS = {name: Signer(seed) for name, seed in SEEDS.items()}
-# Whose account is whose: the payers', and the one that all poles are paid to.
+# Two accounts: one of all payers, and one that all poles are paid to.
 PAYOUT = "operator"
 _REFUND = "fleet"
 PAYOUT_ACCOUNT = book.account_id(SIGNERS["issuer"].public_key, PAYOUT)
@@ -83,7 +83,7 @@ class Bank:
         return settle(claims, [SqlSettlementLedger(self.ledger)], now_s)
 
     def paid(self) -> int:
-        """Return what the poles' operator has been paid, in claim units."""
+        """Return the sum that the poles' operator has been paid, in claim units."""
         return self.ledger.account(PAYOUT).balance_base_units
 
     def close(self) -> None:

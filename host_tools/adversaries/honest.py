@@ -1,4 +1,4 @@
-"""Honest peers at the same places: what they gain is nothing, or the measure is wrong."""
+"""Honest peers in the same places: they gain nothing, or the measure is wrong."""
 
 from joulestream.errors import OWNER_STOP
 from joulestream.host_tools.adversaries.lying_pole import LyingPole
@@ -10,7 +10,7 @@ _PACKETS = 10
 
 
 def charge(play: Play) -> None:
-    """Pay what is due, never ahead but for the first packet, and stop in order."""
+    """Pay each amount that is due, ahead only for the first packet, and stop in order."""
     stage = play.pole()
     vehicle = LyingVehicle(stage, play.certificate())
     for _ in range(2):
@@ -22,7 +22,7 @@ def charge(play: Play) -> None:
 
 
 def deliver(play: Play) -> None:
-    """Deliver what is paid, the prepayment too, and leave."""
+    """Deliver all energy that is paid, the prepayment too, and leave."""
     stage = play.vehicle()
     pole = LyingPole(stage)
     pole.charge(_PACKETS)

@@ -1,4 +1,4 @@
-"""What there is to know of a liar."""
+"""The description of a liar."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Liar:
     """One liar.
 
     Attributes:
-        name: what it does, as short as can be.
-        role: who lies.
+        name: the lie, as short as can be.
+        role: the side that lies.
         lie: the same in a sentence.
-        answer: what the honest side does.
-        most: what it gains at most, in packets of the figures in stage.py.
+        answer: the honest side's reaction.
+        most: its greatest gain, in packets of the figures in stage.py.
         script: plays it, and takes stock after every attempt.
         reason: why `most` is above one packet; empty where it is not.
         attempts: how often it tries at least, the honest side's state kept.

@@ -9,10 +9,10 @@ from joulestream.host_tools.adversaries.stage import CREDIT, PACKET
 from joulestream.testkit.certificates import certificate
 
 _CHANNELS = 3
-# What the pole trusts the issuer for: all but the last of these channels.
+# The pole trusts the issuer for all but the last of these channels.
 _PACKETS = 2
 _LIMIT = (_CHANNELS - 1) * _PACKETS * PACKET
-# Each channel may end in debt, by its credit and what flows until the contact is open.
+# Each channel may end in debt: its credit, and the energy until the contact is open.
 _MOST = (_LIMIT + _CHANNELS * CREDIT) / PACKET + _CHANNELS * 0.15
 
 

@@ -20,7 +20,7 @@ STEP = STEP_MWH / PACKET_MWH
 
 
 def tolerated(packets: int) -> float:
-    """Return what the prepayment and the audit's tolerance are, in packets."""
+    """Return the prepayment and the audit's tolerance together, in packets."""
     # The first update of a session is for no packet; one more is under way.
     return PREPAID + 2 * STEP + (packets + 1) * AUDIT_PERCENT / 100
 
@@ -50,7 +50,7 @@ class LyingPole(PolePeer):
         stage.replug()
 
     def lie(self) -> None:
-        """Do what is done once, at the moment from which it lies."""
+        """Begin to lie: a liar's single acts at that moment."""
 
 
 class LiesInItsOffer(LyingPole):

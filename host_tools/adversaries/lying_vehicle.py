@@ -12,7 +12,7 @@ from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import CREDIT, PACKET
 
 HONEST_PACKETS = 4
-# The credit, and what flows until the meter shows it and the contact is open: 450 ms of it.
+# The energy of the 450 ms until the meter shows the last of it and the contact is open.
 DELAY = 0.15
 CREDIT_AND_DELAY = CREDIT / PACKET + DELAY
 
@@ -43,7 +43,7 @@ class LyingVehicle(VehiclePeer):
         self.stage.replug()
 
     def lie(self) -> None:
-        """Do what is done once, at the moment from which it lies."""
+        """Begin to lie: a liar's single acts at that moment."""
 
 
 def again(

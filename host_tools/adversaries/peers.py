@@ -125,7 +125,7 @@ class VehiclePeer(Peer):
         self.packets = 0
         self.stop_reason = 0
         self.hello = self.make_hello()
-        # Ends what noise may stand on the line.
+        # Ends any noise on the line.
         self.stage.put(b"\0")
         self.send(self.hello)
 
@@ -194,7 +194,7 @@ class VehiclePeer(Peer):
 
 
 class PolePeer(Peer):
-    """A pole by hand: it counts what really flowed, and knows what it was paid.
+    """A pole by hand: it counts the energy that really flowed, and its payments.
 
     Attributes:
         channel_id: of the vehicle that is there.
@@ -283,7 +283,7 @@ class PolePeer(Peer):
     def on_accept(self, accept: Any) -> None:
         if self.is_open:
             return  # sent again, for want of an answer
-        offer = self.offer
+        offer: Any = self.offer
         self.is_open = True
         self.sequence = 0
         self.tariff = Tariff(
@@ -396,6 +396,6 @@ class PolePeer(Peer):
         self.stage.run(lambda: self.is_open and self.packets >= packets)
 
     def meet(self) -> None:
-        """Wait for a new greeting, and what becomes of it: a first update or a STOP."""
+        """Wait for a new greeting, and its outcome: a first update or a STOP."""
         greetings = self.greetings
         self.stage.run(lambda: self.greetings > greetings and (self.packets or self.stop_reason))

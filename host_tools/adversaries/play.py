@@ -1,7 +1,7 @@
-"""One liar's play: a ledger, the honest sides it meets, and what it has gained by now.
+"""One liar's play: a ledger, the honest sides it meets, and its gain so far.
 
-A gain is measured from outside: what really flowed through the contact, at the price agreed, and
-what a ledger paid for it. No figure of an honest firmware is used.
+A gain is measured from outside: the energy that really flowed through the contact, at the price
+agreed, less the payment on the ledger. No figure of an honest firmware is used.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ from joulestream.host_tools.ledger import LedgerError
 
 
 class Play:
-    """What a script is given.
+    """The surroundings of a script.
 
-    `gains` are what the liar had gained at each stocktaking, in packets. It can leave whenever it
+    `gains` are the liar's gains at each stocktaking, in packets. It can leave whenever it
     likes, so the largest of them counts.
     """
 
@@ -49,13 +49,13 @@ class Play:
         return certificate
 
     def take_stock(self) -> float:
-        """Bring all there is to the ledger; return what the liar has gained, in packets."""
+        """Bring all claims to the ledger; return the liar's gain, in packets."""
         for pole in self.poles:
             self.bank.settle(pole.board.flash, pole.now_s)
         for vehicle in self.vehicles:
             self._collect_claims(vehicle)
         paid = self.bank.paid()
-        # A lying vehicle keeps what it does not pay for, a lying pole what it does not deliver.
+        # A lying vehicle keeps energy that it does not pay for, a lying pole keeps money.
         lost = sum(pole.value for pole in self.poles)
         lost += paid if self.vehicles else -paid
         lost -= sum(vehicle.value for vehicle in self.vehicles)

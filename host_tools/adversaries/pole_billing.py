@@ -35,7 +35,7 @@ class InvoicesWhatNeverFlowed(LyingPole):
 
 
 class CountsTooMuch(LyingPole):
-    """Counts `PER_MILLE` of what flowed, in all of the channel's life."""
+    """Counts `PER_MILLE` of the energy that flowed, in all of the channel's life."""
 
     reason = "OVERBILLED"
     PER_MILLE = 1_000 + 10 * AUDIT_PERCENT + 20
@@ -44,7 +44,7 @@ class CountsTooMuch(LyingPole):
         stage = self.stage
         self.charge(1)
         stage.run(lambda: stage.last_stop() == self.reason, limit_ms=600_000)
-        # What the vehicle refused is asked for again in the next offer.
+        # The next offer asks again for the amount that the vehicle refused.
         self.energy_mwh = self.invoiced_mwh
         self.amount_due = self.tariff.amount_due(self.invoiced_mwh)
         self.remainder = self.tariff.remainder(self.invoiced_mwh)
@@ -72,7 +72,7 @@ class AddsOneUnit(LyingPole):
 
 
 class InvoicesAfterTheQuarrel(AddsOneUnit):
-    """Once the vehicle has stopped, asks in good order for what flowed."""
+    """Once the vehicle has stopped, asks in good order for the energy that flowed."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -116,7 +116,7 @@ class NumbersAnInvoiceTwice(LyingPole):
 
 
 class TakesThePrepayment(LyingPole):
-    """Takes what is paid ahead, delivers nothing and falls silent."""
+    """Takes the prepayment, delivers nothing and falls silent."""
 
     def attempt(self, play: Play) -> None:
         self.delivers = False

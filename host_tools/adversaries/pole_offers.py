@@ -19,7 +19,7 @@ from joulestream.host_tools.adversaries.stage import (
 
 
 class AsksForAClaim(LyingPole):
-    """Chooses its nonce so that what the wallet signs might be a claim for all of the channel."""
+    """Chooses its nonce so that the bytes to sign might be a claim for all of the channel."""
 
     wanted = 900_000
 

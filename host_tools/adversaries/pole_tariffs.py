@@ -22,14 +22,14 @@ from joulestream.host_tools.adversaries.stage import (
 _ROUNDING = 0.01
 # A price above PRICE at which a packet does not cost more than credit and prepayment together.
 _DEAR_PRICE = PRICE * 3 // 2
-# What flows while an invoice may wait for the vehicle's meter.
+# The energy that flows while an invoice may wait for the vehicle's meter.
 _LATE = MAX_POWER_W * AUDIT_WAIT_MS / 3_600 / PACKET_MWH
 # How many packets come first where a share of them is the lie.
 _LONG = 20
 
 
 class ChangesTheTariffAfterTheFact(LyingPole):
-    """Withholds its invoices, then asks for a price that would hold for what flowed already."""
+    """Withholds its invoices, then asks for a price of energy that flowed already."""
 
     reason = "BAD_FIELD"
 
@@ -75,7 +75,7 @@ class ChangesTheTariffWithinTolerance(LyingPole):
 
 
 class BillsAtTheDearerPrice(ChangesTheTariffWithinTolerance):
-    """Counts too little while its price is low, and what it left out once it is high."""
+    """Counts too little while its price is low, and the rest once its price is high."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -103,7 +103,7 @@ class BillsAtTheDearerPrice(ChangesTheTariffWithinTolerance):
 
 
 class RaisesItsPriceThroughAReconnect(LyingPole):
-    """Withholds its invoices, then bills what flowed in a new session that has a higher price."""
+    """Withholds its invoices, then bills that energy in a new session at a higher price."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -174,7 +174,7 @@ class CarriesOverAtAPriceOfBefore(CarriesOverAtAPriceOfLater):
             self.price_per_kwh = stage.price_per_kwh = price_per_kwh
             self.meet()
             if self.stop_reason:
-                # What was taken on trust is not prepaid any more: too little for a dear packet.
+                # A debt taken on trust lowers the prepayment: it is too little for a dear packet.
                 assert play.gains and stage.last_stop() == "PREPAY_TOO_SMALL"
                 play.take_stock()
                 stage.replug()

@@ -1,7 +1,7 @@
-"""One honest firmware on its board in virtual time, the cable, and what really flows through it.
+"""One honest firmware on its board in virtual time, the cable, and its energy.
 
 The firmwares are the boards' own, assembled by their main.py. At the cable's other end is a peer
-(peers.py). Energy is what the plant let through the contact, whatever any meter says of it.
+(peers.py). Energy is counted where the plant lets it through the contact; no meter is asked.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ PACKET_MS = 4_000
 # The price of one packet. Credit and prepayment together keep the contactor closed all the time.
 PACKET = PRICE * PACKET_MWH // 1_000_000
 CREDIT = PREPAY = PACKET * 6 // 10
-# What a vehicle pays ahead at most: a channel never seen before starts with a whole packet.
+# The most that a vehicle pays ahead: a new channel starts with a whole packet.
 MOST_PREPAID = PACKET
 POWER_MW = 11_000_000
 MAX_POWER_W = 11_500
@@ -58,14 +58,14 @@ _WARM_UP_MS = 1_000
 
 
 class Stage:
-    """What both stages have in common.
+    """The common parts of both stages.
 
     Attributes:
-        peer: who is at the cable's other end (peers.Peer), or None.
+        peer: the peer at the cable's other end (peers.Peer), or None.
         plugged: whether the plug is in.
         knows_time: whether the honest side's board has a clock that knows the time.
         contact_closed: whether current can flow, as of this step.
-        price_per_kwh: the price agreed for what flows now.
+        price_per_kwh: the price agreed for energy that flows now.
         flowed_mw_ms: energy that flowed, in mW times ms.
         value_numerator: the same times its price.
     """
@@ -90,20 +90,20 @@ class Stage:
         flash = NorFlash(_BLOCKS, _BLOCK_SIZE)
         self.board = Board(name, LinkUart(self._write), self.meter, flash, 1_000, 0, rng)
 
-    # What a stage is of
+    # Parts of a stage
 
     def make(self) -> Any:
         """Return the firmware's loop, assembled from its configuration, key and journal."""
         raise NotImplementedError
 
     def wants_contact(self) -> bool:
-        """Return whether whoever drives the contact wants it closed."""
+        """Return whether the contact is to be closed."""
         raise NotImplementedError
 
     # Time
 
     def boot(self) -> None:
-        """Switch the honest side on, with what its flash holds."""
+        """Switch the honest side on, with the contents of its flash."""
         self.board.contactor_closed = False
         self._set_clocks()
         self.supervisor = Supervisor(self.make, self.board)
@@ -157,7 +157,7 @@ class Stage:
         self.pass_time(1_500)
         self.plugged = True
 
-    # What is seen from outside
+    # The view from outside
 
     @property
     def now_s(self) -> int:
@@ -171,7 +171,7 @@ class Stage:
 
     @property
     def value(self) -> float:
-        """What all energy that flowed is worth at the agreed prices, in claim units."""
+        """The value of all energy that flowed, at the agreed prices, in claim units."""
         return self.value_numerator / (MS_PER_HOUR * 1_000_000)
 
     def status(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from joulestream.messages import (
 class WithoutATime(StopsPaying):
     """Shows a certificate that has expired to a pole that lost the time, and helps it to one.
 
-    `told_s` is the time it would like the pole to have, `witness` whose signature says so; with
+    `told_s` is the time it would like the pole to have, `witness` signs that time; with
     `nonce` it is one that was given for another session.
     """
 

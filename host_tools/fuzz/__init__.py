@@ -11,6 +11,6 @@ corpus.py       inputs kept in the repository, as text
 make_corpus.py  writes the part of the corpus that can be made anew
 engine.py       one target under atheris, in a process of its own
 run.py          all targets, two at a time
-gather.py       adds to the corpus what runs have found
+gather.py       adds inputs found by runs to the corpus
 replay.py       one input, or the whole corpus, without atheris
 """

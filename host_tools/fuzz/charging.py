@@ -1,9 +1,11 @@
 """Fuzz target: the real payee and the real payer while one side, or the wire, lies.
 
-An input is a world's figures, who lies, and what happens. A lying side signs its lies with its own
-key. What the other side promises in docs/security.md must hold after every step; when the lies are
+An input is a world's figures, the liar and the events. A lying side signs its lies with its own
+key. The other side's promises in docs/security.md must hold after every step; when the lies are
 over, charging goes on or is refused for a reason that the lies may have led to.
 """
+
+from typing import Any
 
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_PREFIX, Claim
@@ -24,7 +26,7 @@ _MAX_PRICE = 400_000
 _PREPAY = 640
 _BUDGETS = (500_000, 3_000)
 _CAPACITIES = (1_000_000, 4_000)
-# What a pole that keeps to its lies bills on top, in mWh.
+# Energy that a pole bills on top when it keeps to its lies, in mWh.
 _MORE_MWH = (0, 1, 900, 5_000, 1_000_000)
 _NUMBERS = tuple(MESSAGES)
 _MOST_STEPS = 600
@@ -67,14 +69,14 @@ class _Notary:
 
 
 class _LyingWorld(Pair):
-    """A world in which `liar` says what `choices` choose; see Pair."""
+    """A pair in which `liar` lies as `choices` decide; see Pair."""
 
     def __init__(self, choices):
         self._choices = choices
         self.liar = choices.one_of((POLE, VEHICLE, WIRE))
         self._held = []  # (sender, payload): delayed by the liar
         self._said = {}  # number: the last payload of it
-        self._all = []  # (sender, payload): what was said, to be said again
+        self._all = []  # (sender, payload): sent before, to be sent again
         self.claims = []  # (amount, signature) that the vehicle gave away
         self._lies_ahead = []  # numbers of messages to lie in
         self.signed = 0
@@ -98,7 +100,7 @@ class _LyingWorld(Pair):
         }
         self._budget = choices.one_of(_BUDGETS)
         self._capacity = choices.one_of(_CAPACITIES)
-        flash = tuple(NorFlash(_BLOCKS, _BLOCK_SIZE) for _ in range(2))
+        flash = NorFlash(_BLOCKS, _BLOCK_SIZE), NorFlash(_BLOCKS, _BLOCK_SIZE)
         vehicle = {"reconnect_ms": 100, "prepay": _PREPAY, "budget": self._budget}
         certificates = [certificate(capacity=self._capacity)]
         super().__init__(pole, vehicle, certificates, flash=flash)
@@ -125,7 +127,7 @@ class _LyingWorld(Pair):
         require(message[:4] == SIGNED_PREFIX and len(message) != 44, "the pole signs a claim")
 
     def _watch_wallet(self, message):
-        """What the wallet signs is a statement of its own, or a claim that it may give."""
+        """The wallet signs a statement of its own, or a claim that it may give."""
         if message[:4] == SIGNED_PREFIX:
             require(len(message) != 44, "the vehicle signs a statement as long as a claim")
             return
@@ -171,7 +173,7 @@ class _LyingWorld(Pair):
 
     def _check_sent(self, sender, payload):
         number = payload[0]
-        message = messages.decode(payload)
+        message: Any = messages.decode(payload)
         if number == UPDATE:
             self.claims.append((message.amount, message.signature))
         charge = self.payee.charging
@@ -183,21 +185,22 @@ class _LyingWorld(Pair):
         self._all = (self._all + [(sender, payload)])[-16:]
 
     def _kept_to_lies(self, payload):
-        """Return an invoice that fits what the vehicle was offered, and bills more."""
+        """Return an invoice that fits the offer that the vehicle got, and bills more."""
         payer = self.payer
-        invoice = messages.decode(payload)
+        invoice: Any = messages.decode(payload)
         if payer.payments is None or self.payee.charging is None:
             return payload
         real_mwh = invoice.energy_mwh - self.payee.charging.start_energy_mwh
         billed_mwh = payer.payments.start_energy_mwh + real_mwh + self._more_mwh
         energy_mwh = max(billed_mwh, payer.payments.energy_mwh)
+        assert payer.tariff is not None
         due = payer.tariff.amount_due(energy_mwh)
         if energy_mwh < 1 << 48 and due < 1 << 64:
             invoice.energy_mwh, invoice.amount_due = energy_mwh, due
         return bytes(messages.encode(invoice))
 
     def _bent(self, sender, payload):
-        """Return what the liar makes of a payload."""
+        """Return the payloads that the liar sends for a payload."""
         if self._keeps_to_lies and payload[0] == INVOICE:
             payload = self._kept_to_lies(payload)
         if self._keeps_to_lies and payload[0] == ACCEPT:
@@ -231,7 +234,7 @@ class _LyingWorld(Pair):
             lies.sign_as_vehicle(choices, lie, self.payee.session)
         return bytes(messages.encode(lie))
 
-    # What happens
+    # Events
 
     def happen(self):
         """Let one thing happen; return how many steps passed."""
@@ -282,7 +285,8 @@ class _LyingWorld(Pair):
         return count
 
     def _watched_step(self):
-        charge, before_mwh = self.payee.charging, self.pole_energy_mwh
+        charge: Any = self.payee.charging
+        before_mwh = self.pole_energy_mwh
         self.step()
         self.now_ms %= _TICKS
         flowed_mwh = self.pole_energy_mwh - before_mwh
@@ -305,20 +309,20 @@ class _LyingWorld(Pair):
     def _check_contactor(self):
         payee = self.payee
         if not payee.may_energise() or not self.plugged or self.meter_reason:
-            return  # what a pole's loop asks too, before it closes the contactor
-        charge = payee.charging
+            return  # a pole's loop asks the same before it closes the contactor
+        charge: Any = payee.charging
         require(charge is not None, "the contactor is closed without a session")
         require(payee.session.state == OPEN, "the contactor is closed outside a session")
         credit = min(self.pole_config.credit, charge.record.amount)
         unpaid = charge.amount_due - charge.record.amount
         require(unpaid < credit, "the contactor is closed beyond the credit")
-        time_s = self.clock.time_s(self.now_ms)
+        time_s: Any = self.clock.time_s(self.now_ms)
         require(time_s is not None, "the contactor is closed at an unknown time")
         require(time_s <= charge.certificate.expires_at_s, "the certificate is over")
 
     def _check_books(self):
-        """What flowed is billed, once; what is billed is paid but for the credit; claims grow."""
-        payee = self.payee
+        """Energy is billed once; all but the credit is paid; claims grow."""
+        payee: Any = self.payee
         records = self.payee_records
         open_id = payee.charging.certificate.channel_id if payee.charging else None
         for channel_id in records:

@@ -1,11 +1,15 @@
 """How the bytes of a fuzzer's input become decisions."""
 
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
 
 class Broken(AssertionError):
     """An invariant does not hold: one sentence that says which."""
 
 
-def require(holds, text):
+def require(holds: object, text: str) -> None:
     """Raise Broken with `text` unless `holds`."""
     if not holds:
         raise Broken(text)
@@ -17,34 +21,34 @@ class Choices:
     Each takes whole bytes, so that a byte that a fuzzer changes changes one decision.
     """
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self._data = bytes(data)
         self._at = 0
 
-    def __bool__(self):
-        """Return whether something is left to decide by."""
+    def __bool__(self) -> bool:
+        """Return whether there are bytes left."""
         return self._at < len(self._data)
 
-    def bytes(self, size):
+    def bytes(self, size: int) -> builtins.bytes:
         """Return the next `size` bytes, followed by zeros if there are fewer."""
         taken = self._data[self._at : self._at + size]
         self._at += size
         return taken + bytes(size - len(taken))
 
-    def rest(self):
+    def rest(self) -> builtins.bytes:
         """Return all bytes that are left."""
         taken = self._data[self._at :]
         self._at = len(self._data)
         return taken
 
-    def uint(self, size):
+    def uint(self, size: int) -> int:
         """Return an integer of `size` bytes."""
         return int.from_bytes(self.bytes(size), "big")
 
-    def below(self, limit):
+    def below(self, limit: int) -> int:
         """Return a number from 0 to `limit` - 1; `limit` is at most 65,536."""
         return self.uint(1 if limit <= 256 else 2) % limit
 
-    def one_of(self, values):
+    def one_of(self, values: Sequence[Any]) -> Any:
         """Return one of `values`, a sequence."""
         return values[self.below(len(values))]

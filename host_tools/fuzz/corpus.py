@@ -1,7 +1,7 @@
 """Inputs kept in the repository: a text file for each target, one input in hexadecimal a line.
 
-Text, since hundreds of tiny binary files can neither be read nor compared in a review. What can be
-made anew (`made`) stands apart from what fuzzing found (`found`).
+Text, since hundreds of tiny binary files can neither be read nor compared in a review. Inputs
+that a script makes (`made`) stand apart from those that fuzzing found (`found`).
 """
 
 from hashlib import sha256
@@ -27,7 +27,7 @@ def read(target: str) -> list[bytes]:
 
 
 def text(inputs: list[bytes]) -> str:
-    """Return what a file of these inputs holds: each once, the short ones first."""
+    """Return the text of a file with these inputs: each once, the short ones first."""
     ordered = sorted(set(inputs), key=lambda data: (len(data), data))
     return "".join(data.hex() + "\n" for data in ordered)
 

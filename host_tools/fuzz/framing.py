@@ -14,10 +14,10 @@ _PROBE = b"\x20\x01"
 
 
 class _Receiver:
-    """A decoder, what it delivered, and what it counted."""
+    """A decoder, its payloads and its counts."""
 
     def __init__(self):
-        self.payloads = []
+        self.payloads: list[bytes] = []
         self.decoder = Decoder(lambda payload: self.payloads.append(bytes(payload)))
 
     def counts(self):
@@ -43,7 +43,7 @@ def check(data):
 
 
 def _feed_in_chunks(decoder, stream, sizes):
-    """Feed as joulestream.link does: out of one buffer, whose end holds older bytes."""
+    """Feed as joulestream.link does: out of one buffer, with older bytes at its end."""
     buffer = bytearray(b"\0\xff" * 128)
     at = turn = 0
     while at < len(stream):
@@ -99,7 +99,7 @@ def _plain(stream):
 
 
 def _unstuffed(stuffed):
-    """Return what COBS made `stuffed` of, or None; written as its authors describe it."""
+    """Return the bytes that COBS encodes as `stuffed`, or None; written as in its paper."""
     data = b""
     at = 0
     while at < len(stuffed):

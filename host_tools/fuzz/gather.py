@@ -1,7 +1,7 @@
-"""Adds to the corpus what fuzzing runs have found new, minimised: corpus/found.
+"""Adds new inputs of fuzzing runs to the corpus, minimised: corpus/found.
 
-Of build/fuzz/TARGET/found and of what was kept before, keeps inputs that reach code which the made
-corpus does not, as libFuzzer's merge chooses them; of those the shortest, as far as they fit.
+Of build/fuzz/TARGET/found and of the inputs kept before, keeps those that reach code which the
+made corpus does not reach, as libFuzzer's merge chooses them; of those the shortest, as far as they fit.
 """
 
 import tempfile

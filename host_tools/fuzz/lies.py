@@ -1,8 +1,10 @@
-"""What a liar may say: any message with any field, and with its signature where it has the key.
+"""The lies that a liar may tell: any message with any field, signed where it has the key.
 
 Decides by an input's bytes. A pole has its own key and every claim it was ever given; a vehicle
 has its wallet's key, and certificates good and bad.
 """
+
+from typing import Any
 
 from joulestream import messages
 from joulestream.channel import (
@@ -15,6 +17,7 @@ from joulestream.channel import (
     time_bytes,
 )
 from joulestream.fields import UINT
+from joulestream.host_tools.fuzz.choices import Choices
 from joulestream.messages import (
     ACCEPT,
     HELLO,
@@ -26,6 +29,7 @@ from joulestream.messages import (
     TIME,
     UPDATE,
     VERSION,
+    Message,
     make,
     signed_body,
 )
@@ -50,10 +54,10 @@ _ENCODED = tuple(each.to_bytes() for each in CERTIFICATES)
 _SECRETS = ("payer", "stranger", "issuer")
 
 
-def message(choices, payload, number):
+def message(choices: Choices, payload: bytes | None, number: int) -> Message:
     """Return message `number` with lies; its other fields are those of `payload`, if it is one."""
     if payload is not None and payload[0] == number:
-        lie = messages.decode(payload)
+        lie: Any = messages.decode(payload)
     else:
         lie = make(number)
         for name, size, kind in MESSAGES[number][3].LAYOUT:
@@ -93,7 +97,7 @@ def _integer(choices, value, size):
 
 
 def sign_as_pole(choices, lie, session, claims):
-    """Sign what a pole signs. `session` is the vehicle's, `claims` are (amount, signature)."""
+    """Sign a pole's message. `session` is the vehicle's, `claims` are (amount, signature)."""
     number = lie.number
     if number == OFFER:
         if claims and choices.below(2):
@@ -108,7 +112,7 @@ def sign_as_pole(choices, lie, session, claims):
 
 
 def sign_as_vehicle(choices, lie, session):
-    """Sign what a vehicle signs, now and then with a wrong key. `session` is the pole's."""
+    """Sign a vehicle's message, now and then with a wrong key. `session` is the pole's."""
     number = lie.number
     key = KEYS[choices.one_of(_SECRETS) if choices.below(8) == 7 else "payer"]
     if number == HELLO:

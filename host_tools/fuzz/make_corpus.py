@@ -2,8 +2,8 @@
 
     python -m joulestream.host_tools.fuzz.make_corpus [--check]
 
---check writes nothing and fails if a file is not what this script makes, or if one of corpus/found
-is not in order. Frames and payloads come from the vectors of docs/protocol.md; histories are made
+--check writes nothing. It fails if a file differs from this script's output, or if a file of
+corpus/found is not in order. Frames and payloads come from the vectors of docs/protocol.md; histories are made
 of the decisions that each target takes (see there), one byte each.
 """
 
@@ -34,7 +34,7 @@ from joulestream.messages import (
 
 ROOT = Path(__file__).resolve().parents[2]
 _NUMBERS = list(MESSAGES)
-# Whose messages the pole, the vehicle and the wire can lie in, as charging.py numbers the liars.
+# The senders in whose messages each liar can lie, as charging.py numbers the liars.
 _TOLD_BY = ((PAYEE, EITHER), (PAYER, EITHER), (PAYEE, PAYER, EITHER))
 _LIARS = len(_TOLD_BY)
 
@@ -88,8 +88,8 @@ def sessions():
     trouble = (
         b"\0\7\5",  # the pole's timeout
         b"\1\7\4",  # the vehicle sends again
-        b"\1\6\0",  # what flies to the vehicle is lost
-        b"\0\4\1\0\4\0",  # what flies to the pole comes twice
+        b"\1\6\0",  # a frame to the vehicle is lost
+        b"\0\4\1\0\4\0",  # a frame to the pole comes twice
         b"\0\x09\0\x12",  # the pole's owner stops
         bytes((1, 8, _NUMBERS.index(OFFER), 7)),  # somebody offers
     )

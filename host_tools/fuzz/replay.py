@@ -6,7 +6,7 @@ from joulestream.host_tools.fuzz import corpus
 from joulestream.host_tools.fuzz.targets import load
 
 
-def replay(target):
+def replay(target: str) -> int:
     """Check every input of a target's corpus; return how many there are."""
     check = load(target)
     inputs = corpus.read(target)

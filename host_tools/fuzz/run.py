@@ -1,6 +1,6 @@
 """All fuzz targets under atheris, as many at a time as there are cores.
 
-Starts from the corpus in the repository and from what runs before this one found; new inputs stay
+Starts from the corpus in the repository and from the inputs of earlier runs; new inputs stay
 in build/fuzz/TARGET/found. An input that breaks an invariant is left in build/fuzz/TARGET.
 """
 
@@ -33,7 +33,7 @@ _EXECUTED = re.compile(r"^(?:stat::number_of_executed_units: +|#)(\d+)", re.MULT
 
 
 class FuzzError(CommandError):
-    """Fuzzing itself did not work: one sentence, and what can be done."""
+    """Fuzzing itself did not work: one sentence, with the remedy."""
 
 
 def is_available() -> bool:
@@ -50,7 +50,7 @@ def fuzz_all(
         seconds: how long each target is fuzzed.
         names: which targets.
         work: where crashing inputs and logs go, in a directory for each target.
-        keep: whether to start from what earlier runs found, and to keep what this one finds.
+        keep: whether to start from the inputs of earlier runs, and to keep those of this one.
 
     Returns for each target how many inputs were tried (`execs`) and how many broke it (`crashes`:
     0 or 1, for the first one ends the run). Raises FuzzError where fuzzing does not work.
@@ -63,7 +63,7 @@ def fuzz_all(
 
 
 def start(target: str, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start the target's engine with arguments of libFuzzer's; what it says goes to `log`."""
+    """Start the target's engine with arguments of libFuzzer's; its output goes to `log`."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(import_path()), str(ROOT / "shared" / "cpython")]),
@@ -131,7 +131,7 @@ def _executed(text: str) -> int:
 
 
 def _tell_failure(target: str, text: str) -> None:
-    """Print which input broke what, and how to see it again; raise FuzzError if none did."""
+    """Print the input and the fault; raise FuzzError if there is no input."""
     written = re.search(r"Test unit written to (\S+)", text)
     if written is None:
         lines = text.strip().splitlines() or ["nothing was said"]

@@ -48,7 +48,7 @@ _STANDING = (
     "payee_key",
     "offer_hash",
 )
-# What waits on the wire at the most: more would only be slow.
+# The most frames that wait on the wire; more would only be slow.
 _MOST_FLYING = 12
 
 
@@ -100,7 +100,7 @@ class _End:
         self.sent[number] = payload
 
     def receive(self, payload):
-        """Take a payload; do what an owner does when the other side breaks the protocol."""
+        """Take a payload; act as an owner does when the other side breaks the protocol."""
         session = self.session
         before, stale = self.standing(), session.stale
         try:
@@ -156,7 +156,7 @@ class _End:
             require(session.state == CLOSED, "an end that left is not closed")
 
     def take_outbox(self):
-        """Return what is to be sent; all of it is this end's to send."""
+        """Return the frames to send; all of them are this end's to send."""
         payloads = [bytes(payload) for payload in self.session.outbox]
         self.session.outbox.clear()
         for payload in payloads:
@@ -207,7 +207,7 @@ def _happen(choices, end, what):
 
 
 def _message(choices, end):
-    """Return any message; its sequence is near the one whose turn it is."""
+    """Return any message; its sequence is near the next one."""
     number = choices.one_of(_NUMBERS)
     fill = choices.below(256)
     values = {}

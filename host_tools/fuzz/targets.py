@@ -1,8 +1,10 @@
 """All fuzz targets by name: each is a function that takes an input's bytes.
 
-A target raises whatever goes wrong: fuzz.choices.Broken where an invariant does not hold.
+A target raises fuzz.choices.Broken where an invariant does not hold; any other exception is a
+fault too.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 
 # name: the longest input that is worth trying, in bytes
@@ -15,6 +17,7 @@ TARGETS = {
 }
 
 
-def load(name):
+def load(name: str) -> Callable[[bytes], None]:
     """Return the function that checks one input of the target `name`."""
-    return import_module("joulestream.host_tools.fuzz." + name).check
+    check: Callable[[bytes], None] = import_module("joulestream.host_tools.fuzz." + name).check
+    return check

@@ -22,13 +22,13 @@ _BATCH = 20
 
 @dataclass
 class Outcome:
-    """What became of one seed's world.
+    """The outcome of one seed's world.
 
     Attributes:
         seed: the seed.
         sessions: sessions that were opened.
         packets: packets that were paid and stored.
-        failure: the sentence of what was violated, or "".
+        failure: a sentence that names the broken promise, or "".
         history: the history's last lines.
         kept: numbers of the plan's events that happened.
     """
@@ -52,7 +52,7 @@ class Totals:
     failures: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
-        """Add what became of the next seed."""
+        """Add the outcome of the next seed."""
         self.next_seed = outcome.seed + 1
         self.worlds += 1
         self.sessions += outcome.sessions
@@ -130,7 +130,7 @@ def run_campaign(
         jobs: how many processes; by default one a core, and 1 is this one.
         report: called after every batch of seeds, in their order.
 
-    Returns `totals`. What was played does not depend on `jobs`.
+    Returns `totals`. The outcomes do not depend on `jobs`.
     """
     workers = jobs or os.cpu_count() or 1
     with closing(_batches(totals.next_seed, workers)) as batches:
@@ -143,7 +143,7 @@ def run_campaign(
 
 
 def _batches(first: int, workers: int) -> Generator[list[Outcome], None, None]:
-    """Yield what became of one batch of seeds after the other, without end."""
+    """Yield the outcomes of one batch of seeds after the other, without end."""
     if workers == 1:
         while True:
             yield _play_batch(first)

@@ -1,6 +1,6 @@
-"""What must hold in a simulated world, always: seen from outside, by what really flowed.
+"""The promises that always hold in a simulated world, checked from outside.
 
-Energy is the meters' own count without their faults; amounts are what the flashes hold.
+Energy is the meters' own count without their faults; amounts are read from the flashes.
 """
 
 from struct import pack
@@ -27,10 +27,10 @@ _TERMINAL = (
 )
 
 
-# What a driver or a flash that fails raises. A firmware gives up for nothing else.
+# The exceptions of a driver or a flash that fails. A firmware gives up for nothing else.
 _EXPECTED_FAULTS = ("CrashError", "OSError", "JournalFull", "MEMORY_LOW")
-# An honest pair quarrels only about what a meter made up. OVERBILLED is not among these: meters
-# far apart may make an honest pole stop, see docs/security.md.
+# An honest pair quarrels only about energy that a meter made up. OVERBILLED is not among these:
+# meters far apart may make an honest pole stop, see docs/security.md.
 _QUARRELS = ("WRONG_AMOUNT", "CARRIED_DEBT")
 
 
@@ -42,14 +42,14 @@ class Violation(BaseException):
 
 
 class Invariants:
-    """Watches a world; raises Violation. See World for who calls what."""
+    """Watches a world; raises Violation. See World for the callers."""
 
     def begin(self, world: Any) -> None:
         """Take up a world that is about to start."""
         figures = world.figures
         config = world.pole_config
         self._dearest = max(row["price_per_kwh"] for row in figures["prices"])
-        # One register step, as the driver sees it, and what a float32 register loses beside.
+        # One register step, as the driver sees it, and the rounding of a float32 register.
         self._step_mwh = max(figures["register_step_mwh"], 1_000) + 200
         self._contactor_ms = figures["contactor_delay_ms"] + 2 * world.plan.step_ms
         self._late_ms = config.meter.interval_ms + 2 * self._contactor_ms
@@ -72,7 +72,7 @@ class Invariants:
         self._last_packets = 0
 
     def meter_fault(self, world: Any, event: Event) -> None:
-        """A meter goes wrong from now on: what is noticed late may flow unpaid until then."""
+        """A meter goes wrong from now on: energy may flow unpaid until the fault is noticed."""
         self._meter_faults += 1
 
     def may_erase(self, world: Any, side: Any) -> bool:
@@ -85,7 +85,7 @@ class Invariants:
         return not loop.payer.is_in_packet() or not loop.payer.can_store()
 
     def booted(self, world: Any, side: Any) -> None:
-        """A side has power again: what it held before, it must hold now."""
+        """A side has power again: it must still hold all that it held before."""
         if side is world.pole:
             records = side.loop.payee.books.records
             self._stale = True
@@ -105,12 +105,12 @@ class Invariants:
             self._fail(f"{side.name}'s budget grew to {wallet.budget_left}")
 
     def gave_up(self, side: Any, why: str) -> None:
-        """A side's loop starts anew: only for what its board did to it."""
+        """A side's loop starts anew: its board must be the cause."""
         if why.split(" ")[0] not in _EXPECTED_FAULTS:
             self._fail(f"{side.name} gave up: {why}")
 
     def sent(self, world: Any, sender: str, message: Any) -> None:
-        """A message leaves: what it acknowledges or gives away is stored already."""
+        """A message leaves: the claim that it acknowledges or gives away is stored already."""
         number = message.number
         if number == STOP:
             reason = reason_name(message.reason)
@@ -147,7 +147,7 @@ class Invariants:
         self.check_flash(world)
 
     def check_flash(self, world: Any) -> None:
-        """What the pole's flash holds is what was acknowledged, and can be settled."""
+        """The pole's flash holds each claim that it acknowledged, and a ledger takes it."""
         records = world.payee_records()
         for channel_id in records:
             record = records.load(channel_id)
@@ -183,7 +183,7 @@ class Invariants:
         self._best[channel_id] = amount
 
     def _check_exposure(self, world: Any, pole: Any, charge: Any) -> None:
-        """What flowed is billed but for what a pole may be late, and what is billed is paid."""
+        """Energy is billed, but for the delay that a pole may have, and bills are paid."""
         if pole is None:
             return
         config = world.pole_config
@@ -210,7 +210,7 @@ class Invariants:
         if payee.books.is_recovered and flowed_mwh - billed_mwh > late_mwh:
             self._fail(f"{flowed_mwh - billed_mwh} mWh flowed unbilled, {late_mwh} at most")
         # A register may stand just below its next step, and the pole be nearly a step ahead of it.
-        # What a register made up while the pole had no power looks like what flowed then.
+        # Energy made up by a register while the pole had no power looks like real energy.
         made_up_mwh = 2 * self._step_mwh
         if self._meter_faults:
             made_up_mwh += config.max_power_mw * max(late_ms, self._cut_ms) // _MS_PER_HOUR
@@ -219,7 +219,7 @@ class Invariants:
             self._fail(f"{billed_mwh - flowed_mwh} mWh were billed that never flowed")
 
     def _read_books(self, payee: Any) -> None:
-        """Read what the pole's journal holds of every channel."""
+        """Read the records of every channel in the pole's journal."""
         for channel_id in payee.books.records:
             record = payee.books.records.load(channel_id)
             self._books[channel_id] = (record.energy_mwh, record.amount_due, record.amount)

@@ -65,7 +65,7 @@ class Wire:
         return copies
 
     def arrived(self, now_ms: int) -> list[tuple[str, bytes]]:
-        """Take what has arrived by now, as (sender, data)."""
+        """Take the frames that have arrived by now, as (sender, data)."""
         if not self.flying:
             return []
         here = sorted(item for item in self.flying if item[0] <= now_ms)
@@ -113,7 +113,7 @@ def damaging(rng: Random) -> Callable[[bytes], bytes]:
 
 
 class CrashError(Exception):
-    """What a driver raises and nobody expects."""
+    """An exception of a driver that no firmware expects."""
 
 
 class Board(contract.Board):
@@ -157,7 +157,7 @@ class Board(contract.Board):
         self._now_ms = ticks & TICKS_MASK
         return self._now_ms
 
-    # What a firmware asks of a board
+    # The board contract
 
     def uart(self, name: str) -> Any:
         if name not in ("link", "meter"):

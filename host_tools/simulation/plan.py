@@ -1,4 +1,4 @@
-"""What a seed decides: the figures of a world, and the events that make trouble in it."""
+"""The decisions of a seed: the figures of a world, and the events that disturb it."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -19,8 +19,8 @@ class Event:
     Attributes:
         kind: a key of KINDS.
         at_ms: virtual time of its beginning.
-        for_ms: how long it lasts; 0 for what happens at once.
-        values: what else there is to know of it.
+        for_ms: how long it lasts; 0 for a single moment.
+        values: its further details, by name.
     """
 
     kind: str
@@ -200,13 +200,13 @@ def _figures(rng: Random, length_ms: int) -> dict[str, Any]:
 
 
 def make_plan(seed: int) -> Plan:
-    """Return what `seed` decides."""
+    """Return the plan of `seed`."""
     rng = Random(seed)
     length_ms = rng.randrange(30_000, 75_000)
     figures = _figures(rng, length_ms)
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     events = []
-    # One world in eight is quiet: what only goes wrong by itself should show too.
+    # One world in eight is quiet, so that faults without a cause show too.
     for _ in range(rng.choice((0, 4, 6, 8, 10, 12, 14, 18))):
         kind = rng.choices(kinds, weights)[0]
         for_ms, values = KINDS[kind](rng)

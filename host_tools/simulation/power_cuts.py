@@ -145,8 +145,10 @@ class History:
             if world.now_ms >= stop_ms:
                 raise Violation(f"the next session did not work: {world.why()}")
             world.step()
-            if _is_done(world.vehicles[world.plugged]):  # a STOP that was on its way
-                world.replug(world.plugged)
+            plugged = world.plugged
+            # A STOP that was on its way may end the session.
+            if plugged is not None and _is_done(world.vehicles[plugged]):
+                world.replug(plugged)
         world.watch.check_flash(world)
 
 

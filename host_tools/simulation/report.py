@@ -1,4 +1,4 @@
-"""What a person is told of simulated sessions: one history, a failing seed, the totals."""
+"""Reports of simulated sessions for people: one history, a failing seed, the totals."""
 
 from rich.console import Console
 
