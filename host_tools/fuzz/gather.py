@@ -1,7 +1,7 @@
 """Adds new inputs of fuzzing runs to the corpus, minimised: corpus/found.
 
-Of build/fuzz/TARGET/found and of the inputs kept before, keeps those that reach code which the
-made corpus does not reach, as libFuzzer's merge chooses them; of those the shortest, as far as they fit.
+libFuzzer's merge chooses the inputs, of build/fuzz/TARGET/found and of those kept before, that
+reach code which the made corpus does not reach. The shortest of them are kept, as far as they fit.
 """
 
 import tempfile

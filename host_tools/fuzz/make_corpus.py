@@ -3,8 +3,8 @@
     python -m joulestream.host_tools.fuzz.make_corpus [--check]
 
 --check writes nothing. It fails if a file differs from this script's output, or if a file of
-corpus/found is not in order. Frames and payloads come from the vectors of docs/protocol.md; histories are made
-of the decisions that each target takes (see there), one byte each.
+corpus/found is not in order. Frames and payloads come from the vectors of docs/protocol.md.
+Histories are made of the decisions that each target takes (see there), one byte each.
 """
 
 import argparse
