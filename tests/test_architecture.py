@@ -1,4 +1,4 @@
-"""docs/architecture.md is true: each file, each function and each table row that it names exists."""
+"""docs/architecture.md is true: each file, function and table that it names exists."""
 
 import ast
 import re

@@ -298,6 +298,23 @@ def test_a_record_annotates_the_fields_of_its_layout(record):
     assert list(inspect.get_annotations(record).items()) == expected
 
 
+CONFIGURATIONS = (
+    # (class, table, fields that `consistent` adds)
+    ("pole.config", "PoleConfig", "TABLE", {"max_power_mw"}),
+    ("vehicle.config", "VehicleConfig", "TABLE", {"max_power_mw", "tolerance_percent"}),
+    ("meter.config", "MeterConfig", "METER", set()),
+)
+
+
+@pytest.mark.parametrize("name, checked, table, added", CONFIGURATIONS)
+def test_a_configuration_annotates_the_fields_of_its_table(name, checked, table, added):
+    module = importlib.import_module(f"{PACKAGE}.{name}")
+    nodes = ast.walk(ast.parse(Path(module.__file__).read_text()))
+    (body,) = [node.body for node in nodes if getattr(node, "name", "") == checked]
+    annotated = [node.target.id for node in body if isinstance(node, ast.AnnAssign)]
+    assert set(annotated) == {row[0] for row in getattr(module, table)} | added
+
+
 def test_states_are_as_documented():
     numbers = {row[0].upper(): number for number, row in MESSAGES.items()}
     states = {name.upper(): state for state, name in enumerate(STATE_NAMES)}

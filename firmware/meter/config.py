@@ -7,6 +7,18 @@ from joulestream.meter.drivers import known_model
 if TYPE_CHECKING:
     from joulestream.device.config import Config
 
+    class MeterConfig(Config):
+        """The checked fields of METER; docs/configuration.md explains them."""
+
+        model: str
+        unit: int
+        interval_ms: int
+        answer_ms: int
+        timeout_ms: int
+        frozen_ms: int
+        recover_ms: int
+
+
 _MINUTE_MS = 60_000
 
 # The defaults, at 9,600 baud:
@@ -26,7 +38,7 @@ METER = (
 )
 
 
-def check_meter(meter: "Config") -> None:
+def check_meter(meter: "MeterConfig") -> None:
     """Raise ConfigError if a good meter could not deliver a reading within its timeout.
 
     A reading begins up to `interval_ms` after the one before it, and takes up to two answers.

@@ -9,12 +9,12 @@ from joulestream.meter.watch import MeterWatch
 if TYPE_CHECKING:
     from typing import Any
 
-    from joulestream.device.config import Config
+    from joulestream.meter.config import MeterConfig
     from joulestream.meter.contract import Driver
     from joulestream.meter.reading import Reading
 
 
-def open_meter(meter: "Config", board: "Any", max_power_mw: int) -> "EnergyCounter":
+def open_meter(meter: "MeterConfig", board: "Any", max_power_mw: int) -> "EnergyCounter":
     """Return the EnergyCounter of the meter that is configured.
 
     Args:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.device.payee_records import PayeeRecord, PayeeRecords
     from joulestream.messages import Accept
+    from joulestream.pole.config import PoleConfig
     from joulestream.session import ProtocolSession
 
 _LEDGER_FIELDS = ("kind", "chain_id", "contract", "asset", "base_units_per_claim_unit")
@@ -27,7 +28,7 @@ class Admission:
         records: the stored records of all channels, for the sum that one issuer vouches for.
     """
 
-    def __init__(self, config: "Any", payee_key: bytes, records: "PayeeRecords") -> None:
+    def __init__(self, config: "PoleConfig", payee_key: bytes, records: "PayeeRecords") -> None:
         self._config = config
         self._payee_key = payee_key
         self._records = records

@@ -12,13 +12,13 @@ from joulestream.errors import PeerError
 from joulestream.pole.recovery import SessionLog
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.channel import Certificate
     from joulestream.device.journal import Journal
     from joulestream.device.payee_records import PayeeRecord
+    from joulestream.meter.counter import EnergyCounter
     from joulestream.pole.charging_session import ChargingSession
     from joulestream.pole.clock import TrustedClock
+    from joulestream.pole.config import PoleConfig
 
 
 class Books:
@@ -30,7 +30,7 @@ class Books:
         clock: the trusted clock, which keeps its lower bound in the same journal.
     """
 
-    def __init__(self, config: "Any", journal: "Journal", clock: "TrustedClock") -> None:
+    def __init__(self, config: "PoleConfig", journal: "Journal", clock: "TrustedClock") -> None:
         self.records = PayeeRecords(journal, config.max_channels)
         self._session_log = SessionLog(config, journal, self.records)
         self._clock = clock
@@ -54,7 +54,7 @@ class Books:
             return False
         return True
 
-    def recover(self, meter: "Any") -> None:
+    def recover(self, meter: "EnergyCounter") -> None:
         """Bill the session that a power cut ended. If that fails, the next call tries again.
 
         `meter` is the meter.counter.EnergyCounter, which can be trusted now.
@@ -65,7 +65,7 @@ class Books:
             except OSError:
                 pass
 
-    def record_for_offer(self, channel_id: bytes, meter: "Any") -> "PayeeRecord":
+    def record_for_offer(self, channel_id: bytes, meter: "EnergyCounter") -> "PayeeRecord":
         """Return the record to offer a new session on.
 
         Raises PeerError(STORE_FAILED) while an earlier session is not stored to its end.
@@ -77,7 +77,9 @@ class Books:
             raise PeerError(errors.STORE_FAILED)
         return self.records.load(channel_id)
 
-    def open_session(self, charging: "ChargingSession", meter: "Any", now_ms: int) -> None:
+    def open_session(
+        self, charging: "ChargingSession", meter: "EnergyCounter", now_ms: int
+    ) -> None:
         """Store certificate, record and log of a session before its contactor may close.
 
         Raises PeerError with CHANNELS_FULL or STORE_FAILED.
@@ -99,7 +101,7 @@ class Books:
         except OSError:
             raise PeerError(errors.STORE_FAILED)
 
-    def log_prices(self, charging: "ChargingSession", meter: "Any") -> None:
+    def log_prices(self, charging: "ChargingSession", meter: "EnergyCounter") -> None:
         """Store at which prices the session's energy flows. Raises PeerError(STORE_FAILED)."""
         try:
             self._session_log.open(

@@ -9,9 +9,8 @@ from joulestream.tariff import Tariff
 from joulestream.units import small_int
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.channel import Certificate
+    from joulestream.pole.config import PoleConfig
     from joulestream.signing import Verifier
 
 
@@ -45,7 +44,7 @@ class ChargingSession:
 
     def __init__(
         self,
-        config: "Any",
+        config: "PoleConfig",
         certificate: "Certificate",
         verifier: "Verifier",
         record: PayeeRecord,

@@ -23,6 +23,51 @@ from joulestream.units import MW_PER_W, packet_amount
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.device.config import Config
+    from joulestream.meter.config import MeterConfig
+
+    class IssuerConfig(Config):
+        """One row of `issuers`: an issuer that the pole trusts, for channels of this kind."""
+
+        key: bytes
+        limit: int
+        kind: int
+        chain_id: int
+        contract: bytes
+        asset: bytes
+        base_units_per_claim_unit: int
+
+    class PriceConfig(Config):
+        """One row of `prices`: a price from a unix time on."""
+
+        from_s: int
+        price_per_kwh: int
+
+    class PoleConfig(Config):
+        """The checked fields of TABLE, and `max_power_mw`; docs/configuration.md explains them."""
+
+        board: "dict[str, Any]"
+        seed_file: str
+        payout_account: bytes
+        issuers: "list[IssuerConfig]"
+        collect_within_s: int
+        renew_before_s: int
+        prices: "list[PriceConfig]"
+        price_source: str
+        credit: int
+        prepay: int
+        packet_energy_mwh: int
+        packet_ms: int
+        max_power_w: int
+        meter: "MeterConfig"
+        link: Config
+        link_timeout_ms: int
+        retry_ms: int
+        contactor_hold_ms: int
+        max_channels: int
+        max_power_mw: int
+
+
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
 _MINUTE_MS = 60_000
 
@@ -70,7 +115,7 @@ TABLE = (
 )
 
 
-def load_config(path: str) -> "Any":
+def load_config(path: str) -> "PoleConfig":
     """Return the checked configuration in the file `path`.
 
     Raises ConfigError, which names the field and says what is wrong with it.
@@ -78,7 +123,7 @@ def load_config(path: str) -> "Any":
     return consistent(load(path, TABLE))
 
 
-def consistent(config: "Any") -> "Any":
+def consistent(config: "Any") -> "PoleConfig":
     """Return `config` if its fields fit together; raises ConfigError if they do not."""
     config.max_power_mw = config.max_power_w * MW_PER_W
     dearest = max(row.price_per_kwh for row in config.prices)
@@ -99,4 +144,5 @@ def consistent(config: "Any") -> "Any":
     if config.packet_ms + config.retry_ms >= config.link_timeout_ms:
         raise ConfigError("packet_ms", "plus 'retry_ms' must be below 'link_timeout_ms'")
     check_meter(config.meter)
-    return config
+    checked: PoleConfig = config
+    return checked

@@ -3,7 +3,8 @@
 from joulestream.compat import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Any
+    from joulestream.boards.contract import Board
+    from joulestream.pole.config import PoleConfig
 
 
 class ConfiguredMaximum:
@@ -17,6 +18,6 @@ class ConfiguredMaximum:
         return self._max_power_mw
 
 
-def open_limit(config: "Any", board: "Any") -> ConfiguredMaximum:
+def open_limit(config: "PoleConfig", board: "Board") -> ConfiguredMaximum:
     """Return the limit of the pole's configuration."""
     return ConfiguredMaximum(config.max_power_mw)

@@ -11,7 +11,8 @@ The name of the row is the reason that people and programs are shown.
 from joulestream.compat import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Any
+    from joulestream.boards.contract import Board
+    from joulestream.pole.config import PoleConfig
 
 # (reason, module)
 LIMITS = [("CONFIGURED_MAXIMUM", "joulestream.pole.configured_maximum")]
@@ -20,7 +21,7 @@ LIMITS = [("CONFIGURED_MAXIMUM", "joulestream.pole.configured_maximum")]
 class PowerLimits:
     """The smallest of all limits, with its reason."""
 
-    def __init__(self, config: "Any", board: "Any") -> None:
+    def __init__(self, config: "PoleConfig", board: "Board") -> None:
         self._limits = []
         for reason, name in LIMITS:
             module = __import__(name, None, None, ("open_limit",))

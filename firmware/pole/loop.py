@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from joulestream.boards.contract import Board
     from joulestream.device.journal import Journal
     from joulestream.meter.counter import EnergyCounter
+    from joulestream.pole.config import PoleConfig
     from joulestream.pole.payee import Payee
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
@@ -33,7 +34,7 @@ class PoleLoop:
 
     def __init__(
         self,
-        config: "Any",
+        config: "PoleConfig",
         board: "Board",
         meter: "EnergyCounter",
         link: "Any",

@@ -22,12 +22,12 @@ from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 
 if TYPE_CHECKING:
-    from typing import Any
-
+    from joulestream.boards.contract import Board
+    from joulestream.pole.config import PoleConfig
     from joulestream.signing import Signer
 
 
-def assemble(config: "Any", board: "Any", signer: "Signer", table: bytearray) -> PoleLoop:
+def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: bytearray) -> PoleLoop:
     """Return a new PoleLoop. All that it knows of the past comes from the journal.
 
     Args:

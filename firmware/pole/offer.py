@@ -5,15 +5,14 @@ from joulestream.messages import MAX_ISSUERS, VERSION, Offer
 from joulestream.units import packet_amount
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.device.payee_records import PayeeRecord
+    from joulestream.pole.config import PoleConfig
 
 _KEY_SIZE = 32
 
 
 def build_offer(
-    config: "Any",
+    config: "PoleConfig",
     record: "PayeeRecord",
     price_per_kwh: int,
     max_power_mw: int,
@@ -64,7 +63,7 @@ def earned_credit(credit: int, paid_amount: int) -> int:
     return min(credit, paid_amount)
 
 
-def asked_prepay(config: "Any", record: "PayeeRecord", price_per_kwh: int) -> int:
+def asked_prepay(config: "PoleConfig", record: "PayeeRecord", price_per_kwh: int) -> int:
     """Return the prepayment that the pole asks for, in claim units.
 
     Earned credit and prepayment together cover one packet at least, or no session could start.

@@ -54,8 +54,10 @@ if TYPE_CHECKING:
         TimeProof,
         Update,
     )
+    from joulestream.meter.counter import EnergyCounter
     from joulestream.pole.books import Books
     from joulestream.pole.clock import TrustedClock
+    from joulestream.pole.config import PoleConfig
     from joulestream.pole.limits import PowerLimits
     from joulestream.signing import Signer
 
@@ -85,7 +87,7 @@ class Payee:
 
     def __init__(
         self,
-        config: "Any",
+        config: "PoleConfig",
         signer: "Signer",
         books: "Books",
         clock: "TrustedClock",
@@ -112,7 +114,7 @@ class Payee:
         self.last_charging: ChargingSession | None = None
         self.last_stop = 0
         self.receipt: Receipt | None = None
-        self._meter: Any = None
+        self._meter: EnergyCounter | None = None
         self._waiting_hello: Hello | None = None  # until the session before it has ended
         self._offered_price_per_kwh = 0
         self._offered_record: PayeeRecord | None = None
@@ -137,7 +139,7 @@ class Payee:
         except PeerError as error:
             self.stop(error.reason, now_ms)
 
-    def step(self, meter: "Any", is_connected: bool, now_ms: int) -> None:
+    def step(self, meter: "EnergyCounter", is_connected: bool, now_ms: int) -> None:
         """Move the session on.
 
         Args:
@@ -160,7 +162,7 @@ class Payee:
             self._step_closing(charging, timeout, now_ms)
             return
         time_s = self._clock.time_s(now_ms)
-        reason = timeout or self._stop_reason(charging, is_connected, time_s)
+        reason = timeout or self._stop_reason(charging, meter, is_connected, time_s)
         if reason or time_s is None:
             self.stop(reason or errors.TIME_UNKNOWN, now_ms)
             return
@@ -228,8 +230,8 @@ class Payee:
         hello = self._waiting_hello
         self._waiting_hello = None
         assert hello is not None
-        self._require_meter()
-        record = self.books.record_for_offer(hello.channel_id, self._meter)
+        meter = self._trusted_meter()
+        record = self.books.record_for_offer(hello.channel_id, meter)
         price_per_kwh = self._price(now_ms)
         offer = build_offer(
             self._config,
@@ -261,7 +263,7 @@ class Payee:
         time_s = self._clock.time_s(now_ms)
         if time_s is None:
             raise PeerError(errors.TIME_UNKNOWN)
-        self._require_meter()
+        meter = self._trusted_meter()
         certificate = Certificate.from_bytes(accept.certificate)
         admission = self.admission
         reason = (
@@ -279,11 +281,11 @@ class Payee:
             Verifier(certificate.payer_key, self._table),
             record,
             price_per_kwh,
-            self._meter.total_mwh,
+            meter.total_mwh,
             time_s,
             now_ms,
         )
-        self.books.open_session(charging, self._meter, now_ms)
+        self.books.open_session(charging, meter, now_ms)
         self.charging = charging
         self.last_charging = charging
         self.receipt = None
@@ -306,9 +308,9 @@ class Payee:
         if not self._tariff_changes.is_waiting or self._closing.reason:
             return
         charging = self._open_charging()
-        self._require_meter()
+        meter = self._trusted_meter()
         self._tariff_changes.accept(message, charging)
-        self.books.log_prices(charging, self._meter)
+        self.books.log_prices(charging, meter)
 
     def _on_renew(self, message: "Renew", now_ms: int) -> None:
         if self._closing.reason:
@@ -340,14 +342,17 @@ class Payee:
     # Steps
 
     def _stop_reason(
-        self, charging: ChargingSession, is_connected: bool, time_s: "int | None"
+        self,
+        charging: ChargingSession,
+        meter: "EnergyCounter",
+        is_connected: bool,
+        time_s: "int | None",
     ) -> int:
         """Return the reason why the open session must stop at the unix time `time_s`, or 0."""
         if not is_connected:
             return errors.UNPLUGGED
-        reason: int = self._meter.reason
-        if reason:
-            return reason
+        if meter.reason:
+            return meter.reason
         if time_s is None:
             return errors.TIME_UNKNOWN
         reason = expiry_reason(charging.certificate, time_s)
@@ -434,11 +439,14 @@ class Payee:
         assert charging is not None
         return charging
 
-    def _require_meter(self) -> None:
-        """Raise PeerError while the meter cannot be trusted."""
-        reason = errors.METER_SILENT if self._meter is None else self._meter.reason
-        if reason:
-            raise PeerError(reason)
+    def _trusted_meter(self) -> "EnergyCounter":
+        """Return the meter. Raises PeerError with a METER_ reason while it cannot be trusted."""
+        meter = self._meter
+        if meter is None:  # before the first step
+            raise PeerError(errors.METER_SILENT)
+        if meter.reason:
+            raise PeerError(meter.reason)
+        return meter
 
     def _price(self, now_ms: int) -> int:
         """Return the price that holds now, in claim units per kWh.

@@ -5,6 +5,9 @@ from joulestream.compat import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.boards.contract import Board
+    from joulestream.pole.config import PoleConfig
+
 
 class PriceSchedule:
     """Follows rows with `from_s` (unix time in s, rising from 0) and `price_per_kwh`."""
@@ -21,6 +24,6 @@ class PriceSchedule:
         return price_per_kwh
 
 
-def open_source(config: "Any", board: "Any") -> PriceSchedule:
+def open_source(config: "PoleConfig", board: "Board") -> PriceSchedule:
     """Return the schedule of the pole's configuration."""
     return PriceSchedule(config.prices)

@@ -15,6 +15,9 @@ from joulestream.device.config import one_of
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.boards.contract import Board
+    from joulestream.pole.config import PoleConfig
+
 # kind: module
 PRICE_SOURCES = {"schedule": "joulestream.pole.price_schedule"}
 
@@ -27,7 +30,7 @@ def check_source(value: object) -> str:
     return kind
 
 
-def open_prices(config: "Any", board: "Any") -> "Any":
+def open_prices(config: "PoleConfig", board: "Board") -> "Any":
     """Return the price source that the pole's configuration names."""
     module = __import__(PRICE_SOURCES[config.price_source], None, None, ("open_source",))
     return module.open_source(config, board)

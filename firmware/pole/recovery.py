@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from joulestream.device.journal import Journal
     from joulestream.device.payee_records import PayeeRecord, PayeeRecords
+    from joulestream.meter.counter import EnergyCounter
+    from joulestream.pole.config import PoleConfig
 
 
 class LoggedSession(Record):
@@ -55,7 +57,7 @@ class SessionLog:
             reading of the meter, so it is False for a while after a start.
     """
 
-    def __init__(self, config: "Any", journal: "Journal", records: "PayeeRecords") -> None:
+    def __init__(self, config: "PoleConfig", journal: "Journal", records: "PayeeRecords") -> None:
         self._journal = journal
         self._records = records
         self._config = config
@@ -63,7 +65,9 @@ class SessionLog:
         self._last: Any = None if data is None else LoggedSession.from_bytes(data)
         self.is_recovered = self._last is None
 
-    def open(self, channel_id: bytes, meter: "Any", energy_mwh: int, tariff: Tariff) -> None:
+    def open(
+        self, channel_id: bytes, meter: "EnergyCounter", energy_mwh: int, tariff: Tariff
+    ) -> None:
         """Store that a session is open, or that a change of its price is agreed.
 
         Args:
@@ -78,6 +82,7 @@ class SessionLog:
         # still be there after a power cut, so the entry says where the register stands.
         ahead_mwh = meter.total_mwh - meter.register_total_mwh
         register_mwh = meter.register_mwh
+        assert register_mwh is not None  # a trusted meter is followed
         register_energy_mwh = energy_mwh - ahead_mwh
         if register_energy_mwh < 0:  # neither field of the entry may be negative
             register_mwh -= register_energy_mwh
@@ -98,7 +103,7 @@ class SessionLog:
             self._last.price_per_kwh = 0
             self._journal.put(journal_keys.SESSION, self._last.to_bytes())
 
-    def bill_interrupted(self, meter: "Any") -> None:
+    def bill_interrupted(self, meter: "EnergyCounter") -> None:
         """Bill the energy that flowed after the last stored payment of an interrupted session.
 
         It is called once after a start, with the first good reading of `meter`
@@ -109,7 +114,9 @@ class SessionLog:
         """
         last = self._last
         record = self._records.load(last.channel_id)
-        energy_mwh = last.energy_mwh + meter.register_mwh - last.register_mwh
+        register_mwh = meter.register_mwh
+        assert register_mwh is not None  # a trusted meter is followed
+        energy_mwh = last.energy_mwh + register_mwh - last.register_mwh
         if last.price_per_kwh and energy_mwh > record.energy_mwh:
             self._bill(record, energy_mwh, meter.step_mwh)
         ahead_mwh = record.energy_mwh - energy_mwh

@@ -6,16 +6,15 @@ from joulestream.messages import TariffChange
 from joulestream.units import energy_from_power
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.messages import TariffAccept
     from joulestream.pole.charging_session import ChargingSession
+    from joulestream.pole.config import PoleConfig
 
 
 class TariffChanges:
     """The one change of price that may wait for the vehicle's answer."""
 
-    def __init__(self, config: "Any") -> None:
+    def __init__(self, config: "PoleConfig") -> None:
         self._packet_energy_mwh = config.packet_energy_mwh
         # The most that flows until the answer to a TARIFF is here, in whole packets, plus two.
         lead_mwh = energy_from_power(config.max_power_mw, config.link_timeout_ms)

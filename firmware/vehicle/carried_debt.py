@@ -28,13 +28,12 @@ from joulestream.vehicle.audit import tolerated
 from joulestream.vehicle.config import AUDIT_METER
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.device.payer_record import PayerRecord
     from joulestream.messages import Offer
+    from joulestream.vehicle.config import VehicleConfig
 
 
-def growth_mwh(record: "PayerRecord", meter_mwh: int, config: "Any") -> int:
+def growth_mwh(record: "PayerRecord", meter_mwh: int, config: "VehicleConfig") -> int:
     """Return growth_mwh. `meter_mwh` is the own meter's total now."""
     growth_limit_mwh = energy_from_power(config.max_power_mw, 2 * config.link_timeout_ms)
     more_mwh = meter_mwh - record.own_total_mwh

@@ -20,6 +20,33 @@ from joulestream.units import MW_PER_W
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.device.config import Config
+    from joulestream.meter.config import MeterConfig
+
+    class VehicleConfig(Config):
+        """The checked fields of TABLE, and two more; docs/configuration.md explains them."""
+
+        board: "dict[str, Any]"
+        seed_file: str
+        certificates: "list[str]"
+        budget: int
+        budget_period: str
+        max_price_per_kwh: int
+        energy_wanted_mwh: int
+        prepay: int
+        audit: str
+        audit_percent: int
+        audit_wait_ms: int
+        max_power_w: int
+        meter: "MeterConfig | None"
+        link: Config
+        link_timeout_ms: int
+        retry_ms: int
+        reconnect_ms: int
+        max_power_mw: int
+        tolerance_percent: int
+
+
 _MINUTE_MS = 60_000
 
 # The vehicle audits with a meter of its own, or with maximum power times time.
@@ -47,7 +74,7 @@ TABLE = (
 )
 
 
-def load_config(path: str) -> "Any":
+def load_config(path: str) -> "VehicleConfig":
     """Return the checked configuration in the file `path`.
 
     Raises ConfigError, which names the field and what is wrong with it.
@@ -55,7 +82,7 @@ def load_config(path: str) -> "Any":
     return consistent(load(path, TABLE))
 
 
-def consistent(config: "Any") -> "Any":
+def consistent(config: "Any") -> "VehicleConfig":
     """Return `config` after checking that its fields fit together. Raises ConfigError.
 
     It gets two more fields: `max_power_mw`, and `tolerance_percent`, by which the pole's meter
@@ -78,4 +105,5 @@ def consistent(config: "Any") -> "Any":
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     if config.audit_wait_ms >= config.link_timeout_ms:
         raise ConfigError("audit_wait_ms", "must be below 'link_timeout_ms'")
-    return config
+    checked: VehicleConfig = config
+    return checked

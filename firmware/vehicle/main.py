@@ -22,10 +22,10 @@ from joulestream.vehicle.wallet import Wallet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from joulestream.boards.contract import Board
     from joulestream.signing import Signer
+    from joulestream.vehicle.config import VehicleConfig
 
 
 def load_certificates(paths: "list[str]") -> "list[Certificate]":
@@ -48,7 +48,10 @@ def load_certificates(paths: "list[str]") -> "list[Certificate]":
 
 
 def assemble(
-    config: "Any", board: "Board", signer: "Signer", load: "Callable[[], list[Certificate]]"
+    config: "VehicleConfig",
+    board: "Board",
+    signer: "Signer",
+    load: "Callable[[], list[Certificate]]",
 ) -> VehicleLoop:
     """Return a VehicleLoop whose state comes from the journal alone.
 
@@ -80,7 +83,7 @@ def assemble(
             return []
 
     own_meter: OwnMeter | PowerBound
-    if config.audit == AUDIT_METER:
+    if config.audit == AUDIT_METER and config.meter is not None:
         own_meter = OwnMeter(open_meter(config.meter, board, config.max_power_mw))
     else:
         own_meter = PowerBound(config.max_power_mw)

@@ -15,10 +15,9 @@ from joulestream.units import packet_amount
 from joulestream.vehicle.carried_debt import carry_debt, growth_mwh
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.channel import Certificate
     from joulestream.messages import Offer
+    from joulestream.vehicle.config import VehicleConfig
     from joulestream.vehicle.wallet import Wallet
 
 
@@ -26,7 +25,7 @@ def check_offer(
     offer: "Offer",
     certificate: "Certificate",
     wallet: "Wallet",
-    config: "Any",
+    config: "VehicleConfig",
     meter_mwh: int,
     step_mwh: int,
 ) -> PayerRecord:
@@ -70,7 +69,7 @@ def _check(reason: int) -> None:
         raise PeerError(reason)
 
 
-def _terms_reason(offer: "Offer", issuer_key: bytes, config: "Any") -> int:
+def _terms_reason(offer: "Offer", issuer_key: bytes, config: "VehicleConfig") -> int:
     """Return why the vehicle refuses the price, the packets or the issuers, or 0."""
     if offer.price_per_kwh > config.max_price_per_kwh:
         return errors.PRICE_TOO_HIGH

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from joulestream.device.payer_record import PayerRecord
     from joulestream.fields import Buffer
     from joulestream.tariff import Tariff
+    from joulestream.vehicle.config import VehicleConfig
     from joulestream.vehicle.own_meter import Figures
     from joulestream.vehicle.wallet import Wallet
 
@@ -65,7 +66,7 @@ class Payer:
 
     def __init__(
         self,
-        config: "Any",
+        config: "VehicleConfig",
         wallet: "Wallet",
         random: "Callable[[int], bytes]",
         load_certificates: "Callable[[], list[Certificate]]",

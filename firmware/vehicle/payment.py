@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.device.payer_record import PayerRecord
     from joulestream.messages import Invoice, Offer
+    from joulestream.vehicle.config import VehicleConfig
     from joulestream.vehicle.wallet import Wallet
 
 # After a STOP for one of these the vehicle still pays the energy that flowed until the contactor
@@ -68,7 +69,7 @@ class Payments:
         record: "PayerRecord",
         certificate: "Certificate",
         wallet: "Wallet",
-        config: "Any",
+        config: "VehicleConfig",
         meter_mwh: int,
     ) -> None:
         self.record = record

@@ -9,18 +9,17 @@ from joulestream.errors import BAD_FIELD, PRICE_TOO_HIGH
 from joulestream.vehicle.config import AUDIT_METER
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.device.payer_record import PayerRecord
     from joulestream.messages import TariffChange
     from joulestream.tariff import Tariff
+    from joulestream.vehicle.config import VehicleConfig
     from joulestream.vehicle.payment import Payments
 
 
 def tariff_reason(
     change: "TariffChange",
     payments: "Payments",
-    config: "Any",
+    config: "VehicleConfig",
     meter_mwh: int,
     step_mwh: int,
 ) -> int:

@@ -191,14 +191,15 @@ class Pair:
             self.clock.set(time_s, self.now_ms)
         self.books = Books(config, journal, self.clock)
         self.payee_records = self.books.records
+        no_board: Any = None  # neither the price schedule nor the configured maximum asks it
         self.pole_random: Callable[[int], bytes] = Nonces(b"pole %d" % self.now_ms)
         self.payee = Payee(
             config,
             self.pole_signer(key),
             self.books,
             self.clock,
-            open_prices(config, None),
-            PowerLimits(config, None),
+            open_prices(config, no_board),
+            PowerLimits(config, no_board),
             lambda size: self.pole_random(size),
             TABLE,
         )
@@ -206,7 +207,9 @@ class Pair:
     def boot_vehicle(self) -> None:
         """Switch the vehicle on with its flash."""
         config = self.vehicle_config
-        self.vehicle_journal = Journal(self.vehicle_flash)
+        self.vehicle_journal = Journal(
+            self.vehicle_flash, journal_keys.key_count(journal_keys.VEHICLE)
+        )
         self.wallet = Wallet(
             self.signer,
             self.vehicle_journal,
