@@ -174,7 +174,7 @@ def test_wrong_types():
         ):
             error = raised(call, *arguments)
             assert isinstance(error, TypeError) and str(error) == required, (wrong, error)
-    for out in (bytes(64), "x" * 64, 64):
+    for out in (bytes(64), "x" * 64, 64, None):
         error = raised(_ed25519.sign, expanded, CLAIM, out)
         assert isinstance(error, TypeError) and str(error).startswith("out must be"), error
     for call in (_ed25519.public_key, _ed25519.expand, _ed25519.sign, _ed25519.verify):

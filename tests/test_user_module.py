@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import _ed25519
 from joulestream.host_tools import emulator
 from joulestream.host_tools.build import board, native, shell, sources
 from joulestream.host_tools.layout import BUILD
+from test_native_stubs import CALLS, calls_of_the_stub, missing_names, public_names
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,7 +30,8 @@ except ValueError as error:
     print(signature.hex(), error)
 """
 
-# What a port that builds with CMake does: MicroPython's usermod.cmake, and the sources it gathers.
+# The build of a port that uses CMake: it includes MicroPython's usermod.cmake and compiles the
+# sources that usermod.cmake gathers.
 CMAKE = """
 cmake_minimum_required(VERSION 3.20)
 project(port C)
@@ -64,17 +67,35 @@ def firmware():
         pytest.skip(f"user C module not tested: {error}")
 
 
-def test_linked_into_a_firmware(firmware):
-    import _ed25519
+@pytest.fixture(scope="module")
+def machine(firmware):
+    """The emulated board with that firmware, running."""
+    with emulator.EmulatedBoard(firmware) as board:
+        yield board
 
-    with emulator.EmulatedBoard(firmware) as machine:
-        printed = machine.mpremote("exec", RUN)
+
+def test_linked_into_a_firmware(machine):
     signature = _ed25519.sign(_ed25519.expand(bytes(range(32))), b"CLM").hex()
+    printed = machine.mpremote("exec", RUN)
     assert printed.strip() == f"{signature} expanded key must be 96 bytes"
 
 
+def test_the_stub_has_the_signatures_of_the_user_module(machine):
+    assert machine.mpremote("exec", CALLS).splitlines() == calls_of_the_stub()
+
+
+def test_the_stub_has_exactly_the_names_of_the_boards_module(machine):
+    names = machine.mpremote("exec", "import board; print(*dir(board))").split()
+    assert [name for name in sorted(names) if name[:2] != "__"] == public_names("board")
+
+
+@pytest.mark.parametrize("module", ("machine", "micropython", "uctypes", "vfs"))
+def test_the_board_has_every_name_of_a_stub(machine, module):
+    assert machine.mpremote("exec", missing_names(module)).strip() == "[]"
+
+
 def test_gathered_by_micropythons_cmake(firmware, tmp_path):
-    """As on esp32 and rp2; compiled with the emulated board's compiler and headers."""
+    """The ports esp32 and rp2 build so. Here, the emulated board's compiler and headers do."""
     try:
         shell.require_tools({"cmake": "cmake"})
     except shell.ToolchainError as error:

@@ -1,24 +1,31 @@
-"""CPython binding of shared/ed25519: the API of the MicroPython module of the same name.
+"""CPython's binding of shared/ed25519. It offers the functions of MicroPython's native module.
 
-Loads the shared library built from the same C source, from build/native/host/ of the checkout or
-from the file that the environment variable JOULESTREAM_NATIVE names.
+The import loads the shared library that is built from the same C source. The library is in
+build/native/host/ of the checkout; the environment variable JOULESTREAM_NATIVE can name another
+file. shared/stubs/_ed25519.pyi describes both bindings, and tests/test_native_stubs.py compares it
+with both.
 """
 
 import ctypes
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 __all__ = ["expand", "prepare", "public_key", "sign", "verify", "verify_prepared"]
 
 Buffer = bytes | bytearray | memoryview
+Out = TypeVar("Out", bytearray, memoryview)
+
+# A caller that gives no `out`; the native module refuses None, so None cannot mean that.
+_NO_OUT = bytearray()
 
 _SEED, _PUBLIC_KEY, _EXPANDED, _SIGNATURE = 32, 32, 96, 64
 _TABLE, _ALIGNMENT = 6144, 4
 _BUILT = Path(__file__).resolve().parents[2] / "build/native/host/libjoulestream_ed25519.so"
 
 _data, _size, _int = ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int
-_FUNCTIONS = (  # as in ed25519.h: name, result, arguments
+# Every function of ed25519.h: its name, its result and its arguments.
+_FUNCTIONS = (
     ("ed25519_public_key", None, _data, _data),
     ("ed25519_expand", None, _data, _data),
     ("ed25519_sign", None, _data, _data, _data, _size),
@@ -29,6 +36,7 @@ _FUNCTIONS = (  # as in ed25519.h: name, result, arguments
 
 
 def _load() -> ctypes.CDLL:
+    """Return the library with the argument types of its functions; raise ImportError without."""
     path = os.environ.get("JOULESTREAM_NATIVE") or str(_BUILT)
     try:
         library = ctypes.CDLL(path)
@@ -41,7 +49,10 @@ def _load() -> ctypes.CDLL:
 
 
 def _memory(data: Buffer) -> Any:
-    """Return what ctypes takes for a buffer; a writable one, perhaps a secret, is not copied."""
+    """Return a buffer as an argument for ctypes.
+
+    A writable buffer may hold a secret, so it is passed as it is and not copied.
+    """
     if type(data) is bytes:
         return data
     try:
@@ -52,6 +63,7 @@ def _memory(data: Buffer) -> Any:
 
 
 def _exact(data: Buffer, size: int, error: str) -> Any:
+    """Return a buffer of `size` bytes as an argument; raise ValueError(error) for another size."""
     memory = _memory(data)
     if len(memory) != size:
         raise ValueError(error)
@@ -59,6 +71,7 @@ def _exact(data: Buffer, size: int, error: str) -> Any:
 
 
 def _writable(data: bytearray | memoryview) -> Any:
+    """Return a buffer for a result as an argument; raise TypeError if it is not writable."""
     try:
         view = memoryview(data).cast("B")
         if view.readonly:
@@ -69,6 +82,7 @@ def _writable(data: bytearray | memoryview) -> Any:
 
 
 def _out(data: bytearray | memoryview, size: int) -> Any:
+    """Return a buffer for a result of `size` bytes; raise ValueError for another size."""
     memory = _writable(data)
     if len(memory) != size:
         raise ValueError(f"out must be {size} bytes")
@@ -76,14 +90,16 @@ def _out(data: bytearray | memoryview, size: int) -> Any:
 
 
 def _aligned(table: Any) -> Any:
+    """Return a table; raise ValueError if its size or its address is not as the C code needs."""
     if len(table) != _TABLE:
         raise ValueError(f"table must be {_TABLE} bytes")
-    if ctypes.cast(table, ctypes.c_void_p).value % _ALIGNMENT:  # type: ignore[operator]
+    if (ctypes.cast(table, ctypes.c_void_p).value or 0) % _ALIGNMENT:
         raise ValueError(f"table must be aligned to {_ALIGNMENT} bytes")
     return table
 
 
 def _shared(view: memoryview) -> Any:
+    """Return the memory of a writable view, without a copy."""
     return (ctypes.c_char * len(view)).from_buffer(view)
 
 
@@ -108,22 +124,26 @@ def public_key(seed: Buffer, /) -> bytes:
     return result.raw
 
 
-def expand(seed: Buffer, out: bytearray | memoryview | None = None, /):
+@overload
+def expand(seed: Buffer, /) -> bytes: ...
+@overload
+def expand(seed: Buffer, out: Out, /) -> Out: ...
+def expand(seed: Buffer, out: bytearray | memoryview = _NO_OUT, /) -> Buffer:
     """Return the expanded key of a seed, as sign() takes it.
 
     Args:
         seed: 32 secret bytes.
-        out: writable buffer of 96 bytes for the result, so that the caller can wipe it.
+        out: writable buffer of 96 bytes for the result. The caller can wipe it after use.
 
     Returns:
-        The 96-byte expanded key, opaque and secret; out if it was given.
+        The 96-byte expanded key, which is opaque and secret. With `out`, the result is `out`.
 
     Raises:
         ValueError: seed or out has another length.
         TypeError: seed is not bytes-like, or out not writable.
     """
     secret = _exact(seed, _SEED, "seed must be 32 bytes")
-    if out is not None:
+    if out is not _NO_OUT:
         _library.ed25519_expand(_out(out, _EXPANDED), secret)
         return out
     result = ctypes.create_string_buffer(_EXPANDED)
@@ -131,16 +151,20 @@ def expand(seed: Buffer, out: bytearray | memoryview | None = None, /):
     return result.raw
 
 
-def sign(expanded: Buffer, message: Buffer, out: bytearray | memoryview | None = None, /):
+@overload
+def sign(expanded: Buffer, message: Buffer, /) -> bytes: ...
+@overload
+def sign(expanded: Buffer, message: Buffer, out: Out, /) -> Out: ...
+def sign(expanded: Buffer, message: Buffer, out: bytearray | memoryview = _NO_OUT, /) -> Buffer:
     """Return the Ed25519 signature of a message (RFC 8032, section 5.1.6).
 
     Args:
         expanded: 96-byte expanded key, made by expand().
         message: bytes of any length.
-        out: writable buffer of 64 bytes for the result; it may be that of the message.
+        out: writable buffer of 64 bytes for the result. It may be the message's own buffer.
 
     Returns:
-        The 64-byte signature; out if it was given.
+        The 64-byte signature. With `out`, the result is `out`.
 
     Raises:
         ValueError: expanded or out has another length.
@@ -148,7 +172,7 @@ def sign(expanded: Buffer, message: Buffer, out: bytearray | memoryview | None =
     """
     key = _exact(expanded, _EXPANDED, "expanded key must be 96 bytes")
     text = _memory(message)
-    if out is not None:
+    if out is not _NO_OUT:
         _library.ed25519_sign(_out(out, _SIGNATURE), key, text, len(text))
         return out
     result = ctypes.create_string_buffer(_SIGNATURE)
@@ -157,7 +181,7 @@ def sign(expanded: Buffer, message: Buffer, out: bytearray | memoryview | None =
 
 
 def verify(public_key: Buffer, message: Buffer, signature: Buffer, /) -> bool:
-    """Tell whether a signature is good, exactly as libsodium does.
+    """Return whether a signature is good. The answer is always that of libsodium.
 
     Args:
         public_key: 32 bytes.
@@ -179,14 +203,15 @@ def verify(public_key: Buffer, message: Buffer, signature: Buffer, /) -> bool:
 
 
 def prepare(public_key: Buffer, table: bytearray | memoryview, /) -> bool:
-    """Fill a table of a public key, as verify_prepared() takes it.
+    """Fill a public key's table for verify_prepared().
 
     Args:
         public_key: 32 bytes.
         table: writable buffer of 6144 bytes, aligned to 4.
 
     Returns:
-        False if no signature can be good under that key; the table is not usable then.
+        True if the table is ready. False if no signature can be good under that key; the table
+        cannot be used then.
 
     Raises:
         ValueError: an argument has another length, or table is not aligned.
@@ -196,17 +221,20 @@ def prepare(public_key: Buffer, table: bytearray | memoryview, /) -> bool:
     return bool(_library.ed25519_prepare(_aligned(_writable(table)), key))
 
 
-def verify_prepared(table: Buffer, public_key: Buffer, message: Buffer, signature: Buffer, /):
-    """Return what verify() does, in a third of its time.
+def verify_prepared(
+    table: Buffer, public_key: Buffer, message: Buffer, signature: Buffer, /
+) -> bool:
+    """Return the answer of verify(), in a third of its time.
 
     Args:
-        table: 6144 bytes that prepare() filled from the same public key and returned True.
+        table: 6144 bytes, aligned to 4, that prepare() filled from the same public key. prepare()
+            must have returned True.
         public_key: 32 bytes.
         message: bytes of any length.
         signature: 64 bytes.
 
     Returns:
-        bool, as of verify().
+        True only for a signature that verify() accepts.
 
     Raises:
         ValueError: table, public_key or signature has another length, or table is not aligned.

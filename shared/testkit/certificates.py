@@ -24,7 +24,7 @@ def terms(**changes: "Any") -> Terms:
     Args:
         changes: values of fields of Terms that replace the default ones.
     """
-    fields = {
+    fields: dict[str, Any] = {
         "kind": KIND_SQL,
         "chain_id": 1,
         "contract": KEYS["issuer"].public_key,

@@ -1,7 +1,8 @@
-"""Run on the emulated board, which has no flash: mounts the file system in its memory as /.
+"""Runs on the emulated board, which has no flash: mounts the file system in its memory as /.
 
-The emulator loads an image of it to `AT`, behind the memory that MicroPython uses;
-host_tools/rv32/make_image.py makes the image with the constants and the class of this file.
+The emulator loads an image of the file system to the address `AT`, above the memory that
+MicroPython uses. host_tools/rv32/make_image.py makes the image with the constants and the class of
+this file.
 """
 
 import os
@@ -13,26 +14,39 @@ AT = 0x84000000
 BLOCK = 512
 BLOCKS = 1536
 
+# The operations of a block device's ioctl (MicroPython, class AbstractBlockDev).
+_BLOCK_COUNT = 4
+_BLOCK_SIZE = 5
+_ERASE = 6
+
 
 class Disk:
-    """A block device in `memory`, a buffer of `BLOCK` * `BLOCKS` bytes."""
+    """A block device in memory.
 
-    def __init__(self, memory):
+    Args:
+        memory: a writable buffer of `BLOCK` * `BLOCKS` bytes.
+    """
+
+    def __init__(self, memory: bytearray) -> None:
         self._data = memoryview(memory)
 
-    def readblocks(self, block, buffer, offset=0):
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+        """Fill `buffer` with the bytes of `block` from `offset` on."""
         start = block * BLOCK + offset
         buffer[:] = self._data[start : start + len(buffer)]
 
-    def writeblocks(self, block, buffer, offset=0):
+    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+        """Write `buffer` into `block` from `offset` on."""
         start = block * BLOCK + offset
         self._data[start : start + len(buffer)] = buffer
 
-    def ioctl(self, operation, argument):
-        return {4: BLOCKS, 5: BLOCK, 6: 0}.get(operation)
+    def ioctl(self, operation: int, argument: int) -> "int | None":
+        """Return the number of blocks (4) or the bytes of one (5); memory needs no erasing (6)."""
+        return {_BLOCK_COUNT: BLOCKS, _BLOCK_SIZE: BLOCK, _ERASE: 0}.get(operation)
 
 
-def mount():
+def mount() -> None:
+    """Mount the image at `AT` as /, and import from / and /lib only."""
     import uctypes
 
     vfs.mount(Disk(uctypes.bytearray_at(AT, BLOCK * BLOCKS)), "/")

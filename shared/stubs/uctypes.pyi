@@ -1,0 +1,3 @@
+"""The part of MicroPython's module `uctypes` that the emulated board uses."""
+
+def bytearray_at(addr: int, size: int) -> bytearray: ...
