@@ -41,7 +41,7 @@ class Board:
         It has `readblocks(block, buffer, offset)`; `writeblocks(block, buffer, offset)`, which
         only clears bits; and `ioctl(operation, argument)`: 4 counts the blocks, 5 tells the bytes
         of one, 6 erases block `argument` to ones. Reading takes microseconds. Writing a page
-        blocks for up to 3 ms, an erase for up to 400 ms: `step` never erases.
+        blocks for up to 3 ms, an erase for up to 400 ms: no step erases while an invoice is out.
         Source: Winbond W25Q32JV datasheet, tPP and tSE. All three raise OSError on a fault.
 
         Raises ValueError, in one sentence, when the storage cannot be used.
