@@ -1,4 +1,4 @@
-"""Pytest's additions for all tests: the end of a test that hangs, and what a run tells at its end.
+"""Pytest's additions for all tests: the end of a test that hangs, and the report of a run.
 
 - A test that hangs fails, judged by its progress and never by seconds (host_tools/progress.py).
 - The run ends with a table of the skipped tests: why, and the one line that enables them.

@@ -1,4 +1,4 @@
-"""What the tests that run on CPython and on MicroPython share."""
+"""Helpers of the tests that run on CPython and on MicroPython."""
 
 import json
 from io import BytesIO
@@ -9,7 +9,7 @@ VECTORS = __file__.rsplit("/", 1)[0] + "/vectors/" if "/" in __file__ else "vect
 
 
 def load_section(name, key):
-    """Return what `key` names in the JSON file `name`, which is too large for a board's heap.
+    """Return the value of `key` in the JSON file `name`, which is too large for a board's heap.
 
     The file is written with an indentation of 1, so that a section ends where a line is indented
     by one again.

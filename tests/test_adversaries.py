@@ -1,4 +1,4 @@
-"""Every scripted liar is held to what it may gain at most; the document tells the same."""
+"""Every scripted liar gains no more than its row allows; the document has the same rows."""
 
 from contextlib import closing
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_liar_gains_no_more_than_documented(liar):
 
 
 @pytest.mark.parametrize("script", (honest.charge, honest.deliver))
-def test_who_is_honest_gains_and_loses_nothing(script):
+def test_an_honest_side_gains_and_loses_nothing(script):
     its_play = Play()
     with closing(its_play.bank):
         script(its_play)
@@ -36,7 +36,7 @@ def test_who_is_honest_gains_and_loses_nothing(script):
 
 
 def test_a_gain_is_seen():
-    """A vehicle whose claims never reach the ledger gains all that flowed."""
+    """A vehicle gains all energy that flowed if its claims never reach the ledger."""
     its_play = Play()
     with closing(its_play.bank):
         its_play.bank.settle = lambda flash, now_s: []

@@ -32,7 +32,7 @@ def test_the_demo(tmp_path):
     assert summary["max_unpaid"] <= summary["credit"] < summary["unpaid_bound"]
     assert summary["ledger_pole"] == summary["paid"] <= 650_000
     assert summary["ledger_pole"] + summary["ledger_vehicle"] == summary["deposit"]
-    # Two prices, one change: what was paid lies between all at one and all at the other.
+    # Two prices, one change: the payment lies between all energy at one and all at the other.
     energy_mwh = summary["energy_mwh"]
     assert energy_mwh * 260_000 // 10**6 < summary["paid"] < energy_mwh * 320_000 // 10**6
     assert abs(energy_mwh - summary["plant_energy_mwh"]) <= 1_000

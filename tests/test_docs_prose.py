@@ -1,9 +1,9 @@
-"""Sentences name their subject: few comments and documents say what, who, whoever or whose."""
+"""Sentences name their subject: few of them use the words that tests/prose.py counts."""
 
 from prose import FOLDERS, MOST_PER_1000, c_text, counts, files, python_text, rate
 
 # Folders that still have to be rewritten.
-NOT_YET = set(FOLDERS)
+NOT_YET = {"host_tools", "shared", "tests"}
 
 
 def test_sentences_name_their_subjects():

@@ -56,7 +56,7 @@ def test_edge_cases():
             unhexlify(case[key]) for key in ("public_key", "message", "signature")
         ]
         assert _ed25519.verify(public, message, signature) is case["valid"], case["name"]
-        # With a table too; one buffer serves all keys, and what an earlier one left matters not.
+        # With a table too; one buffer serves all keys, and its old contents do not matter.
         good = _ed25519.prepare(public, table)
         good = good and _ed25519.verify_prepared(table, public, message, signature)
         assert good is case["valid"], case["name"]

@@ -88,7 +88,7 @@ def test_torsion_gets_libsodiums_answer():
     torsion = ed.torsion_points()
     accepted = 0
     for _ in range(2000):
-        # From a few known points: what is under test is the torsion, not the scalar.
+        # From a few known points: the torsion is under test, not the scalar.
         scalar, nonce = rng.choice(KNOWN), rng.choice(KNOWN)
         i, j = rng.choice(
             [(rng.randrange(8), 0), (0, rng.randrange(8)), rng.choices(range(8), k=2)]

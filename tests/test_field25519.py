@@ -41,7 +41,7 @@ def field(tmp_path_factory):
     library = ctypes.CDLL(str(path))
 
     def call(name, a, b=0, overlap=0):
-        """Return what a function writes; its result overlaps a (1), b (2) or neither (0)."""
+        """Return the output of a function; its result overlaps a (1), b (2) or neither (0)."""
         operands = [LIMBS(*(value >> 32 * i & 0xFFFFFFFF for i in range(8))) for value in (a, b)]
         out = (LIMBS(), *operands)[overlap]
         getattr(library, f"probe_{name}")(out, *operands)

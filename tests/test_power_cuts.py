@@ -15,7 +15,7 @@ SEEDS_APART = 100_000
 
 
 def power_cuts(first_seed, points, environment=None):
-    """Run histories with that many cuts in all; return what the program says."""
+    """Run histories with that many cuts in all; return the program's figures."""
     done = subprocess.run(
         [sys.executable, "-m", PROGRAM, str(first_seed), str(points)],
         env={**os.environ, **(environment or {})},

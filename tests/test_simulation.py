@@ -93,7 +93,7 @@ def test_a_broken_promise_is_found_and_its_history_shortened(monkeypatch):
     )
     shortest = shorten(failing)
     assert shortest.failure and len(shortest.kept) < len(failing.kept)
-    # What was found is found again, the same to the letter.
+    # The same history is found again, to the letter.
     assert vars(play(shortest.seed, frozenset(shortest.kept))) == vars(shortest)
 
 

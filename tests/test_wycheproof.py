@@ -32,7 +32,7 @@ def cases():
 
 
 def answers(public, message, signature):
-    """Return what verify() and a Verifier say; a signature of a wrong length is refused."""
+    """Return the answers of verify() and a Verifier; a signature of a wrong length is refused."""
     if len(signature) != SIGNATURE_SIZE:
         with pytest.raises(ValueError, match="64 bytes"):
             verify(public, message, signature)
@@ -46,7 +46,7 @@ def answers(public, message, signature):
 
 
 def test_every_vector():
-    """What is merely acceptable is decided as libsodium decides it."""
+    """libsodium's answer holds where a vector is merely acceptable."""
     count = {"valid": 0, "invalid": 0, "acceptable": 0}
     for name, public, message, signature, result in cases():
         count[result] += 1

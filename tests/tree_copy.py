@@ -1,4 +1,4 @@
-"""A copy of the source tree, for tests that change it and run what it then does."""
+"""A copy of the source tree, for tests that change it and run the changed programs."""
 
 import os
 import shutil

@@ -1,5 +1,5 @@
-// Fuzz target of the C that every binding calls: the bytes of the input choose a function, and
-// what it gets. Built with AddressSanitizer and UBSan it ends at the first bad access; it aborts
+// Fuzz target of the C that every binding calls: the bytes of the input choose a function and
+// its arguments. Built with AddressSanitizer and UBSan it ends at the first bad access; it aborts
 // by itself where two ways to verify disagree.
 //
 // Reads inputs from the files named (as AFL and libFuzzer's reproducers want), or makes its own:
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     u8 *signature = malloc(64);
     u8 public_key[32];
     if (kind & 1) {
-        // first is a seed, second what to change in its signature.
+        // first is a seed, second the change of its signature.
         ed25519_expand(expanded, first);
         ed25519_public_key(public_key, first);
         check(memcmp(public_key, expanded + 64, 32) == 0);
