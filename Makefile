@@ -58,7 +58,7 @@ soak: setup ## the long forms of the tests: a million signatures and sessions, h
 	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py
 	@JOULESTREAM_POWER_CUTS=200000 $(BIN)/pytest -n 2 tests/test_power_cuts.py
 	@$(BIN)/joulestream fuzz run --seconds 3600
-	@$(BIN)/python -m joulestream.host_tools.reliability --heap-hours 8
+	@$(BIN)/joulestream benchmark --only heap --heap-hours 8 --directory build/soak
 	@$(BIN)/joulestream simulate --sessions 1000000 --resume build/soak/simulation.json
 
 .PHONY: board
@@ -70,10 +70,12 @@ modules: setup ## build the native module for every board whose compiler is here
 	@$(BIN)/python -m joulestream.host_tools.build modules
 
 .PHONY: bench
-bench: setup ## measure speed, bytes, exposure, Ed25519 on rv32, reliability; rewrite docs/
+bench: setup ## measure speed, size, exposure, Ed25519 on rv32, reliability, into build/bench
 	@$(BIN)/joulestream benchmark
-	@$(BIN)/python -m joulestream.host_tools.bench_ed25519
-	@$(BIN)/python -m joulestream.host_tools.reliability
+
+.PHONY: bench-docs
+bench-docs: setup ## write the figures that `make bench` measured into docs/
+	@$(BIN)/joulestream benchmark --docs
 
 .PHONY: format
 format: $(VENV)/ready ## format the code and mend what lint can mend

@@ -2,17 +2,25 @@
 
 from pathlib import Path
 
+from joulestream.host_tools.files import write_whole
+
 _END = "<!-- end -->"
 
 
-def write_between_marks(path: Path, text: str, what: str = "") -> None:
-    """Put `text` in place of what stands between marks in the document at `path`.
+def write_between_marks(path: Path, text: str, part: str = "") -> None:
+    """Put `text` between two marks of a document, in place of the text that is there.
 
-    `what` names the part where a document has more than one.
+    Args:
+        path: the document.
+        text: the new text.
+        part: the name in the mark, where a document has more than one.
+
+    Raises:
+        ValueError: the document has no such mark.
     """
-    begin = f"<!-- written by make bench{what and ': ' + what} -->\n"
+    begin = f"<!-- written by make bench-docs{part and ': ' + part} -->\n"
     head, mark, rest = path.read_text().partition(begin)
     if not mark:
         raise ValueError(f"{path.name} has no line {begin.strip()}")
     _, _, tail = rest.partition(_END)
-    path.write_text(f"{head}{begin}{text}\n{_END}{tail}")
+    write_whole(path, f"{head}{begin}{text}\n{_END}{tail}")

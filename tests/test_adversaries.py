@@ -9,7 +9,7 @@ from joulestream.host_tools.adversaries import document, honest, registry
 from joulestream.host_tools.adversaries.liar import ISSUER, PAYER, POLE, VEHICLE
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.registry import LIARS, play
-from joulestream.host_tools.reliability import measure_adversaries
+from joulestream.host_tools.benchmarks import adversaries
 
 # The contactor and the meters follow in steps of time.
 _ONE_STEP = 0.05
@@ -48,7 +48,7 @@ def test_a_gain_is_seen():
 def test_the_benchmark_counts_liars_and_their_best_gain(monkeypatch):
     chosen = [liar for liar in LIARS if liar.name in ("stops paying", "promises to prepay")]
     monkeypatch.setattr(registry, "LIARS", tuple(chosen))
-    figures = measure_adversaries()
+    figures = adversaries.measure()
     assert figures["adversaries"] == 2
     assert 0 < figures["adversary_max_gain_packets"] <= max(liar.most for liar in chosen)
 

@@ -111,6 +111,6 @@ def modules() -> None:
     for arch, boards in MODULE_ARCHITECTURES.items():
         try:
             module = build_native_module(arch)
-            say(f"{arch} ({boards}): {module.relative_to(ROOT)}, {module.stat().st_size} bytes")
+            print(f"{arch} ({boards}): {module.relative_to(ROOT)}, {module.stat().st_size} bytes")
         except ToolchainError as error:
-            say(f"{arch} ({boards}): not built: {error}")
+            print(f"{arch} ({boards}): not built: {error}")

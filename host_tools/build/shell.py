@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from joulestream.host_tools.errors import CommandError
@@ -13,8 +14,8 @@ class ToolchainError(CommandError):
 
 
 def say(text: str) -> None:
-    """Tell the user what is being done, at once."""
-    print(text, flush=True)
+    """Print progress at once, on stderr: stdout is for the results of a command."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def run(command: list[str], task: str, cwd: Path | None = None) -> str:

@@ -117,7 +117,7 @@ def _wait(target: str, process: subprocess.Popen[bytes], log: Path) -> int:
                 watch.look(log.stat().st_size)
             if look % _LOOKS_PER_REPORT == 0:
                 execs = _executed(log.read_text(errors="replace"))
-                print(f"fuzz: {target}: {execs:,} inputs so far", flush=True)
+                print(f"fuzz: {target}: {execs:,} inputs so far", file=sys.stderr, flush=True)
     except progress.Stalled as error:
         raise FuzzError(f"{error}; see {log}") from error
     finally:

@@ -1,0 +1,41 @@
+"""Writes the tables of the figures into docs/, and the machine's name beside them."""
+
+from pathlib import Path
+
+from joulestream.host_tools.adversaries import document as liars
+from joulestream.host_tools.benchmarks import ED25519, RELIABILITY, SIZE, SUMMARY, machine
+from joulestream.host_tools.benchmarks.run import MACHINE, BenchmarkError, read_figures
+from joulestream.host_tools.benchmarks.tables import TABLES, flash_life_table
+from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.layout import ROOT
+
+# file of build/bench: (page of docs/, name of the mark in it)
+_PLACES = {
+    SUMMARY: ("benchmarks.md", ""),
+    SIZE: ("benchmarks.md", "size"),
+    ED25519: ("ed25519.md", ""),
+    RELIABILITY: ("reliability.md", ""),
+}
+
+
+def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
+    """Write the tables of the figures in `directory` into the pages in `docs`.
+
+    Returns:
+        The pages that were written.
+
+    Raises:
+        BenchmarkError: a file of figures is missing.
+    """
+    missing = [name for name in (*_PLACES, MACHINE) if not (directory / name).is_file()]
+    if missing:
+        raise BenchmarkError(
+            f"{directory} has no {', '.join(missing)}: run `make bench` to measure them"
+        )
+    measured_on = machine.sentence(read_figures(directory / MACHINE))
+    for file, (page, mark) in _PLACES.items():
+        text = TABLES[file](read_figures(directory / file))
+        write_between_marks(docs / page, f"{text}\n\n{measured_on}", mark)
+    write_between_marks(docs / "reliability.md", flash_life_table(), "flash life")
+    write_between_marks(docs / "security.md", liars.table(), liars.MARK)
+    return sorted({docs / page for page, _ in _PLACES.values()} | {docs / "security.md"})

@@ -1,0 +1,158 @@
+"""The figures as Markdown tables, and the limits that they must keep."""
+
+from typing import Any
+
+from joulestream.channel import CHANNEL_ID_SIZE
+from joulestream.device import journal_keys
+from joulestream.device.journal import Journal
+from joulestream.device.payee_records import PayeeRecord
+from joulestream.fields import size_of
+from joulestream.host_tools.benchmarks import ED25519, RELIABILITY, SIZE, SUMMARY
+
+Figures = dict[str, Any]
+
+# name: (the figure in words, the limit in words)
+_SUMMARY = {
+    "wire_bytes_per_packet": ("bytes on the wire per packet, both directions", "at most 110"),
+    "packets_per_second": ("packets a second between two unix-port processes", "at least 300"),
+    "max_unpaid": ("most unpaid at any time in the demo, µ€", "at most the bound below"),
+    "unpaid_bound": ("bound of that, µ€", "-"),
+}
+
+# (name, the figure in words, the most that it may be, the aim), for the column of our own code
+_ED25519 = (
+    ("sign", "sign, expanded key kept, constant time", 650_000, 500_000),
+    ("verify", "verify, known key", 800_000, 450_000),
+    ("verify_first", "verify, first time (key check and table included)", 3_600_000, 2_500_000),
+    ("verify_once", "verify, without a table", None, None),
+    ("table_bytes", "table per verifier key, bytes", 6_144, None),
+    ("size_bytes", "native module in RAM (others: code and constants), bytes", 28_672, 20_480),
+    ("stack_bytes", "stack, any call, bytes", 2_560, 1_536),
+    ("pole_packet", "one packet on the pole, everything included", 2_000_000, 1_200_000),
+    ("vehicle_packet", "one packet on the vehicle, everything included", 1_800_000, 1_000_000),
+    ("alloc_per_packet", "heap allocated per packet, the worse side, bytes", 2_048, 512),
+)
+
+# name: (what it is, what it must be)
+_RELIABILITY = {
+    "power_cut_points": ("power cuts, one at each operation of a flash", "at least 10,000"),
+    "power_cut_losses": ("of these, promises broken", "0"),
+    "simulated_sessions": ("simulated sessions", "at least 5,000"),
+    "simulated_packets": ("packets in them", "20 a session"),
+    "invariant_violations": ("of these, promises broken", "0"),
+    "adversaries": ("scripted liars", "at least 18"),
+    "adversary_max_gain_packets": ("most that one gains, in packets", "1, or see security.md"),
+    "fuzz_execs": ("inputs tried by the fuzzers", "-"),
+    "fuzz_crashes": ("of these, crashes or broken invariants", "0"),
+    "heap_packets": ("packets in the hour of packets", "-"),
+    "heap_growth_bytes_per_hour": ("heap that the hour used up, bytes, the worse side", "0"),
+    "journal_append_rv32_instructions": ("storing a claim, rv32 instructions", "-"),
+}
+
+# The pole's flash: how many blocks there may be, and what a sector endures.
+_CHANNELS = 64
+_BLOCK_SIZE = 4_096
+_BLOCKS = (64, 256, 512)
+_ERASES = 100_000
+_RATES = (1, 10, 50)
+_YEAR_S = 365.25 * 86_400
+
+
+def summary_table(figures: Figures) -> str:
+    """Return bytes, packets a second and exposure."""
+    return _three_columns(_SUMMARY, figures)
+
+
+def reliability_table(figures: Figures) -> str:
+    """Return the figures of power cuts, simulation, liars, fuzzing, heap and journal."""
+    return _three_columns(_RELIABILITY, figures)
+
+
+def ed25519_table(figures: Figures) -> str:
+    """Return instructions and bytes of our code beside Monocypher's and libsodium's."""
+    lines = [
+        "| figure (rv32imac instructions unless it says bytes; 44-byte claim) |"
+        " must | aim | measured | Monocypher | libsodium |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    columns = [figures.get(name, {}) for name in ("rv32", "monocypher", "libsodium")]
+    for name, meaning, must, aim in _ED25519:
+        values = [must, aim, *(column.get(name) for column in columns)]
+        cells = ["-" if value is None else f"{value:,}" for value in values]
+        lines.append(f"| {meaning} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def size_table(figures: Figures) -> str:
+    """Return flash of each role by package, and the heap after its imports."""
+    lines = ["| bytes | pole | vehicle |", "| --- | --- | --- |"]
+    roles = [figures["packages_pole"], figures["packages_vehicle"]]
+    heap = figures["import_heap_bytes"]
+    rows = {name: [role.get(name) for role in roles] for name in sorted({**roles[0], **roles[1]})}
+    rows["flash, all `.mpy` files together"] = [
+        figures["flash_bytes_pole"],
+        figures["flash_bytes_vehicle"],
+    ]
+    rows["heap after the imports"] = [heap["pole"], heap["vehicle"]]
+    for name, values in rows.items():
+        cells = ["-" if value is None else f"{value:,}" for value in values]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def flash_life_table() -> str:
+    """Return the years until a pole's flash is worn out, as a Markdown table."""
+    lines = [
+        "| the pole's journal | "
+        + " | ".join(f"{rate} packets a second" for rate in _RATES)
+        + " |",
+        "| --- |" + " --- |" * len(_RATES),
+    ]
+    records_at = Journal.records_at(journal_keys.key_count(journal_keys.POLE, _CHANNELS))
+    claim = Journal.record_size(1 + CHANNEL_ID_SIZE, size_of(PayeeRecord.LAYOUT))
+    overhead = Journal.record_size(0, 0)
+    live_bytes = journal_keys.live_bytes(journal_keys.POLE, _CHANNELS, overhead)
+    capacity = _BLOCK_SIZE - records_at
+    for blocks in _BLOCKS:
+        # What still counts is moved once a round of the ring, and takes the place of new records.
+        share = 1 - live_bytes / (blocks * capacity)
+        packets = blocks * _ERASES * (capacity // claim) * share
+        years = [packets / rate / _YEAR_S for rate in _RATES]
+        cells = " | ".join(f"{value:.1f}" if value < 10 else f"{value:.0f}" for value in years)
+        lines.append(f"| {blocks * _BLOCK_SIZE // 1024:,} KB, {_CHANNELS} channels | {cells} |")
+    return "\n".join(lines)
+
+
+def _three_columns(rows: dict[str, tuple[str, str]], figures: Figures) -> str:
+    lines = ["| figure | measured | must be |", "| --- | --- | --- |"]
+    for name, (meaning, must) in rows.items():
+        if name in figures:
+            lines.append(f"| {meaning} | {figures[name]:,} | {must} |")
+    return "\n".join(lines)
+
+
+def misses(file: str, figures: Figures) -> list[str]:
+    """Return a sentence for each figure that breaks its limit, the same on every machine."""
+    if file == ED25519:
+        ours = figures.get("rv32", {})
+        return [
+            f"{meaning}: {ours[name]:,}, must be at most {most:,}"
+            for name, meaning, most, _ in _ED25519
+            if most is not None and name in ours and ours[name] > most
+        ]
+    if file == RELIABILITY:
+        return [
+            f"{meaning}: {figures[name]:,}, must be 0"
+            for name, (meaning, must) in _RELIABILITY.items()
+            if must == "0" and figures.get(name, 0) > 0
+        ]
+    return []
+
+
+# file of build/bench: the table that shows it
+TABLES = {
+    SUMMARY: summary_table,
+    ED25519: ed25519_table,
+    SIZE: size_table,
+    RELIABILITY: reliability_table,
+}

@@ -1,0 +1,164 @@
+"""`joulestream benchmark`: its parts, the files of figures, and the pages that show them."""
+
+import json
+from importlib import import_module
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from joulestream.host_tools import benchmarks
+from joulestream.host_tools.benchmarks import PARTS, document, run, size, tables
+from joulestream.host_tools.cli import app
+from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.layout import ROOT
+
+QUIET = Console(quiet=True)
+SIZE = {
+    "flash_bytes_pole": 30,
+    "flash_bytes_vehicle": 20,
+    "packages_pole": {"joulestream": 10, "joulestream.pole": 20},
+    "packages_vehicle": {"joulestream": 10, "joulestream.vehicle": 10},
+    "import_heap_bytes": {"pole": 5_000, "vehicle": 4_000},
+}
+FIGURES = {
+    "summary.json": {"packets_per_second": 700.5, "wire_bytes_per_packet": 108.5},
+    "ed25519.json": {"rv32": {"sign": 1_000}, "monocypher": {}, "libsodium": {}},
+    "size.json": SIZE,
+    "reliability.json": {"power_cut_losses": 0},
+    "machine.json": {
+        "cpu": "A Processor",
+        "cores": 2,
+        "system": "An OS",
+        "python": "3.11.2",
+        "compiler": "gcc 12",
+        "date": "2026-11-27",
+    },
+}
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """A folder with figures as `joulestream benchmark` leaves them."""
+    for name, figures in FIGURES.items():
+        (tmp_path / name).write_text(json.dumps(figures))
+    return tmp_path
+
+
+def plant(monkeypatch, name, measure):
+    """Let `measure` stand in for a part's."""
+    monkeypatch.setattr(import_module(PARTS[name].module), "measure", measure)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_is_a_file_with_a_function_that_measures(name):
+    part = PARTS[name]
+    module = import_module(part.module)
+    assert callable(module.measure)
+    assert part.module == f"{benchmarks.__name__}.{name.replace('-', '_')}"
+    assert part.file in tables.TABLES
+
+
+def test_one_part_alone_keeps_the_figures_of_the_others(measured, monkeypatch):
+    plant(monkeypatch, "packets", lambda: {"rv32": {"pole_packet": 7}})
+    files = run.run_parts(["packets"], measured, QUIET)
+    kept = json.loads((measured / "ed25519.json").read_text())
+    assert kept == files["ed25519.json"]
+    assert kept["rv32"] == {"sign": 1_000, "pole_packet": 7}
+    assert json.loads((measured / "size.json").read_text()) == SIZE
+
+
+def test_a_part_that_fails_stops_no_other(tmp_path, monkeypatch):
+    def fail():
+        raise CommandError("no emulator here")
+
+    plant(monkeypatch, "packets", fail)
+    plant(monkeypatch, "adversaries", lambda: {"adversaries": 3})
+    with pytest.raises(run.BenchmarkError, match="packets was not measured: no emulator here"):
+        run.run_parts(["packets", "adversaries"], tmp_path, QUIET)
+    assert json.loads((tmp_path / "reliability.json").read_text()) == {"adversaries": 3}
+
+
+@pytest.mark.parametrize(
+    "name, figures, said",
+    [
+        ("power-cuts", {"power_cut_losses": 1}, "must be 0"),
+        ("packets", {"rv32": {"pole_packet": 2_000_001}}, "must be at most 2,000,000"),
+    ],
+)
+def test_a_figure_that_breaks_its_limit_is_an_error(tmp_path, monkeypatch, name, figures, said):
+    plant(monkeypatch, name, lambda: figures)
+    with pytest.raises(run.BenchmarkError, match=said):
+        run.run_parts([name], tmp_path, QUIET)
+
+
+def test_json_alone_is_on_stdout(tmp_path, monkeypatch):
+    plant(monkeypatch, "size", lambda: SIZE)
+    done = CliRunner().invoke(
+        app, ["benchmark", "--only", "size", "--directory", str(tmp_path), "--json"]
+    )
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout) == {"size": SIZE}
+    assert "flash" in done.stderr
+
+
+def test_an_unknown_part_is_refused():
+    done = CliRunner().invoke(app, ["benchmark", "--only", "luck"])
+    assert done.exit_code == 2
+    assert "'luck'" in done.stderr and "throughput" in done.stderr
+
+
+def test_measuring_changes_no_page(measured, monkeypatch):
+    pages = {path: path.read_bytes() for path in (ROOT / "docs").glob("*.md")}
+    plant(monkeypatch, "size", lambda: SIZE)
+    run.run_parts(["size"], measured, QUIET)
+    assert pages == {path: path.read_bytes() for path in pages}
+
+
+def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for path in (ROOT / "docs").glob("*.md"):
+        (docs / path.name).write_text(path.read_text())
+    written = document.write_documents(measured, docs)
+    assert {path.name for path in written} == {
+        "benchmarks.md",
+        "ed25519.md",
+        "reliability.md",
+        "security.md",
+    }
+    for name in ("benchmarks.md", "ed25519.md", "reliability.md"):
+        assert "2026-11-27: A Processor, 2 cores, An OS" in (docs / name).read_text()
+    page = (docs / "benchmarks.md").read_text()
+    assert "| 700.5 |" in page and "| joulestream.pole | 20 | - |" in page
+    assert page.startswith("# Benchmarks") and "## Packets" in page
+
+
+def test_pages_need_figures(tmp_path):
+    with pytest.raises(run.BenchmarkError, match=r"summary\.json.*make bench"):
+        document.write_documents(tmp_path)
+
+
+def test_a_page_without_the_mark_stays_as_it_is(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("no mark\n")
+    with pytest.raises(ValueError, match=r"page\.md"):
+        write_between_marks(page, "text")
+    assert page.read_text() == "no mark\n"
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_size_adds_up_the_files_that_were_loaded():
+    printed = (
+        "import_heap_bytes 4096\n"
+        "module _ed25519.mpy 20\n"
+        "module joulestream/units.mpy 3\n"
+        "module joulestream/pole/main.mpy 5\n"
+        "module joulestream/pole/loop.mpy 2\n"
+    )
+    assert size.read(printed) == {
+        "flash_bytes": 30,
+        "import_heap_bytes": 4096,
+        "packages": {"joulestream": 3, "joulestream.pole": 7, "native module": 20},
+    }
