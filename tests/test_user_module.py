@@ -9,6 +9,7 @@ import _ed25519
 from joulestream.host_tools import emulator
 from joulestream.host_tools.build import board, native, shell, sources
 from joulestream.host_tools.layout import BUILD
+from joulestream.signing import TABLE_SIZE
 from test_native_stubs import CALLS, calls_of_the_stub, missing_names, public_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,7 +20,7 @@ seed, message = bytes(range(32)), b"CLM"
 expanded = _ed25519.expand(seed)
 public = _ed25519.public_key(seed)
 signature = _ed25519.sign(expanded, message)
-table = bytearray(6144)
+table = bytearray(TABLE_SIZE)
 assert _ed25519.prepare(public, table)
 assert _ed25519.verify(public, message, signature)
 assert _ed25519.verify_prepared(table, public, message, signature)
@@ -76,7 +77,7 @@ def machine(firmware):
 
 def test_linked_into_a_firmware(machine):
     signature = _ed25519.sign(_ed25519.expand(bytes(range(32))), b"CLM").hex()
-    printed = machine.mpremote("exec", RUN)
+    printed = machine.mpremote("exec", f"TABLE_SIZE = {TABLE_SIZE}\n{RUN}")
     assert printed.strip() == f"{signature} expanded key must be 96 bytes"
 
 

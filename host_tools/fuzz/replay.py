@@ -19,6 +19,6 @@ def replay(target: str) -> int:
     return len(inputs)
 
 
-def replay_file(target, path):
+def replay_file(target: str, path: Path) -> None:
     """Check the input in one file."""
-    load(target)(Path(path).read_bytes())
+    load(target)(path.read_bytes())

@@ -1,7 +1,7 @@
 """Runs on the emulated board: counts what storing one packet's claim costs, erasing left out.
 
-The flash is in memory and its driver in Python, so what a board's own driver takes is to be put in
-its place. Prints `name value` lines.
+The flash is in memory and its driver in Python. A real board's driver takes another number of
+instructions in its place. Prints `name value` lines.
 """
 
 import gc
@@ -9,11 +9,15 @@ import gc
 import board
 
 from joulestream.channel import SIGNATURE_SIZE
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.testkit.certificates import certificate, terms
 from joulestream.testkit.flash import RamFlash
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CHANNELS = 64
 PACKETS = 200
@@ -22,16 +26,19 @@ BLOCK_SIZE = 4096
 
 
 class Flash(RamFlash):
-    """Flash that writes in one go, as a board's driver does, not byte by byte in Python."""
+    """Flash that programs in one go, as a board's driver does, not byte by byte in Python."""
 
-    def readblocks(self, block, buffer, offset=0):
+    def readblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
+        """Fill `buffer` from `offset` in `block` on."""
         buffer[:] = memoryview(self._data[block])[offset : offset + len(buffer)]
 
-    def writeblocks(self, block, buffer, offset=0):
+    def writeblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
+        """Program `buffer` from `offset` in `block` on."""
         self._data[block][offset : offset + len(buffer)] = buffer
 
 
-def main():
+def main() -> None:
+    """Measure and print."""
     journal = Journal(
         Flash(BLOCKS, BLOCK_SIZE), journal_keys.key_count(journal_keys.POLE, CHANNELS)
     )

@@ -14,7 +14,7 @@ import vfs
 _DIRECTORY = 0x4000
 
 
-def copy(source, target):
+def copy(source: str, target: str) -> None:
     """Copy a file or a folder of the computer to a path of the image."""
     if os.stat(source)[0] & _DIRECTORY:
         os.mkdir(target)
@@ -25,7 +25,7 @@ def copy(source, target):
             copied.write(file.read())
 
 
-def main(mount_path, image_path, *folders):
+def main(mount_path: str, image_path: str, *folders: str) -> None:
     """Make an image of `folders`."""
     sys.path.insert(0, mount_path.rsplit("/", 1)[0])
     import mount

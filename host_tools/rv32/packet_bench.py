@@ -10,6 +10,7 @@ import gc
 import board
 
 from joulestream.channel import Claim
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
@@ -22,6 +23,10 @@ from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import Pair, RamFlash, pole_values
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # As in the field: past the small ints of a 32-bit board.
 START_AMOUNT = (1 << 32) + 12_345
@@ -36,12 +41,14 @@ POWER_MW = 11_000_000
 
 
 class Flash(RamFlash):
-    """Flash that writes in one go, as a board's driver does, not byte by byte in Python."""
+    """Flash that programs in one go, as a board's driver does, not byte by byte in Python."""
 
-    def readblocks(self, block, buffer, offset=0):
+    def readblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
+        """Fill `buffer` from `offset` in `block` on."""
         buffer[:] = memoryview(self._data[block])[offset : offset + len(buffer)]
 
-    def writeblocks(self, block, buffer, offset=0):
+    def writeblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
+        """Program `buffer` from `offset` in `block` on."""
         self._data[block][offset : offset + len(buffer)] = buffer
 
 
@@ -52,11 +59,12 @@ mem_alloc = gc.mem_alloc  # type: ignore[attr-defined]
 class Side:
     """Counts the instructions and the bytes of heap of every call that `run` makes."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.instructions = 0
         self.allocated = 0
 
-    def run(self, function, *arguments):
+    def run(self, function: "Callable[..., None]", *arguments: object) -> None:
+        """Call `function` with `arguments`, and count."""
         bytes_before = mem_alloc()
         before = board.instructions()
         function(*arguments)
@@ -64,7 +72,7 @@ class Side:
         self.allocated += mem_alloc() - bytes_before
 
 
-def old_channel():
+def old_channel() -> tuple[Flash, Flash]:
     """Return flash of a pole and a vehicle whose channel was used a lot."""
     flash = Flash(), Flash()
     record = PayeeRecord(
@@ -80,9 +88,9 @@ def old_channel():
 
 
 class Exchange:
-    """Both firmwares' loops, step by step."""
+    """A pole and a vehicle that charge, step by step."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         issuers = pole_values()["issuers"]
         issuers[0]["limit"] = CAPACITY
         world = Pair(
@@ -110,30 +118,31 @@ class Exchange:
         self.meter_mwh = START_ENERGY_MWH
         self.now_ms = 1_000
 
-    def reading(self):
+    def reading(self) -> Reading:
         """Return a meter's answer at this moment."""
         power_mw = POWER_MW if self.payee.may_energise() else 0
         return Reading(self.now_ms, self.meter_mwh, 1, power_mw, 230_000)
 
-    def pole_step(self, reading):
-        """From a reading to the contactor and the wire, and what is done between packets."""
+    def pole_step(self, reading: Reading) -> None:
+        """Step the pole with a meter's reading, then let it do the work between packets."""
         self.counters[0].follow(reading, True)
         self.pole.step(self.now_ms)
         self.pole.idle()
 
-    def vehicle_step(self, reading):
-        """The same in the vehicle."""
+    def vehicle_step(self, reading: Reading) -> None:
+        """Step the vehicle in the same way."""
         self.counters[1].follow(reading, True)
         self.vehicle.step(self.now_ms)
         self.vehicle.idle()
 
 
-def main():
+def main() -> None:
+    """Measure and print."""
     exchange = Exchange()
     sides: dict[str, Side] = {}
     payee = exchange.payee
 
-    def packets():
+    def packets() -> int:
         return payee.charging.packets if payee.charging is not None else 0
 
     gc.collect()
