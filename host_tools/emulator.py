@@ -5,8 +5,10 @@ mpremote talks to as to any board. It counts one instruction a nanosecond, so fi
 measured on it come out the same on every machine.
 """
 
+import ctypes
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,12 +20,19 @@ from joulestream.host_tools import progress
 from joulestream.host_tools.build.board import SOURCE, make_image
 from joulestream.host_tools.build.shell import ToolchainError
 
+_PR_SET_PDEATHSIG = 1  # source: linux/prctl.h
 # As in mount.py: behind the memory that MicroPython uses.
 _DISK_AT = 0x84000000
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -icount shift=0 -serial pty -kernel".split(),
 ]
+
+
+def _end_with_the_parent() -> None:
+    """Let Linux kill this process when its parent dies: an idle board takes a whole core."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class EmulatedBoard:
@@ -50,6 +59,7 @@ class EmulatedBoard:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,
+            preexec_fn=_end_with_the_parent,
         )
         self.port = self._read_port()
         self.mpremote("run", str(SOURCE / "mount.py"), resume=False)

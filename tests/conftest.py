@@ -45,6 +45,7 @@ REMEDIES = {
     "riscv64-unknown-elf",
     "micropython.cmake": "sudo apt-get install cmake",
     "constant time": "sudo apt-get install valgrind libc6-dbg",
+    "only Linux": "run the tests on Linux",
     "no git checkout": "git clone the repository instead of unpacking an archive of it",
     "xtensa": "put Espressif's xtensa-esp32s3-elf-gcc on the PATH",
 }

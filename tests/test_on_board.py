@@ -1,7 +1,9 @@
 """The dual-runtime test files on the emulated board, driven by the real mpremote."""
 
 import fcntl
+import os
 import random
+import select
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ed25519_cases import cases
-from joulestream.host_tools import emulator
+from joulestream.host_tools import emulator, progress
 from joulestream.host_tools.build import board
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.layout import BUILD
@@ -194,3 +196,27 @@ print("kept", board.pilot_state(), board.contactor_closed)
 def test_the_emulated_board_keeps_the_contract(emulated):
     printed = emulated.mpremote("exec", RUN_BOARD_CONTRACT)
     assert printed.split() == ["kept", "C", "False"]
+
+
+STARTS_AND_DIES = """
+import os, sys
+from pathlib import Path
+from joulestream.host_tools.emulator import EmulatedBoard
+board = EmulatedBoard(Path(sys.argv[1]))
+print(open("/proc/self/task/%d/children" % os.getpid()).read(), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the emulated board ends with its parent on Linux"
+)
+def test_a_board_ends_with_the_program_that_started_it(emulated):
+    firmware = BUILD / "board" / "firmware.elf"
+    done = progress.run([sys.executable, "-c", STARTS_AND_DIES, str(firmware)], "a short life")
+    try:
+        board = os.pidfd_open(int(done.stdout))
+    except ProcessLookupError:
+        return
+    select.select([board], [], [])
+    os.close(board)
