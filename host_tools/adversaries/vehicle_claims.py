@@ -61,10 +61,9 @@ class HandMadeSignature(LyingVehicle):
         r = curve.encode(point)
         h = curve.hash_wide(r, self.signer.public_key, message) % curve.L
         s = (nonce + h * scalar) % curve.L
-        left = curve.add(
-            curve.multiply(s, curve.BASE),
-            curve.negate(curve.multiply(h, curve.decode(self.signer.public_key))),
-        )
+        key = curve.decode(self.signer.public_key)
+        assert key is not None
+        left = curve.add(curve.multiply(s, curve.BASE), curve.negate(curve.multiply(h, key)))
         assert curve.is_small_order(curve.add(left, curve.negate(point))), "nobody would take it"
         return r + self.scalar_bytes(s)
 

@@ -1,4 +1,4 @@
-"""A board in memory, for tests and benchmarks on both runtimes. Every part of it can be set."""
+"""A board in memory, for tests and benchmarks on both runtimes. A test can set any part of it."""
 
 from joulestream.boards import contract
 from joulestream.compat import TYPE_CHECKING
@@ -13,10 +13,10 @@ _RX_SIZE = 1024
 
 
 class Uart:
-    """One end of a cable: bytes written here are read at `other`, and the other way round.
+    """One end of a cable. Bytes that one end writes, the end `other` reads.
 
-    Bytes that come while the buffer is full are lost, as in a real UART. An end without `other`
-    is connected to nothing.
+    Bytes that come while the buffer of 1,024 bytes is full are lost, as in a real UART. An end
+    without `other` is connected to nothing.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Uart:
             self.other.put(data)
 
     def put(self, data: bytes) -> None:
-        """Let `data` come in."""
+        """Append `data` to the bytes that came in."""
         size = self._size
         end = size + len(data)
         if end > _RX_SIZE:
@@ -58,7 +58,11 @@ def cable() -> "tuple[Uart, Uart]":
 
 
 class MemoryBoard(contract.Board):
-    """A board whose UARTs, flash and pins are objects and attributes.
+    """A board of objects and attributes in place of UARTs, flash and pins.
+
+    Args:
+        uarts: the UARTs by name. Default: none.
+        flash: the storage. Default: a RamFlash, made when it is first asked for.
 
     Attributes:
         uarts: the UARTs by name.
@@ -85,43 +89,52 @@ class MemoryBoard(contract.Board):
         self._count = 0
 
     def uart(self, name: str) -> "Any":
+        """Return the UART `name`; raise ValueError if the board has no such UART."""
         if name not in self.uarts:
             raise ValueError("the board in memory has no UART '%s'" % name)
         return self.uarts[name]
 
     def storage(self) -> "Any":
+        """Return the storage."""
         if self.flash is None:
             self.flash = RamFlash()
         return self.flash
 
     def random(self, size: int) -> bytes:
-        """Return the next of a series that repeats in every run."""
+        """Return the next bytes of a series that is the same in every run."""
         self._count += 1
         return bytes((self._count * 151 + at * 7) & 0xFF for at in range(size))
 
     def contactor(self, closed: bool) -> None:
+        """Note how the contactor is driven and call `on_contactor`."""
         self.closed = closed
         if self.on_contactor is not None:
             self.on_contactor(closed)
 
     def pilot_state(self) -> str:
+        """Return the pilot state that the test set."""
         return self.pilot
 
     def now_ms(self) -> int:
+        """Return the tick that the test set."""
         return self.tick_ms
 
     def wait(self, most_ms: int) -> bool:
-        """Return True at once: time is the test's own."""
+        """Return True at once: the test decides when time passes."""
         return True
 
     def time_s(self) -> "int | None":
+        """Return the time that the test set."""
         return self.unix_s
 
     def clock_quality(self) -> int:
+        """Return CLOCK_RTC if the test set a time."""
         return contract.CLOCK_UNKNOWN if self.unix_s is None else contract.CLOCK_RTC
 
     def feed_watchdog(self) -> None:
+        """Count the call in `fed`."""
         self.fed += 1
 
     def reset(self) -> None:
+        """Count the call in `resets`."""
         self.resets += 1

@@ -1,4 +1,7 @@
-"""Holds a board to boards/contract.py, on both runtimes and on the board itself."""
+"""Checks that a board keeps the contract of firmware/boards/contract.py.
+
+It runs on CPython, on MicroPython and on the board itself.
+"""
 
 from joulestream.boards import contract
 from joulestream.compat import TYPE_CHECKING
@@ -13,14 +16,19 @@ if TYPE_CHECKING:
 _LEAST_BLOCKS = 6
 _PAGE = 256
 _RANDOM_SIZE = 32
-# 2001-09-09: a clock before this day was never set.
+# Unix time of 2001-09-09. A clock that shows an earlier day was never set.
 _EARLIEST_S = 1_000_000_000
 
 
 def check_board(board: "Any") -> None:
-    """Check all that the contract promises of `board`, whose link is quiet.
+    """Check every promise of the contract.
 
-    The first block of its storage is erased. Raises AssertionError.
+    Args:
+        board: the board. No byte may arrive on its link during the check. The check erases the
+            first block of its storage.
+
+    Raises:
+        AssertionError: the board breaks a promise.
     """
     for name in dir(contract.Board):
         if not name.startswith("_"):
@@ -35,7 +43,7 @@ def check_board(board: "Any") -> None:
 
 
 def _refusal(call: "Callable[..., Any]", *arguments: "Any") -> str:
-    """Return the sentence of the ValueError that a call raises, "" if it raises none."""
+    """Return the text of the ValueError that a call raises, or "" if it raises none."""
     try:
         call(*arguments)
     except ValueError as error:

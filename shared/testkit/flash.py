@@ -1,64 +1,109 @@
-"""NOR flash in memory that behaves as badly as the real one when its supply fails.
+"""NOR flash in memory that fails as real flash does when it loses its supply.
 
-Runs on CPython and on MicroPython. Programming clears bits, erasing a block sets them. A program
-that is cut has done its first bytes; the byte in flight is weak: at every power-up it may read as
-before or as intended. A block whose erase is cut reads as anything between old and erased, anew at
-every power-up, until it is erased. Programming what is weak, or setting a bit, is an error here.
+Runs on CPython and on MicroPython. Programming clears bits; erasing a block sets all its bits.
+
+A power cut leaves this behind:
+
+- A program that is cut has programmed its first bytes. The byte after them is weak: at every
+  power-up it reads either as before or as intended.
+- A block that is cut during its erase is half erased. At every power-up it reads as a new mixture
+  of its old bits and ones, until an erase of it is complete.
+
+A firmware must not program a half erased block, and must not program a bit from 0 to 1. Both raise
+FlashMisused here.
 """
+
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Choices(Protocol):
+        """A source of choices, such as testkit.random.Random."""
+
+        def below(self, limit: int) -> int: ...
+
+
+_ERASED = b"\xff"
 
 
 class PowerCut(BaseException):
-    """The supply went away in the middle of an operation: nothing in a firmware may catch it."""
+    """The supply failed in the middle of an operation. No handler of a firmware catches it."""
 
 
 class FlashMisused(BaseException):
-    """A firmware did to its flash what it must never do: no handler of its own may hide it."""
+    """A firmware misused its flash. No handler of a firmware catches it, so none can hide it."""
 
 
 class NorFlash:
-    """A block device as joulestream.journal wants it; `random` is a testkit Random.
+    """A block device for joulestream.device.journal, with faults.
 
-    `cut_in` counts down with every program and erase; when it reaches 0, the power goes in the
-    middle of that operation, a program having done `torn` (0 to 1) of its bytes. `fail_in` does
-    the same for an OSError. `may_erase()` tells whether an erase is allowed now.
+    Args:
+        blocks: the number of blocks.
+        size: the bytes of a block.
+        random: decides how weak bytes and half erased blocks read. Without it, they read as
+            before the operation that was cut.
+
+    Attributes:
+        blocks: the number of blocks.
+        size: the bytes of a block.
+        data: the content of each block, as it reads now.
+        erasures: how often each block was erased.
+        operations: the number of programs and erases.
+        bytes_read: the number of bytes that were read.
+        cut_in: the programs and erases that still succeed before one is cut, which raises
+            PowerCut. None: none is cut.
+        torn: the share of its bytes, 0 to 1, that a program has done when it is cut or fails.
+        fail_in: the programs and erases that still succeed before one raises OSError. None: none
+            fails.
+        may_erase: returns whether an erase is allowed now; None: always. An erase at another time
+            raises FlashMisused.
     """
 
-    def __init__(self, blocks=8, size=256, random=None):
+    def __init__(self, blocks: int = 8, size: int = 256, random: "Choices | None" = None) -> None:
         self.blocks = blocks
         self.size = size
-        self.data = [bytearray(b"\xff" * size) for _ in range(blocks)]
+        self.data = [bytearray(_ERASED * size) for _ in range(blocks)]
         self.erasures = [0] * blocks
         self.operations = 0
         self.bytes_read = 0
-        self.cut_in = None
-        self.fail_in = None
+        self.cut_in: int | None = None
+        self.fail_in: int | None = None
         self.torn = 0.5
-        self.may_erase = None
+        self.may_erase: Callable[[], bool] | None = None
         self._random = random
-        self._weak = []  # (block, offset, one reading, another)
-        self._half_erased = {}  # block: what it held
+        # Weak bytes: block, offset, the byte before the program, the byte that it meant to leave.
+        self._weak: list[tuple[int, int, int, int]] = []
+        # Half erased blocks, with their content before the erase.
+        self._half_erased: dict[int, bytes] = {}
 
-    def power_up(self):
-        """Read anew what a power cut left weak."""
+    def power_up(self) -> None:
+        """Switch the supply on again: weak bytes and half erased blocks read anew."""
         self.cut_in = self.fail_in = None
         for block, offset, before, after in self._weak:
             self.data[block][offset] = after if self._below(2) else before
         for block in self._half_erased:
             self._smear(block)
 
-    def image(self):
-        """Return a sound flash with what this one reads like now."""
+    def image(self) -> "NorFlash":
+        """Return a sound flash with the content that this one reads as now."""
         other = NorFlash(self.blocks, self.size)
         for block in range(self.blocks):
             other.data[block][:] = self.data[block]
         return other
 
-    def readblocks(self, block, buffer, offset=0):
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+        """Fill `buffer` with the bytes of `block` from `offset` on."""
         self._require(offset + len(buffer) <= self.size, "read beyond the block")
         self.bytes_read += len(buffer)
         buffer[:] = memoryview(self.data[block])[offset : offset + len(buffer)]
 
-    def writeblocks(self, block, buffer, offset=0):
+    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+        """Program `buffer` into `block` from `offset` on.
+
+        Raises FlashMisused, or the fault that `cut_in` or `fail_in` asks for.
+        """
         self._require(offset + len(buffer) <= self.size, "programmed beyond the block")
         sound = block not in self._half_erased or not any(buffer)
         self._require(sound, "programmed a half erased block")
@@ -80,12 +125,19 @@ class NorFlash:
             self._weak.append((block, at, data[at], data[at] & buffer[count]))
         raise outcome
 
-    def ioctl(self, operation, argument):
+    def ioctl(self, operation: int, argument: int) -> int:
+        """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6).
+
+        Raises FlashMisused, or the fault that `cut_in` or `fail_in` asks for.
+        """
         if operation == 4:
             return self.blocks
         if operation == 5:
             return self.size
-        self._require(not self.may_erase or self.may_erase(), "erased where no time is for it")
+        self._require(
+            self.may_erase is None or self.may_erase(),
+            "erased where there is no time for an erase",
+        )
         outcome = self._outcome()
         if outcome is PowerCut:
             if argument not in self._half_erased:
@@ -93,18 +145,18 @@ class NorFlash:
             self._smear(argument)
         if outcome is not None:
             raise outcome
-        self.data[argument][:] = b"\xff" * self.size
+        self.data[argument][:] = _ERASED * self.size
         self.erasures[argument] += 1
         self._half_erased.pop(argument, None)
         self._forget_weak(argument, 0, self.size)
         return 0
 
-    def _require(self, holds, text):
+    def _require(self, holds: bool, text: str) -> None:
         if not holds:
             raise FlashMisused(text)
 
-    def _outcome(self):
-        """Count an operation; return None, or the error it ends with."""
+    def _outcome(self) -> "type[PowerCut] | OSError | None":
+        """Count an operation; return the error that ends it, or None."""
         self.operations += 1
         outcome = None
         if self.cut_in is not None:
@@ -119,8 +171,8 @@ class NorFlash:
                 outcome = OSError(5)
         return outcome
 
-    def _forget_weak(self, block, offset, count):
-        """A byte that was programmed again to what it should be, or erased, is sound."""
+    def _forget_weak(self, block: int, offset: int, count: int) -> None:
+        """Make bytes sound: they were programmed to the end once more, or erased."""
         if self._weak:
             self._weak = [
                 row
@@ -128,8 +180,8 @@ class NorFlash:
                 if row[0] != block or not offset <= row[1] < offset + count
             ]
 
-    def _smear(self, block):
-        """Let a half erased block read as bits of old and erased, in any mixture."""
+    def _smear(self, block: int) -> None:
+        """Let a half erased block read as a new mixture of its old bits and ones."""
         old = self._half_erased[block]
         kind = self._below(4)
         edge = self._below(self.size + 1)
@@ -140,37 +192,45 @@ class NorFlash:
             elif kind == 1:
                 erased = at >= edge
             else:
-                erased = self._below(2)
+                erased = self._below(2) == 1
             data[at] = 0xFF if erased else old[at]
         if kind == 3:
             data[edge % self.size] |= self._below(256)
 
-    def _below(self, limit):
+    def _below(self, limit: int) -> int:
         return self._random.below(limit) if self._random else 0
 
 
 class RamFlash:
-    """NOR flash in memory: erased to ones by block, programming clears bits."""
+    """NOR flash in memory without faults, small enough for a board.
 
-    def __init__(self, blocks=8, size=2048):
-        self._data = [bytearray(b"\xff" * size) for _ in range(blocks)]
+    Args:
+        blocks: the number of blocks.
+        size: the bytes of a block.
+    """
+
+    def __init__(self, blocks: int = 8, size: int = 2048) -> None:
+        self._data = [bytearray(_ERASED * size) for _ in range(blocks)]
         self._size = size
 
-    def readblocks(self, block, buffer, offset=0):
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+        """Fill `buffer` with the bytes of `block` from `offset` on."""
         buffer[:] = self._data[block][offset : offset + len(buffer)]
 
-    def writeblocks(self, block, buffer, offset=0):
+    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+        """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
         data = self._data[block]
         for at in range(len(buffer)):
             data[offset + at] &= buffer[at]
 
-    def ioctl(self, operation, argument):
+    def ioctl(self, operation: int, argument: int) -> int:
+        """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""
         if operation == 6:
-            self._data[argument][:] = b"\xff" * self._size
+            self._data[argument][:] = _ERASED * self._size
         return len(self._data) if operation == 4 else self._size
 
-    def copy(self):
-        """Return the flash as it is now, to be read without disturbing who uses it."""
+    def copy(self) -> "RamFlash":
+        """Return a flash with the same content now. Changes of one do not change the other."""
         other = RamFlash(len(self._data), self._size)
         for at in range(len(self._data)):
             other._data[at][:] = self._data[at]

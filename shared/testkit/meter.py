@@ -119,7 +119,7 @@ class Meter:
         self.earlier_mwh = [self.energy_mwh]
 
     def values(self) -> "tuple[float, ...]":
-        """Return what it shows, in the order of its map and in the units of its map."""
+        """Return the figures that the meter shows, in the order and the units of its map."""
         power_mw, energy_mwh = self.power_mw, self.energy_mwh
         if self.fault in FIGURE_FAULTS:
             power_mw, energy_mwh = FIGURE_FAULTS[self.fault](self, power_mw, energy_mwh)
@@ -161,7 +161,7 @@ class Meter:
         self._received = self.answer(bytes(request))
 
     def readinto(self, buffer: bytearray) -> int:
-        """Move what has arrived into `buffer`; return how many bytes."""
+        """Move the bytes that have arrived into `buffer`; return their number."""
         size = min(len(buffer), len(self._received))
         buffer[:size] = self._received[:size]
         self._received = self._received[size:]

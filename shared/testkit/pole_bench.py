@@ -1,13 +1,14 @@
-"""The real PoleLoop with a Modbus meter, a contactor that switches energy, a vehicle by rote.
+"""The real PoleLoop with a Modbus meter, a contactor that switches energy, and a scripted vehicle.
 
-Runs on CPython and on MicroPython. The vehicle greets, accepts and pays only when it is told to.
+Runs on CPython and on MicroPython. The vehicle says HELLO and ACCEPT only when a test asks for it.
+It pays every invoice while `PoleBench.paying` is true.
 """
 
 from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
 from joulestream.compat import TYPE_CHECKING
 from joulestream.link import open_link
-from joulestream.messages import INVOICE, OFFER, PAYER, STOP, Accept, Hello, Update
+from joulestream.messages import PAYER, Accept, Hello, Invoice, Offer, Stop, Update
 from joulestream.meter.counter import open_meter
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
@@ -21,13 +22,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from joulestream.device.payee_records import PayeeRecord
+    from joulestream.messages import Message
+
 PREPAY = 640
 CONTACTOR_MS = 20
 NEVER_MS = 1 << 28
 
 
 class Outlet:
-    """Energy flows while the contacts are closed, which follow the coil CONTACTOR_MS late."""
+    """A contactor and its load. Energy flows while the contacts are closed.
+
+    Attributes:
+        power_mw: the power that flows while the contacts are closed.
+        coil: whether the coil is driven.
+        contact: whether the contacts are closed. They follow the coil CONTACTOR_MS later.
+    """
 
     def __init__(self) -> None:
         self.power_mw = 11_000_000
@@ -41,14 +51,32 @@ class Outlet:
         return self._flowed // MS_PER_HOUR
 
     def advance(self) -> None:
-        """Let one step of CONTACTOR_MS pass."""
+        """Let one step of STEP_MS pass; it is as long as CONTACTOR_MS."""
         if self.contact:
             self._flowed += self.power_mw * STEP_MS
         self.contact = self.coil
 
 
+def _new_session() -> ProtocolSession:
+    """Return the vehicle's side of a session, which sends nothing by itself."""
+    return ProtocolSession(PAYER, NEVER_MS, NEVER_MS)
+
+
 class PoleBench:
-    """A pole that charges, step by step; `contactor_log` lists how the contactor was driven."""
+    """A pole that charges, step by step.
+
+    Args:
+        pole: fields of the pole's configuration that replace those of `pair.pole_values`.
+
+    Attributes:
+        world: the Pair that holds the pole's parts; its vehicle and its meters are not used.
+        payee, loop, counter: the pole's protocol side, its loop and its meter's counter.
+        board, link, meter, outlet: the board, the pole's end of the link, the meter, the load.
+        at_ms: the time now.
+        paying: whether the vehicle pays invoices.
+        contactor_log: every state in which the pole drove the contactor, in order.
+        stops: the reasons of the STOP messages that the vehicle got.
+    """
 
     def __init__(self, **pole: "Any") -> None:
         self.world = Pair(pole=pole)
@@ -58,7 +86,7 @@ class PoleBench:
         self.link, far_end = cable()
         self.board = MemoryBoard({"meter": self.meter, "link": self.link})
         self.board.on_contactor = self._drive
-        self.contactor_log = []
+        self.contactor_log: list[bool] = []
         self.at_ms = self.board.tick_ms = self.world.now_ms
         config = self.world.pole_config
         self.counter = open_meter(config.meter, self.board, config.max_power_mw)
@@ -71,18 +99,18 @@ class PoleBench:
             self.world.pole_journal,
         )
         self.paying = True
-        self.stops = []
-        self._offer = None
+        self.stops: list[int] = []
+        self._offer: Offer | None = None
         self._greetings = 0
-        self._session = None
+        self._session = _new_session()
         self._certificate = certificate()
         self._claim = Claim(self._certificate.channel_id)
         self._vehicle_link = open_link(config.link, MemoryBoard({"link": far_end}))
         self._vehicle_link.attach(self._take)
 
     @property
-    def record(self) -> "Any":
-        """The channel's record, as the pole's journal holds it."""
+    def record(self) -> "PayeeRecord":
+        """The channel's record in the pole's journal."""
         return self.world.payee_records.load(self._certificate.channel_id)
 
     def step(self) -> None:
@@ -109,10 +137,10 @@ class PoleBench:
             self.step()
 
     def greet(self) -> None:
-        """Say HELLO anew and wait for the offer."""
+        """Send a HELLO with a new nonce and wait for the offer."""
         self._greetings += 1
         self._offer = None
-        self._session = ProtocolSession(PAYER, NEVER_MS, NEVER_MS)
+        self._session = _new_session()
         hello = Hello(
             version=messages.VERSION,
             nonce=self._greetings.to_bytes(16, "big"),
@@ -131,7 +159,7 @@ class PoleBench:
         self._send(Accept(certificate=data, prepay=PREPAY, signature=signature))
 
     def charge(self, packets: int = 14) -> None:
-        """Open a session and let that many packets be paid, until the contactor is closed."""
+        """Open a session; run until `packets` are paid and the contacts are closed."""
         self.run(lambda: not self.counter.reason)
         self.greet()
         self.accept()
@@ -144,7 +172,11 @@ class PoleBench:
         )
 
     def bound(self) -> int:
-        """Return the most that may be unpaid: credit, and what flows until the contactor opens."""
+        """Return the most that may ever be unpaid, in claim units.
+
+        It is the credit and the price of the energy that flows at full power from an unpaid
+        reading until the contacts open: meter interval + link timeout + CONTACTOR_MS.
+        """
         config = self.world.pole_config
         lag_ms = config.meter.interval_ms + config.link_timeout_ms + CONTACTOR_MS
         lag_mwh = energy_from_power(config.max_power_mw, lag_ms)
@@ -158,17 +190,17 @@ class PoleBench:
         self.contactor_log.append(closed)
         self.outlet.coil = closed
 
-    def _send(self, message: "Any") -> None:
+    def _send(self, message: "Message") -> None:
         self._vehicle_link.flush([messages.encode(message)])
 
     def _take(self, payload: memoryview) -> None:
         message = messages.decode(bytes(payload))
-        if message.number == OFFER:
+        if isinstance(message, Offer):
             self._session.receive(bytes(payload), self.at_ms)
             self._offer = message
-        elif message.number == STOP:
+        elif isinstance(message, Stop):
             self.stops.append(message.reason)
-        elif message.number == INVOICE and self.paying:
+        elif isinstance(message, Invoice) and self.paying:
             amount = message.amount_due + PREPAY
             signature = KEYS["payer"].sign(self._claim.message(amount))
             self._send(Update(sequence=message.sequence, amount=amount, signature=signature))

@@ -1,13 +1,25 @@
 """Repeatable random numbers, the same on CPython and on MicroPython."""
 
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import builtins
+
 
 class Random:
-    """Repeatable numbers, the same on both runtimes (Marsaglia's xorshift, 32 bits)."""
+    """A generator of pseudo-random numbers: a seed gives the same series on both runtimes.
 
-    def __init__(self, seed):
+    Source: G. Marsaglia, "Xorshift RNGs", 2003, with 32 bits of state.
+
+    Args:
+        seed: any integer.
+    """
+
+    def __init__(self, seed: int) -> None:
+        # The golden ratio times 2^32 spreads small seeds over all bits. A state of 0 would stay 0.
         self._state = seed * 2654435761 % (1 << 32) or 1
 
-    def below(self, limit):
+    def below(self, limit: int) -> int:
         """Return a number from 0 to `limit` - 1."""
         state = self._state
         state ^= state << 13 & 0xFFFFFFFF
@@ -16,6 +28,6 @@ class Random:
         self._state = state
         return state % limit
 
-    def bytes(self, size):
+    def bytes(self, size: int) -> "builtins.bytes":
         """Return `size` bytes."""
         return bytes([self.below(256) for _ in range(size)])
