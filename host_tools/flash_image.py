@@ -56,7 +56,9 @@ class FlashImage:
         start = block * self._size + offset
         buffer[:] = self._data[start : start + len(buffer)]
 
-    def writeblocks(self, block: int, buffer: bytes | bytearray, offset: int = 0) -> None:
+    def writeblocks(
+        self, block: int, buffer: bytes | bytearray | memoryview, offset: int = 0
+    ) -> None:
         """Program `buffer` from `offset` in `block` on: bits only go from 1 to 0."""
         start = block * self._size + offset
         for at, byte in enumerate(buffer, start):

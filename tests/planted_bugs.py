@@ -71,8 +71,8 @@ BUGS = (
     ),
     Bug(
         "CRC of a record not checked",
-        "shared/device/journal.py",
-        'return unpack_from(">I", view, size - _CRC)[0] == crc32(view[: size - _CRC])',
+        "shared/device/journal_format.py",
+        'return unpack_from(">I", view, size - CRC_SIZE)[0] == crc32(view[: size - CRC_SIZE])',
         "return True",
         "tests/test_journal.py::test_flipped_bits_are_noticed_and_older_values_come_back",
     ),
@@ -129,15 +129,15 @@ BUGS = (
     Bug(
         "weak bits trusted after a power cut",
         "shared/device/journal.py",
-        "        self._go_on_in_a_new_block()\n",
+        "        self._continue_in_new_block()\n",
         "        self._offset = self._size\n",
         "tests/test_journal.py::test_what_was_read_after_a_cut_is_read_ever_after",
     ),
     Bug(
         "half erased block taken for erased",
-        "shared/device/journal.py",
-        "        if head[:_HEAD_AT] == _CLEAN and self._is_erased(block, _HEAD_AT):\n",
-        "        if self._is_erased(block, _HEAD_AT):\n",
+        "shared/device/journal_blocks.py",
+        "        if head[:HEAD_AT] == ERASED_MARK and self.is_erased_from(block, HEAD_AT):\n",
+        "        if self.is_erased_from(block, HEAD_AT):\n",
         "tests/test_journal.py::test_power_cut_after_power_cut",
     ),
     Bug(
@@ -145,7 +145,7 @@ BUGS = (
         "shared/device/journal.py",
         "        if not self.can_put(size):\n",
         "        self.erase_ahead()\n        if not self.can_put(size):\n",
-        "tests/test_journal.py::test_a_put_without_tending_is_refused_in_time",
+        "tests/test_journal.py::test_a_put_without_erase_steps_is_refused_in_time",
     ),
     Bug(
         "what a power cut left unbilled is forgotten",
@@ -195,7 +195,7 @@ BUGS = (
     ),
     Bug(
         "damaged records side by side hide those behind them",
-        "shared/device/journal.py",
+        "shared/device/journal_index.py",
         "            if 0 < skipped <= most and",
         "            if skipped == 1 and",
         "tests/test_fuzz.py::test_the_corpus_holds[journal]",

@@ -2,6 +2,7 @@
 
 from dual_runtime import raised
 from joulestream.device.journal import Journal, JournalFull
+from joulestream.device.journal_format import record_size
 from joulestream.testkit.flash import NorFlash, PowerCut
 from joulestream.testkit.random import Random
 
@@ -26,6 +27,13 @@ def put(journal, key, value):
     """Put with the erasing that a firmware does between packets."""
     journal.erase_ahead()
     journal.put(key, value)
+
+
+def fill_open_block(journal, last_key):
+    """Put a record that takes all the room behind the last record, which is of `last_key`."""
+    _, offset, size = journal.location(last_key)
+    key = b"fill"
+    journal.put(key, bytes(BLOCK - offset - size - record_size(len(key), 0)))
 
 
 def random_record(random, keys=4, most=40):
@@ -80,7 +88,7 @@ def test_what_is_there_already_is_not_written_again():
     assert flash.operations == before + 1
 
 
-def test_putting_never_erases_and_tending_does_one_step():
+def test_a_put_never_erases_and_an_erase_step_erases_one_block_at_most():
     flash = NorFlash(8)
     journal = mounted(flash)
     for number in range(300):
@@ -95,14 +103,14 @@ def test_putting_never_erases_and_tending_does_one_step():
             before = flash.operations, sum(flash.erasures)
             more = journal.erase_step()
             assert sum(flash.erasures) - before[1] <= 1
-            # A record that is moved may open a block: places and head.
+            # A record that is moved may open a block: pointers and head.
             assert flash.operations - before[0] <= 4
             if not more:
                 break
         assert journal.can_put()
 
 
-def test_a_put_without_tending_is_refused_in_time():
+def test_a_put_without_erase_steps_is_refused_in_time():
     flash = NorFlash(8)
     journal = mounted(flash)
     flash.may_erase = lambda: False
@@ -179,7 +187,7 @@ def test_keys_are_bounded():
         put(journal, bytes([number]), b"")
     assert isinstance(raised(put, journal, b"more", b""), JournalFull)
     put(journal, b"\0", b"this one is known")
-    # Whoever mounts it with a smaller bound keeps the larger one it was made with.
+    # A journal that was made with a larger bound keeps it.
     assert len(Journal(flash, 1).keys()) == KEYS
 
 
@@ -212,7 +220,7 @@ def test_power_cut_after_power_cut():
             flash.power_up()
             found = reading(flash)
             if pending and found.get(pending[0]) == pending[1]:
-                # Once read, it stays, however weak its bits were.
+                # What was read once is read ever after, even if its bits are weak.
                 flash.cut_in = None
                 mounted(flash)
                 flash.power_up()
@@ -295,33 +303,34 @@ def test_a_block_that_does_not_erase_is_left_out():
     flash.ioctl = ioctl
     for turn in range(2000):
         put(journal, b"k", turn.to_bytes(4, "big"))
-    assert journal.bad_blocks == 1 and flash.erasures[5] <= 1
+    assert journal.bad_blocks() == 1 and flash.erasures[5] <= 1
     assert mounted(flash).get(b"k") == (1999).to_bytes(4, "big")
 
 
 def test_a_head_that_could_not_be_written():
-    """A block whose places or head failed half-way is erased before anything is stored in it."""
+    """A block whose pointers or head failed half-way is erased before it holds a record."""
     for step in range(2):
         for torn in (0, 0.2, 0.5, 0.999):
             flash = NorFlash(8)
             journal = mounted(flash)
             put(journal, b"other", b"")
-            journal._offset = BLOCK
+            fill_open_block(journal, b"other")
             flash.fail_in = step
             flash.torn = torn
             assert isinstance(raised(journal.put, b"k", b"first"), OSError)
             put(journal, b"k", b"second")
-            assert reading(flash) == {b"other": b"", b"k": b"second"}, (step, torn)
+            found = reading(flash)
+            assert (found[b"other"], found[b"k"]) == (b"", b"second"), (step, torn)
 
 
-def record_places(flash, journal, key):
+def record_bytes(flash, journal, key):
     """Return the block and the range of bytes that hold the newest record of `key`."""
-    block, offset, size, _ = journal._index[key]
-    return block, range(offset - 9 - len(key), offset + size + 4)
+    block, offset, size = journal.location(key)
+    return block, range(offset, offset + size)
 
 
 def test_flipped_bits_are_noticed_and_older_values_come_back():
-    """In the newest block, in an older one, in the middle of a block and at its end."""
+    """In the newest block, in an older one, in the middle of a block, at its end."""
     flash = NorFlash(12)
     journal = mounted(flash)
     put(journal, b"k", b"old")
@@ -329,15 +338,15 @@ def test_flipped_bits_are_noticed_and_older_values_come_back():
     for later in (0, 1, 40):
         for number in range(later):
             put(journal, b"other", number.to_bytes(8, "big"))
-        block, places = record_places(flash, journal, b"k")
-        for at in places:
+        block, offsets = record_bytes(flash, journal, b"k")
+        for at in offsets:
             for bit in (0x01, 0x80):
                 damaged = flash.image()
                 damaged.data[block][at] ^= bit
                 found = mounted(damaged)
                 assert found.get(b"k") == b"old", (later, at)
                 # What was torn by a power cut looks the same, if it is the last.
-                assert found.damaged > 0 or later == 0 or at < places[0] + 9, (later, at)
+                assert found.damaged > 0 or later == 0 or at < offsets[0] + 9, (later, at)
                 if later:
                     assert found.get(b"other") == (later - 1).to_bytes(8, "big")
     assert reading(flash)[b"k"] == b"new" and mounted(flash).damaged == 0
@@ -372,8 +381,8 @@ def test_damage_while_running_is_an_error_and_is_never_copied():
     journal = mounted(flash)
     put(journal, b"k", b"value")
     put(journal, b"other", b"")
-    block, places = record_places(flash, journal, b"k")
-    flash.data[block][places[9]] ^= 1
+    block, offsets = record_bytes(flash, journal, b"k")
+    flash.data[block][offsets[9]] ^= 1
     assert isinstance(raised(journal.get, b"k"), OSError)
     error = None
     for number in range(300):
@@ -391,11 +400,12 @@ def test_a_block_loses_its_mark_before_its_head():
 
     def writeblocks(block, buffer, offset=0):
         programs.append((block, offset, bytes(buffer)))
+        del programs[:-2]
         original[0](block, buffer, offset)
 
     def ioctl(operation, argument):
         if operation == 6:
-            erases.append([part[1:] for part in programs[-2:] if part[0] == argument])
+            erases.append([part[1:] for part in programs if part[0] == argument])
         return original[1](operation, argument)
 
     flash.writeblocks, flash.ioctl = writeblocks, ioctl
@@ -418,7 +428,7 @@ def test_foreign_content_is_erased():
 
 
 def test_damaged_records_side_by_side_hide_none_behind_them():
-    """However many there are: what follows is found, and each is counted."""
+    """Any number of them: the record that follows is found, and each is counted."""
     flash = NorFlash(8)
     journal = mounted(flash)
     for key in (b"a", b"b", b"c", b"d", b"e"):
@@ -426,29 +436,29 @@ def test_damaged_records_side_by_side_hide_none_behind_them():
     for lost in (b"a", b"ab", b"bc", b"abc", b"bcd", b"abcd"):
         damaged = flash.image()
         for at in range(len(lost)):
-            block, places = record_places(flash, journal, lost[at : at + 1])
-            damaged.data[block][places[9]] ^= 1
+            block, offsets = record_bytes(flash, journal, lost[at : at + 1])
+            damaged.data[block][offsets[9]] ^= 1
         found = mounted(damaged)
         left = {key: key for key in (b"a", b"b", b"c", b"d", b"e") if key not in lost}
         assert contents(found) == left and found.damaged >= len(lost), lost
 
 
-def test_a_place_that_is_damaged_with_its_head_points_nowhere():
-    """Without the head the places have no CRC; each is tried, and older blocks stand in."""
+def test_a_pointer_that_is_damaged_with_its_head_leads_nowhere():
+    """Without the head the pointers have no CRC: each is tried, and older blocks stand in."""
     flash = NorFlash(8)
     journal = mounted(flash)
     put(journal, b"old", b"1")
-    block = journal._block
+    block = journal.open_block()
     number = 0
-    while journal._block == block:
+    while journal.open_block() == block:
         put(journal, b"new", number.to_bytes(20, "big"))
         number += 1
     expected = contents(journal)
     for at in range(28, 36):
         for bit in range(8):
             damaged = flash.image()
-            damaged.data[journal._block][7] ^= 1
-            damaged.data[journal._block][at] ^= 1 << bit
+            damaged.data[journal.open_block()][7] ^= 1
+            damaged.data[journal.open_block()][at] ^= 1 << bit
             assert reading(damaged) == expected, (at, bit)
 
 
@@ -457,8 +467,8 @@ def test_older_blocks_without_their_heads_stand_in_at_once():
     flash = NorFlash(8)
     put(mounted(flash), b"k", b"1")
     journal = mounted(flash)
-    block, places = record_places(flash, journal, b"k")
-    flash.data[block][places[0]] ^= 1
+    block, offsets = record_bytes(flash, journal, b"k")
+    flash.data[block][offsets[0]] ^= 1
     for other in range(8):
         if other != block and flash.data[other][28:] != b"\xff" * (BLOCK - 28):
             flash.data[other][7] ^= 1

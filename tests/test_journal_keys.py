@@ -4,6 +4,7 @@ from binascii import crc32
 
 from joulestream.channel import CERTIFICATE_SIZE, Certificate
 from joulestream.device.journal import Journal
+from joulestream.device.journal_format import OVERHEAD
 from joulestream.device.journal_keys import (
     EACH_CHANNEL,
     POLE,
@@ -51,7 +52,6 @@ def test_a_journal_has_room_for_all_that_the_table_lists():
     """A value of the largest size is put under every key of a small device."""
     for role, channels in ((POLE, 8), (VEHICLE, 31)):
         journal = Journal(NorFlash(24, 1024), key_count(role, channels))
-        overhead = Journal.record_size(0, 0)
         stored = 0
         for row_role, prefix, _, size, how_many in TABLE:
             if row_role != role or not prefix:
@@ -60,8 +60,8 @@ def test_a_journal_has_room_for_all_that_the_table_lists():
                 key = prefix + (number.to_bytes(32, "big") if how_many == EACH_CHANNEL else b"")
                 journal.erase_ahead()
                 journal.put(key, bytes(size))
-                stored += overhead + len(key) + size
-        assert stored == live_bytes(role, channels, overhead)
+                stored += OVERHEAD + len(key) + size
+        assert stored == live_bytes(role, channels)
 
 
 def stored_history(flash, keys):

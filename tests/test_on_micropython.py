@@ -41,7 +41,7 @@ PAIRS = (
     "test_restart.py",
     "test_wallet.py",
 )
-HEAP_OF_A_PAIR = "heapsize=512k"
+HEAP_OF_A_PAIR = "heapsize=576k"
 
 
 def run_file(path, heap=HEAP):

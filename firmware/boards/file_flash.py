@@ -1,5 +1,10 @@
 """NOR flash in a file, for boards that are computers, and for tools that read such a file."""
 
+from joulestream.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from joulestream.fields import Buffer
+
 # Written again and again: a fragmented heap may have no room for a whole block.
 _ERASED_PAGE = b"\xff" * 256
 
@@ -26,12 +31,12 @@ class FileFlash:
         if self._file.seek(0, 2) != blocks * block_size:
             raise ValueError("%s is not a flash of %d blocks" % (path, blocks))
 
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
         """Fill `buffer` with the bytes of `block` from `offset` on."""
         self._file.seek(block * self._size + offset)
         self._file.readinto(buffer)
 
-    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
         """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
         present = bytearray(len(buffer))
         self.readblocks(block, present, offset)

@@ -126,7 +126,7 @@ class PoleLoop:
             "bytes_sent": self._link.bytes_sent,
             "bad_meter_answers": meter.bad_answers,
             "journal_damaged": self._journal.damaged,
-            "journal_bad_blocks": self._journal.bad_blocks,
+            "journal_bad_blocks": self._journal.bad_blocks(),
             "recorded_fault": self._recorded_fault,
         }
         status["power_limit_mw"], status["power_limit_reason"] = payee.power_limit()

@@ -98,7 +98,7 @@ class VehicleLoop:
             "retransmissions": payer.session.retransmissions,
             "bytes_sent": self._link.bytes_sent,
             "journal_damaged": self._journal.damaged,
-            "journal_bad_blocks": self._journal.bad_blocks,
+            "journal_bad_blocks": self._journal.bad_blocks(),
             "recorded_fault": self._recorded_fault,
         }
         if record is not None and payer.tariff is not None:

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
 from joulestream.compat import TYPE_CHECKING
+from joulestream.device.journal_format import record_size
 from joulestream.device.journal_keys import PAYER_RECORD
 from joulestream.device.payer_record import PayerRecord
 from joulestream.fields import size_of, write_fields
@@ -53,9 +54,7 @@ class Wallet:
         # Every packet writes one record and one signature. Both buffers are made once.
         self._buffer = bytearray(size_of(PayerRecord.LAYOUT))
         self._signature = bytearray(SIGNATURE_SIZE)
-        self._record_size = journal.record_size(
-            len(PAYER_RECORD) + CHANNEL_ID_SIZE, len(self._buffer)
-        )
+        self._record_size = record_size(len(PAYER_RECORD) + CHANNEL_ID_SIZE, len(self._buffer))
         # Of the channel stored last: its id, its journal key, and its stored `signed`.
         self._channel_id = self._journal_key = b""
         self._stored_signed = 0
@@ -161,7 +160,7 @@ class Wallet:
         spent = 0
         for key in self._journal.keys():
             if key[: len(PAYER_RECORD)] == PAYER_RECORD:
-                record = PayerRecord.from_bytes(self._journal.get(key))
+                record = PayerRecord.from_bytes(self._journal.get(key) or b"")
                 if record.period == self._period and record.spent > spent:
                     spent = record.spent
         return spent

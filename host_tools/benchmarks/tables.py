@@ -3,8 +3,7 @@
 from typing import Any
 
 from joulestream.channel import CHANNEL_ID_SIZE
-from joulestream.device import journal_keys
-from joulestream.device.journal import Journal
+from joulestream.device import journal_format, journal_keys
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.fields import size_of
 from joulestream.host_tools.benchmarks import ED25519, RELIABILITY, SIZE, SUMMARY
@@ -108,10 +107,9 @@ def flash_life_table() -> str:
         + " |",
         "| --- |" + " --- |" * len(_RATES),
     ]
-    records_at = Journal.records_at(journal_keys.key_count(journal_keys.POLE, _CHANNELS))
-    claim = Journal.record_size(1 + CHANNEL_ID_SIZE, size_of(PayeeRecord.LAYOUT))
-    overhead = Journal.record_size(0, 0)
-    live_bytes = journal_keys.live_bytes(journal_keys.POLE, _CHANNELS, overhead)
+    records_at = journal_format.records_at(journal_keys.key_count(journal_keys.POLE, _CHANNELS))
+    claim = journal_format.record_size(1 + CHANNEL_ID_SIZE, size_of(PayeeRecord.LAYOUT))
+    live_bytes = journal_keys.live_bytes(journal_keys.POLE, _CHANNELS)
     capacity = _BLOCK_SIZE - records_at
     for blocks in _BLOCKS:
         # What still counts is moved once a round of the ring, and takes the place of new records.

@@ -7,6 +7,7 @@ the records of one block, no other record is lost, and the loss is counted.
 """
 
 from joulestream.device.journal import Journal, JournalFull
+from joulestream.device.journal_format import record_size, records_at
 from joulestream.host_tools.fuzz.choices import Choices, require
 from joulestream.testkit.flash import NorFlash, PowerCut
 
@@ -14,8 +15,6 @@ _BLOCK = 256
 _MOST_KEYS = 8
 _KEYS = (b"\0", b"k", b"\xff\xff", b"another", b"")
 _FILLS = (b"\0", b"\xff", b"\xa5", b"\x01")
-_FIRST = 9  # bytes of a record before its key, as in journal.py
-_CRC = 4
 _MOUNTS = 20
 
 
@@ -94,11 +93,11 @@ class _History:
             self.journal.erase_ahead()
         self.ever.add((key, value))
         self.perhaps.setdefault(key, []).append(value)
-        ready = self.journal.can_put(self.journal.record_size(len(key), size))
+        ready = self.journal.can_put(record_size(len(key), size))
         try:
             self.journal.put(key, value)
         except JournalFull:
-            room = ready and not self.journal.bad_blocks and self._fits(key, size)
+            room = ready and not self.journal.bad_blocks() and self._fits(key, size)
             require(not room, "a put is refused though there is room")
             raise
         self.newest[key] = value
@@ -107,10 +106,8 @@ class _History:
 
     def _fits(self, key, size):
         """Return whether there is room for so much without any doubt."""
-        live = sum(
-            self.journal.record_size(len(key), len(self.newest[key])) for key in self.newest
-        )
-        return live + self.journal.record_size(len(key), size) < _BLOCK // 4
+        live = sum(record_size(len(key), len(self.newest[key])) for key in self.newest)
+        return live + record_size(len(key), size) < _BLOCK // 4
 
     def mount(self):
         """Switch on, again and again while the power goes or the flash fails; look around."""
@@ -156,7 +153,7 @@ def _check_losses(history, damaged, journal, found):
         span = slice(places[0], places[-1] + 1)
         if damaged.data[block][span] == history.flash.data[block][span]:
             intact.add(key)
-        if block == history.journal._block and (last is None or places[0] > last[0]):
+        if block == history.journal.open_block() and (last is None or places[0] > last[0]):
             last = places[0], key
     lost = [key for key in history.newest if found.get(key) != history.newest[key]]
     require(not intact.intersection(lost), "a record that is not damaged is lost")
@@ -187,7 +184,7 @@ def _damaged(choices, history):
     journal = history.journal
     for _ in range(choices.below(8)):
         what = choices.below(4)
-        block = (journal._block - choices.below(flash.blocks)) % flash.blocks
+        block = (journal.open_block() - choices.below(flash.blocks)) % flash.blocks
         at = choices.below(_BLOCK)
         if what == 3 and journal.keys():  # a record that counts
             key = choices.one_of(sorted(journal.keys()))
@@ -210,11 +207,11 @@ def _is_confined(history, damaged):
         if damaged.data[block][at] != history.flash.data[block][at]
     ]
     blocks = {block for block, _ in places}
-    in_records = all(at >= Journal.records_at(_MOST_KEYS) for _, at in places)
+    in_records = all(at >= records_at(_MOST_KEYS) for _, at in places)
     return len(places) <= 1 or (len(blocks) == 1 and in_records)
 
 
 def _places(journal, key):
     """Return the block and the offsets of the bytes that hold the newest record of `key`."""
-    block, offset, size, _ = journal._index[key]
-    return block, range(offset - _FIRST - len(key), offset + size + _CRC)
+    block, offset, size = journal.location(key)
+    return block, range(offset, offset + size)

@@ -10,6 +10,7 @@ would not mount as it was.
 
 from joulestream.channel import CERTIFICATE_SIZE, CHANNEL_ID_SIZE
 from joulestream.compat import const
+from joulestream.device.journal_format import record_size
 
 POLE = const(0)
 VEHICLE = const(1)
@@ -46,17 +47,16 @@ def key_count(role: int, channels: int = _VEHICLE_CHANNELS) -> int:
     return sum(how_many or channels for row_role, _, _, _, how_many in TABLE if row_role == role)
 
 
-def live_bytes(role: int, channels: int, overhead: int) -> int:
+def live_bytes(role: int, channels: int) -> int:
     """Return the bytes that the newest records of all keys take in a full journal.
 
     Args:
         role: POLE or VEHICLE.
         channels: how many channels the device keeps.
-        overhead: bytes of a record beside its key and value.
     """
     total = 0
     for row_role, prefix, _, size, how_many in TABLE:
         if row_role == role and prefix:
             key_size = len(prefix) + (0 if how_many else CHANNEL_ID_SIZE)
-            total += (how_many or channels) * (overhead + key_size + size)
+            total += (how_many or channels) * record_size(key_size, size)
     return total

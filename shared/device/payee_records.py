@@ -6,6 +6,7 @@ A record holds the whole claim of its channel: a host that reads the record can 
 from joulestream.channel import CHANNEL_ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Certificate
 from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
+from joulestream.device.journal_format import record_size
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
 
@@ -48,7 +49,7 @@ class PayeeRecords:
         # One buffer for every packet's record.
         self._buffer = bytearray(size_of(PayeeRecord.LAYOUT))
         key_size = len(journal_keys.PAYEE_RECORD) + CHANNEL_ID_SIZE
-        self._record_size = journal.record_size(key_size, len(self._buffer))
+        self._record_size = record_size(key_size, len(self._buffer))
         self._channels = {}  # channel id: _Channel
         for key in journal.keys():
             if key[:1] == journal_keys.PAYEE_RECORD:
