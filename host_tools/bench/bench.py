@@ -1,7 +1,7 @@
 """One clock for both firmwares and the plant, and the cables between them.
 
 Virtual time: a tick ends only when both firmwares and the plant have completed their step, and
-what one sends in a tick reaches the other in the next, so no figure depends on the machine's
+a frame sent in one tick arrives in the next, so no figure depends on the machine's
 speed. On the wall clock the firmwares run freely and the bench only carries.
 """
 
@@ -167,7 +167,7 @@ class Bench:
         self._firmwares[role].set_pins(now_ms, time_s, pilot, wants_status, came)
 
     async def _carry(self) -> None:
-        """Bring what was sent in this tick to where it goes; it is read in the next."""
+        """Carry the bytes sent in this tick to the other ends, which read them in the next."""
         for role, other in (("pole", "vehicle"), ("vehicle", "pole")):
             data = self._take_sent(role, "link")
             self._put(other, "link", self._through_link(role, data))
