@@ -20,6 +20,8 @@ from joulestream.units import TICKS_PERIOD
 if TYPE_CHECKING:
     from typing import Any
 
+    from joulestream.fields import Buffer
+
 TABLE = (
     ("storage_blocks", whole(6, 4096), 16),
     ("storage_block_size", whole(256, 65536), 4096),
@@ -63,11 +65,11 @@ class RamFlash:
         self._blocks = [bytearray(_ERASED * block_size) for _ in range(blocks)]
         self._size = block_size
 
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
         """Fill `buffer` with the bytes of `block` from `offset` on."""
         buffer[:] = memoryview(self._blocks[block])[offset : offset + len(buffer)]
 
-    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
         """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
         data = self._blocks[block]
         for at, byte in enumerate(buffer):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from joulestream.fields import Buffer
+
     class Choices(Protocol):
         """A source of choices, such as testkit.random.Random."""
 
@@ -93,13 +95,13 @@ class NorFlash:
             other.data[block][:] = self.data[block]
         return other
 
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
         """Fill `buffer` with the bytes of `block` from `offset` on."""
         self._require(offset + len(buffer) <= self.size, "read beyond the block")
         self.bytes_read += len(buffer)
         buffer[:] = memoryview(self.data[block])[offset : offset + len(buffer)]
 
-    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
         """Program `buffer` into `block` from `offset` on.
 
         Raises FlashMisused, or the fault that `cut_in` or `fail_in` asks for.
@@ -213,11 +215,11 @@ class RamFlash:
         self._data = [bytearray(_ERASED * size) for _ in range(blocks)]
         self._size = size
 
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
         """Fill `buffer` with the bytes of `block` from `offset` on."""
         buffer[:] = self._data[block][offset : offset + len(buffer)]
 
-    def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
+    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
         """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
         data = self._data[block]
         for at in range(len(buffer)):
