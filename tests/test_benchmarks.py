@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from joulestream.host_tools import benchmarks
 from joulestream.host_tools.benchmarks import PARTS, document, run, size, tables
+from joulestream.host_tools.build.board import compile_tree, without_type_checking
 from joulestream.host_tools.cli import app
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.errors import CommandError
@@ -162,3 +163,19 @@ def test_size_adds_up_the_files_that_were_loaded():
         "import_heap_bytes": 4096,
         "packages": {"joulestream": 3, "joulestream.pole": 7, "native module": 20},
     }
+
+
+def test_a_board_gets_no_block_for_type_checkers_and_keeps_its_line_numbers(tmp_path):
+    text = "import a\n\nif TYPE_CHECKING:\n    from b import (\n        C,\n    )\n\nx = 1\n"
+    assert without_type_checking(text) == "import a\n" + "\n" * 6 + "x = 1\n"
+
+
+def test_bytecode_without_a_source_is_removed(tmp_path):
+    sources = [tmp_path / "one.py", tmp_path / "two.py"]
+    for source in sources:
+        source.write_text("x = 1\n")
+    compiled = tmp_path / "compiled"
+    compile_tree(sources, compiled)
+    assert {path.name for path in compiled.iterdir()} == {"one.mpy", "two.mpy"}
+    compile_tree(sources[:1], compiled)
+    assert {path.name for path in compiled.iterdir()} == {"one.mpy"}

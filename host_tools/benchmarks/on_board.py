@@ -25,11 +25,11 @@ def run_on_board(name: str, code: str = "", kept: Sequence[int] = ()) -> str:
         ToolchainError: the board cannot be built or started, or the program fails.
     """
     firmware, folder = library()
-    programs = BUILD / "board-lib" / "rv32"
-    compile_tree([ROOT / "host_tools" / "rv32" / f"{name}.py"], programs)
+    programs = BUILD / "board-lib" / "programs"
+    compile_tree((ROOT / "host_tools" / "rv32").glob("*.py"), programs)
     lines = (
         "import sys",
-        "sys.path.append('/rv32')",
+        "sys.path.append('/programs')",
         f"kept = [bytearray(size) for size in {list(kept)}]",
         f"import {name}",
         code,

@@ -16,10 +16,10 @@ def path(kind: str, target: str) -> Path:
     return FOLDER / kind / f"{target}.txt"
 
 
-def read(target: str) -> list[bytes]:
-    """Return all inputs of a target."""
+def read(target: str, kinds: tuple[str, ...] = KINDS) -> list[bytes]:
+    """Return a target's inputs of these kinds."""
     inputs = []
-    for kind in KINDS:
+    for kind in kinds:
         if path(kind, target).is_file():
             lines = path(kind, target).read_text().splitlines()
             inputs += [bytes.fromhex(line) for line in lines]

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from joulestream.host_tools import progress
+from joulestream.host_tools.files import write_whole
 from joulestream.host_tools.fuzz import corpus
 from joulestream.host_tools.fuzz.run import WORK, FuzzError, start
 from joulestream.host_tools.fuzz.targets import TARGETS
@@ -24,8 +25,7 @@ def gather(target: str, work: Path = WORK) -> int:
     earlier = corpus.read(target)
     with tempfile.TemporaryDirectory(prefix="joulestream-fuzz-") as name:
         merged, candidates = Path(name) / "merged", Path(name) / "candidates"
-        kept.unlink(missing_ok=True)
-        made = corpus.read(target)
+        made = corpus.read(target, kinds=("made",))
         corpus.spread(made, merged)
         corpus.spread(earlier, candidates)
         log = Path(name) / "log"
@@ -41,5 +41,5 @@ def gather(target: str, work: Path = WORK) -> int:
         if room >= 0 and data and len(chosen) < _MOST_INPUTS:
             chosen.append(data)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(corpus.text(chosen))
+    write_whole(kept, corpus.text(chosen))
     return len(chosen)
