@@ -78,7 +78,7 @@ bench-docs: setup ## write the figures that `make bench` measured into docs/
 	@$(BIN)/joulestream benchmark --docs
 
 .PHONY: format
-format: $(VENV)/ready ## format the code and mend what lint can mend
+format: $(VENV)/ready ## format the code; mend the faults that lint can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

@@ -35,7 +35,7 @@ _EXPECTED_MWH = 2_250_000
 _LINE_EVERY_MWH = 500_000
 _LIMIT_MS = 30 * 60 * 1_000
 _WINDOW_S = 7 * DAY_S
-# What an earlier demo wrote. Nothing else in the folder is touched.
+# Files of an earlier demo, which are removed. Nothing else in the folder is touched.
 _LEFT_BEHIND = (
     "pole.*",
     "vehicle.*",

@@ -76,7 +76,7 @@ class EmulatedBoard:
         self.stop()
 
     def mpremote(self, *arguments: str, resume: bool = True) -> str:
-        """Run mpremote on this board and return what it prints.
+        """Run mpremote on this board and return its output.
 
         Args:
             arguments: commands of mpremote and their arguments.

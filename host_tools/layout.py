@@ -39,7 +39,7 @@ def import_path(root: Path = ROOT, build: Path = BUILD) -> Path:
 
     Args:
         root: the checkout.
-        build: where its `lib` is made; only what is missing or out of date is written.
+        build: the folder in which `lib` is made; links that are right are left alone.
 
     In an installed copy it is the directory that holds the package.
     """

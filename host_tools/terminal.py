@@ -1,4 +1,4 @@
-"""What commands print on stdout: JSON for scripts, tables for people."""
+"""The output of commands on stdout: JSON for scripts, tables for people."""
 
 import json
 import sys

@@ -18,7 +18,7 @@ class Part(NamedTuple):
     Attributes:
         module: name of the module with its `measure`.
         file: file of build/bench that keeps its figures.
-        about: what it does, and how long that takes on two quiet cores.
+        about: its work, and the time that it takes on two quiet cores.
     """
 
     module: str

@@ -33,7 +33,7 @@ _LIBSODIUM_SOURCES = (
 
 
 def _measure_bare(name: str, flags: list[str]) -> dict[str, int]:
-    """Compile one implementation, run it and return what it prints, and its code's size."""
+    """Compile one implementation and run it; return the printed figures and the code's size."""
     directory = BUILD / "bench" / "rv32"
     directory.mkdir(parents=True, exist_ok=True)
     program = directory / f"{name}.elf"

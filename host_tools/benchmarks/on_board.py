@@ -14,7 +14,7 @@ def library() -> tuple[Path, Path]:
 
 
 def run_on_board(name: str, code: str = "", kept: Sequence[int] = ()) -> str:
-    """Run a program and return what it prints.
+    """Run a program and return its output.
 
     Args:
         name: the program's module in host_tools/rv32.

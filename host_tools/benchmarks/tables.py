@@ -32,7 +32,7 @@ _ED25519 = (
     ("alloc_per_packet", "heap allocated per packet, the worse side, bytes", 2_048, 512),
 )
 
-# name: (what it is, what it must be)
+# name: (the figure in words, the limit in words)
 _RELIABILITY = {
     "power_cut_points": ("power cuts, one at each operation of a flash", "at least 10,000"),
     "power_cut_losses": ("of these, promises broken", "0"),
@@ -48,7 +48,7 @@ _RELIABILITY = {
     "journal_append_rv32_instructions": ("storing a claim, rv32 instructions", "-"),
 }
 
-# The pole's flash: how many blocks there may be, and what a sector endures.
+# The pole's flash: numbers of blocks, and the erases that a sector endures.
 _CHANNELS = 64
 _BLOCK_SIZE = 4_096
 _BLOCKS = (64, 256, 512)
@@ -112,7 +112,8 @@ def flash_life_table() -> str:
     live_bytes = journal_keys.live_bytes(journal_keys.POLE, _CHANNELS)
     capacity = _BLOCK_SIZE - records_at
     for blocks in _BLOCKS:
-        # What still counts is moved once a round of the ring, and takes the place of new records.
+        # The newest records of each channel are copied once a round of the ring; the copies take
+        # the place of new records.
         share = 1 - live_bytes / (blocks * capacity)
         packets = blocks * _ERASES * (capacity // claim) * share
         years = [packets / rate / _YEAR_S for rate in _RATES]

@@ -1,4 +1,4 @@
-"""Builds what the Makefile asks for.
+"""Builds the goals of the Makefile.
 
 python -m joulestream.host_tools.build native    all that runs on this computer
 python -m joulestream.host_tools.build modules   the native module for every board
@@ -14,7 +14,7 @@ GOALS = {"native": native, "modules": modules}
 
 
 def main() -> int:
-    """Build a goal; return 0, or 1 after one line on stderr that says what went wrong."""
+    """Build a goal; return 0, or 1 after one line on stderr with the reason."""
     parser = argparse.ArgumentParser(
         prog="python -m joulestream.host_tools.build",
         description=__doc__,

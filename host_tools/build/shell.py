@@ -19,11 +19,11 @@ def say(text: str) -> None:
 
 
 def run(command: list[str], task: str, cwd: Path | None = None) -> str:
-    """Run a command and return what it prints.
+    """Run a command and return its output.
 
     Args:
         command: program and arguments.
-        task: what it does, for the error message.
+        task: the name of the work in the error message.
         cwd: directory to run it in.
 
     Raises:

@@ -23,7 +23,7 @@ class Source:
     """An upstream source archive.
 
     Attributes:
-        title: what people call it.
+        title: its name in messages.
         archive: file name of the archive.
         sha256: hash of the archive, hexadecimal.
         directory: the archive's only top-level directory, for tree().
@@ -53,7 +53,7 @@ def tree(source: Source) -> Path:
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as scratch:
         try:
             with tarfile.open(archive) as tar:
-                # Python 3.11.2, Debian's, has no filters yet; the hash is what vouches for it.
+                # Debian's Python 3.11.2 has no filters yet. The hash already vouches for the archive.
                 tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
                 tar.extractall(scratch)
             os.rename(Path(scratch) / source.directory, directory)
@@ -90,7 +90,7 @@ def _sha256(path: Path) -> str:
 
 
 def _fetch_package(requirement: str, form: str = "--no-binary") -> Callable[[Path], None]:
-    """Return what fetches the source of a package of the Python index, or its wheel."""
+    """Return a function that fetches a package's source, or its wheel, from the Python index."""
 
     def fetch(directory: Path) -> None:
         # pip would build the package's metadata first, which takes minutes.

@@ -1,7 +1,7 @@
 """The table of all commands: a command is one file in this folder and one row here.
 
 A row's module holds a Typer application called `app`. The module is imported when its command is
-run, not before: it may import at its top what the options need, and no more than that.
+run, not before: its top may import the modules that the options need, and no others.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class Command(NamedTuple):
 
     Attributes:
         module: name of the module that holds its Typer application.
-        summary: what it does, in one line; the first line of the command's own help too.
+        summary: its work in one line, which is also the first line of the command's own help.
     """
 
     module: str

@@ -1,4 +1,4 @@
-// libsodium's ref10, for ed25519_bench.c; below, what it takes from the rest of libsodium.
+// libsodium's ref10, for ed25519_bench.c; below, the functions that it needs from the rest of libsodium.
 
 #include <string.h>
 

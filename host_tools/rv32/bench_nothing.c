@@ -1,4 +1,4 @@
-// No implementation at all: what ed25519_bench.c itself takes, to subtract from the others' size.
+// No implementation at all: the size of ed25519_bench.c itself, to subtract from the others' size.
 
 #include "ed25519_bench.h"
 

@@ -37,7 +37,7 @@ static int sign(const uint8_t *message) {
     return 1;
 }
 
-// Run a function whose stack was painted before; return how much of it is not painted any more.
+// Paint the stack, run a function, and return the bytes of stack that lost their paint.
 static uint32_t __attribute__((noinline)) stack_of(int (*function)(const uint8_t *)) {
     volatile uint32_t *stack = (volatile uint32_t *)__builtin_frame_address(0) - 64 - STACK_WORDS;
     uint32_t i;

@@ -1,4 +1,4 @@
-// What ed25519_bench.c measures of each implementation.
+// The functions that ed25519_bench.c measures in each implementation.
 
 #include <stdint.h>
 

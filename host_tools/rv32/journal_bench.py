@@ -1,4 +1,4 @@
-"""Runs on the emulated board: counts what storing one packet's claim costs, erasing left out.
+"""Runs on the emulated board: counts the instructions that storing a claim takes, without erasing.
 
 The flash is in memory and its driver in Python. A real board's driver takes another number of
 instructions in its place. Prints `name value` lines.

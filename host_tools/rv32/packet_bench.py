@@ -1,4 +1,4 @@
-"""Runs on the emulated board: counts what one packet costs at the pole and at the vehicle.
+"""Runs on the emulated board: counts the cost of one packet at the pole and at the vehicle.
 
 Both firmwares' real loops on two wires in memory, with readings that their meters would have
 given. Each side steps twice a packet: the pole when a packet is full and when the update comes,
@@ -73,7 +73,7 @@ class Side:
 
 
 def old_channel() -> tuple[Flash, Flash]:
-    """Return flash of a pole and a vehicle whose channel was used a lot."""
+    """Return the flash of a pole and of a vehicle, with a channel that was used a lot."""
     flash = Flash(), Flash()
     record = PayeeRecord(
         amount=START_AMOUNT,
