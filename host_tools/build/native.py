@@ -107,7 +107,7 @@ def native() -> None:
 
 
 def modules() -> None:
-    """Build the native module for every board; print its path, or the reason if it is not built."""
+    """Build the native module for every board; print its path, or why it is missing."""
     for arch, boards in MODULE_ARCHITECTURES.items():
         try:
             module = build_native_module(arch)

@@ -53,7 +53,7 @@ def tree(source: Source) -> Path:
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as scratch:
         try:
             with tarfile.open(archive) as tar:
-                # Debian's Python 3.11.2 has no filters yet. The hash already vouches for the archive.
+                # Debian's Python 3.11.2 has no filters. The hash vouches for the archive.
                 tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
                 tar.extractall(scratch)
             os.rename(Path(scratch) / source.directory, directory)
