@@ -1,4 +1,5 @@
-// libsodium's ref10, for ed25519_bench.c; below, the functions that it needs from the rest of libsodium.
+// libsodium's ref10 for ed25519_bench.c. The functions that ref10 needs from the rest of libsodium
+// are at the end, in their shortest form.
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// Monocypher alone, with shared/ed25519's SHA-512 as it has none of its own in monocypher.c.
+// Monocypher for ed25519_bench.c. monocypher.c has no SHA-512, so it uses that of shared/ed25519.
 
 #include "ed25519_bench.h"
 #include "monocypher.c"

@@ -1,4 +1,5 @@
-// No implementation at all: the size of ed25519_bench.c itself, to subtract from the others' size.
+// No implementation. The size of this program is subtracted from the size of the others: it is the
+// size of ed25519_bench.c itself.
 
 #include "ed25519_bench.h"
 

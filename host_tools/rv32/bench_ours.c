@@ -1,4 +1,4 @@
-// shared/ed25519, for ed25519_bench.c.
+// shared/ed25519 for ed25519_bench.c.
 
 #include "ed25519_bench.h"
 #include "ed25519.c"

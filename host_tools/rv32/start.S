@@ -1,4 +1,5 @@
-# Entry point of a bare program on QEMU's `virt` machine; it ends by switching the machine off.
+# The entry point of a bare program on QEMU's `virt` machine. After main it switches the machine
+# off: 0x5555 is the word "pass" of the test device at 0x100000.
     .section .text.start
     .globl _start
 _start:

@@ -1,17 +1,19 @@
-// The functions of the MicroPython module `_ed25519`, as a native module and as a user C module.
+// The functions of the MicroPython module `_ed25519`. natmod.c includes this file for a native
+// module, usermod.c for a user C module.
 //
-// Functions take any bytes-like object, check its length, and never keep it. With a last
-// argument `out`, results go into that buffer and nothing is allocated on the heap.
+// The functions take any bytes-like object, check its length, and never keep it. With a last
+// argument `out`, the result goes into that buffer, and nothing is allocated on the heap.
+// shared/stubs/_ed25519.pyi repeats the signatures for type checkers.
 //
-// Who includes this defines BINDING_RAISE(type, text), for a text that is no literal.
+// The including file defines BINDING_RAISE(type, text). The text is not always a literal.
 
-// Monocypher brings its own, of the same meaning.
+// Monocypher defines both again, with the same meaning.
 #undef MIN
 #undef MAX
 #include "ed25519.c"
 
-// Find the memory of a bytes-like object. A str has a buffer here, but not on CPython: it is
-// refused, so that both runtimes behave alike.
+// Find the memory of a bytes-like object, or raise TypeError. MicroPython gives a str a buffer,
+// CPython does not. A str is refused, so that both runtimes behave alike.
 static void get_buffer(mp_obj_t object, mp_buffer_info_t *info, mp_uint_t flags) {
     if (mp_obj_get_type(object) == &mp_type_str || !mp_get_buffer(object, info, flags)) {
         BINDING_RAISE(TypeError, flags == MP_BUFFER_READ ? "a bytes-like object is required"
@@ -19,7 +21,7 @@ static void get_buffer(mp_obj_t object, mp_buffer_info_t *info, mp_uint_t flags)
     }
 }
 
-// The same for an object that must have a certain length.
+// Find the memory of a bytes-like object of `size` bytes. Raise ValueError(error) for another size.
 static uint8_t *get_exact(mp_obj_t object, size_t size, mp_uint_t flags, const char *error) {
     mp_buffer_info_t info;
     get_buffer(object, &info, flags);
@@ -86,7 +88,7 @@ static mp_obj_t verify(mp_obj_t key, mp_obj_t message, mp_obj_t signature) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(verify_obj, verify);
 
-// Find the memory of a verifier's table.
+// Find the memory of a verifier's table, which must be aligned for 32-bit words.
 static void *get_table(mp_obj_t object, mp_uint_t flags) {
     uint8_t *table = get_exact(object, ED25519_TABLE_BYTES, flags, "table must be 6144 bytes");
     if ((uintptr_t)table % sizeof(uint32_t) != 0) {

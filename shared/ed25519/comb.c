@@ -1,14 +1,14 @@
-// Multiplication by a fixed point with two signed combs of six teeth.
+// Multiplication of a fixed point by a number, with two signed combs of six teeth.
 //
-// C. H. Lim, P. J. Lee, "More flexible exponentiation with precomputation", 1994; all digits 1 or
-// -1 as in M. Hamburg, "Fast and compact elliptic-curve cryptography", 2012.
+// Sources: C. H. Lim, P. J. Lee, "More flexible exponentiation with precomputation", 1994. Digits
+// that are all 1 or -1: M. Hamburg, "Fast and compact elliptic-curve cryptography", 2012.
 //
-// An odd number k below 2^264 is the sum of s_i 2^i, 0 <= i < 264, with every s_i 1 or -1: the
-// digit's sign is bit i + 1 of k, and s_263 = 1. Digit i belongs to column i % 22, and its tooth
-// i / 22 to comb 0 (teeth 0..5) or comb 1 (teeth 6..11). Entry n of comb c is
-//     P[6c + 5] + sum over t < 5 of (bit t of n ? P[6c + t] : -P[6c + t]),   P[i] = 2^(22 i) P,
-// and the other 32 sums of that kind are the negatives of those. So k P takes 21 doublings and
-// 44 additions, for 64 points of 96 bytes.
+// An odd number k below 2^264 is the sum of s_i 2^i, 0 <= i < 264, with every s_i 1 or -1. The
+// digit s_i is 1 if bit i + 1 of k is set, and s_263 = 1. Digit i belongs to column i % 22 and to
+// tooth i / 22. Teeth 0..5 are comb 0, teeth 6..11 are comb 1. Entry n of comb c is
+//     P[6c + 5] + sum over t < 5 of (bit t of n ? P[6c + t] : -P[6c + t]),   P[i] = 2^(22 i) P.
+// If the highest of six digits is -1, their sum is the negative of an entry, so 32 entries serve
+// all 64 sums. k P takes 21 doublings and 44 additions, and a table of 64 points of 96 bytes.
 
 #include "point25519.c"
 
@@ -20,14 +20,14 @@
 #define COMB_WORDS ((COMB_DIGITS + 31) / 32)
 #define COMB_TABLE_BYTES (COMB_COUNT * COMB_ENTRIES * sizeof(point_affine))
 
-// Signs of the digits, one bit each, 1 for positive.
+// The digits s_i, one bit each: 1 for the digit 1, 0 for the digit -1.
 typedef uint32_t comb_signs[COMB_WORDS];
 
 static const point_affine COMB_BASE[COMB_COUNT * COMB_ENTRIES] = {
 #include "comb_base.h"
 };
 
-// Recode an odd number below 2^256.
+// Write the digits of an odd number below 2^256.
 static void comb_recode(comb_signs signs, const uint32_t k[8]) {
     for (int i = 0; i < 8; i++) {
         signs[i] = k[i] >> 1 | (i < 7 ? k[i + 1] << 31 : 0);
@@ -35,8 +35,10 @@ static void comb_recode(comb_signs signs, const uint32_t k[8]) {
     signs[8] = 1u << (COMB_DIGITS - 1 - 256);
 }
 
-// Make a number below 2^255 + L odd, in constant time, by adding L. Only for the base point and
-// its multiples: L times any other point is not zero.
+// Add L to an even number below 2^255 + L, so that it is odd. Constant time.
+//
+// The multiple of the base point stays the same, as its order is L. L times a point with a part of
+// small order is not zero, so this function is not for such points.
 static void comb_make_odd(uint32_t k[8]) {
     uint32_t mask = (k[0] & 1) - 1;
     uint64_t carry = 0;
@@ -47,7 +49,7 @@ static void comb_make_odd(uint32_t k[8]) {
     }
 }
 
-// Return the six digits of a column of a comb, the highest tooth in bit 5.
+// Return the six digits of one column of one comb. The highest tooth is in bit 5.
 static uint32_t comb_column(const comb_signs signs, int comb, int column) {
     uint32_t digits = 0;
     for (int tooth = 0; tooth < COMB_TEETH; tooth++) {
@@ -57,14 +59,15 @@ static uint32_t comb_column(const comb_signs signs, int comb, int column) {
     return digits;
 }
 
-// Tell which table entry six digits mean: index is set, all ones is returned to subtract it.
+// Find the table entry of six digits. Return all ones if the entry is to be subtracted, else 0.
 static uint32_t comb_lookup(uint32_t *index, uint32_t digits) {
     uint32_t negative = (digits >> (COMB_TEETH - 1)) - 1;
     *index = (digits ^ negative) & (COMB_ENTRIES - 1);
     return negative;
 }
 
-// out = entry of one comb of the base point for secret digits, read in the same way for all.
+// out = the base point's entry for six secret digits of one comb. Constant time: every entry is
+// read.
 static void comb_select(point_affine *out, const point_affine *entries, uint32_t digits) {
     uint32_t index;
     uint32_t negative = comb_lookup(&index, digits);
@@ -121,7 +124,8 @@ static void comb_base_secret(point *out, const uint32_t k[8]) {
     crypto_wipe(&entry, sizeof(entry));
 }
 
-// sum += a column of k P, for public k and a table of P, in variable time.
+// sum += one column of k P, for a public k and the table of P. Variable time. Without with_t, the
+// last addition leaves out sum's t.
 static void comb_add_column(point *sum, const point_affine *table, const comb_signs signs,
     int column, int with_t) {
     for (int comb = 0; comb < COMB_COUNT; comb++) {
@@ -132,13 +136,14 @@ static void comb_add_column(point *sum, const point_affine *table, const comb_si
     }
 }
 
+// k = k / 2, rounded down.
 static void comb_shift_right(uint32_t k[8]) {
     for (int i = 0; i < 8; i++) {
         k[i] = k[i] >> 1 | (i < 7 ? k[i + 1] << 31 : 0);
     }
 }
 
-// Halve a number below L modulo L; variable time.
+// s = s / 2 modulo L, for s < L. Variable time.
 static void comb_halve_modulo_l(uint32_t s[8]) {
     if (s[0] & 1) {
         uint64_t carry = 0;
@@ -151,11 +156,11 @@ static void comb_halve_modulo_l(uint32_t s[8]) {
     comb_shift_right(s);
 }
 
-// sum = s B + h P for s, h < L and a table of P, in variable time; s and h are lost.
+// sum = s B + h P for s, h < L and the table of P. Variable time; s and h are overwritten.
 //
-// A comb takes odd numbers only. Adding L to h would change the result if P has a part of small
-// order, so an even h is halved until it is odd, s is halved modulo L (B has order L) along with
-// it, and the sum is doubled as often in the end.
+// A comb multiplies by odd numbers only. Adding L to h would change h P if P has a part of small
+// order. So an even h is halved until it is odd, s is halved as often modulo L (B has order L), and
+// the sum is doubled as often in the end.
 static void comb_base_and_point(point *sum, uint32_t s[8], uint32_t h[8],
     const point_affine *table) {
     comb_signs s_signs, h_signs;
@@ -188,21 +193,22 @@ static void comb_base_and_point(point *sum, uint32_t s[8], uint32_t h[8],
     }
 }
 
-// A comb is filled in place. While it grows, its memory holds 16 whole points of 128 bytes (every
-// sum over the teeth above the lowest), then what is added to them.
+// A comb is filled in place, so that no second piece of memory is needed. While it grows, its
+// memory holds 16 whole points of 128 bytes, the entries with even numbers. Behind them lie the
+// addends 2 P[6c + t]: adding one turns the digit of tooth t from -1 into 1.
 enum {
     GROW_POINTS = COMB_ENTRIES / 2,
     GROW_ADDENDS_AT = GROW_POINTS * (int)(sizeof(point) / sizeof(uint32_t)),
 };
 
-// Write a point as X, Y, Z.
+// Write a point's X, Y and Z into the three places of a table entry.
 static void comb_put(point_affine *entry, const point *p) {
     gf_copy(entry->sum, p->x);
     gf_copy(entry->difference, p->y);
     gf_copy(entry->dt2, p->z);
 }
 
-// Fill one comb with X, Y, Z of its entries for P[6c] = p, and advance p to P[6c + 6].
+// Fill one comb with X, Y, Z of its entries, for p = P[6c]. Then p is P[6c + 6].
 static void comb_grow(point_affine *entries, point *p) {
     point *grown = (point *)entries;
     point_addend *twice = (point_addend *)(entries->sum + GROW_ADDENDS_AT); // 2 P[6c + t]
@@ -228,7 +234,7 @@ static void comb_grow(point_affine *entries, point *p) {
             point_add(&grown[count + i], &grown[i], &twice[tooth], 0, WITH_T);
         }
     }
-    // Downwards, a pair of entries is written only over points that were read before.
+    // From the last point to the first: a pair of entries overwrites only points that were read.
     addend = twice[0];
     for (int i = GROW_POINTS - 1; i >= 0; i--) {
         half = grown[i];
@@ -240,9 +246,9 @@ static void comb_grow(point_affine *entries, point *p) {
 
 enum { NORMALISE_BATCH = 16 };
 
-// Turn X, Y, Z in a batch of entries into y + x, y - x, 2 d x y, with one inversion for all.
+// Turn X, Y, Z of a batch of entries into y + x, y - x, 2 d x y. One inversion serves the batch.
 static void comb_normalise(point_affine *entries) {
-    gf before[NORMALISE_BATCH]; // products of the z before each
+    gf before[NORMALISE_BATCH]; // item i is the product of the first i z
     gf inverse, x, y;
     gf_copy(inverse, GF_ONE);
     for (int i = 0; i < NORMALISE_BATCH; i++) {
@@ -261,7 +267,7 @@ static void comb_normalise(point_affine *entries) {
     }
 }
 
-// Fill a table of any point p (also one of small order), which is lost. Variable time.
+// Fill the table of a point, also of one of small order. p is overwritten. Variable time.
 static void comb_build(point_affine table[COMB_COUNT * COMB_ENTRIES], point *p) {
     for (int comb = 0; comb < COMB_COUNT; comb++) {
         comb_grow(&table[comb * COMB_ENTRIES], p);

@@ -1,8 +1,9 @@
-// Ed25519 (RFC 8032) on our own field, group and comb, and on Monocypher's arithmetic modulo L.
+// Ed25519 (RFC 8032). The field, the group and the comb are our own; the arithmetic modulo L is
+// Monocypher's.
 //
-// Sources are included, not linked: Monocypher's internals are static, and one translation unit
-// lets the compiler drop the nine tenths of it that are not used here. docs/ed25519.md says why
-// its field and group are not.
+// The sources are included, not linked. Monocypher's internal functions are static, so another
+// translation unit could not call them. In one translation unit the compiler drops the nine tenths
+// of Monocypher that nothing here calls. docs/ed25519.md says why its field and group are not used.
 
 #include "ed25519.h"
 
@@ -22,7 +23,8 @@
 #include "comb.c"
 #include "straus.c"
 
-// SHA-512(a | b | c) modulo L. Wipes what it leaves behind, as a may be a secret prefix.
+// h = SHA-512(a | b | c) modulo L. The function wipes its context and the digest: a may be a
+// secret prefix.
 static void hash_mod_l(u8 h[32], const u8 *a, size_t a_size, const u8 *b, size_t b_size,
     const u8 *c, size_t c_size) {
     sha512_ctx ctx;
@@ -73,7 +75,7 @@ void ed25519_sign(uint8_t signature[64], const uint8_t expanded[96], const uint8
     const u8 *public_key = expanded + 64;
     u8 nonce[32];
     u8 h[32];
-    u8 out[64]; // so that signature may overlap the inputs
+    u8 out[64]; // signature may overlap the inputs, which are read to the end
     hash_mod_l(nonce, prefix, 32, message, message_size, NULL, 0);
     encode_multiple_of_base(out, nonce);
     hash_mod_l(h, out, 32, public_key, 32, message, message_size);
@@ -82,7 +84,7 @@ void ed25519_sign(uint8_t signature[64], const uint8_t expanded[96], const uint8
     WIPE_BUFFER(nonce);
 }
 
-// Tell whether y, the low 255 bits of an encoding, is below p = 2^255 - 19.
+// Return whether y, the low 255 bits of an encoding, is below p = 2^255 - 19.
 static int is_canonical(const u8 encoding[32]) {
     int all_ones = (encoding[31] & 0x7f) == 0x7f;
     for (int i = 1; i < 31; i++) {
@@ -91,9 +93,10 @@ static int is_canonical(const u8 encoding[32]) {
     return !all_ones || encoding[0] < 0xed;
 }
 
-// Tell whether a canonical encoding is that of a point of order 1, 2, 4 or 8. Those eight points
-// have only five y between them, and no other point shares one, so the sign of x is ignored.
-// This also refuses the encodings of "x = -0", which exist for y = 1 and y = -1 alone.
+// Return whether a canonical encoding is that of a point of order 1, 2, 4 or 8.
+//
+// Those eight points have five values of y. No other point has one of these values, so the sign of
+// x is ignored. This check also refuses the encodings of "x = -0": only y = 1 and y = -1 have one.
 static int has_small_order(const u8 encoding[32]) {
     static const u8 small_order_y[5][32] = {
         {0x01},
@@ -117,7 +120,7 @@ static int has_small_order(const u8 encoding[32]) {
     return 0;
 }
 
-// Read a public key and negate it. Return 0 if it is none that libsodium takes.
+// Read a public key and negate its point. Return 0 if libsodium does not accept the key.
 static int decode_key(point *minus_a, const u8 encoding[32]) {
     if (!is_canonical(encoding) || has_small_order(encoding) || !point_decode(minus_a, encoding)) {
         return 0;
@@ -127,12 +130,13 @@ static int decode_key(point *minus_a, const u8 encoding[32]) {
     return 1;
 }
 
-// Read S of a signature as words. Return 0 if it is not below L.
+// Read S of a signature as eight words. Return 0 if S is not below L.
 static int decode_s(u32 s[8], const u8 signature[64]) {
     load32_le_buf(s, signature + 32, 8);
     return !is_above_l(s);
 }
 
+// h = SHA-512(R | public key | message) modulo L, as eight words.
 static void hash_signed(u32 h[8], const u8 signature[64], const u8 public_key[32],
     const u8 *message, size_t message_size) {
     u8 bytes[32];
@@ -140,9 +144,10 @@ static void hash_signed(u32 h[8], const u8 signature[64], const u8 public_key[32
     load32_le_buf(h, bytes, 8);
 }
 
-// Tell whether a point is the R of a signature.
+// Return whether the encoding of a point is the R of a signature, and R is not of small order.
 //
-// Equal to a canonical encoding, R needs no decoding and no check of its own but its order.
+// point_encode writes canonical encodings only. An R that equals one is canonical itself, so it is
+// never decoded.
 static int is_r(const point *sum, const u8 signature[64]) {
     u8 expected[32];
     u8 difference = 0;

@@ -1,13 +1,14 @@
 // Arithmetic modulo 2^255 - 19 in eight saturated limbs. See field25519.h.
 //
-// Multiplication works row by row. The multiplicand's limbs, the running row and one carry stay
-// in registers (21 of the 27 that a RISC-V compiler may use), so that a limb product costs eight
-// instructions and nothing is spilled. Unsaturated limbs need fewer instructions a product, but
-// more products, more carries and more memory: see docs/ed25519.md.
+// A multiplication works row by row. The limbs of b, the running row and one carry stay in
+// registers: 21 of the 27 that a RISC-V compiler may use. So a product of two limbs costs eight
+// instructions, and no register is spilled to memory. Unsaturated limbs, such as ten of 25 or 26
+// bits, need fewer instructions for a product, but more products, more carries and more memory.
+// docs/ed25519.md compares them.
 
 #include "field25519.h"
 
-// carry:low = value, for a 64-bit sum that cannot overflow.
+// low = the low half of a 64-bit value, carry = its high half. The value must not overflow.
 #define GF_SPLIT(low, value) \
     do { \
         uint64_t split = (value); \
@@ -21,10 +22,11 @@ static void gf_copy(gf out, const gf a) {
     }
 }
 
-// Add 38 carry, carry being what overflowed limb 7 of r0..r7, and write the result to out.
+// out = r0..r7 + 2^256 carry modulo p, for a carry out of limb 7. 2^256 = 38 modulo p, so the sum
+// is r0..r7 + 38 carry.
 //
-// carry <= 39. If the sum overflows once more, the value left is below 38 * 39, so that limb 0
-// can take the last 38 without a carry.
+// carry <= 39. If the sum overflows 2^256 once more, the rest is below 38 * 39 and another 38 is
+// due. Limb 0 takes the last 38 without a carry.
 #define GF_FOLD_ADD(out) \
     do { \
         carry *= 38; \
@@ -46,9 +48,11 @@ static void gf_copy(gf out, const gf a) {
         (out) = limb; \
     } while (0)
 
-// Subtract 38 borrow, borrow (0 or 1) being what limb 7 of r0..r7 lacked, and write to out.
+// out = r0..r7 - 2^256 borrow modulo p, for a borrow of limb 7, 0 or 1. The difference is
+// r0..r7 - 38 borrow.
 //
-// If that borrows once more, the value left is at least 2^256 - 38: limb 0 can give the last 38.
+// If it borrows 2^256 once more, the rest is at least 2^256 - 38 and another 38 is due. Limb 0
+// gives the last 38 without a borrow.
 #define GF_FOLD_SUB(out) \
     do { \
         borrow = -borrow & 38; \
@@ -70,7 +74,7 @@ static void gf_copy(gf out, const gf a) {
         borrow = limb < borrow; \
     } while (0)
 
-// r = x + y + carry; the carry stays 0 or 1.
+// r = x + y + carry. The carry goes in and comes out as 0 or 1.
 #define GF_ADD_LIMB(r, x, y) \
     do { \
         uint32_t partial = (x) + (y); \
@@ -79,7 +83,7 @@ static void gf_copy(gf out, const gf a) {
         carry = first + (r < partial); \
     } while (0)
 
-// r = x - y - borrow; the borrow stays 0 or 1.
+// r = x - y - borrow. The borrow goes in and comes out as 0 or 1.
 #define GF_SUB_LIMB(r, x, y) \
     do { \
         uint32_t partial = (x) - (y); \
@@ -119,7 +123,8 @@ static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
     gf_sub(difference, a, b);
 }
 
-// The low half of the product is in low[0..7], the high half in r0..r7: 2^256 = 38 modulo p.
+// out = low[0..7] + 38 r0..r7: the low half of a product, and its high half times 2^256 = 38.
+//
 // 38 (2^32 - 1) + (2^32 - 1) + carry < 39 * 2^32, so the last carry is at most 38.
 #define GF_FOLD_PRODUCT(out, low) \
     do { \
@@ -134,8 +139,8 @@ static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
         GF_FOLD_ADD(out); \
     } while (0)
 
-// Row i: r0..r7 += a[i] b, then the lowest limb, which is final, leaves for out[i].
-// (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1: no sum overflows.
+// Row i: add a[i] b to r0..r7. The lowest limb of the sum is final and goes to out[i]; the other
+// limbs move down by one. (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1, so no sum overflows.
 #define GF_MUL_ROW(i) \
     do { \
         uint32_t x = a[i]; \
@@ -150,7 +155,7 @@ static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
         r7 = carry; \
     } while (0)
 
-// Row i is done with a[i] before it writes out[i], and b is in registers: out may be a or b.
+// Row i reads a[i] before it writes out[i], and b is in registers, so out may be a or b.
 static void gf_mul(gf out, const gf a, const gf b) {
     uint32_t b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3];
     uint32_t b4 = b[4], b5 = b[5], b6 = b[6], b7 = b[7];
@@ -166,10 +171,11 @@ static void gf_mul(gf out, const gf a, const gf b) {
     GF_FOLD_PRODUCT(out, out);
 }
 
-// Limbs 2i and 2i + 1 of the square: twice the cross products there, plus a[i]^2.
+// Limbs 2i and 2i + 1 of the square: twice the limbs `even` and `odd` of the cross products, plus
+// a[i]^2.
 //
-// bit is what doubling shifted out of the limb before; carry stays below 2. The square's high
-// half plus carry cannot overflow, as (2^32 - 1)^2 + (2^32 - 1) + 1 < 2^64.
+// bit is the bit that the doubling shifted out of the limb before. carry stays below 2. Adding
+// carry to a[i]^2 does not overflow, as (2^32 - 1)^2 + 1 < 2^64.
 #define GF_SQUARE_PAIR(low, high, even, odd, a) \
     do { \
         uint32_t even_limb = (even), odd_limb = (odd); \
@@ -184,7 +190,7 @@ static void gf_mul(gf out, const gf a, const gf b) {
 static void gf_square(gf out, const gf a) {
     uint32_t a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
     uint32_t a4 = a[4], a5 = a[5], a6 = a[6], a7 = a[7];
-    // c1..c14: limbs of the sum of a[i] a[j] for i < j.
+    // c1..c14 are the limbs of the cross products: the sum of all a[i] a[j] with i < j.
     uint32_t c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, carry;
     GF_SPLIT(c1, (uint64_t)a0 * a1);
     GF_SPLIT(c2, (uint64_t)a0 * a2 + carry);
@@ -243,7 +249,8 @@ static void gf_square_n(gf out, const gf a, int n) {
 }
 
 static void gf_reduce(gf out, const gf a) {
-    // Below 2^256 < 2p + 39: bit 255 first, which leaves less than p + 38, then at most one p.
+    // a < 2^256. First bit 255 is replaced by 19, as 2^255 = 19 modulo p. The sum is below
+    // 2^255 + 19 = p + 38, so p has to be subtracted at most once.
     uint32_t carry = (a[7] >> 31) * 19;
     for (int i = 0; i < GF_LIMBS; i++) {
         uint32_t limb = a[i] + carry;
@@ -255,7 +262,7 @@ static void gf_reduce(gf out, const gf a) {
         }
     }
     out[7] = carry;
-    // x >= p exactly when x + 19 reaches 2^255.
+    // x >= p exactly if x + 19 >= 2^255.
     carry = 19;
     for (int i = 0; i < GF_LIMBS; i++) {
         carry = out[i] + carry < carry;
@@ -273,7 +280,7 @@ static void gf_reduce(gf out, const gf a) {
     out[7] &= 0x7fffffff;
 }
 
-// a^(2^252 - 3). Exponents of the intermediate values: 2^n - 1 for n = 5, 10, 20, 50, 100, 250.
+// (p - 5) / 8 = 2^252 - 3. The comments give the exponents of the intermediate values.
 static void gf_pow_p58(gf out, const gf a) {
     gf x, y;
     gf_square(x, a);

@@ -1,10 +1,12 @@
-// Arithmetic modulo p = 2^255 - 19, for machines whose widest product is 32 x 32 -> 64 bits.
+// Arithmetic modulo p = 2^255 - 19, for machines with a widest product of 32 x 32 -> 64 bits.
 //
-// An element is eight 32-bit limbs, least significant first, and may hold ANY 256-bit integer:
-// it stands for its value modulo p. So there are no limb bounds that a caller could break, table
-// entries are used where they lie, and the only bounds to prove are those of the carries inside
-// each function, which field25519.c states. Every function takes the same time for all values,
-// and every result may overlap the operands unless it says otherwise.
+// An element is eight 32-bit limbs, least significant first. It may hold ANY 256-bit integer, and
+// stands for that integer modulo p. This has three advantages. A caller cannot break a bound of the
+// limbs. Entries of a table are used without a conversion. The only bounds to prove are those of
+// the carries inside each function; field25519.c states them.
+//
+// Every function takes the same time for all values. Every result may overlap the operands, except
+// where a function's comment forbids it.
 
 #ifndef JOULESTREAM_FIELD25519_H
 #define JOULESTREAM_FIELD25519_H
@@ -36,19 +38,19 @@ static void gf_square(gf out, const gf a);
 // out = a^(2^n), n >= 1
 static void gf_square_n(gf out, const gf a, int n);
 
-// out = the one representative of a below p
+// out = a modulo p, the one representative below p
 static void gf_reduce(gf out, const gf a);
 
-// out = a^-1, or 0 for a = 0 (safegcd.c)
+// out = a^-1, or 0 for a = 0; it is in safegcd.c.
 static void gf_invert(gf out, const gf a);
 
-// out = a^((p - 5) / 8), from which square roots are made; out must not overlap a.
+// out = a^((p - 5) / 8), for square roots; out must not overlap a.
 static void gf_pow_p58(gf out, const gf a);
 
-// Read 32 bytes, all 256 bits of them, least significant first.
+// Read all 256 bits of 32 bytes, least significant byte first.
 static void gf_load(gf out, const uint8_t bytes[32]);
 
-// Write the representative below p as 32 bytes, least significant first.
+// Write the representative below p as 32 bytes, least significant byte first.
 static void gf_store(uint8_t bytes[32], const gf a);
 
 // Return 1 if a = 0 modulo p, else 0.

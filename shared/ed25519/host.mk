@@ -1,4 +1,5 @@
-# libjoulestream_ed25519.so: the same C for CPython, written to the directory make runs in.
+# Builds libjoulestream_ed25519.so, the same C code for CPython, in the directory in which make
+# runs.
 #
 #   make -C BUILD_DIR -f .../shared/ed25519/host.mk MONOCYPHER_DIR=...
 
@@ -6,7 +7,8 @@ CC = gcc
 LIB = libjoulestream_ed25519.so
 SOURCE_DIR := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 
-# Hidden symbols and collected sections leave only what ed25519.h exports and what that needs.
+# All symbols are hidden but those that ed25519.h exports. The linker drops every section that no
+# exported function needs.
 CFLAGS += -std=c99 -O2 -Wall -Wextra -fPIC
 CFLAGS += -fvisibility=hidden -ffunction-sections -fdata-sections
 LDFLAGS += -shared -Wl,--gc-sections

@@ -1,18 +1,24 @@
-"""Writes comb_base.h: the table of the base point for comb.c.
+"""Writes comb_base.h, the table of the base point for comb.c.
 
     python shared/ed25519/make_comb_base.py [--check]
 
---check writes nothing and fails if the file is not what this script makes. Plain integers and the
-affine addition law of RFC 8032, section 5.1.4; comb.c says what the entries are.
+With --check, the script writes nothing and fails if comb_base.h is out of date.
+
+comb.c defines the entries. This script computes them in another way: with Python integers and the
+affine addition law of RFC 8032, section 5.1. Sharing no code with C, the table is also a test.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 FILE = Path(__file__).resolve().parent / "comb_base.h"
 
+# As COMB_COLUMNS, COMB_TEETH and COMB_COUNT in comb.c.
 COLUMNS, TEETH, COMBS = 22, 6, 2
+
+Point = tuple[int, int]
 
 P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P
@@ -20,7 +26,7 @@ BASE_Y = 4 * pow(5, -1, P) % P
 BASE_X = 0x216936D3CD6E53FEC0A4E231FDD6DC5C692CC7609525A7B2C9562D608F25D51A
 
 
-def add(a, b):
+def add(a: Point, b: Point) -> Point:
     """Return the sum of two affine points (x, y)."""
     (x1, y1), (x2, y2) = a, b
     product = D * x1 * x2 * y1 * y2
@@ -29,8 +35,8 @@ def add(a, b):
     return x % P, y % P
 
 
-def entries():
-    """Yield the points of both combs in their order."""
+def entries() -> Iterator[Point]:
+    """Yield the points of both combs, in the order of the table."""
     teeth = []
     point = (BASE_X, BASE_Y)
     for _ in range(COMBS * TEETH):
@@ -47,14 +53,14 @@ def entries():
             yield total
 
 
-def words(number):
-    """Return an element of the field as the C initialiser of its eight limbs."""
+def words(number: int) -> str:
+    """Return the C initialiser of a field element: its eight limbs of 32 bits."""
     limbs = ["0x%08x" % (number >> 32 * i & 0xFFFFFFFF) for i in range(8)]
     return "{" + ", ".join(limbs) + "}"
 
 
-def make():
-    """Return the text of the file."""
+def make() -> str:
+    """Return the text of comb_base.h."""
     lines = ["// Written by make_comb_base.py; do not edit. y + x, y - x, 2 d x y of each point."]
     for x, y in entries():
         lines.append("{" + words((y + x) % P) + ",")
@@ -63,9 +69,9 @@ def make():
     return "\n".join(lines) + "\n"
 
 
-def main():
-    """Write or check the file; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> int:
+    """Write or check comb_base.h; return the exit status."""
+    parser = argparse.ArgumentParser(description="Writes comb_base.h, a table for comb.c.")
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     text = make()
     if not parser.parse_args().check:

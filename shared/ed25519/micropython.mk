@@ -1,4 +1,4 @@
-# _ed25519 as a user C module, for ports that build with make:
+# Builds _ed25519 as a user C module, in ports that use make:
 #
 #   make USER_C_MODULES=.../shared MONOCYPHER_DIR=...
 #

@@ -1,8 +1,10 @@
-// The module `_ed25519` as a native module: an .mpy file that a stock MicroPython loads into RAM.
+// The module `_ed25519` as a native module: an .mpy file that an unchanged MicroPython loads into
+// RAM.
 
 #include "py/dynruntime.h"
 
-// The compiler may turn loops and initialisers into these calls; a native module has no libc.
+// The compiler may turn loops and initialisers into calls of memset and memcpy. A native module has
+// no libc, so both are here, on top of MicroPython's table of functions.
 void *memset(void *s, int c, size_t n) __attribute__((externally_visible, used));
 void *memcpy(void *dest, const void *src, size_t n) __attribute__((externally_visible, used));
 

@@ -1,8 +1,9 @@
 // Points of edwards25519 in extended coordinates, over field25519.c.
 //
-// Formulas: H. Hisil, K. K. Wong, G. Carter, E. Dawson, "Twisted Edwards curves revisited", 2008,
-// as RFC 8032 section 5.1.4 gives them. They hold for every pair of points, equal, opposite or of
-// small order, so nothing here has special cases. Results may overlap operands.
+// Source of the formulas: RFC 8032, section 5.1.4, after H. Hisil, K. K. Wong, G. Carter,
+// E. Dawson, "Twisted Edwards curves revisited", 2008. They hold for every pair of points, also for
+// equal, opposite and small-order points, so there are no special cases. Results may overlap
+// operands.
 
 #include "field25519.h"
 
@@ -11,17 +12,18 @@ typedef struct {
     gf x, y, z, t;
 } point;
 
-// What adding a point takes: y + x, y - x, 2 z, 2 d t.
+// A point in the form in which it is added: y + x, y - x, 2 z, 2 d t.
 typedef struct {
     gf sum, difference, z2, dt2;
 } point_addend;
 
-// The same for z = 1: y + x, y - x, 2 d x y. This is what tables hold, 96 bytes a point.
+// An entry of a table, the same form for z = 1: y + x, y - x, 2 d x y. It takes 96 bytes.
 typedef struct {
     gf sum, difference, dt2;
 } point_affine;
 
-// Whether a result's t is wanted: doubling needs none, adding does.
+// Whether a function computes its result's t. An addition reads the t of its operand, a doubling
+// does not.
 enum { WITHOUT_T, WITH_T };
 
 static const gf POINT_2D = {
@@ -46,7 +48,7 @@ static void point_zero(point *out) {
     gf_copy(out->t, GF_ZERO);
 }
 
-// out = (e f, g h, f g, e h), with which every formula ends.
+// out = (e f, g h, f g, e h), the last step of every formula.
 static void point_finish(point *out, const gf e, const gf f, const gf g, const gf h, int with_t) {
     gf_mul(out->x, e, f);
     gf_mul(out->y, g, h);
@@ -56,7 +58,7 @@ static void point_finish(point *out, const gf e, const gf f, const gf g, const g
     }
 }
 
-// out = 2 a; a's t is not read.
+// out = 2 a. The t of a is not read.
 static void point_double(point *out, const point *a, int with_t) {
     gf e, f, g, h, xx, yy;
     gf_square(xx, a->x);
@@ -71,7 +73,7 @@ static void point_double(point *out, const point *a, int with_t) {
     point_finish(out, e, f, g, h, with_t);
 }
 
-// out = a + b, or a - b if negative, from b's parts and d = 2 a->z b->z.
+// out = a + b, or a - b if negative, from the parts of b and d = 2 (z of a) (z of b).
 static void point_add_parts(point *out, const point *a, const gf sum, const gf difference,
     const gf dt2, const gf d, int negative, int with_t) {
     gf e, f, g, h, c;
@@ -88,7 +90,7 @@ static void point_add_parts(point *out, const point *a, const gf sum, const gf d
     }
 }
 
-// out = a + b, or a - b if negative, which must not be secret.
+// out = a + b, or a - b if negative. The time depends on negative, which must not be secret.
 static void point_add(point *out, const point *a, const point_addend *b, int negative,
     int with_t) {
     gf d;
@@ -96,7 +98,7 @@ static void point_add(point *out, const point *a, const point_addend *b, int neg
     point_add_parts(out, a, b->sum, b->difference, b->dt2, d, negative, with_t);
 }
 
-// The same for a point of a table.
+// The same for an entry of a table.
 static void point_add_affine(point *out, const point *a, const point_affine *b, int negative,
     int with_t) {
     gf d;
@@ -121,16 +123,18 @@ static void point_encode(uint8_t bytes[32], const point *a) {
     bytes[31] |= (uint8_t)(x[0] << 7);
 }
 
-// Read a point (RFC 8032, section 5.1.3). Return 0 if there is none, in variable time.
+// Read a point (RFC 8032, section 5.1.3). Return 0 if no point has this encoding. Variable time.
 //
-// y is taken modulo p and "x = -0" as 0: whether those are encodings is the caller's business.
+// y is taken modulo p, and "x = -0" is taken as 0. The caller decides whether it accepts such
+// encodings.
 static int point_decode(point *out, const uint8_t bytes[32]) {
     gf u, v, x, check;
     gf_load(out->y, bytes);
     uint32_t sign = out->y[7] >> 31;
     out->y[7] &= 0x7fffffff;
     gf_copy(out->z, GF_ONE);
-    // x^2 = u / v = (y^2 - 1) / (d y^2 + 1); x = u v^3 (u v^7)^((p - 5) / 8), perhaps times i.
+    // x^2 = u / v = (y^2 - 1) / (d y^2 + 1). x is u v^3 (u v^7)^((p - 5) / 8) or that times the
+    // square root of -1.
     gf_square(u, out->y);
     gf_mul(v, u, POINT_D);
     gf_sub(u, u, GF_ONE);

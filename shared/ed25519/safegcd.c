@@ -1,15 +1,19 @@
-// Inversion modulo p = 2^255 - 19 in constant time, three tenths of the work of a power.
+// Inversion modulo p = 2^255 - 19 in constant time. It takes three tenths of the work of the power
+// a^(p - 2).
 //
-// D. J. Bernstein, B.-Y. Yang, "Fast constant-time gcd computation and modular inversion", 2019:
-// thirty division steps at a time on the low words, gathered in a 2 x 2 matrix, which is then
-// applied to the full numbers. Steps start at delta = 1/2 (P. Wuille, "Bounds on divsteps
-// iterations in safegcd", 2021), which brings any 256-bit pair to gcd within 590 steps.
+// Source: D. J. Bernstein, B.-Y. Yang, "Fast constant-time gcd computation and modular inversion",
+// 2019. A round does thirty division steps on the low words of f and g. The steps are gathered in a
+// 2 x 2 matrix, and the matrix is applied to the full numbers. The steps start at delta = 1/2: then
+// 590 steps reach the gcd of any 256-bit pair (P. Wuille, "Bounds on divsteps iterations in
+// safegcd", 2021).
 //
-// Numbers are nine limbs of 30 bits, the top one signed, the others in [0, 2^30).
-//   |f|, |g| < 2^256 always, as a step never exceeds the larger of both.
-//   Each row of a matrix has |entry| + |entry| <= 2^30, so a limb product sum is below 2^61.
-//   |d|, |e| grow by at most p / 2 a round (the multiple of p added is at most 2^29 p, divided by
-//   2^30), from 1 to less than 11 p after 20 rounds: 259 bits, which nine limbs hold.
+// A number is nine limbs of 30 bits. The top limb is signed, the others are in [0, 2^30).
+//   |f|, |g| < 2^256 always, as a step's results never exceed the larger of both.
+//   The two entries of a row of a matrix have |entry| + |entry| <= 2^30, so a sum of two products
+//   with limbs is below 2^61.
+//   A round adds a multiple of p, at most 2^29 p, to d and to e, and divides by 2^30. So |d| and
+//   |e| grow by at most p / 2 a round, from at most 1 to less than 11 p after 20 rounds. 11 p has
+//   259 bits; nine limbs hold 270.
 
 #include "field25519.h"
 
@@ -34,15 +38,18 @@ typedef struct {
 
 // Do 30 division steps on the low words of f and g; return the new 2 delta.
 static int32_t gcd_steps(gcd_matrix *matrix, int32_t delta2, int32_t f_low, int32_t g_low) {
-    // Two's complement words; a step reads only bits that 30 steps leave exact.
+    // The words are in two's complement. A step tests the lowest bit of g, which is exact in all
+    // 30 steps.
     uint32_t f = (uint32_t)f_low, g = (uint32_t)g_low;
     uint32_t ff = 1, fg = 0, gf = 0, gg = 1;
     uint32_t delta = (uint32_t)delta2;
     for (int i = 0; i < SAFEGCD_BITS; i++) {
-        // odd: g is odd; swap: it is, and delta > 0 (2 delta is odd, so never 0). All or no ones.
+        // Masks of all ones or all zeros. odd: g is odd. swap: g is odd and delta > 0. delta is
+        // 2 delta here, an odd number, so it is never 0.
         uint32_t odd = -(g & 1);
         uint32_t swap = odd & ((delta >> 31) - 1);
-        // g + f or, to swap, g - f; then f becomes the old g, which is that plus f.
+        // An odd g becomes g + f or, with swap, g - f. With swap, f becomes the old g, which is
+        // the new g + f.
         g += ((f ^ swap) - swap) & odd;
         gf += ((ff ^ swap) - swap) & odd;
         gg += ((fg ^ swap) - swap) & odd;
@@ -61,7 +68,7 @@ static int32_t gcd_steps(gcd_matrix *matrix, int32_t delta2, int32_t f_low, int3
     return (int32_t)delta;
 }
 
-// (f, g) = matrix (f, g) / 2^30, an exact division.
+// (f, g) = matrix (f, g) / 2^30. The division is exact.
 static void gcd_apply(gcd_number f, gcd_number g, const gcd_matrix *matrix) {
     int64_t ff = matrix->ff, fg = matrix->fg, gf = matrix->gf, gg = matrix->gg;
     int64_t next_f = ff * f[0] + fg * g[0];
@@ -79,14 +86,15 @@ static void gcd_apply(gcd_number f, gcd_number g, const gcd_matrix *matrix) {
     SAFEGCD_CHECK(g[SAFEGCD_LIMBS - 1] >> 16 == g[SAFEGCD_LIMBS - 1] >> 31);
 }
 
-// Return m in [-2^29, 2^29) such that low + m p is a multiple of 2^30; p = -19 modulo 2^30.
+// Return m in [-2^29, 2^29) such that low + m p is a multiple of 2^30. p = -19 modulo 2^30.
 static int64_t gcd_cancel(int64_t low) {
     const uint32_t inverse_of_19 = 0x286bca1b; // modulo 2^30
     uint32_t m = (uint32_t)low * inverse_of_19;
     return (int64_t)((int32_t)(m << 2) >> 2);
 }
 
-// (d, e) = matrix (d, e) / 2^30 modulo p, where p = 2^15 2^240 - 19 touches two limbs only.
+// (d, e) = matrix (d, e) / 2^30 modulo p. p = 2^15 2^240 - 19, so a multiple of p changes only the
+// lowest and the highest limb.
 static void gcd_apply_modulo(gcd_number d, gcd_number e, const gcd_matrix *matrix) {
     int64_t ff = matrix->ff, fg = matrix->fg, gf = matrix->gf, gg = matrix->gg;
     int64_t next_d = ff * d[0] + fg * e[0];
@@ -108,17 +116,18 @@ static void gcd_apply_modulo(gcd_number d, gcd_number e, const gcd_matrix *matri
     }
     d[SAFEGCD_LIMBS - 1] = (int32_t)(next_d >> SAFEGCD_BITS);
     e[SAFEGCD_LIMBS - 1] = (int32_t)(next_e >> SAFEGCD_BITS);
-    // 11 p is below 2^240 (11 * 2^15).
+    // 11 p < 11 * 2^15 * 2^240, so the top limb is below 11 * 2^15.
     SAFEGCD_CHECK(d[SAFEGCD_LIMBS - 1] < 11 << 15 && d[SAFEGCD_LIMBS - 1] >= -(11 << 15));
     SAFEGCD_CHECK(e[SAFEGCD_LIMBS - 1] < 11 << 15 && e[SAFEGCD_LIMBS - 1] >= -(11 << 15));
 }
 
 static void gf_invert(gf out, const gf a) {
-    gcd_number f = {-19, 0, 0, 0, 0, 0, 0, 0, 1 << 15}; // p
+    // f = p. Its lowest limb is outside [0, 2^30) in the first round. That does no harm: sums of
+    // products take any limb, and the steps read it in two's complement.
+    gcd_number f = {-19, 0, 0, 0, 0, 0, 0, 0, 1 << 15};
     gcd_number g, d = {0}, e = {1};
     gcd_matrix matrix;
     gf reduced;
-    // Safe to feed a limb outside [0, 2^30): only sums of products read it.
     gf_reduce(reduced, a);
     for (int i = 0; i < SAFEGCD_LIMBS; i++) {
         int at = i * SAFEGCD_BITS;
@@ -134,9 +143,10 @@ static void gf_invert(gf out, const gf a) {
         gcd_apply(f, g, &matrix);
         gcd_apply_modulo(d, e, &matrix);
     }
-    // Now g = 0, f = 1 or -1 (p or -p for a = 0, when d = 0) and the inverse is f d.
+    // Now g = 0, f = 1 or -1, and the inverse is f d. For a = 0, f is p or -p, and d = 0.
     uint32_t negative = (uint32_t)(f[SAFEGCD_LIMBS - 1] >> 31);
-    // out = f d + 16 p, a number of up to 260 bits; what lies above 2^256 counts 38-fold.
+    // out = f d + 16 p, a positive number of up to 260 bits. The bits above 2^256 are replaced by
+    // 38 times their value, as 2^256 = 38 modulo p.
     int64_t carry = -16 * 19;
     uint64_t word = 0;
     int bits = 0, limb = 0;

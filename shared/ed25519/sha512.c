@@ -1,5 +1,6 @@
-// SHA-512, small rather than unrolled: a signature hashes two blocks, 3 % of its work.
-// Working variables and schedule are kept in the context, where the caller can wipe them.
+// SHA-512 (FIPS 180-4) in little code: no loop is unrolled, as the two blocks that a signature
+// hashes are 3 % of its work. The working variables and the message schedule are in the context,
+// where the caller can wipe them.
 
 #include "sha512.h"
 
@@ -71,7 +72,8 @@ void sha512_init(sha512_ctx *ctx) {
 
 void sha512_update(sha512_ctx *ctx, const uint8_t *data, size_t size) {
     for (size_t i = 0; i < size; i++) {
-        // A shift by a constant, unlike one by the byte's place, needs no library call on 32 bits.
+        // On 32-bit machines, a shift of 64 bits by a constant needs no library call. A shift that
+        // depends on the byte's position would need one.
         uint64_t *word = &ctx->block[(ctx->size >> 3) & 15];
         *word = *word << 8 | data[i];
         ctx->size++;
@@ -89,7 +91,7 @@ void sha512_final(sha512_ctx *ctx, uint8_t digest[64]) {
     while ((ctx->size & 127) != 112) {
         sha512_update(ctx, &zero_byte, 1);
     }
-    ctx->block[14] = 0; // upper half of the bit length: no message reaches 2^61 bytes
+    ctx->block[14] = 0; // the upper half of the length in bits: no message reaches 2^61 bytes
     ctx->block[15] = bits;
     sha512_compress(ctx);
     for (int i = 0; i < 64; i++) {

@@ -1,4 +1,4 @@
-// SHA-512 (FIPS 180-4), incremental. Everything secret lives in the context: wipe it after use.
+// SHA-512 (FIPS 180-4), incremental. All secrets are in the context; the caller wipes it after use.
 
 #ifndef JOULESTREAM_SHA512_H
 #define JOULESTREAM_SHA512_H
@@ -19,7 +19,7 @@ void sha512_init(sha512_ctx *ctx);
 // Absorb size bytes; data may be NULL when size is 0.
 void sha512_update(sha512_ctx *ctx, const uint8_t *data, size_t size);
 
-// Write the 64-byte digest. ctx holds secrets until the caller wipes it.
+// Write the 64-byte digest. ctx holds secrets until the caller wipes it, and cannot absorb more.
 void sha512_final(sha512_ctx *ctx, uint8_t digest[64]);
 
 #endif

@@ -1,16 +1,17 @@
-// s B + h P for a point P that is met once: E. G. Straus, "Addition chains of vectors", 1964.
+// s B + h P for a point P without a table. All inputs are public; the time is variable.
 //
-// h goes in signed sliding windows of four bits over P, 3P, 5P, 7P (F. Morain, J. Olivos, 1990);
-// s joins in the last columns, where doublings are done anyway, from the comb of the base point.
-// All of it is public and in variable time.
+// Source: E. G. Straus, "Addition chains of vectors", 1964. h becomes signed sliding windows of
+// four bits, which add or subtract P, 3P, 5P or 7P (F. Morain, J. Olivos, "Speeding up the
+// computations on an elliptic curve using addition-subtraction chains", 1990). s uses the comb of
+// the base point: its 22 columns are added during the last 22 doublings, which h needs anyway.
 
 enum {
     STRAUS_WINDOW = 4,
     STRAUS_MULTIPLES = 1 << (STRAUS_WINDOW - 2),
-    STRAUS_DIGITS = 254, // a number below L < 2^253 and a carry
+    STRAUS_DIGITS = 254, // 253 bits of a number below L, and a carry
 };
 
-// Recode h < 2^253 into digits: 0 or odd, |digit| < 2^(STRAUS_WINDOW - 1).
+// Write the digits of h < 2^253. A digit is 0 or odd, and |digit| < 2^(STRAUS_WINDOW - 1).
 static void straus_recode(int8_t digits[STRAUS_DIGITS], const uint32_t h[8]) {
     uint32_t carry = 0;
     for (int i = 0; i < STRAUS_DIGITS;) {
@@ -31,7 +32,7 @@ static void straus_recode(int8_t digits[STRAUS_DIGITS], const uint32_t h[8]) {
     }
 }
 
-// sum = s B + h p for s, h < L. Nothing is added to h: p may have a part of small order.
+// sum = s B + h p for s, h < L. h is not changed modulo L, as p may have a part of small order.
 static void straus_base_and_point(point *sum, const uint32_t s[8], const uint32_t h[8],
     const point *p) {
     point_addend odd_multiples[STRAUS_MULTIPLES]; // p, 3p, ...

@@ -1,4 +1,4 @@
-// The module `_ed25519` as a user C module, linked into a firmware and run from its flash.
+// The module `_ed25519` as a user C module. It is linked into a firmware and runs from flash.
 
 #include "py/obj.h"
 #include "py/runtime.h"

@@ -1,7 +1,9 @@
-// Signs with a seed that valgrind takes for undefined: it reports every branch and every address
-// that depends on it. What is published, R, S and the public key, is declared defined again where
-// it comes out. Run under `valgrind --error-exitcode=1`; the argument "leak" branches on the seed,
-// to show that the check can fail.
+// Signs with a seed that valgrind treats as undefined memory. Valgrind then reports every branch
+// and every address that depends on the seed. The outputs R, S and the public key are public: the
+// program declares them defined again.
+//
+// Run it under `valgrind --error-exitcode=1`. With the argument "leak" the program branches on the
+// expanded key, to show that the check can fail.
 
 #include <stdio.h>
 #include <valgrind/memcheck.h>
@@ -19,7 +21,7 @@ int main(int argc, char **argv) {
     }
     VALGRIND_MAKE_MEM_UNDEFINED(seed, sizeof(seed));
     ed25519_expand(expanded, seed);
-    // The public key, and whatever is derived from it, is no secret.
+    // The public key is no secret, and neither are values that depend on it alone.
     VALGRIND_MAKE_MEM_DEFINED(expanded + 64, 32);
     for (size_t size = 0; size <= sizeof(message); size += 60) {
         ed25519_sign(signature, expanded, message, size);

@@ -1,4 +1,4 @@
-// The field arithmetic of shared/ed25519 as a shared library, for test_field25519.py to call.
+// The field arithmetic of shared/ed25519 as a shared library. test_field25519.py calls it.
 
 #define JOULESTREAM_ED25519_CHECK
 #include "field25519.c"

@@ -1,8 +1,9 @@
-// Fuzz target of the C that every binding calls: the bytes of the input choose a function and
-// its arguments. Built with AddressSanitizer and UBSan it ends at the first bad access; it aborts
-// by itself where two ways to verify disagree.
+// The fuzz target of the C functions that every binding calls. The bytes of an input choose the
+// functions and their arguments. With AddressSanitizer and UBSan the program ends at the first bad
+// access. It aborts if the two functions that verify give different answers.
 //
-// Reads inputs from the files named (as AFL and libFuzzer's reproducers want), or makes its own:
+// The inputs come from files, as from AFL or from a libFuzzer reproducer, or from a generator:
+//   fuzz_binding FILE ...
 //   fuzz_binding --random SEED COUNT
 
 #include <stdio.h>
@@ -14,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-// Copy the next bytes of the input into memory of exactly that size, so that overruns show.
+// Copy the next bytes of the input into memory of exactly that size, so that AddressSanitizer sees
+// an overrun. If the input is too short, the other bytes are zero.
 static u8 *take(const uint8_t **data, size_t *size, size_t count) {
     u8 *memory = malloc(count ? count : 1);
     size_t have = count < *size ? count : *size;
@@ -48,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     u8 *signature = malloc(64);
     u8 public_key[32];
     if (kind & 1) {
-        // first is a seed, second the change of its signature.
+        // first is a seed. second is added to its signature by XOR, if bit 1 of kind is set.
         ed25519_expand(expanded, first);
         ed25519_public_key(public_key, first);
         check(memcmp(public_key, expanded + 64, 32) == 0);
@@ -64,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check(good == ed25519_verify(public_key, message, message_size, signature));
         check(good == !changed);
     } else {
-        // first is a public key, second a signature: both arbitrary.
+        // first is a public key and second a signature, both of arbitrary bytes.
         int good = ed25519_verify(first, message, message_size, second);
         if (ed25519_prepare(table, first)) {
             check(good == ed25519_verify_prepared(table, first, message, message_size, second));
@@ -89,7 +91,7 @@ static int random_inputs(u64 state, long count) {
             state = state * 6364136223846793005u + 1442695040888963407u;
             input[i] = (uint8_t)(state >> 56);
         }
-        // Now and then special bytes: encodings near p, near L, zeros.
+        // Half of the inputs have a run of special bytes, for encodings near p, near L and near 0.
         if (input[399] < 128) {
             memset(input + 1 + input[398] % 96, input[397] & 1 ? 0xff : 0, input[396] % 32);
         }

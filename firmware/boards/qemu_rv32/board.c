@@ -1,17 +1,19 @@
-// Time and instruction count of QEMU's `virt` machine, riscv32: the clock that MicroPython's qemu
-// port lacks, and the module `board` for measurements.
+// The clock of QEMU's `virt` machine, riscv32, which MicroPython's qemu port lacks, and the module
+// `board` for measurements. shared/stubs/board.pyi repeats the module's functions.
 //
-// With `-icount shift=0` an instruction takes a nanosecond, so counts and times repeat exactly.
+// With `-icount shift=0` an instruction takes one nanosecond, so counts and times are the same in
+// every run.
 
 #include "py/mphal.h"
 #include "py/obj.h"
 #include "py/runtime.h"
 
-// The CLINT's 64-bit timer runs at 10 MHz.
+// The 64-bit timer of the machine's interrupt controller, the CLINT. It counts at 10 MHz.
 #define MTIME_LOW (*(volatile uint32_t *)0x0200bff8)
 #define MTIME_HIGH (*(volatile uint32_t *)0x0200bffc)
 #define TICKS_PER_US 10
 
+// Read both halves of the timer. The loop ends when the high half did not change between them.
 static uint64_t read_mtime(void) {
     uint32_t high, low;
     do {
@@ -54,20 +56,22 @@ void mp_hal_delay_ms(mp_uint_t ms) {
     mp_hal_delay_us(1000 * ms);
 }
 
-// instructions() -> instructions retired since the start, modulo 2^30: always a small int
+// instructions() -> the instructions since the start, modulo 2^30: this is always a small int,
+// which needs no heap
 static mp_obj_t board_instructions(void) {
     return MP_OBJ_NEW_SMALL_INT(read_instructions() & 0x3fffffff);
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(board_instructions_obj, board_instructions);
 
-// The stack below a function's own frame, which calls from the same depth will use.
+// The free stack that is painted and searched: STACK_WORDS words, STACK_MARGIN words below the
+// function's own frame.
 enum { STACK_WORDS = 1024, STACK_MARGIN = 64, STACK_PAINT = 0x5aa5c33c };
 
 static volatile uint32_t *free_stack(void *frame) {
     return (volatile uint32_t *)frame - STACK_MARGIN - STACK_WORDS;
 }
 
-// stack_paint() -> None, after filling 4 KB of the free stack with a known word
+// stack_paint() -> None. It fills 4 KB of the free stack with a known word.
 static mp_obj_t board_stack_paint(void) {
     volatile uint32_t *stack = free_stack(__builtin_frame_address(0));
     for (int i = 0; i < STACK_WORDS; i++) {
@@ -77,7 +81,7 @@ static mp_obj_t board_stack_paint(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(board_stack_paint_obj, board_stack_paint);
 
-// stack_used() -> bytes of the stack that calls from the same depth have used since
+// stack_used() -> the bytes of stack that calls from the same depth have used since stack_paint()
 static mp_obj_t board_stack_used(void) {
     volatile uint32_t *stack = free_stack(__builtin_frame_address(0));
     int i = 0;

@@ -1,5 +1,5 @@
-// Configuration of the emulated board: what MicroPython's qemu port has, and what our firmware
-// needs beside it.
+// The configuration of the emulated board: that of MicroPython's qemu port, with the modules and
+// the buffered stdio that the firmware needs too.
 
 #include "ports/qemu/mpconfigport.h"
 
