@@ -1,8 +1,9 @@
-"""Random and mutated Ed25519 cases, with libsodium's answer to each: for CPython and the board.
+"""Random and mutated Ed25519 cases with libsodium's answers, for CPython and the emulated board.
 
-A case is a 44-byte message and a signature under a key. One in three is an honest signature; the
-others differ from one in a bit, in S by multiples of L, in a special S, in another or a special R,
-in torsion added to R or to the key, or are signatures of another message or key.
+A case is a key, a message of 44 bytes and a signature. One signature in three is honest. In the
+others one thing is changed: a bit of the message or of the signature; S by a multiple of L; S to
+a special number; R to a special encoding; R by a point of small order; or the whole signature to
+that of another message. One key in eight has a part of small order.
 """
 
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
@@ -17,7 +18,7 @@ SPECIAL_Y = (0, 1, 2, ed.P - 1, *range(ed.P, 2**255))
 
 
 def sodium_verify(public, message, signature):
-    """Return libsodium's answer."""
+    """Return whether libsodium accepts a signature."""
     try:
         return crypto_sign_open(signature + message, public) == message
     except BadSignatureError:
@@ -25,9 +26,10 @@ def sodium_verify(public, message, signature):
 
 
 def key_of(rng):
-    """Return (public key, function that signs a message under it); one key in eight has torsion.
+    """Return a public key and a function that signs messages under it.
 
-    Under a key with torsion the equation holds for one h in two, four or eight.
+    One key in eight has torsion, a part of small order. Under such a key the equation holds for
+    one h in two, four or eight.
     """
     seed = rng.randbytes(32)
     public, secret = crypto_sign_seed_keypair(seed)
@@ -47,7 +49,7 @@ def key_of(rng):
 
 
 def mutated(rng, message, signature, sign):
-    """Return (message, signature) with one thing about them changed, or nothing."""
+    """Return the message and the signature; in two of three cases, one thing is changed."""
     kind = rng.randrange(12)
     changed = bytearray(signature)
     if kind < 4:
@@ -77,7 +79,13 @@ def mutated(rng, message, signature, sign):
 
 
 def cases(rng, keys, each):
-    """Yield (public key, list of (message, signature, answer)), `keys` times, `each` a list."""
+    """Yield a public key and a list of its cases, `keys` times.
+
+    Args:
+        rng: a random.Random.
+        keys: the number of keys.
+        each: the number of cases, tuples (message, signature, answer), in a list.
+    """
     for _ in range(keys):
         public, sign = key_of(rng)
         found = []

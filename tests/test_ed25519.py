@@ -1,13 +1,13 @@
-"""The native Ed25519 module and joulestream.signing: the same file on CPython and MicroPython."""
+"""The native Ed25519 module and joulestream.signing, on CPython and on MicroPython."""
 
 import hashlib
 import json
 from binascii import hexlify, unhexlify
 
 import _ed25519
+from dual_runtime import VECTORS, raised
 from joulestream import signing
 
-VECTORS = __file__.rsplit("/", 1)[0] + "/vectors/" if "/" in __file__ else "vectors/"
 SEED = bytes(range(32))
 CLAIM = b"CLM\0" + bytes(range(32)) + bytes(8)
 
@@ -17,17 +17,8 @@ def load(name):
         return json.load(file)
 
 
-def raised(call, *arguments):
-    """Return the exception that a call raises, None if it raises none."""
-    try:
-        call(*arguments)
-    except Exception as error:
-        return error
-    return None
-
-
 def flipped(data, bit):
-    """Return a copy of data with one bit inverted."""
+    """Return a copy of `data` with one bit inverted."""
     copy = bytearray(data)
     copy[bit >> 3] ^= 1 << (bit & 7)
     return bytes(copy)
@@ -56,14 +47,18 @@ def test_edge_cases():
             unhexlify(case[key]) for key in ("public_key", "message", "signature")
         ]
         assert _ed25519.verify(public, message, signature) is case["valid"], case["name"]
-        # With a table too; one buffer serves all keys, and its old contents do not matter.
+        # The same with a table. One buffer serves all keys, so the contents of an earlier key's
+        # table must not matter.
         good = _ed25519.prepare(public, table)
         good = good and _ed25519.verify_prepared(table, public, message, signature)
         assert good is case["valid"], case["name"]
 
 
 def test_message_lengths():
-    """Every length around SHA-512's block boundaries, signed, against one hash of them all."""
+    """Messages of every length around SHA-512's block boundaries have the right signatures.
+
+    The vector holds one hash over all the signatures.
+    """
     vector = load("ed25519_verify.json")["sign_lengths"]
     expanded = _ed25519.expand(unhexlify(vector["seed"]))
     digest = hashlib.sha256()
@@ -218,7 +213,7 @@ def test_verifier():
     signature = signer.sign(CLAIM)
     key = bytearray(signer.public_key)
     verifier = signing.Verifier(key)
-    key[0] ^= 1  # a verifier keeps its own copy
+    key[0] ^= 1  # the verifier has its own copy
     assert verifier.public_key == signer.public_key
     assert verifier.verify(CLAIM, signature) is True
     assert verifier.verify(CLAIM + b"\0", signature) is False

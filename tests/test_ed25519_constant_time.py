@@ -1,4 +1,4 @@
-"""Signing is constant time: valgrind sees no branch and no address that depends on the seed."""
+"""Signing takes constant time: valgrind finds no branch or address that depends on the seed."""
 
 import shutil
 import subprocess

@@ -1,4 +1,7 @@
-"""The C that every binding calls, under AddressSanitizer and UBSan, with inputs of all kinds."""
+"""The C functions that every binding calls run under AddressSanitizer and UBSan.
+
+The inputs are random bytes and the edge cases of the test vectors.
+"""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The native Ed25519 module against libsodium (PyNaCl), its vectors against their generator."""
+"""The native Ed25519 module gives the same signatures and answers as libsodium (PyNaCl)."""
 
 import os
 import random
@@ -7,23 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
-from nacl.exceptions import BadSignatureError
+from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 import _ed25519
+from ed25519_cases import sodium_verify
 from joulestream import signing
 from joulestream.testkit import edwards25519 as ed
 from test_ed25519 import load
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def sodium_verify(public, message, signature):
-    """Return libsodium's answer."""
-    try:
-        return crypto_sign_open(signature + message, public) == message
-    except BadSignatureError:
-        return False
 
 
 @pytest.mark.parametrize(
@@ -50,7 +42,7 @@ def test_signatures_are_libsodiums():
 
 
 def mutate(rng, public, message, signature):
-    """Return the arguments of verify with one thing about them changed."""
+    """Return the arguments of verify() with a change in one of them."""
     parts = [bytearray(public), bytearray(message), bytearray(signature)]
     kind = rng.randrange(5)
     if kind == 0:
@@ -83,12 +75,12 @@ def test_mutations_get_libsodiums_answer():
 
 
 def test_torsion_gets_libsodiums_answer():
-    """Keys and R with random parts of small order: good or not depending on h modulo 8."""
+    """A key and an R with parts of small order are good for some values of h modulo 8 only."""
     rng = random.Random(3)
     torsion = ed.torsion_points()
     accepted = 0
     for _ in range(2000):
-        # From a few known points: the torsion is under test, not the scalar.
+        # A few known points are enough: the parts of small order are under test, not the scalars.
         scalar, nonce = rng.choice(KNOWN), rng.choice(KNOWN)
         i, j = rng.choice(
             [(rng.randrange(8), 0), (0, rng.randrange(8)), rng.choices(range(8), k=2)]
@@ -100,7 +92,7 @@ def test_torsion_gets_libsodiums_answer():
         signature = r + ((nonce + h * scalar) % ed.L).to_bytes(32, "little")
         answer = _ed25519.verify(public, message, signature)
         assert answer is sodium_verify(public, message, signature), (scalar, nonce, i, j)
-        # The equation holds exactly when -h i T is j T.
+        # T is the point of order 8. The equation holds exactly if -h i T = j T.
         assert answer is ((h * i + j) % 8 == 0), (scalar, nonce, i, j)
         accepted += answer
     assert 200 < accepted < 1800

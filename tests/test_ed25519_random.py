@@ -1,6 +1,7 @@
-"""A hundred thousand random and mutated signatures against libsodium; `make soak` does a million.
+"""Random and mutated signatures get the answer that libsodium gives.
 
-JOULESTREAM_CASES sets how many. Each is verified twice, with a table and without.
+JOULESTREAM_CASES sets their number: 100,000 by default, a million in `make soak`. Each signature
+is verified twice, with a table and without.
 """
 
 import os

@@ -1,8 +1,9 @@
-"""The field arithmetic of shared/ed25519 against Python's integers, driven to its extremes.
+"""The field arithmetic of shared/ed25519 gives the results of Python's integers.
 
-Every 256-bit integer is a legal operand, so the extremes are those of carries: limbs of all ones,
-values around multiples of p and of 2^256. The library is compiled with safegcd.c's assertions on
-its limb bounds and with UBSan, both of which end the process.
+Every 256-bit integer is a legal operand. The operands here drive the carries to their extremes:
+limbs of all ones, and values around multiples of p and of 2^256. The library is compiled with
+UBSan and with safegcd.c's assertions on the bounds of its limbs. A failure of either ends the
+process.
 """
 
 import ctypes
@@ -41,7 +42,7 @@ def field(tmp_path_factory):
     library = ctypes.CDLL(str(path))
 
     def call(name, a, b=0, overlap=0):
-        """Return the output of a function; its result overlaps a (1), b (2) or neither (0)."""
+        """Return the output of a function. It overlaps a (1), b (2) or neither of them (0)."""
         operands = [LIMBS(*(value >> 32 * i & 0xFFFFFFFF for i in range(8))) for value in (a, b)]
         out = (LIMBS(), *operands)[overlap]
         getattr(library, f"probe_{name}")(out, *operands)
@@ -78,7 +79,7 @@ def test_random_operands(field):
 
 
 def test_inversion_of_structured_numbers(field):
-    """Powers of two and sums of two: long runs of even steps, and of swaps."""
+    """Sums of two powers of two cause long runs of even steps and of swaps."""
     for i in range(255):
         for j in (0, i // 2):
             a = (1 << i) + (1 << j)

