@@ -1,4 +1,7 @@
-"""The power goes at every operation of a flash, ten thousand times; nothing stored is lost."""
+"""Nothing acknowledged is lost when the power goes in the middle of an operation of a flash.
+
+Ten thousand such cuts are played, by programs of their own, since each cut is a fork.
+"""
 
 import json
 import os
@@ -9,16 +12,16 @@ import pytest
 
 PROGRAM = "joulestream.host_tools.simulation.power_cuts"
 POINTS = int(os.environ.get("JOULESTREAM_POWER_CUTS", "10000"))
+# Programs that run side by side, each with seeds of its own.
 CHUNKS = 4
-# Seeds of one chunk never reach those of the next.
+# More seeds than a chunk can play.
 SEEDS_APART = 100_000
 
 
-def power_cuts(first_seed, points, environment=None):
-    """Run histories with that many cuts in all; return the program's figures."""
+def power_cuts(first_seed, points):
+    """Run the program with `points` cuts in all; return its figures."""
     done = subprocess.run(
         [sys.executable, "-m", PROGRAM, str(first_seed), str(points)],
-        env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

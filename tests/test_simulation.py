@@ -1,4 +1,8 @@
-"""Both real firmwares through thousands of sessions in which everything goes wrong, and again."""
+"""Both real firmwares keep their promises in thousands of simulated sessions with faults.
+
+The simulator itself is tested too: a planted bug must break a promise, and the failing history
+must become shorter and stay the same at every replay.
+"""
 
 import json
 import os
@@ -23,9 +27,10 @@ from joulestream.pole.loop import PoleLoop
 from joulestream.vehicle.wallet import Wallet
 
 JOULESTREAM = Path(sys.executable).parent / "joulestream"
+# Tests that run side by side, each with seeds of its own.
 CHUNKS = 8
 SESSIONS = int(os.environ.get("JOULESTREAM_SESSIONS", "5000"))
-# Seeds of one chunk never reach those of the next.
+# More seeds than a chunk can play.
 SEEDS_APART = 1_000_000
 
 
@@ -80,7 +85,7 @@ def test_batches_in_processes_are_those_in_this_one():
 
 
 def forget_credit(monkeypatch):
-    """Let the pole deliver unpaid whatever is asked for."""
+    """Plant a bug: the pole delivers without a limit of its credit."""
     monkeypatch.setattr(charging_session, "earned_credit", lambda credit, paid: 1 << 40)
 
 
@@ -100,10 +105,9 @@ def test_a_broken_promise_is_found_and_its_history_shortened(monkeypatch):
 def test_a_wallet_that_forgets_its_budget_is_found(monkeypatch):
     create = Wallet.__init__
 
-    def forget(self, *arguments):
-        create(self, *arguments)
-        self.budget_left = arguments[3]
-        self._spent = 0
+    def forget(self, signer, journal, certificates, budget, period):
+        create(self, signer, journal, certificates, budget, period)
+        self.budget_left = budget
 
     monkeypatch.setattr(Wallet, "__init__", forget)
     failures = run_campaign(Totals(), 200, jobs=1).failures
