@@ -45,7 +45,11 @@ def simulate(
     status 1 when a promise was broken.
     """
     from joulestream.host_tools.simulation import campaign
-    from joulestream.host_tools.simulation.report import sentence, tell, tell_failure
+    from joulestream.host_tools.simulation.report import (
+        print_history,
+        print_shortest_failure,
+        summary,
+    )
 
     console = progress_console(json)
     if only is not None or not sessions:
@@ -53,27 +57,27 @@ def simulate(
         if json:
             print_json(vars(outcome))
         else:
-            tell(outcome, console)
+            print_history(outcome, console)
         raise typer.Exit(1 if outcome.failure else 0)
     if resume is None:
         totals = campaign.Totals(next_seed=seed)
     else:
         totals = campaign.load_totals(resume)
-    told_s = time.monotonic()
+    reported_s = time.monotonic()
 
     def report(so_far: "Totals") -> None:
-        nonlocal told_s
+        nonlocal reported_s
         if resume is not None:
             campaign.save_totals(so_far, resume)
-        if time.monotonic() - told_s >= _REPORT_EVERY_S:
-            told_s = time.monotonic()
-            console.print(sentence(so_far), markup=False, highlight=False)
+        if time.monotonic() - reported_s >= _REPORT_EVERY_S:
+            reported_s = time.monotonic()
+            console.print(summary(so_far), markup=False, highlight=False)
 
     campaign.run_campaign(totals, sessions, jobs or None, report)
     if json:
         print_json(vars(totals))
     else:
-        console.print(sentence(totals), markup=False, highlight=False)
+        console.print(summary(totals), markup=False, highlight=False)
     if totals.failures:
-        tell_failure(totals.failures[0][0], console)
+        print_shortest_failure(totals.failures[0][0], console)
         raise typer.Exit(1)

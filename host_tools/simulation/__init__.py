@@ -1,13 +1,20 @@
-"""A deterministic simulator: both real firmwares in one process, virtual time, one seed.
+"""A simulator that plays both real firmwares in one process, in virtual time.
 
-plan.py        the decisions of a seed: the world's figures, the faults and their times
-setup.py       the world's keys, channels and configurations
-parts.py       wire, meters and boards, which can fail
-world.py       both firmwares, the plant and the parts, step by step
-events.py      the faults, each with its beginning and its end
-history.py     the last lines of a history, as people read them
-invariants.py  the promises that must hold after every step
-settlement.py  the claims of every history, paid on a real ledger
-campaign.py    many seeds, and the shortest history of one that fails
-power_cuts.py  the power goes at every operation of a flash
+A seed decides a plan: configurations, faults and the times of the faults. A world plays the plan:
+one pole and three vehicles run step by step, with a wire, meters and flashes that can fail. After
+every step the invariants check, from outside, the promises of docs/security.md. At the end the
+pole's claims are paid on a real ledger. One seed always gives the same history, so a failure can
+be seen again and shortened.
+
+plan.py        a seed's decisions: parameters of a world, faults and their times
+setup.py       keys, channels, certificates and configurations from a plan
+parts.py       the wire and the boards
+world.py       one pole, three vehicles, a cable and the energy: the state, and one step of time
+events.py      the table of faults: how each kind begins and ends
+history.py     the newest lines of a history, as text
+invariants.py  the promises, checked after every step
+settlement.py  the pole's claims, paid on a real ledger
+campaign.py    many seeds on all cores; the shortest history of a seed that fails
+power_cuts.py  a power cut at every operation of a flash
+report.py      results as text on a terminal
 """

@@ -1,4 +1,9 @@
-"""Many seeds, one after the other, on all cores; the shortest history of a seed that fails."""
+"""Plays many seeds on all cores, and finds the shortest history of a seed that fails.
+
+Seeds are played in batches, one batch in one process with one ledger. The results are taken in the
+order of the seeds, so that they do not depend on the number of processes. A failing seed is
+shortened by leaving out its events one by one, as long as the same promise is still broken.
+"""
 
 import json
 import os
@@ -16,7 +21,7 @@ from joulestream.host_tools.simulation.settlement import Bank
 from joulestream.host_tools.simulation.world import World
 from joulestream.testkit.flash import FlashMisused
 
-# Seeds that one process plays between two reports.
+# Seeds of one batch: a ledger is made for each batch, which takes as long as a world.
 _BATCH = 20
 
 
@@ -28,8 +33,8 @@ class Outcome:
         seed: the seed.
         sessions: sessions that were opened.
         packets: packets that were paid and stored.
-        failure: a sentence that names the broken promise, or "".
-        history: the history's last lines.
+        failure: a sentence that names the broken promise; "" if none is broken.
+        history: the newest lines of the history.
         kept: numbers of the plan's events that happened.
     """
 
@@ -43,7 +48,13 @@ class Outcome:
 
 @dataclass
 class Totals:
-    """The sum of a campaign so far; `failures` are (seed, failure)."""
+    """The sums of a campaign so far.
+
+    Attributes:
+        next_seed: the seed that is played next.
+        worlds, sessions, packets: how many were played, opened and paid.
+        failures: (seed, failure) of each seed that failed.
+    """
 
     next_seed: int = 1
     worlds: int = 0
@@ -62,12 +73,12 @@ class Totals:
 
 
 def play(seed: int, keep: frozenset[int] | None = None, bank: Bank | None = None) -> Outcome:
-    """Play a seed's world; the same again whenever it is asked.
+    """Play a seed's world, and pay its claims. The same arguments give the same outcome.
 
     Args:
         seed: the seed.
-        keep: numbers of the events that happen; by default all.
-        bank: where it is settled, if not on a ledger of its own; once a seed.
+        keep: numbers of the events that happen; None: all.
+        bank: a ledger that has not seen this seed yet; None: a new one.
     """
     plan = make_plan(seed)
     numbers = range(len(plan.events))
@@ -84,13 +95,16 @@ def play(seed: int, keep: frozenset[int] | None = None, bank: Bank | None = None
                 own.check()
     except (Violation, FlashMisused) as error:
         failure = str(error)
-    except Exception as error:  # whatever escapes a firmware or the ledger is a failure too
+    except Exception as error:  # an exception of a firmware or of the ledger is a failure too
         failure = f"{type(error).__name__}: {error}"
-    return Outcome(seed, world.sessions, world.packets, failure, world.tell(), kept)
+    return Outcome(seed, world.sessions, world.packets, failure, world.history_lines(), kept)
 
 
 def shorten(outcome: Outcome) -> Outcome:
-    """Return a failure of the same kind with as few of the plan's events as can be found."""
+    """Return a failure of the same kind that needs fewer of the plan's events.
+
+    Leaves out one event after the other, until no single event can be left out any more.
+    """
     kind = _kind(outcome)
     best = outcome
     again = True
@@ -105,11 +119,12 @@ def shorten(outcome: Outcome) -> Outcome:
 
 
 def _kind(outcome: Outcome) -> str:
-    """Return a failure's sentence without its figures."""
+    """Return a failure's sentence with a # for each figure, to compare it with another one."""
     return re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "#", outcome.failure)
 
 
 def _play_batch(first: int) -> list[Outcome]:
+    """Play a batch of seeds on one ledger, and check the ledger."""
     with closing(Bank()) as bank:
         outcomes = [play(seed, bank=bank) for seed in range(first, first + _BATCH)]
         bank.check()
@@ -122,13 +137,13 @@ def run_campaign(
     jobs: int | None = None,
     report: Callable[[Totals], None] | None = None,
 ) -> Totals:
-    """Play seeds from `totals.next_seed` on until there were that many sessions in all.
+    """Play seeds from `totals.next_seed` on until `totals` has enough sessions.
 
     Args:
-        totals: where to go on; changed as the campaign goes.
-        sessions: how many sessions to simulate at least, those in `totals` included.
-        jobs: how many processes; by default one a core, and 1 is this one.
-        report: called after every batch of seeds, in their order.
+        totals: the sums so far; changed after every batch.
+        sessions: the least number of sessions, with those that `totals` has already.
+        jobs: the number of processes; None: one for each core; 1: this process alone.
+        report: called with `totals` after every batch.
 
     Returns `totals`. The outcomes do not depend on `jobs`.
     """
@@ -143,7 +158,7 @@ def run_campaign(
 
 
 def _batches(first: int, workers: int) -> Generator[list[Outcome], None, None]:
-    """Yield the outcomes of one batch of seeds after the other, without end."""
+    """Yield the outcomes of one batch after the other, in the order of the seeds, without end."""
     if workers == 1:
         while True:
             yield _play_batch(first)
@@ -161,7 +176,7 @@ def _batches(first: int, workers: int) -> Generator[list[Outcome], None, None]:
 
 
 def load_totals(path: Path) -> Totals:
-    """Return the totals in a file, new ones if there is none."""
+    """Return the totals in a file; new ones if the file does not exist."""
     if not path.is_file():
         return Totals()
     values = json.loads(path.read_text())
@@ -170,7 +185,7 @@ def load_totals(path: Path) -> Totals:
 
 
 def save_totals(totals: Totals, path: Path) -> None:
-    """Write the totals to a file, whole or not at all."""
+    """Write the totals to a file in one step, so that an interruption leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".new")
     scratch.write_text(json.dumps(vars(totals), indent=1) + "\n")

@@ -1,7 +1,12 @@
-"""The events of a plan: each begins at its time, disturbs a world, and ends."""
+"""The faults of a simulated world: how each kind begins and ends.
+
+Each kind of event is one row of a table: a function that begins it, and one that ends it where
+its end changes the world. `Events` keeps the time: in every step it ends the events that are over
+and begins the ones that are due.
+"""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,123 +18,163 @@ if TYPE_CHECKING:
 
 
 class Events:
-    """Begins and ends the events of a plan as time passes in `world`.
-
-    A kind of event has a method `_begin_KIND`, and `_finish_KIND` where its end does something.
-    """
+    """Begins and ends the events of a plan as time passes in `world`."""
 
     def __init__(self, world: "World", events: Iterable[Event]) -> None:
-        self._world = world
-        self._begins = deque(events)
+        self.world = world
+        self.no_time_until_ms = 0
+        self._waiting = deque(events)
         self._ends: list[tuple[int, Event]] = []
         self._active: list[Event] = []
-        self._no_time_until_ms = 0
 
     @property
     def is_time_known(self) -> bool:
         """Whether the pole's real-time clock knows the time now."""
-        return self._world.now_ms >= self._no_time_until_ms
+        return self.world.now_ms >= self.no_time_until_ms
 
     def apply(self) -> None:
-        """End and begin the events that are due."""
-        while self._ends and self._ends[0][0] <= self._world.now_ms:
+        """End the events that are over, then begin the ones that are due."""
+        while self._ends and self._ends[0][0] <= self.world.now_ms:
             _, event = self._ends.pop(0)
             self._active.remove(event)
             self._end(event)
-        while self._begins and self._begins[0].at_ms <= self._world.now_ms:
-            event = self._begins.popleft()
-            self._world.note("event", event)
+        while self._waiting and self._waiting[0].at_ms <= self.world.now_ms:
+            event = self._waiting.popleft()
+            self.world.note("event", event)
             if event.for_ms:
                 self._active.append(event)
                 self._ends.append((event.at_ms + event.for_ms, event))
                 self._ends.sort(key=lambda item: item[0])
-            getattr(self, f"_begin_{event.kind}")(event)
+            begin, _ = _HANDLERS[event.kind]
+            begin(self, event)
 
     def forget(self) -> None:
-        """End all events, and let none begin any more."""
-        self._world.note("event", "calm")
+        """End all events that are active, and drop the ones that wait."""
+        self.world.note("event", "calm")
         for event in list(self._active):
             self._active.remove(event)
             self._end(event)
         self._ends.clear()
-        self._begins.clear()
-        self._no_time_until_ms = 0
+        self._waiting.clear()
+        self.no_time_until_ms = 0
 
-    def _is_active(self, kind: str) -> bool:
+    def is_active(self, kind: str) -> bool:
+        """Return whether an event of this kind has begun and not ended."""
         return any(event.kind == kind for event in self._active)
 
-    def _side(self, event: Event) -> "Side":
-        """Return the side that an event disturbs; of the vehicles the one that is plugged in."""
-        if event.values["who"] == "pole":
-            return self._world.pole
-        return self._world.vehicles[self._world.plugged or 0]
+    def side(self, event: Event) -> "Side":
+        """Return the side that an event disturbs: the pole, or the vehicle on the cable.
+
+        While no vehicle is plugged in, it is the first one.
+        """
+        if event.values["side"] == "pole":
+            return self.world.pole
+        return self.world.vehicles[self.world.plugged or 0]
 
     def _end(self, event: Event) -> None:
-        finish = getattr(self, f"_finish_{event.kind}", None)
-        if finish is not None:
-            finish(event)
+        _, end = _HANDLERS[event.kind]
+        if end is not None:
+            end(self, event)
 
-    def _begin_frames(self, event: Event) -> None:
-        odds = {name: float(value) for name, value in event.values.items()}
-        self._world.wire.trouble.append((odds, Random(f"{self._world.plan.seed} {event.at_ms}")))
 
-    def _finish_frames(self, event: Event) -> None:
-        odds = {name: float(value) for name, value in event.values.items()}
-        for item in self._world.wire.trouble:
-            if item[0] == odds:
-                self._world.wire.trouble.remove(item)
-                break
+_Handler = Callable[[Events, Event], None]
 
-    def _begin_cut(self, event: Event) -> None:
-        self._world.wire.cut = True
 
-    def _finish_cut(self, event: Event) -> None:
-        self._world.wire.cut = self._is_active("cut")
+def _odds(event: Event) -> dict[str, float]:
+    return {name: float(value) for name, value in event.values.items()}
 
-    def _begin_replug(self, event: Event) -> None:
-        self._world.unplug()
 
-    def _finish_replug(self, event: Event) -> None:
-        if not self._is_active("replug"):
-            self._world.plug(event.values["next"])
+def _begin_frames(events: Events, event: Event) -> None:
+    rng = Random(f"{events.world.plan.seed} {event.at_ms}")
+    events.world.wire.trouble.append((_odds(event), rng))
 
-    def _begin_power(self, event: Event) -> None:
-        side = self._side(event)
-        if side.supervisor is not None:
-            self._world.cut_power(side, self._world.now_ms + event.for_ms)
 
-    def _begin_flash_cut(self, event: Event) -> None:
-        flash = self._side(event).board.flash
-        flash.torn = event.values["torn"]
-        flash.cut_in = event.values["operations"]
+def _end_frames(events: Events, event: Event) -> None:
+    trouble = events.world.wire.trouble
+    for item in trouble:
+        if item[0] == _odds(event):
+            trouble.remove(item)
+            break
 
-    def _begin_flash_error(self, event: Event) -> None:
-        flash = self._side(event).board.flash
-        flash.torn = event.values["torn"]
-        flash.fail_in = event.values["operations"]
 
-    def _begin_meter(self, event: Event) -> None:
-        meter = self._side(event).board.meter
-        meter.set_fault(event.values["fault"])
-        self._world.watch.meter_fault(self, event)
+def _begin_cut(events: Events, event: Event) -> None:
+    events.world.wire.cut = True
 
-    def _finish_meter(self, event: Event) -> None:
-        for side in (self._world.pole, *self._world.vehicles):
-            if not self._is_active("meter"):
-                side.board.meter.set_fault("")
 
-    def _begin_no_time(self, event: Event) -> None:
-        self._no_time_until_ms = self._world.now_ms + event.for_ms + event.values["unknown_ms"]
-        if self._world.pole.supervisor is not None:
-            self._world.cut_power(self._world.pole, self._world.now_ms + event.for_ms)
+def _end_cut(events: Events, event: Event) -> None:
+    events.world.wire.cut = events.is_active("cut")
 
-    def _begin_crash(self, event: Event) -> None:
-        self._side(event).board.crash = True
 
-    def _begin_stop(self, event: Event) -> None:
-        side = self._side(event)
-        if side.loop is not None and not side.is_at_rest:
-            side.loop.stop(OWNER_STOP)
+def _begin_replug(events: Events, event: Event) -> None:
+    events.world.unplug()
 
-    def _begin_stall(self, event: Event) -> None:
-        self._side(event).stalled_until_ms = self._world.now_ms + event.for_ms
+
+def _end_replug(events: Events, event: Event) -> None:
+    if not events.is_active("replug"):
+        events.world.plug(event.values["next"])
+
+
+def _begin_power(events: Events, event: Event) -> None:
+    side = events.side(event)
+    if side.supervisor is not None:
+        events.world.cut_power(side, events.world.now_ms + event.for_ms)
+
+
+def _begin_flash_cut(events: Events, event: Event) -> None:
+    flash = events.side(event).board.flash
+    flash.torn = event.values["torn"]
+    flash.cut_in = event.values["operations"]
+
+
+def _begin_flash_error(events: Events, event: Event) -> None:
+    flash = events.side(event).board.flash
+    flash.torn = event.values["torn"]
+    flash.fail_in = event.values["operations"]
+
+
+def _begin_meter(events: Events, event: Event) -> None:
+    events.side(event).board.meter.set_fault(event.values["fault"])
+    events.world.watch.meter_failed()
+
+
+def _end_meter(events: Events, event: Event) -> None:
+    for side in events.world.sides():
+        if not events.is_active("meter"):
+            side.board.meter.set_fault("")
+
+
+def _begin_no_time(events: Events, event: Event) -> None:
+    world = events.world
+    events.no_time_until_ms = world.now_ms + event.for_ms + event.values["unknown_ms"]
+    if world.pole.supervisor is not None:
+        world.cut_power(world.pole, world.now_ms + event.for_ms)
+
+
+def _begin_crash(events: Events, event: Event) -> None:
+    events.side(event).board.crash = True
+
+
+def _begin_stop(events: Events, event: Event) -> None:
+    side = events.side(event)
+    if side.loop is not None and not side.is_at_rest:
+        side.loop.stop(OWNER_STOP)
+
+
+def _begin_stall(events: Events, event: Event) -> None:
+    events.side(event).stalled_until_ms = events.world.now_ms + event.for_ms
+
+
+# kind of event: (begin, end); None: its end changes nothing
+_HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
+    "frames": (_begin_frames, _end_frames),
+    "cut": (_begin_cut, _end_cut),
+    "replug": (_begin_replug, _end_replug),
+    "power": (_begin_power, None),
+    "flash_cut": (_begin_flash_cut, None),
+    "flash_error": (_begin_flash_error, None),
+    "meter": (_begin_meter, _end_meter),
+    "no_time": (_begin_no_time, None),
+    "crash": (_begin_crash, None),
+    "stop": (_begin_stop, None),
+    "stall": (_begin_stall, None),
+}

@@ -1,4 +1,9 @@
-"""The parts of a simulated world: a wire, meters and boards. Each can fail."""
+"""The parts of a simulated world that can fail: the wire, and the board of each firmware.
+
+The wire carries whole frames; a bad stretch loses, doubles, damages or delays them by chance. A
+board gives a firmware everything that a real one has: ends of the wire and of the meter's line, a
+flash, a contactor output and clocks that drift. Meters and flashes are those of the test kit.
+"""
 
 from collections.abc import Callable
 from random import Random
@@ -10,23 +15,32 @@ from joulestream.testkit.flash import NorFlash
 from joulestream.testkit.meter import Meter
 
 TICKS_MASK = (1 << 30) - 1
+# The contactor's one-shot driver opens so long after its last trigger.
 HOLD_MS = 500
+# The receive buffer of a board's UART.
+_RECEIVE_BYTES = 4_096
 
 
 class FlashRandom:
-    """random.Random as NorFlash asks for it."""
+    """Gives a NorFlash its random numbers from a random.Random."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
 
     def below(self, limit: int) -> int:
+        """Return a random number from 0 to `limit` - 1."""
         return self._rng.randrange(limit)
 
 
 class Wire:
     """Carries frames both ways between the pole and the vehicle that is plugged in.
 
-    `trouble` holds the bad stretches that are on now: (probabilities, random numbers).
+    Attributes:
+        cut: whether the wire carries nothing.
+        trouble: the bad stretches of now: (probabilities, their random numbers). A probability is
+            named "loss", "double", "flip" or "late".
+        flying: frames on their way: (time of arrival, number, sender, bytes). The number keeps
+            the order of frames that arrive at the same time.
     """
 
     def __init__(self) -> None:
@@ -36,19 +50,20 @@ class Wire:
         self._count = 0
 
     def send(self, sender: str, frame: bytes, now_ms: int) -> None:
-        """Let a frame set off from `sender`; it may come late, damaged, twice or never."""
+        """Send a frame from `sender`; it may come late, damaged, twice or never."""
         if self.cut:
             return
         copies = [(now_ms, frame)]
         for odds, rng in self.trouble:
-            copies = [copy for old in copies for copy in self._suffer(old, odds, rng)]
+            copies = [copy for old in copies for copy in self._disturbed(old, odds, rng)]
         for arrives_ms, data in copies:
             self._count += 1
             self.flying.append((arrives_ms, self._count, sender, data))
 
-    def _suffer(
+    def _disturbed(
         self, copy: tuple[int, bytes], odds: dict[str, float], rng: Random
     ) -> list[tuple[int, bytes]]:
+        """Return the copies of one frame, (time of arrival, bytes), behind a bad stretch."""
         arrives_ms, data = copy
         if rng.random() < odds.get("loss", 0):
             return []
@@ -64,8 +79,8 @@ class Wire:
             copies.append((arrives_ms + rng.randrange(0, 300), data))
         return copies
 
-    def arrived(self, now_ms: int) -> list[tuple[str, bytes]]:
-        """Take the frames that have arrived by now, as (sender, data)."""
+    def take_arrived(self, now_ms: int) -> list[tuple[str, bytes]]:
+        """Remove the frames that have arrived; return them as (sender, bytes) in their order."""
         if not self.flying:
             return []
         here = sorted(item for item in self.flying if item[0] <= now_ms)
@@ -81,17 +96,19 @@ class LinkUart:
         self._received = bytearray()
 
     def restarted(self) -> "LinkUart":
-        """Return this end after a loss of power: the same wire, and nothing received."""
+        """Return the end after a loss of power: the same wire, an empty receive buffer."""
         return LinkUart(self._send)
 
     def put(self, data: bytes) -> None:
-        """Let `data` come in; bytes that the buffer has no room for are lost."""
-        self._received += data[: 4096 - len(self._received)]
+        """Receive `data`. Bytes beyond the buffer's size are lost."""
+        self._received += data[: _RECEIVE_BYTES - len(self._received)]
 
     def write(self, data: bytes | memoryview) -> None:
+        """Send `data`."""
         self._send(bytes(data))
 
     def readinto(self, buffer: bytearray) -> int:
+        """Move received bytes into `buffer`; return their number."""
         size = min(len(buffer), len(self._received))
         if size:
             buffer[:size] = self._received[:size]
@@ -100,7 +117,10 @@ class LinkUart:
 
 
 def damaging(rng: Random) -> Callable[[bytes], bytes]:
-    """Return how a bad line damages a meter's frame: 7 of 10 get a flipped bit and end early."""
+    """Return a function that damages a meter's frames like a bad line.
+
+    It flips a bit in 7 of 10 frames and cuts them short. The other frames pass as they are.
+    """
 
     def damage(frame: bytes) -> bytes:
         if rng.random() >= 0.7:
@@ -113,15 +133,25 @@ def damaging(rng: Random) -> Callable[[bytes], bytes]:
 
 
 class CrashError(Exception):
-    """An exception of a driver that no firmware expects."""
+    """An exception of a driver. No firmware knows its type."""
 
 
 class Board(contract.Board):
     """The board of one firmware (see boards/contract.py).
 
-    Its tick runs `drift_ppm` too fast from `start_ms` on, and wraps. `crash` makes its next
-    operation on the link raise; `unix_s` is the time of its real-time clock, or None. The
-    contactor's driver is a one-shot: it opens when it is not told again within HOLD_MS.
+    Its tick starts at `start_ms`, runs `drift_ppm` too fast, and wraps. The contactor's driver is
+    a one-shot: it opens if it is not triggered again within HOLD_MS.
+
+    Attributes:
+        link: its end of the wire.
+        meter: the meter, which is also the UART to the meter.
+        flash: the flash of the journal.
+        contactor_closed: the contactor output.
+        contactor_told_ms: the world's time of the last trigger.
+        is_plugged: whether its end of the cable is plugged in.
+        crash: whether its next operation on the link raises CrashError.
+        unix_s: the time of its real-time clock in s; None: the clock does not know it.
+        fed: how often the watchdog was fed.
     """
 
     def __init__(
@@ -151,13 +181,13 @@ class Board(contract.Board):
         self._now_ms = start_ms
 
     def set_time(self, now_ms: int) -> int:
-        """Let the world's time be `now_ms`; return the board's tick."""
+        """Set the world's time to `now_ms`; return the board's tick."""
         self.world_ms = now_ms
         ticks = self._start_ms + now_ms + now_ms * self._drift_ppm // 1_000_000
         self._now_ms = ticks & TICKS_MASK
         return self._now_ms
 
-    # The board contract
+    # The board contract. The link is the board itself, so that a driver of it can crash.
 
     def uart(self, name: str) -> Any:
         if name not in ("link", "meter"):
@@ -165,11 +195,11 @@ class Board(contract.Board):
         return self if name == "link" else self.meter
 
     def write(self, data: bytes | memoryview) -> None:
-        self._perhaps_crash()
+        self._crash_if_told()
         self.link.write(data)
 
     def readinto(self, buffer: bytearray) -> int:
-        self._perhaps_crash()
+        self._crash_if_told()
         return self.link.readinto(buffer)
 
     def contactor(self, closed: bool) -> None:
@@ -195,7 +225,7 @@ class Board(contract.Board):
         return contract.CLOCK_UNKNOWN if self.unix_s is None else contract.CLOCK_RTC
 
     def wait(self, most_ms: int) -> bool:
-        """Return True at once: the world moves its time on by itself."""
+        """Return True at once: the world alone moves the time on."""
         return True
 
     def feed_watchdog(self) -> None:
@@ -204,7 +234,7 @@ class Board(contract.Board):
     def reset(self) -> None:
         raise CrashError("the firmware asked for a reset")
 
-    def _perhaps_crash(self) -> None:
+    def _crash_if_told(self) -> None:
         if self.crash:
             self.crash = False
             raise CrashError("a driver failed")

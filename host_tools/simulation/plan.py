@@ -1,26 +1,35 @@
-"""The decisions of a seed: the figures of a world, and the events that disturb it."""
+"""The plan of a world: all that a seed decides before the world starts.
 
+A plan has two parts. The parameters are fixed for the world's life: prices, limits, meters,
+clocks. The events are faults and acts of people, each with its time. Both are drawn from one
+random generator, so a change of the order of the draws changes every seed's plan.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 START_S = 1_790_000_000
 DAY_S = 86_400
+# A board's tick counts milliseconds and wraps here, as MicroPython's does.
 TICKS_PERIOD = 1 << 30
-# At the end nothing goes wrong any more, and a vehicle must be able to charge.
+# At the end no fault happens for this time, and a vehicle must be able to charge.
 CALM_MS = 8_000
 VEHICLES = 3
+# A budget or a capacity that no history reaches.
+_UNLIMITED = 1 << 40
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens to a world, from `at_ms` on for `for_ms`.
+    """A fault, or an act of a person, in a world.
 
     Attributes:
         kind: a key of KINDS.
         at_ms: virtual time of its beginning.
         for_ms: how long it lasts; 0 for a single moment.
-        values: its further details, by name.
+        values: its details by name. `side` is "pole" or "vehicle".
     """
 
     kind: str
@@ -35,182 +44,247 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Parameters:
+    """The figures of a world that stay fixed.
+
+    Lists have one entry for each vehicle, in their order. `gains_ppm`, `drifts_ppm`, `starts_ms`
+    and `registers_mwh` have the pole's entry first.
+
+    Attributes:
+        prices: the pole's price list, as its configuration holds it.
+        packet_mwh, packet_ms: energy and time at which a packet ends.
+        credit: the most that the pole delivers unpaid, in claim units.
+        pole_prepay: the prepayment that the pole asks for, in claim units.
+        vehicle_prepay: the most that a vehicle pays ahead, in claim units.
+        max_power_w: the most power that the pole delivers.
+        link_timeout_ms, retry_ms: a silent link ends a session; a message is sent again.
+        meter_ms: time between two readings of a meter.
+        register_step_mwh: the step of every meter's register.
+        contactor_delay_ms: time until the contact follows the pole's contactor output.
+        budgets: the most that each vehicle may spend, in claim units.
+        capacities: the most that each channel can pay, in claim units.
+        gains_ppm: the error of each meter.
+        drifts_ppm: how much too fast each board's clock runs.
+        starts_ms: each board's tick at the start.
+        registers_mwh: each meter's register at the start.
+        expires_s: the end of each first certificate, after the start.
+        renewed_s: time at which each vehicle finds a longer certificate; 0: never.
+        blocks: blocks of each flash.
+    """
+
+    prices: list[dict[str, int]]
+    packet_mwh: int
+    packet_ms: int
+    credit: int
+    pole_prepay: int
+    vehicle_prepay: int
+    max_power_w: int
+    link_timeout_ms: int
+    retry_ms: int
+    meter_ms: int
+    register_step_mwh: int
+    contactor_delay_ms: int
+    budgets: list[int]
+    capacities: list[int]
+    gains_ppm: list[int]
+    drifts_ppm: list[int]
+    starts_ms: list[int]
+    registers_mwh: list[int]
+    expires_s: int
+    renewed_s: int
+    blocks: int
+
+
+@dataclass(frozen=True)
 class Plan:
-    """All that decides a history: replaying it gives the same history again."""
+    """All that decides a history: a second play of a plan gives the same history.
+
+    Attributes:
+        seed: the seed of the plan, and of the random numbers in its world.
+        length_ms: virtual time until the calm at the end.
+        step_ms: virtual time of one step.
+        parameters: the figures that stay fixed.
+        events: the events in the order of their times.
+    """
 
     seed: int
     length_ms: int
     step_ms: int
-    figures: dict[str, Any]
+    parameters: Parameters
     events: tuple[Event, ...]
 
 
-# Each takes the random numbers and returns (for_ms, values) of an event of its kind.
-def _window(rng: Random, low_ms: int, high_ms: int) -> int:
-    return rng.randrange(low_ms, high_ms)
+# The duration of an event in ms, and its values.
+_Details = tuple[int, dict[str, Any]]
 
 
-def _frames(rng: Random) -> tuple[int, dict[str, Any]]:
-    """A bad stretch of cable."""
+def _side(rng: Random) -> str:
+    return rng.choice(("pole", "vehicle"))
+
+
+def _frames(rng: Random) -> _Details:
+    """Draw a bad stretch of the wire: it loses, doubles, damages or delays frames."""
     values: dict[str, Any] = {}
-    for name, most in (("loss", 0.4), ("double", 0.4), ("flip", 0.3), ("late", 0.5)):
+    for name, highest in (("loss", 0.4), ("double", 0.4), ("flip", 0.3), ("late", 0.5)):
         if rng.random() < 0.5:
-            values[name] = round(rng.random() * most, 2)
-    return _window(rng, 500, 8_000), values or {"loss": 0.2}
+            values[name] = round(rng.random() * highest, 2)
+    return rng.randrange(500, 8_000), values or {"loss": 0.2}
 
 
-def _cut(rng: Random) -> tuple[int, dict[str, Any]]:
-    return _window(rng, 50, 5_000), {}
+def _cut(rng: Random) -> _Details:
+    """Draw a time in which the wire carries nothing."""
+    return rng.randrange(50, 5_000), {}
 
 
-def _replug(rng: Random) -> tuple[int, dict[str, Any]]:
-    return _window(rng, 300, 1_500), {"next": rng.randrange(VEHICLES)}
+def _replug(rng: Random) -> _Details:
+    """Draw the unplugging of a vehicle, and the vehicle that is plugged in next."""
+    return rng.randrange(300, 1_500), {"next": rng.randrange(VEHICLES)}
 
 
-def _power(rng: Random) -> tuple[int, dict[str, Any]]:
-    return _window(rng, 200, 4_000), {"who": rng.choice(("pole", "vehicle"))}
+def _power(rng: Random) -> _Details:
+    """Draw a loss of one side's power."""
+    return rng.randrange(200, 4_000), {"side": _side(rng)}
 
 
-def _flash_cut(rng: Random) -> tuple[int, dict[str, Any]]:
-    """The power goes in the middle of an operation of the flash, soon."""
-    return _window(rng, 200, 3_000), {
-        "who": rng.choice(("pole", "vehicle")),
+def _flash_cut(rng: Random) -> _Details:
+    """Draw a loss of power in the middle of one of the next 12 operations of a flash."""
+    return rng.randrange(200, 3_000), {
+        "side": _side(rng),
         "operations": rng.randrange(12),
         "torn": rng.choice((0, 0.2, 0.5, 0.9, 0.999)),
     }
 
 
-def _flash_error(rng: Random) -> tuple[int, dict[str, Any]]:
+def _flash_error(rng: Random) -> _Details:
+    """Draw one of the next six operations of a flash, which fails."""
     return 0, {
-        "who": rng.choice(("pole", "vehicle")),
+        "side": _side(rng),
         "operations": rng.randrange(6),
         "torn": rng.choice((0, 0.5, 0.999)),
     }
 
 
-def _meter(rng: Random) -> tuple[int, dict[str, Any]]:
+def _meter(rng: Random) -> _Details:
+    """Draw a fault of a meter (testkit/meter.py)."""
     fault = rng.choice(
         ("silent", "late", "damaged", "frozen", "repeating", "jump", "backward", "reset")
     )
-    return _window(rng, 300, 4_000), {"who": rng.choice(("pole", "vehicle")), "fault": fault}
+    return rng.randrange(300, 4_000), {"side": _side(rng), "fault": fault}
 
 
-def _no_time(rng: Random) -> tuple[int, dict[str, Any]]:
-    """The pole reboots and its clock comes back only later."""
-    return _window(rng, 200, 2_000), {"unknown_ms": rng.randrange(500, 5_000)}
+def _no_time(rng: Random) -> _Details:
+    """Draw a restart of the pole after which its clock does not know the time for a while."""
+    return rng.randrange(200, 2_000), {"unknown_ms": rng.randrange(500, 5_000)}
 
 
-def _crash(rng: Random) -> tuple[int, dict[str, Any]]:
-    """A driver raises something nobody expects."""
-    return 0, {"who": rng.choice(("pole", "vehicle"))}
+def _crash(rng: Random) -> _Details:
+    """Draw a driver that raises an exception of its own kind."""
+    return 0, {"side": _side(rng)}
 
 
-def _stop(rng: Random) -> tuple[int, dict[str, Any]]:
-    return 0, {"who": rng.choice(("pole", "vehicle"))}
+def _stop(rng: Random) -> _Details:
+    """Draw an owner's order to stop the session."""
+    return 0, {"side": _side(rng)}
 
 
-def _stall(rng: Random) -> tuple[int, dict[str, Any]]:
-    """One side's loop does not run for a while."""
-    return _window(rng, 100, 1_500), {"who": rng.choice(("pole", "vehicle"))}
+def _stall(rng: Random) -> _Details:
+    """Draw a time in which one side's loop does not run."""
+    return rng.randrange(100, 1_500), {"side": _side(rng)}
 
 
-KINDS = {
-    "frames": _frames,
-    "cut": _cut,
-    "replug": _replug,
-    "power": _power,
-    "flash_cut": _flash_cut,
-    "flash_error": _flash_error,
-    "meter": _meter,
-    "no_time": _no_time,
-    "crash": _crash,
-    "stop": _stop,
-    "stall": _stall,
-}
-_WEIGHTS = {
-    "frames": 6,
-    "cut": 3,
-    "replug": 10,
-    "power": 3,
-    "flash_cut": 4,
-    "flash_error": 2,
-    "meter": 3,
-    "no_time": 1,
-    "crash": 1,
-    "stop": 2,
-    "stall": 2,
+# kind of event: (its weight among all kinds, a function that draws its details)
+KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
+    "frames": (6, _frames),
+    "cut": (3, _cut),
+    "replug": (10, _replug),
+    "power": (3, _power),
+    "flash_cut": (4, _flash_cut),
+    "flash_error": (2, _flash_error),
+    "meter": (3, _meter),
+    "no_time": (1, _no_time),
+    "crash": (1, _crash),
+    "stop": (2, _stop),
+    "stall": (2, _stall),
 }
 
 
 def _prices(rng: Random, length_ms: int) -> list[dict[str, int]]:
+    """Return one price, and in four worlds of ten up to four changes of it.
+
+    The first price is from a tiny one to a usual one, with and without rounding of each packet.
+    """
     price = rng.choice((17, 99_991, 320_000, 333_333, 450_001))
     rows = [{"from_s": 0, "price_per_kwh": price}]
     if rng.random() < 0.4:
         for _ in range(rng.randrange(1, 5)):
             after_s = rng.randrange(1, max(length_ms // 1_000, 2))
-            factor = rng.choice((50, 90, 110, 125))
+            percent = rng.choice((50, 90, 110, 125))
             rows.append(
-                {"from_s": START_S + after_s, "price_per_kwh": max(price * factor // 100, 1)}
+                {"from_s": START_S + after_s, "price_per_kwh": max(price * percent // 100, 1)}
             )
     by_time = {row["from_s"]: row for row in rows}
     return [by_time[from_s] for from_s in sorted(by_time)]
 
 
-def _figures(rng: Random, length_ms: int) -> dict[str, Any]:
+def _parameters(rng: Random, length_ms: int) -> Parameters:
+    """Draw the parameters of a world in which at least one packet can be paid for."""
     prices = _prices(rng, length_ms)
-    dearest = max(row["price_per_kwh"] for row in prices)
+    highest_price = max(row["price_per_kwh"] for row in prices)
     packet_mwh = rng.choice((300, 500, 777, 1_000))
-    packet = -(-dearest * packet_mwh // 1_000_000)
+    packet = -(-highest_price * packet_mwh // 1_000_000)
     credit = rng.choice((0, packet, 2 * packet, 3 * packet))
     prepay = rng.choice((packet, 2 * packet, 4 * packet))
     near_wrap = TICKS_PERIOD - rng.randrange(1, length_ms + 60_000)
     expires_s = rng.choice((DAY_S, DAY_S, DAY_S, length_ms // 2_000 + 3, 5))
-    return {
-        "prices": prices,
-        "packet_mwh": packet_mwh,
-        "packet_ms": rng.choice((400, 700)),
-        "credit": credit,
-        "pole_prepay": rng.choice((0, prepay)) if credit else prepay,
-        "vehicle_prepay": prepay + (packet if credit == 0 else 0),
-        "max_power_w": rng.choice((7_400, 11_000, 22_000)),
-        "link_timeout_ms": rng.choice((1_300, 2_000, 3_000)),
-        "retry_ms": rng.choice((100, 250)),
-        "meter_ms": rng.choice((100, 200)),
-        "register_step_mwh": rng.choice((1, 100, 1_000)),
-        "contactor_delay_ms": rng.choice((10, 30, 60)),
-        "budgets": [
-            rng.choice((1 << 40, 1 << 40, 60 * packet, 200 * packet)) for _ in range(VEHICLES)
+    return Parameters(
+        prices=prices,
+        packet_mwh=packet_mwh,
+        packet_ms=rng.choice((400, 700)),
+        credit=credit,
+        pole_prepay=rng.choice((0, prepay)) if credit else prepay,
+        vehicle_prepay=prepay + (packet if credit == 0 else 0),
+        max_power_w=rng.choice((7_400, 11_000, 22_000)),
+        link_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
+        retry_ms=rng.choice((100, 250)),
+        meter_ms=rng.choice((100, 200)),
+        register_step_mwh=rng.choice((1, 100, 1_000)),
+        contactor_delay_ms=rng.choice((10, 30, 60)),
+        budgets=[
+            rng.choice((_UNLIMITED, _UNLIMITED, 60 * packet, 200 * packet))
+            for _ in range(VEHICLES)
         ],
-        "capacities": [
-            rng.choice((1 << 40, 1 << 40, 80 * packet, 300 * packet)) for _ in range(VEHICLES)
+        capacities=[
+            rng.choice((_UNLIMITED, _UNLIMITED, 80 * packet, 300 * packet))
+            for _ in range(VEHICLES)
         ],
-        "gains_ppm": [rng.randrange(-12_000, 12_000) for _ in range(VEHICLES + 1)],
-        "drifts_ppm": [rng.randrange(-200, 200) for _ in range(VEHICLES + 1)],
-        "starts_ms": [
+        gains_ppm=[rng.randrange(-12_000, 12_000) for _ in range(VEHICLES + 1)],
+        drifts_ppm=[rng.randrange(-200, 200) for _ in range(VEHICLES + 1)],
+        starts_ms=[
             rng.choice((1_000, near_wrap, rng.randrange(TICKS_PERIOD)))
             for _ in range(VEHICLES + 1)
         ],
-        "registers_mwh": [
+        registers_mwh=[
             rng.choice((0, 7_000, (1 << 30) + rng.randrange(1 << 20))) for _ in range(VEHICLES + 1)
         ],
-        "expires_s": expires_s,
-        "renewed_s": rng.choice((0, 2, expires_s, DAY_S)),
-        "blocks": rng.choice((8, 12, 16)),
-    }
+        expires_s=expires_s,
+        renewed_s=rng.choice((0, 2, expires_s, DAY_S)),
+        blocks=rng.choice((8, 12, 16)),
+    )
 
 
 def make_plan(seed: int) -> Plan:
     """Return the plan of `seed`."""
     rng = Random(seed)
     length_ms = rng.randrange(30_000, 75_000)
-    figures = _figures(rng, length_ms)
-    kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
+    parameters = _parameters(rng, length_ms)
+    kinds = list(KINDS)
+    weights = [weight for weight, _ in KINDS.values()]
     events = []
-    # One world in eight is quiet, so that faults without a cause show too.
+    # One world in eight has no event: an error that needs no fault must show too.
     for _ in range(rng.choice((0, 4, 6, 8, 10, 12, 14, 18))):
         kind = rng.choices(kinds, weights)[0]
-        for_ms, values = KINDS[kind](rng)
+        for_ms, values = KINDS[kind][1](rng)
         events.append(Event(kind, rng.randrange(length_ms), for_ms, values))
     events.sort(key=lambda event: event.at_ms)
     step_ms = rng.choice((25, 40, 50))
-    return Plan(seed, length_ms, step_ms, figures, tuple(events))
+    return Plan(seed, length_ms, step_ms, parameters, tuple(events))

@@ -1,4 +1,4 @@
-"""Reports of simulated sessions for people: one history, a failing seed, the totals."""
+"""Prints results of the simulator on a terminal: a history, a failing seed, the totals."""
 
 from rich.console import Console
 
@@ -6,8 +6,8 @@ from joulestream.host_tools.simulation.campaign import Outcome, Totals, play, sh
 from joulestream.host_tools.simulation.plan import make_plan
 
 
-def tell(outcome: Outcome, console: Console) -> None:
-    """Print a history: its events, its last lines, and the promise that was broken."""
+def print_history(outcome: Outcome, console: Console) -> None:
+    """Print a history: its events, its newest lines, and the promise that was broken."""
     events = make_plan(outcome.seed).events
     console.print(
         f"Seed {outcome.seed}, {len(outcome.kept)} of {len(events)} events:", markup=False
@@ -19,18 +19,18 @@ def tell(outcome: Outcome, console: Console) -> None:
     console.print(outcome.failure or "Nothing was violated.", markup=False)
 
 
-def tell_failure(seed: int, console: Console) -> None:
-    """Print the shortest history of a seed that fails, and the command that shows it again."""
+def print_shortest_failure(seed: int, console: Console) -> None:
+    """Print the shortest history of a seed that fails, and the command that repeats it."""
     console.print(f"Seed {seed} fails; looking for the shortest history.", markup=False)
     shortest = shorten(play(seed))
-    tell(shortest, console)
+    print_history(shortest, console)
     only = ",".join(map(str, shortest.kept)) or ","
     console.print(
         f"Again: joulestream simulate --seed {seed} --only {only}", markup=False, soft_wrap=True
     )
 
 
-def sentence(totals: Totals) -> str:
+def summary(totals: Totals) -> str:
     """Return the totals as one sentence."""
     return (
         f"{totals.sessions} sessions with {totals.packets} packets in {totals.worlds} worlds: "

@@ -1,8 +1,13 @@
-"""The end of every history: the pole's flash is collected and settled on a real ledger."""
+"""The end of every history: the pole's claims are paid on a real ledger.
+
+The records are read from the pole's flash by the host's own code. Each channel is opened, its best
+claim is paid, and the channel is closed. Then every balance must have changed by exactly the
+claims: a refused claim, or money lost or made, is a Violation.
+"""
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from joulestream.host_tools.ledger import Ledger
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
@@ -18,11 +23,15 @@ from joulestream.host_tools.simulation.setup import (
     terms,
 )
 
+if TYPE_CHECKING:
+    from joulestream.host_tools.simulation.world import World
+
+# More than all channels of a long campaign take together.
 _BALANCE = 1 << 60
 
 
 class Bank:
-    """A ledger in a file that is gone with this process; one world after the other uses it."""
+    """A ledger in a temporary file; one world after the other uses it."""
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="joulestream-simulation-")
@@ -32,24 +41,25 @@ class Bank:
             account = self._ledger.create_account(name, ASSET, balance, START_S)
             assert account.id == account_id(name), "the ledger names its accounts otherwise"
 
-    def settle(self, world: Any) -> None:
-        """Open the world's channels, pay their best claims, close them; hold money to account.
+    def settle(self, world: "World") -> None:
+        """Open the world's channels, pay their best claims, close them, compare the balances.
 
-        Raises Violation when a claim is refused, or a unit is lost or made.
+        Raises Violation when a balance is wrong, LedgerError when a claim is refused.
         """
         payee_records = world.payee_records()
         before = self._balances()
         paid = dict.fromkeys(before, 0)
         for number, name in enumerate(VEHICLE_NAMES):
-            its_terms = terms(world.plan.seed, name)
-            channel_id = its_terms.channel_id()
+            channel_terms = terms(world.plan.seed, name)
+            channel_id = channel_terms.channel_id()
             amount = payee_records.load(channel_id).amount
             if not amount:
                 continue
             signature = payee_records.load(channel_id).signature
-            self._ledger.open_channel(its_terms, world.figures["capacities"][number], START_S)
+            capacity = world.plan.parameters.capacities[number]
+            self._ledger.open_channel(channel_terms, capacity, START_S)
             self._ledger.claim(channel_id, amount, signature, START_S)
-            request = close_request(its_terms, CLOSE_BY_PAYEE, START_S)
+            request = close_request(channel_terms, CLOSE_BY_PAYEE, START_S)
             consent = SIGNERS["pole"].sign(request.signed_bytes())
             self._ledger.close_channel(channel_id, CLOSE_BY_PAYEE, START_S, consent, START_S)
             paid[name] -= amount

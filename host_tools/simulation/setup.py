@@ -1,26 +1,42 @@
-"""The parts of a simulated world that a plan decides: keys, channels, configurations, power."""
+"""Turns a plan into the fixed parts of a world: keys, channels, certificates, configurations.
+
+The keys are the same in every world; the seed is the salt of its channels, so that each world has
+channels of its own and one ledger can serve many worlds.
+"""
 
 from hashlib import sha256
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joulestream.channel import Certificate, Terms
 from joulestream.device.config import check_table
-from joulestream.host_tools.simulation.parts import (
-    HOLD_MS,
+from joulestream.host_tools.simulation.parts import HOLD_MS
+from joulestream.host_tools.simulation.plan import (
+    CALM_MS,
+    DAY_S,
+    START_S,
+    VEHICLES,
+    Parameters,
+    Plan,
 )
-from joulestream.host_tools.simulation.plan import CALM_MS, DAY_S, START_S, VEHICLES, Plan
 from joulestream.pole import config as pole_config
 from joulestream.signing import Signer
 from joulestream.testkit import certificates
 from joulestream.vehicle import config as vehicle_config
+
+if TYPE_CHECKING:
+    from joulestream.pole.config import PoleConfig
+    from joulestream.vehicle.config import VehicleConfig
 
 LEDGER_NUMBER = 1
 PAYOUT_NAME = "operator"
 ASSET = b"uEUR".ljust(32, b"\0")
 VEHICLE_NAMES = tuple(f"vehicle-{number}" for number in range(VEHICLES))
 WINDOW_S = 7 * DAY_S
-_MOST_CHANNELS = 4
+AUDIT_PERCENT = 3
+# One for each vehicle, and one to spare.
+_MAX_CHANNELS = VEHICLES + 1
+# Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
 _METER = {
     "model": "sdm120",
     "answer_ms": 90,
@@ -35,12 +51,15 @@ SIGNERS = {
 
 
 def account_id(name: str) -> bytes:
-    """Return the id of an account, as host_tools.ledger does, which would bring a database."""
+    """Return the id of a ledger account.
+
+    It is computed here, since an import of host_tools.ledger would load its database library.
+    """
     return sha256(SIGNERS["issuer"].public_key + name.encode()).digest()
 
 
 def terms(seed: int, name: str) -> Terms:
-    """Return the terms of the channel from the vehicle `name` to the pole in a seed's world."""
+    """Return the terms of the channel from the vehicle `name` to the pole, in a seed's world."""
     return certificates.terms(
         chain_id=LEDGER_NUMBER,
         contract=SIGNERS["issuer"].public_key,
@@ -55,7 +74,13 @@ def terms(seed: int, name: str) -> Terms:
 
 
 def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
-    """Return a certificate of a channel that ends `expires_s` after the start."""
+    """Return a certificate of a channel.
+
+    Args:
+        channel: the terms of the channel.
+        capacity: the most that the channel can pay, in claim units.
+        expires_s: the end of the certificate, in s after the start of the world.
+    """
     return certificates.certificate(
         channel,
         SIGNERS["issuer"],
@@ -65,30 +90,35 @@ def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
     )
 
 
-def certificate_pair(plan: Plan, number: int) -> list[Certificate]:
+def certificate_pair(plan: Plan, number: int) -> tuple[Certificate, Certificate]:
     """Return the first certificate of the vehicle with that number, and its renewal."""
     channel = terms(plan.seed, VEHICLE_NAMES[number])
-    capacity = plan.figures["capacities"][number]
-    return [
-        certify(channel, capacity, plan.figures["expires_s"]),
-        certify(channel, capacity, DAY_S + 60),
-    ]
+    capacity = plan.parameters.capacities[number]
+    first = certify(channel, capacity, plan.parameters.expires_s)
+    # The renewal ends after every first certificate, the longest of which has a day.
+    return first, certify(channel, capacity, DAY_S + 60)
 
 
 def power_profile(plan: Plan, rng: Random) -> list[int]:
-    """Return the power that a vehicle draws in each second, in mW."""
-    most_mw = plan.figures["max_power_w"] * 1_000
+    """Return the power that a vehicle draws in each second of a world, in mW.
+
+    It is mostly 97 % of the pole's maximum, so that limits are nearly reached; a meter that counts
+    1.2 % too much stays below them.
+    """
+    max_power_mw = plan.parameters.max_power_w * 1_000
     seconds = (plan.length_ms + CALM_MS) // 1_000 + 2
-    shares = (0, 30, 60, 90, 97, 97, 97)
-    return [most_mw * rng.choice(shares) // 100 + rng.randrange(7_000) for _ in range(seconds)]
+    percents = (0, 30, 60, 90, 97, 97, 97)
+    return [
+        max_power_mw * rng.choice(percents) // 100 + rng.randrange(7_000) for _ in range(seconds)
+    ]
 
 
-def _meter_values(figures: dict[str, Any]) -> dict[str, Any]:
-    return {**_METER, "interval_ms": figures["meter_ms"]}
+def _meter_values(parameters: Parameters) -> dict[str, Any]:
+    return {**_METER, "interval_ms": parameters.meter_ms}
 
 
-def pole_configuration(figures: dict[str, Any]) -> Any:
-    """Return the pole's configuration, checked, from the figures of a plan."""
+def pole_configuration(parameters: Parameters) -> "PoleConfig":
+    """Return the pole's checked configuration."""
     issuer = {
         "key": SIGNERS["issuer"].public_key.hex(),
         "limit": 1 << 50,
@@ -105,37 +135,37 @@ def pole_configuration(figures: dict[str, Any]) -> Any:
         "issuers": [issuer],
         "collect_within_s": 2 * DAY_S,
         "renew_before_s": 4,
-        "prices": figures["prices"],
-        "credit": figures["credit"],
-        "prepay": figures["pole_prepay"],
-        "packet_energy_mwh": figures["packet_mwh"],
-        "packet_ms": figures["packet_ms"],
-        "max_power_w": figures["max_power_w"],
-        "meter": _meter_values(figures),
-        "link_timeout_ms": figures["link_timeout_ms"],
-        "retry_ms": figures["retry_ms"],
-        "max_channels": _MOST_CHANNELS,
+        "prices": parameters.prices,
+        "credit": parameters.credit,
+        "prepay": parameters.pole_prepay,
+        "packet_energy_mwh": parameters.packet_mwh,
+        "packet_ms": parameters.packet_ms,
+        "max_power_w": parameters.max_power_w,
+        "meter": _meter_values(parameters),
+        "link_timeout_ms": parameters.link_timeout_ms,
+        "retry_ms": parameters.retry_ms,
+        "max_channels": _MAX_CHANNELS,
         "contactor_hold_ms": HOLD_MS,
     }
     return pole_config.consistent(check_table(pole_config.TABLE, values))
 
 
-def vehicle_configuration(figures: dict[str, Any], number: int) -> Any:
-    """Return the configuration of the vehicle with that number, checked."""
+def vehicle_configuration(parameters: Parameters, number: int) -> "VehicleConfig":
+    """Return the checked configuration of the vehicle with that number."""
     values = {
         "board": {},
         "seed_file": "-",
         "certificates": ["-"],
-        "budget": figures["budgets"][number],
+        "budget": parameters.budgets[number],
         "max_price_per_kwh": 1 << 40,
         "energy_wanted_mwh": 1 << 40,
-        "prepay": figures["vehicle_prepay"],
-        "audit_percent": 3,
+        "prepay": parameters.vehicle_prepay,
+        "audit_percent": AUDIT_PERCENT,
         "audit_wait_ms": 700,
-        "max_power_w": figures["max_power_w"],
-        "meter": _meter_values(figures),
-        "link_timeout_ms": figures["link_timeout_ms"],
-        "retry_ms": figures["retry_ms"],
+        "max_power_w": parameters.max_power_w,
+        "meter": _meter_values(parameters),
+        "link_timeout_ms": parameters.link_timeout_ms,
+        "retry_ms": parameters.retry_ms,
         "reconnect_ms": 300,
     }
     return vehicle_config.consistent(check_table(vehicle_config.TABLE, values))

@@ -1,11 +1,13 @@
-"""A world: one pole, some vehicles, a plant and a cable, in virtual time.
+"""A simulated world: one pole, three vehicles, a cable and the energy through it.
 
-The firmwares are the boards' own: assembled by their main.py, run by their supervisor.
+The firmwares are the real ones: their main.py assembles them, their supervisor runs them. Time is
+virtual and moves in steps. In each step the due faults begin or end, energy flows, frames arrive,
+the firmwares run, the contact follows the contactor output, and the watch checks everything.
 """
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joulestream import messages
 from joulestream.channel import Certificate
@@ -38,59 +40,93 @@ from joulestream.testkit.flash import NorFlash, PowerCut
 from joulestream.testkit.meter import Meter
 from joulestream.vehicle import main as vehicle_main
 
+if TYPE_CHECKING:
+    from joulestream.host_tools.simulation.invariants import Invariants
+
+POLE_NAME = "pole"
 _BLOCK_SIZE = 2_048
+# Keys that the copy of a pole's journal has room for: far more than four channels need.
+_JOURNAL_KEYS = 1 << 10
+# A board is off for so long after a power cut inside an operation of its flash.
+_OFF_MS = 700
+# A board tries again after so long when its firmware does not start.
+_START_AGAIN_MS = 1_000
+# Long enough for both firmwares to see that the plug is out.
+_UNPLUGGED_MS = 1_000
 
 
 class Side:
-    """A firmware on its board, which may be without power. The pole's `number` is None."""
+    """One firmware on its board.
 
-    def __init__(self, board: Board, number: int | None, make: Callable[[], Any]) -> None:
+    Attributes:
+        name: the name of the board in the history.
+        board: the board.
+        number: the vehicle's number; None for the pole.
+        supervisor: the running supervisor; None while the board has no power.
+        off_until_ms: the time at which the power comes back.
+        stalled_until_ms: the time until which the firmware does not run.
+    """
+
+    def __init__(self, board: Board, number: int | None, assemble: Callable[[], Any]) -> None:
         self.name = board.name
         self.board = board
         self.number = number
-        self.make = make
         self.supervisor: Supervisor | None = None
         self.off_until_ms = 0
         self.stalled_until_ms = 0
-        self.boots = 0
+        self._assemble = assemble
+
+    def start(self) -> None:
+        """Start the firmware. Raises PowerCut or OSError if its flash fails."""
+        self.supervisor = Supervisor(self._assemble, self.board)
 
     @property
     def loop(self) -> Any:
         """The running PoleLoop or VehicleLoop; None without power or between two of them."""
         return self.supervisor.loop if self.supervisor else None
 
-    def why(self) -> str:
-        """Return the state of the firmware and its reason, in a word or two."""
+    def reason(self) -> str:
+        """Return the reason for the firmware's state: a code, "OFF", or its last fault."""
         if self.supervisor is None:
             return "OFF"
         status = self.supervisor.status()
-        return status.get("last_stop") or status.get("why") or status["last_fault"]
+        return str(status.get("last_stop") or status.get("why") or status["last_fault"])
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether it runs, and no session is open."""
+        """Whether the firmware runs and has no open session."""
         return self.loop is not None and self.loop.is_at_rest()
 
 
 class World:
-    """One pole, some vehicles, a plant and a cable, as a plan decides, up to the time `now_ms`.
+    """The state of a world, and one step of its time.
 
-    `keep` are the numbers of the plan's events that happen, all of them by default; `watch` is
-    told of every frame and called after every step (see invariants.py). `flash` makes a board's
-    flash.
+    Args:
+        plan: the plan.
+        watch: the checks; the world tells it each frame, start and step (invariants.py).
+        keep: numbers of the plan's events that happen; None: all of them.
+        make_flash: makes the flash of each board.
+
+    Attributes:
+        now_ms: virtual time since the start.
+        pole, vehicles: the sides.
+        wire: the cable between the pole and the plugged vehicle.
+        plugged: the number of the vehicle that is plugged in; None while there is none.
+        contact_closed: whether current can flow.
+        sessions, packets: sessions that were opened and packets that were paid, counted by the
+            watch.
     """
 
     def __init__(
         self,
         plan: Plan,
-        watch: Any,
+        watch: "Invariants",
         keep: frozenset[int] | None = None,
-        flash: Callable[..., NorFlash] = NorFlash,
+        make_flash: Callable[..., NorFlash] = NorFlash,
     ) -> None:
         self.plan = plan
-        self.figures = plan.figures
+        self.watch = watch
         self.now_ms = 0
-        self._history = History()
         self.wire = Wire()
         self.packets = 0
         self.sessions = 0
@@ -98,113 +134,120 @@ class World:
         self.contact_closed = False
         self._contact_wanted = False
         self._contact_at_ms = 0
-        kept = [
-            event for number, event in enumerate(plan.events) if keep is None or number in keep
-        ]
-        self._events = Events(self, kept)
-        self._decoders = {name: Decoder(self._reader(name)) for name in ("pole", *VEHICLE_NAMES)}
-        self._power = power_profile(plan, Random(plan.seed ^ 0x5EED))
-        self.pole_config = pole_configuration(plan.figures)
+        self._history = History()
+        self._events = Events(
+            self,
+            [event for number, event in enumerate(plan.events) if keep is None or number in keep],
+        )
+        self._decoders = {
+            name: Decoder(self._observer(name)) for name in (POLE_NAME, *VEHICLE_NAMES)
+        }
+        # A generator of its own: the power does not depend on the number of events.
+        self._power_mw = power_profile(plan, Random(plan.seed ^ 0x5EED))
+        self.pole_config = pole_configuration(plan.parameters)
         self.certificates = [certificate_pair(plan, number) for number in range(VEHICLES)]
-        self.watch = watch
-        self._flash = flash
-        self.pole = self._pole()
-        self.vehicles = [self._vehicle(number) for number in range(VEHICLES)]
+        self._make_flash = make_flash
+        self.pole = self._make_pole()
+        self.vehicles = [self._make_vehicle(number) for number in range(VEHICLES)]
         watch.begin(self)
-        self._boot(self.pole)
-        for side in self.vehicles:
+        for side in self.sides():
             self._boot(side)
 
-    # Its parts
+    def sides(self) -> list[Side]:
+        """Return the pole and all vehicles."""
+        return [self.pole, *self.vehicles]
 
-    def _board(self, name: str, number: int) -> Board:
-        figures = self.figures
+    # The sides
+
+    def _make_board(self, name: str, number: int) -> Board:
+        parameters = self.plan.parameters
         rng = Random(f"{self.plan.seed} {name}")
 
         def send(frame: bytes) -> None:
-            self._sent(name, frame)
+            self._send_frame(name, frame)
 
         return Board(
             name,
             LinkUart(send),
             Meter(
-                figures["registers_mwh"][number],
-                figures["register_step_mwh"],
-                figures["gains_ppm"][number],
+                parameters.registers_mwh[number],
+                parameters.register_step_mwh,
+                parameters.gains_ppm[number],
                 damage=damaging(rng),
             ),
-            self._flash(figures["blocks"], _BLOCK_SIZE, FlashRandom(rng)),
-            figures["starts_ms"][number],
-            figures["drifts_ppm"][number],
+            self._make_flash(parameters.blocks, _BLOCK_SIZE, FlashRandom(rng)),
+            parameters.starts_ms[number],
+            parameters.drifts_ppm[number],
             rng,
         )
 
-    def _pole(self) -> Side:
-        board = self._board("pole", 0)
+    def _make_pole(self) -> Side:
+        board = self._make_board(POLE_NAME, 0)
         table = bytearray(TABLE_SIZE)
 
-        def make() -> Any:
-            return pole_main.assemble(self.pole_config, board, SIGNERS["pole"], table)
+        def assemble() -> Any:
+            return pole_main.assemble(self.pole_config, board, SIGNERS[POLE_NAME], table)
 
-        return self._side_of(board, None, make)
+        return self._watched_side(board, None, assemble)
 
-    def _vehicle(self, number: int) -> Side:
+    def _make_vehicle(self, number: int) -> Side:
         name = VEHICLE_NAMES[number]
-        board = self._board(name, number + 1)
-        config = vehicle_configuration(self.figures, number)
+        board = self._make_board(name, number + 1)
+        config = vehicle_configuration(self.plan.parameters, number)
 
         def load() -> list[Certificate]:
             first, renewed = self.certificates[number]
-            after_s = self.figures["renewed_s"]
+            after_s = self.plan.parameters.renewed_s
             is_renewed = after_s and self.now_ms >= 1_000 * after_s
             return [first, renewed] if is_renewed else [first]
 
-        def make() -> Any:
+        def assemble() -> Any:
             return vehicle_main.assemble(config, board, SIGNERS[name], load)
 
-        return self._side_of(board, number, make)
+        return self._watched_side(board, number, assemble)
 
-    def _side_of(self, board: Board, number: int | None, make: Callable[[], Any]) -> Side:
-        side = Side(board, number, make)
+    def _watched_side(self, board: Board, number: int | None, assemble: Callable[[], Any]) -> Side:
+        side = Side(board, number, assemble)
         board.flash.may_erase = lambda: self.watch.may_erase(self, side)
         return side
 
     # Time
 
     def run(self) -> None:
-        """Let it all happen, and then the calm at the end."""
+        """Play the plan to its end, then the calm, in which charging must work."""
         while self.now_ms < self.plan.length_ms:
             self.step()
-        self._calm()
-        paid = self.packets
+        self._begin_calm()
+        packets = self.packets
         while self.now_ms < self.plan.length_ms + CALM_MS:
             self.step()
-        self.watch.end(self, self.packets - paid)
+        self.watch.end(self, self.packets - packets)
 
     def step(self) -> None:
         """Let one step of time pass."""
         self.now_ms += self.plan.step_ms
         self._events.apply()
-        self._flow()
-        self._deliver()
+        self._advance_meters()
+        self._deliver_frames()
         self._run(self.pole)
         self._follow_contactor()
         for number, side in enumerate(self.vehicles):
-            # A parked vehicle need not be looked at, once it knows that it is unplugged.
+            # A vehicle that is parked and knows it does nothing: its steps are left out.
             if number == self.plugged or side.board.is_plugged or not side.is_at_rest:
                 self._run(side)
         self.watch.after_step(self)
 
-    def note(self, speaker: str, said: Any) -> None:
-        """Write a line of history."""
+    def note(self, speaker: str, said: object) -> None:
+        """Add a line to the history: a message or a text."""
         self._history.add(self.now_ms, speaker, said)
 
-    def _flow(self) -> None:
+    def _advance_meters(self) -> None:
+        """Let energy flow through the contact as it was, then move the contact if it is time."""
         elapsed_ms = self.plan.step_ms
         vehicle = None if self.plugged is None else self.vehicles[self.plugged]
         power_mw = 0
         if self.contact_closed and vehicle is not None:
-            power_mw = self._power[self.now_ms // 1_000]
+            power_mw = self._power_mw[self.now_ms // 1_000]
         self.pole.board.meter.advance(power_mw, elapsed_ms)
         if vehicle is not None:
             vehicle.board.meter.advance(power_mw, elapsed_ms)
@@ -212,41 +255,49 @@ class World:
             self.contact_closed = self._contact_wanted
 
     def _follow_contactor(self) -> None:
+        """Open the one-shot driver in time; let the contact follow the output after its delay."""
         board = self.pole.board
         if board.contactor_closed and self.now_ms - board.contactor_told_ms > HOLD_MS:
             board.contactor_closed = False
         closed = board.contactor_closed
         if closed != self._contact_wanted:
             self._contact_wanted = closed
-            self._contact_at_ms = self.now_ms + self.figures["contactor_delay_ms"]
+            self._contact_at_ms = self.now_ms + self.plan.parameters.contactor_delay_ms
             self.note("contactor", "closes" if closed else "opens")
 
-    def _deliver(self) -> None:
-        for sender, data in self.wire.arrived(self.now_ms):
-            if sender != "pole":
-                self._put(self.pole, data)
-            elif self.plugged is not None:
-                self._put(self.vehicles[self.plugged], data)
+    # Frames
 
-    def _put(self, side: Side, data: bytes) -> None:
+    def _deliver_frames(self) -> None:
+        for sender, data in self.wire.take_arrived(self.now_ms):
+            if sender != POLE_NAME:
+                self._receive(self.pole, data)
+            elif self.plugged is not None:
+                self._receive(self.vehicles[self.plugged], data)
+
+    def _receive(self, side: Side, data: bytes) -> None:
         if side.supervisor is not None:
             side.board.link.put(data)
 
-    def _sent(self, sender: str, frame: bytes) -> None:
-        """A firmware writes a frame: it must be in order, then it goes on the wire."""
+    def _send_frame(self, sender: str, frame: bytes) -> None:
+        """Check a frame of a firmware, then put it on the wire if its sender is plugged in."""
         self._decoders[sender].feed(bytearray(frame), len(frame))
-        if self.plugged is not None and sender in ("pole", VEHICLE_NAMES[self.plugged]):
+        if self.plugged is not None and sender in (POLE_NAME, VEHICLE_NAMES[self.plugged]):
             self.wire.send(sender, frame, self.now_ms)
 
-    def _reader(self, sender: str) -> Callable[[memoryview], None]:
-        def read(payload: memoryview) -> None:
+    def _observer(self, sender: str) -> Callable[[memoryview], None]:
+        """Return a function that notes each payload of `sender` and shows it to the watch."""
+
+        def observe(payload: memoryview) -> None:
             message = messages.decode(bytes(payload))
             self.note(sender, message)
             self.watch.sent(self, sender, message)
 
-        return read
+        return observe
+
+    # Firmwares
 
     def _run(self, side: Side) -> None:
+        """Run one step of a firmware, or start it if its power is back."""
         if side.supervisor is None:
             if self.now_ms >= side.off_until_ms:
                 self._boot(side)
@@ -255,35 +306,33 @@ class World:
             return
         board = side.board
         board.is_plugged = self.plugged is not None and side.number in (None, self.plugged)
-        ticks = self._tell_time(side)
+        ticks = self._set_clocks(side)
         try:
             faults = side.supervisor.faults
             side.supervisor.step(ticks)
             side.supervisor.idle()
             if side.supervisor.faults != faults:
                 self.note(side.name, f"gave up: {side.supervisor.last_fault}")
-                self.watch.gave_up(side, side.supervisor.last_fault)
+                self.watch.gave_up(side, str(side.supervisor.last_fault))
         except PowerCut:
-            self.cut_power(side, self.now_ms + 700)
+            self.cut_power(side, self.now_ms + _OFF_MS)
 
     def _boot(self, side: Side) -> None:
-        side.boots += 1
-        board = side.board
-        self._tell_time(side)
+        self._set_clocks(side)
         self.note(side.name, "boots")
         try:
-            side.supervisor = Supervisor(side.make, board)
+            side.start()
         except PowerCut:
-            self.cut_power(side, self.now_ms + 700)
+            self.cut_power(side, self.now_ms + _OFF_MS)
             return
         except OSError as error:
-            # main.py says why and ends; a board then starts it anew.
+            # On a board main.py prints the reason and ends, and the board starts it again.
             self.note(side.name, f"does not start: {error}")
-            side.off_until_ms = self.now_ms + 1_000
+            side.off_until_ms = self.now_ms + _START_AGAIN_MS
             return
         self.watch.booted(self, side)
 
-    def _tell_time(self, side: Side) -> int:
+    def _set_clocks(self, side: Side) -> int:
         """Set the board's clocks; return its tick."""
         if side is self.pole:
             known = self._events.is_time_known
@@ -302,11 +351,7 @@ class World:
         if side is self.pole:
             self._follow_contactor()
 
-    # Disturbances
-
-    def forget_events(self) -> None:
-        """End all events, and let none begin any more."""
-        self._events.forget()
+    # The cable
 
     def unplug(self) -> None:
         """Pull the plug; frames on the wire are lost."""
@@ -321,33 +366,39 @@ class World:
     def replug(self, number: int) -> None:
         """Pull the plug, let both sides see it, and plug in the vehicle with that number."""
         self.unplug()
-        for _ in range(1_000 // self.plan.step_ms):
+        for _ in range(_UNPLUGGED_MS // self.plan.step_ms):
             self.step()
         self.plug(number)
 
-    def _calm(self) -> None:
-        """End all that goes wrong, and plug a vehicle in anew."""
+    # The calm
+
+    def forget_events(self) -> None:
+        """End all events, and let no other event begin."""
+        self._events.forget()
+
+    def _begin_calm(self) -> None:
+        """Repair everything, and plug the vehicle in again."""
         self.forget_events()
-        for side in (self.pole, *self.vehicles):
+        for side in self.sides():
             side.board.flash.cut_in = side.board.flash.fail_in = None
             side.board.meter.set_fault("")
             side.off_until_ms = side.stalled_until_ms = self.now_ms
             side.board.crash = False
         self.replug(self.plugged or 0)
 
-    # Its results
+    # Results
 
-    def why(self) -> str:
-        """Return the states of both sides with their reasons."""
+    def reasons(self) -> str:
+        """Return the pole and the plugged vehicle, each with the reason for its state."""
         sides = [self.pole]
         if self.plugged is not None:
             sides.append(self.vehicles[self.plugged])
-        return ", ".join(f"{side.name} {side.why()}" for side in sides)
+        return ", ".join(f"{side.name} {side.reason()}" for side in sides)
 
     def payee_records(self) -> PayeeRecords:
         """Return the records in the pole's flash, read by the host's code from a copy."""
-        return PayeeRecords(Journal(self.pole.board.flash.image()), 1 << 10)
+        return PayeeRecords(Journal(self.pole.board.flash.image()), _JOURNAL_KEYS)
 
-    def tell(self) -> list[str]:
-        """Return the history's last lines, to be read by people."""
-        return self._history.tell()
+    def history_lines(self) -> list[str]:
+        """Return the newest lines of the history as text."""
+        return self._history.lines()
