@@ -116,7 +116,8 @@ _SIGNED_TYPES = {OFFER: SIGNED_OFFER, TARIFF: SIGNED_TARIFF, RECEIPT: SIGNED_REC
 class _Request:
     """A request that this end sent. It is sent again while it is `waiting` for its answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.waiting = False
         self.payload: Buffer = b""
         self.first_ms = 0
@@ -148,8 +149,10 @@ class ProtocolSession:
         self._retry_ms = retry_ms
         self._timeout_ms = timeout_ms
         self._requests: dict[int, _Request] = {}
-        for request in REQUEST_OF.values():
-            self._requests[request] = _Request()
+        for number in REQUEST_OF.values():
+            self._requests[number] = _Request(number)
+        # The same again, to walk along in every step.
+        self._request_row = list(self._requests.values())
         # Every packet is one INVOICE and one UPDATE. Both objects are made once and reused.
         self._packets: dict[int, Message] = {
             INVOICE: Invoice(sequence=0, energy_mwh=0, amount_due=0),
@@ -301,12 +304,12 @@ class ProtocolSession:
 
     def poll(self, now_ms: int) -> int:
         """Queue every request that is due again. Return LINK_TIMEOUT or PAYMENT_TIMEOUT, or 0."""
-        for number in self._requests:
-            request = self._requests[number]
+        for request in self._request_row:
             if not request.waiting:
                 continue
-            if number == INVOICE and ticks_diff(now_ms, request.first_ms) > self._timeout_ms:
-                return PAYMENT_TIMEOUT
+            if request.number == INVOICE:
+                if ticks_diff(now_ms, request.first_ms) > self._timeout_ms:
+                    return PAYMENT_TIMEOUT
             if ticks_diff(now_ms, request.retry_ms) >= 0:
                 request.retry_ms = ticks_add(now_ms, self._retry_ms)
                 self.retransmissions += 1
@@ -317,8 +320,8 @@ class ProtocolSession:
         return 0
 
     def _forget_requests(self) -> None:
-        for number in self._requests:
-            self._requests[number].waiting = False
+        for request in self._request_row:
+            request.waiting = False
 
     def _answer_with_stop(self, payload: "Buffer") -> None:
         """Let a STOP answer every request that has no answer yet."""
