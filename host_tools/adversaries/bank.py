@@ -1,11 +1,11 @@
 """The real ledger that a play's channels live on: only money paid there counts."""
 
-import tempfile
 from hashlib import sha256
 from pathlib import Path
 
 from joulestream.channel import Certificate, Terms
 from joulestream.host_tools.collect import collect
+from joulestream.host_tools.files import scratch_directory
 from joulestream.host_tools.ledger import Ledger, LedgerError, book
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYER, close_request
 from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
@@ -36,7 +36,7 @@ class Bank:
     """A ledger in a file that is gone with this object; it issues its own certificates."""
 
     def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="joulestream-adversaries-")
+        self._directory = scratch_directory("adversaries")
         self._path = Path(self._directory.name)
         self.ledger = Ledger.create(self._path / "ledger.db", LEDGER_NUMBER, SIGNERS["issuer"])
         self.ledger.create_account(_REFUND, ASSET, _BALANCE, START_S)

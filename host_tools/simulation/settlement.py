@@ -5,10 +5,10 @@ claim is paid, and the channel is closed. Then every balance must have changed b
 claims: a refused claim, or money lost or made, is a Violation.
 """
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from joulestream.host_tools.files import scratch_directory
 from joulestream.host_tools.ledger import Ledger
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
 from joulestream.host_tools.simulation.invariants import Violation
@@ -34,7 +34,7 @@ class Bank:
     """A ledger in a temporary file; one world after the other uses it."""
 
     def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="joulestream-simulation-")
+        self._directory = scratch_directory("simulation")
         path = Path(self._directory.name) / "ledger.sqlite"
         self._ledger = Ledger.create(path, LEDGER_NUMBER, SIGNERS["issuer"])
         for name, balance in (*((name, _BALANCE) for name in VEHICLE_NAMES), (PAYOUT_NAME, 0)):
