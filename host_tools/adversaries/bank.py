@@ -1,4 +1,4 @@
-"""The real ledger that a play's channels live on: only money paid there counts."""
+"""The real ledger of a play: it holds the channels, and only money that it pays counts."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ from joulestream.testkit.flash import NorFlash
 START_S = 1_790_000_000
 DAY_S = 86_400
 WINDOW_S = 7 * DAY_S
-# How long a pole may stay uncollected.
+# A pole's claims are collected at least this often.
 COLLECT_WITHIN_S = 2 * DAY_S
 VALID_S = DAY_S
 LEDGER_NUMBER = 1
@@ -33,7 +33,7 @@ PAYOUT_ACCOUNT = book.account_id(SIGNERS["issuer"].public_key, PAYOUT)
 
 
 class Bank:
-    """A ledger in a file that is gone with this object; it issues its own certificates."""
+    """A ledger in a temporary file. It issues the certificates of its channels."""
 
     def __init__(self) -> None:
         self._directory = scratch_directory("adversaries")
@@ -43,7 +43,7 @@ class Bank:
         self.ledger.create_account(PAYOUT, ASSET, 0, START_S)
 
     def terms(self, number: int = 0, payer: str = "vehicle", payee: str = "pole") -> Terms:
-        """Return the terms of a channel; `number` tells apart those between the same two."""
+        """Return the terms of a channel; `number` separates channels between the same parties."""
         return self.ledger.terms(
             SIGNERS[payer].public_key,
             book.account_id(self.ledger.key, _REFUND),
@@ -62,7 +62,7 @@ class Bank:
         return self.ledger.issue_certificate(terms.channel_id(), now_s, valid_s)
 
     def close_behind_the_poles_back(self, terms: Terms, payer: str, now_s: int) -> None:
-        """Let the payer ask for the channel's rest: the dispute window begins."""
+        """Let the payer ask for the rest of the deposit, which starts the dispute window."""
         request = close_request(terms, CLOSE_BY_PAYER, now_s)
         consent = SIGNERS[payer].sign(request.signed_bytes())
         self.ledger.close_channel(terms.channel_id(), CLOSE_BY_PAYER, now_s, consent, now_s)
@@ -76,7 +76,7 @@ class Bank:
         return True
 
     def settle(self, flash: NorFlash, now_s: int) -> list[Settlement]:
-        """Collect the claims in a pole's flash and settle them, as its operator does."""
+        """Collect the claims in a pole's flash and settle them, as the pole's operator does."""
         image = self._path / "pole.flash"
         image.write_bytes(b"".join(flash.data))
         claims = collect(image, flash.blocks, flash.size)
@@ -87,7 +87,7 @@ class Bank:
         return self.ledger.account(PAYOUT).balance_base_units
 
     def close(self) -> None:
-        """Check that money was conserved, and throw the ledger away. Raises AssertionError."""
+        """Check that the ledger conserved money, and delete it. Raises AssertionError."""
         faults = self.ledger.check().faults
         self.ledger.close()
         self._directory.cleanup()

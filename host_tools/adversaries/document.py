@@ -1,8 +1,8 @@
-"""The table of all liars, as docs/security.md shows it.
+"""Writes the table of all liars into docs/security.md.
 
     python -m joulestream.host_tools.adversaries.document [--check]
 
-Writes the table; with --check it only tells whether it is up to date.
+With --check the page stays as it is, and the exit status is 1 if its table is out of date.
 """
 
 import sys
@@ -17,19 +17,19 @@ MARK = "liars"
 
 
 def table() -> str:
-    """Return all liars as a Markdown table, and why some may gain more than a packet."""
+    """Return all liars as a Markdown table, with the reasons for gains above one packet."""
     lines = [
-        "| liar | who | what it does | what the honest side does | gains at most, packets |",
+        "| liar | side | lie | answer of the honest side | gains at most, packets |",
         "| --- | --- | --- | --- | --- |",
     ]
     notes: list[str] = []
     for liar in LIARS:
-        most = f"{liar.most:.2f}"
+        gain = f"{liar.max_gain:.2f}"
         if liar.reason:
             notes.append(f"{len(notes) + 1}. The {liar.role} that {liar.name}: {liar.reason}.")
-            most += f" ({len(notes)})"
-        lines.append(f"| {liar.name} | {liar.role} | {liar.lie} | {liar.answer} | {most} |")
-    return "\n".join([*lines, "", "Above one packet, because:", "", *notes])
+            gain += f" ({len(notes)})"
+        lines.append(f"| {liar.name} | {liar.role} | {liar.lie} | {liar.answer} | {gain} |")
+    return "\n".join([*lines, "", "Reasons for gains above one packet:", "", *notes])
 
 
 def main() -> int:

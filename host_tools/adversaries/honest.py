@@ -1,4 +1,4 @@
-"""Honest peers in the same places: they gain nothing, or the measure is wrong."""
+"""Honest peers in a liar's place. They must gain nothing: that tests the measure itself."""
 
 from joulestream.errors import OWNER_STOP
 from joulestream.host_tools.adversaries.lying_pole import LyingPole
@@ -10,7 +10,7 @@ _PACKETS = 10
 
 
 def charge(play: Play) -> None:
-    """Pay each amount that is due, ahead only for the first packet, and stop in order."""
+    """Play a vehicle that pays all invoices, prepays only the first packet, and stops in order."""
     stage = play.pole()
     vehicle = LyingVehicle(stage, play.certificate())
     for _ in range(2):
@@ -22,7 +22,7 @@ def charge(play: Play) -> None:
 
 
 def deliver(play: Play) -> None:
-    """Deliver all energy that is paid, the prepayment too, and leave."""
+    """Play a pole that delivers all energy that is paid, the prepayment too, and leaves."""
     stage = play.vehicle()
     pole = LyingPole(stage)
     pole.charge(_PACKETS)

@@ -1,4 +1,9 @@
-"""The frame of all lying poles: an honest start, a lie, and another visit of the same vehicle."""
+"""The base classes of lying poles.
+
+An attempt starts honestly: some packets are delivered and paid. Then the pole lies until the
+vehicle stops. The vehicle comes back for the next attempt with all that its journal knows. The
+gain must not grow with the attempts, except by the audit's tolerance.
+"""
 
 from typing import Any
 
@@ -12,23 +17,25 @@ from joulestream.host_tools.adversaries.stage import (
     PACKET_MWH,
 )
 
+# Packets that are delivered honestly at the start of an attempt.
 HONEST_PACKETS = 4
+# The prepayment in packets: the gain of a pole that takes it and delivers nothing.
 PREPAID = MOST_PREPAID / PACKET
-# One step of the vehicle's meter.
+# One step of the vehicle's meter, in mWh and in packets.
 STEP_MWH = 1_000
 STEP = STEP_MWH / PACKET_MWH
 
 
 def tolerated(packets: int) -> float:
-    """Return the prepayment and the audit's tolerance together, in packets."""
-    # The first update of a session is for no packet; one more is under way.
+    """Return the prepayment plus the audit's tolerance for so many packets, in packets."""
+    # One packet more is under way when the last update comes.
     return PREPAID + 2 * STEP + (packets + 1) * AUDIT_PERCENT / 100
 
 
 class LyingPole(PolePeer):
-    """Honest while not `lying`; then the vehicle must stop for `reason`.
+    """A pole that is honest until `lying` is set; then the vehicle must stop for `reason`.
 
-    It asks for as much ahead as any vehicle would pay.
+    It asks for a larger prepayment than any vehicle pays, and so gets the largest one.
     """
 
     reason = ""
@@ -38,7 +45,7 @@ class LyingPole(PolePeer):
         return super().offer_fields() | {"prepay": 10 * MOST_PREPAID}
 
     def attempt(self, play: Play) -> None:
-        """Deliver honestly, lie, and be there when the vehicle comes back."""
+        """Deliver honestly, lie until the vehicle stops, take stock, and let it come back."""
         stage = self.stage
         self.lying = False
         self.delivers = True
@@ -50,13 +57,14 @@ class LyingPole(PolePeer):
         stage.replug()
 
     def lie(self) -> None:
-        """Begin to lie: a liar's single acts at that moment."""
+        """Do the part of the lie that happens once, when the lying begins."""
 
 
 class LiesInItsOffer(LyingPole):
-    """Delivers once, and offers a false standing ever after; `lies()` are the fields.
+    """A pole that delivers once; all its later offers have the fields of `lies()`.
 
-    In the end the vehicle must refuse it for `reason`, if there is one.
+    In the last attempt the vehicle must stop for `reason`. Without a reason it must pay no more,
+    and the pole falls silent.
     """
 
     def attempt(self, play: Play) -> None:
@@ -78,11 +86,12 @@ class LiesInItsOffer(LyingPole):
         return fields | self.lies() if self.lying else fields
 
     def lies(self) -> dict[str, Any]:
+        """Return the false fields of the offer."""
         raise NotImplementedError
 
 
 class RefusedOffer(LiesInItsOffer):
-    """An offer that must be refused at once, each time."""
+    """A pole with an offer that the vehicle must refuse at once, in every attempt."""
 
     def attempt(self, play: Play) -> None:
         super().attempt(play)
@@ -90,7 +99,13 @@ class RefusedOffer(LiesInItsOffer):
 
 
 def again(kind: type[LyingPole], attempts: int = ATTEMPTS, **changes: Any) -> Script:
-    """Return a script in which a liar of that kind tries again and again."""
+    """Return a script with several attempts of one liar.
+
+    Args:
+        kind: the class of the liar.
+        attempts: how often it tries.
+        changes: changed fields of the honest vehicle's configuration.
+    """
 
     def script(play: Play) -> None:
         liar = kind(play.vehicle(**changes))
@@ -101,7 +116,7 @@ def again(kind: type[LyingPole], attempts: int = ATTEMPTS, **changes: Any) -> Sc
 
 
 TOLERANCE = (
-    "beside the prepayment, which is one packet, the audit tolerates a step of the meter, whose "
-    "estimate may be another step ahead, and `audit_percent` of all energy, since two meters and "
-    f"a cable disagree: {AUDIT_PERCENT} %"
+    "on top of the prepayment of one packet, the audit tolerates a step of the meter, another "
+    "step since the estimate may be ahead of the register, and `audit_percent` of all energy, "
+    f"since two meters and a cable never agree: {AUDIT_PERCENT} %"
 )

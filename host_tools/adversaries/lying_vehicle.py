@@ -1,27 +1,31 @@
-"""The frame of all lying vehicles: an honest start, a lie, and a new attempt at that pole."""
+"""The base class of lying vehicles.
+
+An attempt starts honestly: the vehicle pays some packets, so that it has credit. Then it lies
+until the pole stops the session. The next attempt is made at the same pole, which still knows the
+channel. The gain must not grow with the attempts.
+"""
 
 from typing import Any
 
 from joulestream.channel import Claim
-from joulestream.host_tools.adversaries.bank import (
-    VALID_S,
-)
+from joulestream.host_tools.adversaries.bank import VALID_S
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, Script
 from joulestream.host_tools.adversaries.peers import VehiclePeer
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import CREDIT, PACKET
 
+# Packets that are paid honestly at the start of an attempt.
 HONEST_PACKETS = 4
-# The energy of the 450 ms until the meter shows the last of it and the contact is open.
+# In packets: the energy of the 450 ms until the meter shows it and the contact is open.
 DELAY = 0.15
 CREDIT_AND_DELAY = CREDIT / PACKET + DELAY
 
 
 class LyingVehicle(VehiclePeer):
-    """Honest while not `lying`; then its pole must stop it for `reason`.
+    """A vehicle that is honest until `lying` is set; then the pole must stop for `reason`.
 
-    Each attempt begins with packets that are paid, so that there is something to gain, but never
-    ahead once there is credit. `other_claim` is for another channel of its own.
+    It prepays only while it has no credit, so that it never has money at the pole to lose.
+    `other_claim` makes claims of another channel of the same vehicle.
     """
 
     reason = ""
@@ -33,7 +37,7 @@ class LyingVehicle(VehiclePeer):
         return self.paid
 
     def attempt(self, play: Play) -> None:
-        """Charge honestly, lie, and come back."""
+        """Charge honestly, lie until the pole stops, take stock, and come back."""
         self.lying = False
         self.charge(HONEST_PACKETS)
         self.lying = True
@@ -43,13 +47,20 @@ class LyingVehicle(VehiclePeer):
         self.stage.replug()
 
     def lie(self) -> None:
-        """Begin to lie: a liar's single acts at that moment."""
+        """Do the part of the lie that happens once, when the lying begins."""
 
 
 def again(
     kind: type[LyingVehicle], payer: str = "vehicle", valid_s: int = VALID_S, **changes: Any
 ) -> Script:
-    """Return a script in which a liar of that kind tries again and again on one channel."""
+    """Return a script with several attempts of one liar on one channel.
+
+    Args:
+        kind: the class of the liar.
+        payer: the name of the channel's payer (bank.py).
+        valid_s: the validity of the certificate, in s.
+        changes: changed fields of the honest pole's configuration.
+    """
 
     def script(play: Play) -> None:
         other = play.certificate(1, payee="another pole")

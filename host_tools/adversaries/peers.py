@@ -1,7 +1,8 @@
-"""A vehicle and a pole that speak the protocol by hand: honest by themselves, ready to be bent.
+"""A vehicle and a pole as scripts that speak the protocol honestly.
 
-They share messages, framing and signatures with the firmwares, and none of their rules: whatever
-a liar wants to send is sent. Each step in which a liar may differ is a method of its own.
+They use the firmwares' code for messages, frames and signatures, but none of their rules: they
+send every message that a liar wants to send. Each step of the protocol is a method, so a liar
+replaces the one method in which it lies.
 """
 
 from hashlib import sha256
@@ -55,7 +56,7 @@ from joulestream.tariff import Tariff
 
 
 class Peer:
-    """One end of the cable: frames out, messages in, each to the method `on_<name>`."""
+    """One end of the cable. A message that comes in goes to the method `on_<name>`."""
 
     def __init__(self, stage: Any, key: str) -> None:
         self.stage = stage
@@ -65,7 +66,7 @@ class Peer:
         stage.peer = self
 
     def send(self, message: Message) -> None:
-        """Send a message, whatever the protocol says of it."""
+        """Send a message, even one that the protocol does not allow now."""
         self.send_payload(bytes(messages.encode(message)))
 
     def send_payload(self, payload: bytes) -> None:
@@ -74,7 +75,7 @@ class Peer:
         self.stage.put(bytes(frame[: encode(payload, frame)]))
 
     def receive(self, payload: bytes) -> None:
-        """Take a payload from the honest side."""
+        """Handle a payload from the honest side."""
         message = messages.decode(payload)
         handler = getattr(self, f"on_{MESSAGES[message.number][0]}", None)
         if message.number == OFFER:
@@ -96,12 +97,12 @@ class Peer:
 
 
 class VehiclePeer(Peer):
-    """A vehicle by hand, with the key and the certificate it is given.
+    """A vehicle as a script.
 
     Attributes:
         packets: invoices of this session that it has answered.
-        paid: the highest amount that it signed.
-        lying: for liars that are honest until they are told not to be.
+        paid: the highest amount that it signed, in claim units.
+        lying: whether a liar lies by now.
     """
 
     stage: PoleStage
@@ -112,7 +113,7 @@ class VehiclePeer(Peer):
         self.use(certificate)
 
     def use(self, certificate: Certificate) -> None:
-        """Pay with another channel from now on."""
+        """Pay with the channel of this certificate from now on."""
         self.certificate = certificate
         self.claim = Claim(certificate.channel_id)
         self.paid = 0
@@ -125,7 +126,7 @@ class VehiclePeer(Peer):
         self.packets = 0
         self.stop_reason = 0
         self.hello = self.make_hello()
-        # Ends any noise on the line.
+        # A delimiter ends any unfinished frame on the line.
         self.stage.put(b"\0")
         self.send(self.hello)
 
@@ -188,25 +189,28 @@ class VehiclePeer(Peer):
         self.send(Stop(reason=reason))
 
     def charge(self, packets: int) -> None:
-        """Greet, and pay so many invoices of that session."""
+        """Greet, and pay until `packets` invoices of the session are answered."""
         self.greet()
         self.stage.run(lambda: self.packets >= packets and self.stage.contact_closed)
 
 
 class PolePeer(Peer):
-    """A pole by hand: it counts the energy that really flowed, and its payments.
+    """A pole as a script. It counts the energy that really flowed, and keeps the best claim.
 
     Attributes:
-        channel_id: of the vehicle that is there.
-        energy_mwh, amount_due, remainder: the channel's standing as it tells it.
-        best_amount, best_signature: the best claim it holds.
-        invoiced_mwh: up to which energy it has asked for money in this session.
+        channel_id: the channel of the vehicle that is plugged in.
+        energy_mwh, amount_due, remainder: the channel's figures, as its next offer states them.
+        best_amount, best_signature: the best claim.
+        invoiced_mwh: the channel energy of the last invoice of this session.
+        start_mwh: the channel energy at the start of this session.
+        is_open: whether the session is open.
         waiting: whether an invoice is not answered yet.
-        delivers: whether it closes the contact while it is paid.
-        generous: whether it closes the contact without being paid, too.
-        withholds: whether it asks for nothing more, but for a sign of life.
+        delivers: whether it closes the contact while the vehicle pays.
+        generous: whether it closes the contact without any payment.
+        withholds: whether its invoices, sent as a sign of life, ask for no more energy.
         silent: whether it does not answer at all.
-        greetings, packets: how many HELLOs came, and how many updates since the last one.
+        greetings: HELLOs that came.
+        packets: updates that came since the last HELLO.
     """
 
     stage: VehicleStage
@@ -282,7 +286,7 @@ class PolePeer(Peer):
 
     def on_accept(self, accept: Any) -> None:
         if self.is_open:
-            return  # sent again, for want of an answer
+            return  # a repetition, since the answer was lost
         offer: Any = self.offer
         self.is_open = True
         self.sequence = 0
@@ -329,11 +333,11 @@ class PolePeer(Peer):
             self.invoice(energy_mwh)
 
     def counted_mwh(self) -> int:
-        """Return the channel energy by now, as this pole tells it."""
+        """Return the channel energy by now, as this pole counts it."""
         return self.start_mwh + self.stage.flowed_mwh - self._flowed_mwh
 
     def invoice(self, energy_mwh: int) -> None:
-        """Ask for all up to `energy_mwh`."""
+        """Send an invoice for the channel energy `energy_mwh`."""
         self.sequence += 1
         self.waiting = True
         self.invoiced_mwh = energy_mwh
@@ -359,7 +363,7 @@ class PolePeer(Peer):
         self.tariff.advance(self.invoiced_mwh)
 
     def energises(self) -> bool:
-        """Return whether the contact shall be closed: as long as an honest pole would."""
+        """Return whether the contact is to be closed: while an honest pole would close it."""
         if not self.is_open or not self.delivers or self.silent:
             return False
         if self.generous:
@@ -371,7 +375,7 @@ class PolePeer(Peer):
         return unpaid < min(CREDIT, self.best_amount)
 
     def owes(self) -> bool:
-        """Return whether it has been paid for more than it delivered in this session."""
+        """Return whether it was paid for more energy than it delivered in this session."""
         return self.tariff.amount_due(self.counted_mwh()) < self.best_amount
 
     def change_tariff(self, price_per_kwh: int, from_energy_mwh: int) -> None:
@@ -385,17 +389,17 @@ class PolePeer(Peer):
     # For scripts
 
     def vanish(self) -> None:
-        """Fall silent with the contact open, until the vehicle has given up the session."""
+        """Open the contact and stay silent until the vehicle leaves the session."""
         self.silent = True
         self.stage.run(lambda: self.stage.last_stop() == "LINK_TIMEOUT")
         self.end()
         self.silent = False
 
     def charge(self, packets: int) -> None:
-        """Wait until so many updates came in one session."""
+        """Wait until `packets` updates came in one session."""
         self.stage.run(lambda: self.is_open and self.packets >= packets)
 
     def meet(self) -> None:
-        """Wait for a new greeting, and its outcome: a first update or a STOP."""
+        """Wait for a new greeting, and then for its first update or a STOP."""
         greetings = self.greetings
         self.stage.run(lambda: self.greetings > greetings and (self.packets or self.stop_reason))

@@ -1,7 +1,8 @@
-"""One liar's play: a ledger, the honest sides it meets, and its gain so far.
+"""The attempts of one liar: its ledger, the honest sides that it meets, and its gains.
 
-A gain is measured from outside: the energy that really flowed through the contact, at the price
-agreed, less the payment on the ledger. No figure of an honest firmware is used.
+A gain is measured from outside. A vehicle gains the value of the energy that flowed, at the agreed
+price, less the payment on the ledger. A pole gains the payment less that value. No figure of an
+honest firmware is used.
 """
 
 from typing import Any
@@ -13,10 +14,13 @@ from joulestream.host_tools.ledger import LedgerError
 
 
 class Play:
-    """The surroundings of a script.
+    """The ledger and the honest sides for one script.
 
-    `gains` are the liar's gains at each stocktaking, in packets. It can leave whenever it
-    likes, so the largest of them counts.
+    Attributes:
+        bank: the ledger.
+        poles, vehicles: the honest sides.
+        gains: the liar's gain at each stocktaking, in packets. A liar may leave at any moment, so
+            the largest one counts.
     """
 
     def __init__(self) -> None:
@@ -27,13 +31,17 @@ class Play:
         self._certificates: list[Certificate] = []
 
     def pole(self, key: str = "pole", **changes: Any) -> PoleStage:
-        """Return an honest pole, its configuration with fields changed."""
+        """Return a new honest pole; `changes` are fields of its configuration."""
         stage = PoleStage(key, **changes)
         self.poles.append(stage)
         return stage
 
     def vehicle(self, **changes: Any) -> VehicleStage:
-        """Return an honest vehicle with a channel to the pole."""
+        """Return a new honest vehicle with a channel to the pole.
+
+        Args:
+            changes: fields of its configuration.
+        """
         self.certificate()
         stage = VehicleStage(lambda: self._certificates, **changes)
         self.vehicles.append(stage)
@@ -55,20 +63,21 @@ class Play:
         for vehicle in self.vehicles:
             self._collect_claims(vehicle)
         paid = self.bank.paid()
-        # A lying vehicle keeps energy that it does not pay for, a lying pole keeps money.
-        lost = sum(pole.value for pole in self.poles)
-        lost += paid if self.vehicles else -paid
-        lost -= sum(vehicle.value for vehicle in self.vehicles)
-        self.gains.append(lost / PACKET)
+        # The value of the energy less the payment is the gain of a vehicle. A pole's is the
+        # opposite.
+        gain = sum(pole.value for pole in self.poles)
+        gain += paid if self.vehicles else -paid
+        gain -= sum(vehicle.value for vehicle in self.vehicles)
+        self.gains.append(gain / PACKET)
         return self.gains[-1]
 
     @property
     def gain(self) -> float:
-        """The most that the liar had gained at any stocktaking."""
+        """The largest gain of all stocktakings, in packets."""
         return max(self.gains)
 
     def _collect_claims(self, stage: VehicleStage) -> None:
-        """Let the pole claim with every signature that it ever got."""
+        """Claim with every signature that ever left the vehicle, and keep the best one."""
         for channel_id, amount, signature in stage.claims:
             try:
                 self.bank.ledger.claim(channel_id, amount, signature, stage.now_s)

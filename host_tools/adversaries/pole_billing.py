@@ -12,19 +12,19 @@ from joulestream.host_tools.adversaries.lying_pole import (
     tolerated,
 )
 from joulestream.host_tools.adversaries.play import Play
-from joulestream.host_tools.adversaries.pole_tariffs import (
-    _DEAR_PRICE,
-)
+from joulestream.host_tools.adversaries.pole_tariffs import DEAR_PRICE
 from joulestream.host_tools.adversaries.stage import (
     AUDIT_PERCENT,
     PACKET_MWH,
 )
 
-# How much flows while one liar shows, attempt after attempt, that it counts too much.
+# Packets, over all attempts, in which a count two percent above the tolerance is noticed.
 _PACKETS_ABOVE = 50
 
 
 class InvoicesWhatNeverFlowed(LyingPole):
+    """Opens its contact and adds a packet to its count."""
+
     reason = "OVERBILLED"
 
     def lie(self) -> None:
@@ -35,7 +35,7 @@ class InvoicesWhatNeverFlowed(LyingPole):
 
 
 class CountsTooMuch(LyingPole):
-    """Counts `PER_MILLE` of the energy that flowed, in all of the channel's life."""
+    """Counts `PER_MILLE` thousandths of the energy that flows, in all sessions."""
 
     reason = "OVERBILLED"
     PER_MILLE = 1_000 + 10 * AUDIT_PERCENT + 20
@@ -57,6 +57,8 @@ class CountsTooMuch(LyingPole):
 
 
 class CountsWhatIsTolerated(CountsTooMuch):
+    """Counts as much too much as the audit tolerates."""
+
     PER_MILLE = 1_000 + 10 * AUDIT_PERCENT
 
     def attempt(self, play: Play) -> None:
@@ -65,6 +67,8 @@ class CountsWhatIsTolerated(CountsTooMuch):
 
 
 class AddsOneUnit(LyingPole):
+    """Adds one claim unit to each amount due."""
+
     reason = "WRONG_AMOUNT"
 
     def due(self, energy_mwh: int) -> int:
@@ -72,7 +76,7 @@ class AddsOneUnit(LyingPole):
 
 
 class InvoicesAfterTheQuarrel(AddsOneUnit):
-    """Once the vehicle has stopped, asks in good order for the energy that flowed."""
+    """Sends a false invoice, and a correct one after the vehicle has stopped."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -95,18 +99,18 @@ class InvoicesAfterTheQuarrel(AddsOneUnit):
 
 
 class BillsAnotherPrice(LyingPole):
-    """Bills a higher price without asking."""
+    """Bills a higher price that it never announced."""
 
     reason = "WRONG_AMOUNT"
 
     def due(self, energy_mwh: int) -> int:
         if not self.lying:
             return super().due(energy_mwh)
-        return self.amount_due + (energy_mwh - self.energy_mwh) * _DEAR_PRICE // 1_000_000
+        return self.amount_due + (energy_mwh - self.energy_mwh) * DEAR_PRICE // 1_000_000
 
 
 class NumbersAnInvoiceTwice(LyingPole):
-    """Asks for more under the number of an invoice that is paid."""
+    """Asks for more money with the number of an invoice that is already paid."""
 
     reason = "BAD_FIELD"
 
@@ -116,7 +120,7 @@ class NumbersAnInvoiceTwice(LyingPole):
 
 
 class TakesThePrepayment(LyingPole):
-    """Takes the prepayment, delivers nothing and falls silent."""
+    """Takes the prepayment, delivers nothing and falls silent, in every attempt."""
 
     def attempt(self, play: Play) -> None:
         self.delivers = False
@@ -129,65 +133,65 @@ LIARS = (
     Liar(
         "takes the prepayment and leaves",
         POLE,
-        "Delivers nothing, falls silent and comes again.",
-        "pays ahead once: what is due is what it was",
+        "Delivers nothing, falls silent, and asks for the prepayment again in the next session.",
+        "prepays once: the total that it signs does not grow without energy",
         PREPAID,
         again(TakesThePrepayment),
     ),
     Liar(
         "invoices energy that never flowed",
         POLE,
-        "Opens its contact and goes on to send invoices.",
-        "waits for its own meter, then stops with OVERBILLED",
+        "Opens its contact and keeps sending invoices for more energy.",
+        "waits until its own meter has had time to follow, then stops with OVERBILLED",
         PREPAID,
         again(InvoicesWhatNeverFlowed),
     ),
     Liar(
-        "invoices just above tolerance",
+        "invoices just above the tolerance",
         POLE,
-        "Counts two percent more than is tolerated, and asks again for what was refused.",
-        "stops with OVERBILLED, again and again: the audit goes over the channel's life",
+        "Counts two percent more than the audit tolerates, and offers the refused amount as debt.",
+        "stops with OVERBILLED each time, since the audit covers all sessions of the channel",
         tolerated(packets=_PACKETS_ABOVE),
         again(CountsTooMuch),
         f"{TOLERANCE} of {_PACKETS_ABOVE} packets",
     ),
     Liar(
-        "invoices all that is tolerated",
+        "invoices all that the audit tolerates",
         POLE,
-        f"Counts {AUDIT_PERCENT} % more than flows, always.",
-        "pays it",
+        f"Counts {AUDIT_PERCENT} % more energy than flows.",
+        "pays, since two honest meters may differ as much",
         tolerated(packets=HONEST_PACKETS * ATTEMPTS),
         again(CountsWhatIsTolerated),
         f"{TOLERANCE} of {HONEST_PACKETS * ATTEMPTS} packets",
     ),
     Liar(
-        "invoices after the quarrel",
+        "sends correct invoices after a false one",
         POLE,
-        "Goes on with good invoices after the vehicle has stopped.",
-        "pays nothing more to a pole that wronged it",
+        "Sends a false invoice, and correct ones once the vehicle has stopped.",
+        "pays nothing more in a session that it has stopped",
         PREPAID,
         again(InvoicesAfterTheQuarrel),
     ),
     Liar(
-        "adds one unit",
+        "bills one unit too much",
         POLE,
-        "Sends an invoice that is one claim unit above its energy times the tariff.",
-        "computes every amount itself and stops with WRONG_AMOUNT",
+        "Adds one claim unit to the price of the energy.",
+        "computes every amount itself, and stops with WRONG_AMOUNT",
         PREPAID,
         again(AddsOneUnit),
     ),
     Liar(
         "bills another price",
         POLE,
-        "Bills a price that it never asked for.",
+        "Bills a higher price that it never announced.",
         "stops with WRONG_AMOUNT",
         PREPAID,
         again(BillsAnotherPrice),
     ),
     Liar(
-        "numbers an invoice twice",
+        "uses an invoice number twice",
         POLE,
-        "Asks for more under the number of an invoice that is paid.",
+        "Asks for more money with the number of an invoice that is already paid.",
         "stops with BAD_FIELD",
         PREPAID,
         again(NumbersAnInvoiceTwice),

@@ -1,4 +1,4 @@
-"""Poles that lie about the debt, the energy and the claims of a channel."""
+"""Poles that lie in an offer or a receipt about a channel's debt, energy or best claim."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ from joulestream.host_tools.adversaries.stage import (
     PACKET,
     PACKET_MWH,
 )
-from joulestream.messages import (
-    Stop,
-)
+from joulestream.messages import Stop
 
 
 class InventsDebt(LiesInItsOffer):
+    """Offers more debt each time, without more energy."""
+
     reason = "PREPAY_TOO_SMALL"
 
     def lies(self) -> dict[str, Any]:
@@ -34,6 +34,8 @@ class InventsDebt(LiesInItsOffer):
 
 
 class TellsLessEnergy(LiesInItsOffer):
+    """Offers more debt together with a count of energy of 0."""
+
     reason = "PREPAY_TOO_SMALL"
 
     def lies(self) -> dict[str, Any]:
@@ -41,6 +43,8 @@ class TellsLessEnergy(LiesInItsOffer):
 
 
 class TellsMoreEnergy(LiesInItsOffer):
+    """Offers more debt together with energy that never flowed."""
+
     reason = "PREPAY_TOO_SMALL"
 
     def lies(self) -> dict[str, Any]:
@@ -49,8 +53,8 @@ class TellsMoreEnergy(LiesInItsOffer):
         return {"energy_mwh": self.energy_mwh + more_mwh, "amount_due": amount_due}
 
 
-class ForgetsTheStanding(LiesInItsOffer):
-    """Offers a channel never seen before, so that all is paid a second time."""
+class ForgetsTheChannel(LiesInItsOffer):
+    """Offers the channel as a new one, so that the vehicle might pay everything a second time."""
 
     def lies(self) -> dict[str, Any]:
         self.energy_mwh = self.amount_due = self.remainder = 0
@@ -58,6 +62,8 @@ class ForgetsTheStanding(LiesInItsOffer):
 
 
 class InventsAHugeDebt(RefusedOffer):
+    """Offers more debt than the vehicle takes on trust."""
+
     reason = "CARRIED_DEBT"
 
     def lies(self) -> dict[str, Any]:
@@ -65,6 +71,8 @@ class InventsAHugeDebt(RefusedOffer):
 
 
 class ForgesTheBestClaim(RefusedOffer):
+    """Offers a best claim that a stranger signed."""
+
     reason = "BAD_SIGNATURE"
 
     def lies(self) -> dict[str, Any]:
@@ -74,7 +82,7 @@ class ForgesTheBestClaim(RefusedOffer):
 
 
 class LiesInItsReceipt(LyingPole):
-    """Its receipt tells of a debt, which it asks for when the vehicle comes again."""
+    """Signs a receipt with a debt, and offers that debt when the vehicle comes again."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -100,56 +108,57 @@ LIARS = (
         "invents debt",
         POLE,
         "Offers a little more debt with every reconnect, and delivers nothing.",
-        "takes no more than one prepayment on trust, and prepays as much less; PREPAY_TOO_SMALL",
+        "takes at most one prepayment of debt on trust, prepays less by that amount, and stops "
+        "with PREPAY_TOO_SMALL",
         PREPAID,
         again(InventsDebt),
     ),
     Liar(
         "invents a huge debt",
         POLE,
-        "Offers two packets of debt that nobody knows of.",
+        "Offers two packets of debt for energy that never flowed.",
         "stops with CARRIED_DEBT",
         PREPAID,
         again(InventsAHugeDebt),
     ),
     Liar(
-        "tells less energy",
+        "sets its count of energy back",
         POLE,
-        "Sets its count of energy back, and offers more debt.",
-        "counts only differences; what they do not justify is taken on trust, once",
+        "Offers more debt together with a count of energy of 0.",
+        "takes debt that no energy justifies on trust, once, up to one prepayment",
         PREPAID,
         again(TellsLessEnergy),
     ),
     Liar(
-        "tells more energy",
+        "adds energy to its offer",
         POLE,
-        "Offers debt together with energy that never flowed.",
-        "lets its own meter justify it, over the channel's life",
+        "Offers more debt together with energy that never flowed.",
+        "compares the energy with its own meter, over all sessions of the channel",
         tolerated(packets=HONEST_PACKETS),
         again(TellsMoreEnergy),
         f"{TOLERANCE} of {HONEST_PACKETS} packets",
     ),
     Liar(
-        "forgets the standing",
+        "forgets the channel",
         POLE,
-        "Offers the channel as never seen, so that all is paid a second time.",
-        "never signs less than it did: the total counts, not the sum",
+        "Offers the channel as a new one, so that the vehicle might pay everything a second time.",
+        "signs the total that it has ever paid, so a new claim replaces the old one",
         PREPAID,
-        again(ForgetsTheStanding),
+        again(ForgetsTheChannel),
     ),
     Liar(
         "forges the best claim",
         POLE,
         "Offers a best claim that the vehicle did not sign.",
-        "knows its own signatures and stops with BAD_SIGNATURE",
+        "verifies the claim with its own key, and stops with BAD_SIGNATURE",
         PREPAID,
         again(ForgesTheBestClaim),
     ),
     Liar(
         "lies in its receipt",
         POLE,
-        "Signs a receipt with debt, and asks for it the next time.",
-        "believes its own journal, not a receipt; CARRIED_DEBT",
+        "Signs a receipt with a debt, and offers that debt in the next session.",
+        "compares the debt with its own journal, not with a receipt, and stops with CARRIED_DEBT",
         PREPAID,
         again(LiesInItsReceipt),
     ),

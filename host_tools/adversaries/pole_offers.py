@@ -1,4 +1,4 @@
-"""Poles that ask for bytes to be signed, for a price or for an identity that is not theirs."""
+"""Poles that lie in an offer about nonces, prices or identities, and poles that flood."""
 
 from random import Random
 from typing import Any
@@ -13,13 +13,11 @@ from joulestream.host_tools.adversaries.lying_pole import (
     again,
 )
 from joulestream.host_tools.adversaries.play import Play
-from joulestream.host_tools.adversaries.stage import (
-    VehicleStage,
-)
+from joulestream.host_tools.adversaries.stage import VehicleStage
 
 
 class AsksForAClaim(LyingPole):
-    """Chooses its nonce so that the bytes to sign might be a claim for all of the channel."""
+    """Chooses its nonce so that the bytes that the vehicle signs might be a large claim."""
 
     wanted = 900_000
 
@@ -29,7 +27,7 @@ class AsksForAClaim(LyingPole):
 
     def nonce(self) -> bytes:
         claim = bytes(Claim(self.hello.channel_id).message(self.wanted))
-        # The last bytes of a claim, or the first ones.
+        # The last 16 bytes of a claim and the first 16, in turn.
         return claim[-16:] if self.greetings % 2 else claim[:16]
 
     def on_accept(self, accept: Any) -> None:
@@ -41,7 +39,7 @@ class AsksForAClaim(LyingPole):
         self.meet()
         assert len(self.proofs) > len(play.gains)
         assert self.greetings % 2 or self.payee_nonce.startswith(CLAIM_PREFIX)
-        # It tries every signature that it was given as one under the claim it wants.
+        # It tries every signature that it was given as the signature of the large claim.
         stage = self.stage
         stage.claims += [(self.channel_id, self.wanted, proof) for proof in self.proofs]
         stage.claims += [(self.channel_id, self.wanted, self.best_signature)]
@@ -50,6 +48,8 @@ class AsksForAClaim(LyingPole):
 
 
 class AsksTooHighAPrice(RefusedOffer):
+    """Offers a price above the limit of the vehicle's owner."""
+
     reason = "PRICE_TOO_HIGH"
 
     def lies(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class AsksTooHighAPrice(RefusedOffer):
 
 
 class PosesAsAnotherPole(RefusedOffer):
-    """It has the channel's payee key, and not the seed."""
+    """Offers with the public key of the channel's payee, and signs with another key."""
 
     reason = "BAD_SIGNATURE"
 
@@ -72,7 +72,7 @@ class PosesAsAnotherPole(RefusedOffer):
 
 
 class Floods(LyingPole):
-    """Takes the prepayment under a flood that never ends."""
+    """Takes the prepayment, then sends noise, unknown messages and its own offer without end."""
 
     reason = "LINK_TIMEOUT"
     _rng = Random("flood")
@@ -92,17 +92,17 @@ class Floods(LyingPole):
 
 LIARS = (
     Liar(
-        "asks the wallet to sign bytes that are a claim",
+        "asks for a signature of bytes that are a claim",
         POLE,
-        "Chooses its nonce to be a part of a claim for all of the channel.",
-        "signs nothing but claims and what begins with `JST1`",
+        "Chooses a nonce that is a part of a large claim.",
+        "signs only claims of its own and bytes that begin with `JST1`",
         PREPAID,
         again(AsksForAClaim),
     ),
     Liar(
         "asks too high a price",
         POLE,
-        "Offers a price above the owner's limit.",
+        "Offers a price above the limit of the vehicle's owner.",
         "stops with PRICE_TOO_HIGH",
         PREPAID,
         again(AsksTooHighAPrice),
@@ -110,16 +110,16 @@ LIARS = (
     Liar(
         "poses as another pole",
         POLE,
-        "Offers with the channel's payee key, whose seed it does not have.",
-        "stops with BAD_SIGNATURE",
+        "Offers with the public key of the channel's payee, and signs with another key.",
+        "verifies the offer with the payee's key, and stops with BAD_SIGNATURE",
         PREPAID,
         again(PosesAsAnotherPole),
     ),
     Liar(
         "floods",
         POLE,
-        "Takes the prepayment under noise, nonsense in good frames and its own offer, for ever.",
-        "drops and counts what is no news, and stops with LINK_TIMEOUT",
+        "Takes the prepayment, then sends noise, unknown messages and its own offer without end.",
+        "drops them; they do not count as a sign of life, so it stops with LINK_TIMEOUT",
         PREPAID,
         again(Floods),
     ),

@@ -1,4 +1,4 @@
-"""Poles that bill energy at the price of another time."""
+"""Poles that bill energy at a price that did not hold when the energy flowed."""
 
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, POLE, Liar
 from joulestream.host_tools.adversaries.lying_pole import (
@@ -19,17 +19,18 @@ from joulestream.host_tools.adversaries.stage import (
     PRICE,
 )
 
+# Each invoice is rounded up to a claim unit.
 _ROUNDING = 0.01
-# A price above PRICE at which a packet does not cost more than credit and prepayment together.
-_DEAR_PRICE = PRICE * 3 // 2
-# The energy that flows while an invoice may wait for the vehicle's meter.
+# A higher price, at which a packet still costs no more than credit and prepayment together.
+DEAR_PRICE = PRICE * 3 // 2
+# The energy that flows while an invoice may wait for the vehicle's meter, in packets.
 _LATE = MAX_POWER_W * AUDIT_WAIT_MS / 3_600 / PACKET_MWH
-# How many packets come first where a share of them is the lie.
-_LONG = 20
+# Honest packets at the start of a session in which a percentage of them is the lie.
+_LONG_SESSION = 20
 
 
 class ChangesTheTariffAfterTheFact(LyingPole):
-    """Withholds its invoices, then asks for a price of energy that flowed already."""
+    """Sends no invoice for two packets, then announces a higher price from before them."""
 
     reason = "BAD_FIELD"
 
@@ -42,23 +43,23 @@ class ChangesTheTariffAfterTheFact(LyingPole):
         hidden_mwh = self.counted_mwh() + 2 * PACKET_MWH
         self.stage.run(lambda: self.counted_mwh() >= hidden_mwh)
         self.generous = False
-        self.change_tariff(_DEAR_PRICE, self.invoiced_mwh)
+        self.change_tariff(DEAR_PRICE, self.invoiced_mwh)
 
 
 class ChangesTheTariffWithinTolerance(LyingPole):
-    """Withholds as much as meters may disagree on in the session, and raises the price for it."""
+    """Leaves out as much energy as two meters may differ by, and raises its price."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
         self.withholds, self.delivers = False, True
         stage.price_per_kwh = PRICE
-        self.charge(_LONG)
+        self.charge(_LONG_SESSION)
         withheld_mwh = (self.invoiced_mwh - self.start_mwh) * AUDIT_PERCENT // 100
         self.withholds = self.generous = True
         until_mwh = self.invoiced_mwh + withheld_mwh
         stage.run(lambda: self.counted_mwh() >= until_mwh)
         self.delivers = self.generous = False
-        self.pass_on(self.invoiced_mwh)
+        self.raise_price(self.invoiced_mwh)
         self.withholds = False
         if not self.stop_reason:
             self.invoice(self.counted_mwh())
@@ -68,28 +69,28 @@ class ChangesTheTariffWithinTolerance(LyingPole):
         assert stage.last_stop() == "BAD_FIELD"
         stage.replug()
 
-    def pass_on(self, from_energy_mwh: int) -> None:
-        """Ask for a dearer price from there on, and wait for the answer."""
+    def raise_price(self, from_energy_mwh: int) -> None:
+        """Announce the highest price from `from_energy_mwh` on, and wait for the answer."""
         self.change_tariff(HIGHEST_PRICE, from_energy_mwh)
         self.stage.run(lambda: self.tariff.next_price_per_kwh or self.stop_reason)
 
 
 class BillsAtTheDearerPrice(ChangesTheTariffWithinTolerance):
-    """Counts too little while its price is low, and the rest once its price is high."""
+    """Counts too little while its price is low, and bills the rest when its price is high."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
         self.delivers, self.lying = True, False
         stage.price_per_kwh = PRICE
-        self.charge(_LONG)
+        self.charge(_LONG_SESSION)
         stage.run(lambda: not self.waiting)
-        self.pass_on(self.invoiced_mwh + PACKET_MWH)
+        self.raise_price(self.invoiced_mwh + PACKET_MWH)
         self.charge(self.packets + 2)
         stage.run(lambda: not self.waiting)
         stage.price_per_kwh = HIGHEST_PRICE
         self.lying = True
         self.delivers = False
-        for _ in range(_LONG):
+        for _ in range(_LONG_SESSION):
             if not self.stop_reason:
                 self.invoice(self.invoiced_mwh + STEP_MWH)
                 stage.run(lambda: not self.waiting)
@@ -103,7 +104,7 @@ class BillsAtTheDearerPrice(ChangesTheTariffWithinTolerance):
 
 
 class RaisesItsPriceThroughAReconnect(LyingPole):
-    """Withholds its invoices, then bills that energy in a new session at a higher price."""
+    """Leaves energy without an invoice, and bills it in a new session at a higher price."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -112,12 +113,12 @@ class RaisesItsPriceThroughAReconnect(LyingPole):
         self.meet()
         self.charge(HONEST_PACKETS)
         self.withholds = self.generous = True
-        # More than a step of the meter would be forgotten.
+        # The vehicle forgets more than one step of its meter at the end of a session.
         hidden_mwh = self.counted_mwh() + STEP_MWH
         stage.run(lambda: self.counted_mwh() >= hidden_mwh)
         self.delivers = self.generous = False
         self.vanish()
-        self.price_per_kwh = _DEAR_PRICE
+        self.price_per_kwh = DEAR_PRICE
         self.meet()
         self.charge(1)
         stage.run(lambda: not self.waiting)
@@ -128,9 +129,9 @@ class RaisesItsPriceThroughAReconnect(LyingPole):
 
 
 class CarriesOverAtAPriceOfLater(LyingPole):
-    """Delivers on credit, then carries the debt over at a price that is agreed for later on."""
+    """Delivers on credit, and carries the debt over at a price agreed for later energy."""
 
-    price_of_later = HIGHEST_PRICE
+    later_price = HIGHEST_PRICE
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -138,13 +139,13 @@ class CarriesOverAtAPriceOfLater(LyingPole):
         self.meet()
         self.charge(HONEST_PACKETS)
         self.withholds = True
-        self.change_tariff(self.price_of_later, self.invoiced_mwh + 100 * PACKET_MWH)
+        self.change_tariff(self.later_price, self.invoiced_mwh + 100 * PACKET_MWH)
         stage.run(lambda: self.tariff.next_price_per_kwh is not None)
         stage.run(lambda: not stage.contact_closed)
-        self.carry_over(play, self.price_of_later)
+        self.carry_over(play, self.later_price)
 
     def carry_over(self, play: Play, price_per_kwh: int) -> None:
-        """Fall silent, and ask for all that was delivered at `price_per_kwh`."""
+        """Fall silent, then offer all unpaid energy as debt at the price `price_per_kwh`."""
         gap_mwh = self.counted_mwh() - self.energy_mwh
         assert gap_mwh > PACKET_MWH // 2
         self.vanish()
@@ -165,16 +166,16 @@ class CarriesOverAtAPriceOfLater(LyingPole):
 
 
 class CarriesOverAtAPriceOfBefore(CarriesOverAtAPriceOfLater):
-    """Delivers in a session that never comes to an invoice, and asks for the price before it."""
+    """Delivers in a session without any invoice, and carries the debt over at an earlier price."""
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
         self.delivers, self.withholds, self.generous = True, False, False
-        for price_per_kwh in (PRICE, _DEAR_PRICE):
+        for price_per_kwh in (PRICE, DEAR_PRICE):
             self.price_per_kwh = stage.price_per_kwh = price_per_kwh
             self.meet()
             if self.stop_reason:
-                # A debt taken on trust lowers the prepayment: it is too little for a dear packet.
+                # The vehicle took a debt on trust, so it prepays less: too little for this price.
                 assert play.gains and stage.last_stop() == "PREPAY_TOO_SMALL"
                 play.take_stock()
                 stage.replug()
@@ -188,10 +189,10 @@ class CarriesOverAtAPriceOfBefore(CarriesOverAtAPriceOfLater):
         stage.price_per_kwh = PRICE
         self.pass_energy(PACKET_MWH)
         self.lying = self.generous = False
-        self.carry_over(play, _DEAR_PRICE)
+        self.carry_over(play, DEAR_PRICE)
 
     def pass_energy(self, energy_mwh: int) -> None:
-        """Let that much flow."""
+        """Wait until `energy_mwh` more has flowed."""
         until_mwh = self.stage.flowed_mwh + energy_mwh
         self.stage.run(lambda: self.stage.flowed_mwh >= until_mwh)
 
@@ -202,54 +203,58 @@ class CarriesOverAtAPriceOfBefore(CarriesOverAtAPriceOfLater):
 
 LIARS = (
     Liar(
-        "changes tariff after the fact",
+        "raises its price for energy that flowed already",
         POLE,
-        "Withholds its invoices, then asks for a price that holds for what flowed already.",
-        "stops with BAD_FIELD: a price must begin after what its own meter counted",
+        "Sends no invoice for two packets, then announces a higher price from before them.",
+        "stops with BAD_FIELD: a new price must begin after the energy that its own meter counted",
         PREPAID,
         again(ChangesTheTariffAfterTheFact),
     ),
     Liar(
-        "changes tariff within tolerance",
+        "raises its price for energy within the tolerance",
         POLE,
-        "Withholds as much as meters may disagree on in a long session, and raises its price.",
-        "tolerates a share of what flowed since the last invoice, not of the session; BAD_FIELD",
+        "Leaves out as much energy as two meters may differ by in a long session, and raises its "
+        "price from before that energy.",
+        "tolerates a percentage of the energy since the last invoice, not of the session, and "
+        "stops with BAD_FIELD",
         PREPAID,
         again(ChangesTheTariffWithinTolerance),
     ),
     Liar(
-        "leaves energy out until it is dear",
+        "leaves energy out until its price is higher",
         POLE,
-        f"Counts {AUDIT_PERCENT} % too little, raises its price and bills what it left out.",
-        "tolerates nothing of what flowed before a price rose; OVERBILLED",
+        f"Counts {AUDIT_PERCENT} % too little, raises its price, and bills the rest then.",
+        "tolerates no difference from before the rise of a price, and stops with OVERBILLED",
         PREPAID + ATTEMPTS * (STEP + _LATE) * (HIGHEST_PRICE / PRICE - 1) + _ROUNDING,
         again(BillsAtTheDearerPrice),
-        "beside the prepayment a step of the meter and what flows while an invoice may wait, at "
-        f"the difference of prices, each time that the price rises: {ATTEMPTS} times here",
+        "on top of the prepayment, one step of the meter and the energy that flows while an "
+        "invoice may wait, at the difference of the prices, for each rise of the price: "
+        f"{ATTEMPTS} here",
     ),
     Liar(
         "raises its price through a reconnect",
         POLE,
-        "Withholds its invoices, then bills what flowed in a new session at a higher price.",
-        "forgets what was not billed in its session, but for one step of its meter",
-        PREPAID + ATTEMPTS * STEP * (_DEAR_PRICE / PRICE - 1),
+        "Leaves energy without an invoice, and bills it in a new session at a higher price.",
+        "forgets energy that its session did not bill, except one step of its meter",
+        PREPAID + ATTEMPTS * STEP * (DEAR_PRICE / PRICE - 1),
         again(RaisesItsPriceThroughAReconnect),
-        "beside the prepayment one step of the meter at the difference of prices, per reconnect: "
-        "it is not told apart from energy of the new session",
+        "on top of the prepayment, one step of the meter at the difference of the prices for each "
+        "reconnect: the vehicle cannot tell it from energy of the new session",
     ),
     Liar(
-        "carries a debt over at a price of later",
+        "carries a debt over at a later price",
         POLE,
-        "Delivers on credit, and asks for the price that is agreed for energy further on.",
-        "prices a debt exactly as was agreed for its energy; CARRIED_DEBT",
+        "Delivers on credit, and carries the debt over at the price agreed for later energy.",
+        "computes the debt at the price agreed for its energy, and stops with CARRIED_DEBT",
         PREPAID,
         again(CarriesOverAtAPriceOfLater),
     ),
     Liar(
-        "carries a debt over at a price of before",
+        "carries a debt over at an earlier price",
         POLE,
-        "Delivers in a session that never comes to an invoice, and asks for the price before it.",
-        "stores a session's price before it accepts it; the rest is taken on trust, once",
+        "Delivers in a session without any invoice, and carries the debt over at the higher price "
+        "of the session before.",
+        "stores the price of a session before it accepts it; takes the difference on trust, once",
         PREPAID,
         again(CarriesOverAtAPriceOfBefore),
     ),

@@ -1,4 +1,4 @@
-"""The table of all liars; plays them and returns their gains."""
+"""The table of all liars, and the code that plays them."""
 
 from contextlib import closing
 from typing import Any
@@ -33,15 +33,18 @@ LIARS: tuple[Liar, ...] = (
 
 
 def play(liar: Liar) -> Play:
-    """Play one liar; return its play, which is over. Raises AssertionError."""
-    its_play = Play()
-    with closing(its_play.bank):
-        liar.script(its_play)
-    return its_play
+    """Play all attempts of one liar; return its play with the gains.
+
+    Raises AssertionError if the honest side does not answer as it should.
+    """
+    played = Play()
+    with closing(played.bank):
+        liar.script(played)
+    return played
 
 
 def play_all() -> list[dict[str, Any]]:
-    """Play every liar; return the name, role and gain in packets of each."""
+    """Play every liar; return the name, the role and the largest gain in packets of each."""
     return [
         {"name": liar.name, "role": liar.role, "gain_packets": play(liar).gain} for liar in LIARS
     ]

@@ -1,7 +1,7 @@
-"""One honest firmware on its board in virtual time, the cable, and its energy.
+"""The stage of a play: one honest firmware on its board, the cable, and the energy through it.
 
 The firmwares are the boards' own, assembled by their main.py. At the cable's other end is a peer
-(peers.py). Energy is counted where the plant lets it through the contact; no meter is asked.
+(peers.py). Time is virtual. Energy is counted at the contact; no meter is asked.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,8 @@ PRICE = 320_000
 HIGHEST_PRICE = 2 * PRICE
 PACKET_MWH = 10_000
 PACKET_MS = 4_000
-# The price of one packet. Credit and prepayment together keep the contactor closed all the time.
+# The price of one packet. Credit and prepayment together exceed it, so that the contactor stays
+# closed while a packet is paid.
 PACKET = PRICE * PACKET_MWH // 1_000_000
 CREDIT = PREPAY = PACKET * 6 // 10
 # The most that a vehicle pays ahead: a new channel starts with a whole packet.
@@ -58,16 +59,16 @@ _WARM_UP_MS = 1_000
 
 
 class Stage:
-    """The common parts of both stages.
+    """The parts that both stages share.
 
     Attributes:
-        peer: the peer at the cable's other end (peers.Peer), or None.
+        peer: the script at the cable's other end (peers.Peer), or None.
         plugged: whether the plug is in.
         knows_time: whether the honest side's board has a clock that knows the time.
-        contact_closed: whether current can flow, as of this step.
-        price_per_kwh: the price agreed for energy that flows now.
+        contact_closed: whether current can flow in this step.
+        price_per_kwh: the agreed price of the energy that flows now.
         flowed_mw_ms: energy that flowed, in mW times ms.
-        value_numerator: the same times its price.
+        value_numerator: each part of that energy times its price.
     """
 
     def __init__(self, name: str) -> None:
@@ -109,7 +110,7 @@ class Stage:
         self.supervisor = Supervisor(self.make, self.board)
 
     def cut_power(self, for_ms: int = 1_000) -> None:
-        """Switch the honest side off for a while, in the middle of whatever it does."""
+        """Switch the honest side off at this moment, and on again after `for_ms`."""
         self.board.contactor_closed = False
         self.board.link = LinkUart(self._write)
         self.supervisor = None
@@ -140,14 +141,14 @@ class Stage:
             self.step()
 
     def run(self, condition: Callable[[], Any], limit_ms: int = 120_000) -> None:
-        """Step until `condition()` holds. Raises AssertionError at the limit."""
+        """Step until `condition()` holds. Raises AssertionError after `limit_ms`."""
         until_ms = self.now_ms + limit_ms
         while not condition():
-            assert self.now_ms < until_ms, f"it never came so far: {self.status()}"
+            assert self.now_ms < until_ms, f"the condition never held: {self.status()}"
             self.step()
 
     def skip(self, seconds: int) -> None:
-        """Leave the honest side without power for so long, in virtual time that costs none."""
+        """Leave the honest side without power for `seconds`. No steps are simulated meanwhile."""
         self._start_s += seconds
         self.cut_power()
 
@@ -161,7 +162,7 @@ class Stage:
 
     @property
     def now_s(self) -> int:
-        """The unix time, which the honest side may not know."""
+        """The unix time. The honest side may not know it."""
         return self._start_s + self.now_ms // 1_000
 
     @property
@@ -179,7 +180,7 @@ class Stage:
         return {"state": "off"} if self.supervisor is None else self.supervisor.status()
 
     def last_stop(self) -> str | None:
-        """Return the name of the reason for which the honest side's last session ended."""
+        """Return the name of the reason that ended the honest side's last session."""
         return self.status().get("last_stop")
 
     def put(self, data: bytes) -> None:
@@ -226,7 +227,7 @@ class Stage:
 
 
 class PoleStage(Stage):
-    """An honest pole; its own contactor drives the contact."""
+    """The stage of an honest pole. The pole's own contactor drives the contact."""
 
     def __init__(self, key: str = "pole", **changes: Any) -> None:
         super().__init__(key)
@@ -280,16 +281,17 @@ class PoleStage(Stage):
     def run_to_end(self, *reasons: str) -> None:
         """Run until the peer's session is over; it must have ended for one of `reasons`."""
         peer = self.peer
-        # Without a session the reason may still be that of the one before.
+        # Before the peer's session has begun, the last reason is that of an older session.
         self.run(lambda: self.ended() and (peer.packets or peer.stop_reason) and self.last_stop())
         assert self.last_stop() in reasons, (self.last_stop(), reasons)
         assert not self.contact_closed and not self.board.contactor_closed
 
 
 class VehicleStage(Stage):
-    """An honest vehicle with a meter of its own; the peer drives the contact.
+    """The stage of an honest vehicle with its own meter. The peer drives the contact.
 
-    `claims` are all that ever left it: channel id, amount and signature.
+    Attributes:
+        claims: all claims that ever left the vehicle: (channel id, amount, signature).
     """
 
     def __init__(self, load: Callable[[], list[Certificate]], **changes: Any) -> None:

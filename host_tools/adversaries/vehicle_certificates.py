@@ -3,9 +3,7 @@
 from typing import Any
 
 from joulestream.channel import Certificate
-from joulestream.host_tools.adversaries.bank import (
-    SIGNERS,
-)
+from joulestream.host_tools.adversaries.bank import SIGNERS
 from joulestream.host_tools.adversaries.liar import VEHICLE, Liar
 from joulestream.host_tools.adversaries.lying_vehicle import (
     DELAY,
@@ -13,13 +11,11 @@ from joulestream.host_tools.adversaries.lying_vehicle import (
     again,
 )
 from joulestream.host_tools.adversaries.play import Play
-from joulestream.messages import (
-    Renew,
-)
+from joulestream.messages import Renew
 
 
 class ShowsAnothersCertificate(LyingVehicle):
-    """It was overheard on another cable."""
+    """Shows another vehicle's certificate, which was overheard on another cable."""
 
     reason = "WRONG_CHANNEL"
 
@@ -31,6 +27,8 @@ class ShowsAnothersCertificate(LyingVehicle):
 
 
 class PosesAsAnother(ShowsAnothersCertificate):
+    """Greets with the key of the certificate, which it cannot sign with."""
+
     reason = "BAD_PROOF"
 
     def make_hello(self) -> Any:
@@ -40,6 +38,8 @@ class PosesAsAnother(ShowsAnothersCertificate):
 
 
 class RaisesItsCapacity(ShowsAnothersCertificate):
+    """Adds one claim unit to the capacity of its certificate."""
+
     reason = "CERTIFICATE_FORGED"
 
     def use(self, certificate: Certificate) -> None:
@@ -48,7 +48,7 @@ class RaisesItsCapacity(ShowsAnothersCertificate):
 
 
 class TrustsAStranger(ShowsAnothersCertificate):
-    """Lets somebody certify its channel whom the pole does not trust."""
+    """Shows a certificate of its channel that a stranger signed."""
 
     reason = "UNTRUSTED_ISSUER"
 
@@ -59,7 +59,7 @@ class TrustsAStranger(ShowsAnothersCertificate):
 
 
 class RenewsByItself(LyingVehicle):
-    """Renews its certificate in mid-session with one that it made itself."""
+    """Renews its certificate in an open session with one that no issuer signed."""
 
     reason = "CERTIFICATE_FORGED"
 
@@ -73,39 +73,39 @@ LIARS = (
     Liar(
         "presents another vehicle's certificate",
         VEHICLE,
-        "Greets with its own key, and with a channel that it overheard.",
-        "refuses it with WRONG_CHANNEL",
+        "Greets with its own key and another vehicle's channel, and shows that certificate.",
+        "stops with WRONG_CHANNEL",
         0,
         again(ShowsAnothersCertificate, "another vehicle"),
     ),
     Liar(
         "poses as another vehicle",
         VEHICLE,
-        "Greets with the other's key, which it does not have.",
-        "refuses it with BAD_PROOF",
+        "Greets with another vehicle's public key, and signs with its own key.",
+        "stops with BAD_PROOF",
         0,
         again(PosesAsAnother, "another vehicle"),
     ),
     Liar(
         "raises its capacity",
         VEHICLE,
-        "Changes a figure of its certificate.",
-        "refuses it with CERTIFICATE_FORGED",
+        "Changes the capacity in its certificate.",
+        "verifies the issuer's signature, and stops with CERTIFICATE_FORGED",
         0,
         again(RaisesItsCapacity),
     ),
     Liar(
         "lets a stranger certify its channel",
         VEHICLE,
-        "Shows a certificate of an issuer that is none of the pole's.",
-        "refuses it with UNTRUSTED_ISSUER",
+        "Shows a certificate of an issuer that the pole does not trust.",
+        "stops with UNTRUSTED_ISSUER",
         0,
         again(TrustsAStranger),
     ),
     Liar(
         "renews its certificate by itself",
         VEHICLE,
-        "Sends a RENEW that no issuer signed.",
+        "Sends a RENEW with a certificate that no issuer signed.",
         "stops with CERTIFICATE_FORGED",
         DELAY,
         again(RenewsByItself),

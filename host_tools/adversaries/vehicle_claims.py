@@ -1,4 +1,4 @@
-"""Vehicles that lie in their claims: old, forged, too small or too large ones."""
+"""Vehicles that pay with bad claims: old, forged, too small or too large ones."""
 
 from typing import Any
 
@@ -17,6 +17,8 @@ from joulestream.testkit import edwards25519 as curve
 
 
 class ReplaysAnOldClaim(LyingVehicle):
+    """Answers every invoice with its first claim."""
+
     reason = "AMOUNT_SHRINKS"
     _old: Any = None
 
@@ -31,6 +33,8 @@ class ReplaysAnOldClaim(LyingVehicle):
 
 
 class PaysAnotherChannel(LyingVehicle):
+    """Signs claims of a channel that pays another pole."""
+
     reason = "BAD_SIGNATURE"
 
     def sign(self, amount: int) -> bytes:
@@ -40,6 +44,8 @@ class PaysAnotherChannel(LyingVehicle):
 
 
 class SignsWithAnotherKey(LyingVehicle):
+    """Signs the right claim with a stranger's key."""
+
     reason = "BAD_SIGNATURE"
 
     def sign(self, amount: int) -> bytes:
@@ -48,7 +54,7 @@ class SignsWithAnotherKey(LyingVehicle):
 
 
 class HandMadeSignature(LyingVehicle):
-    """Makes signatures with its own key that a lenient verifier takes, and a ledger does not."""
+    """Makes signatures that a lenient verifier accepts, but a ledger refuses."""
 
     reason = "BAD_SIGNATURE"
 
@@ -64,11 +70,13 @@ class HandMadeSignature(LyingVehicle):
         key = curve.decode(self.signer.public_key)
         assert key is not None
         left = curve.add(curve.multiply(s, curve.BASE), curve.negate(curve.multiply(h, key)))
-        assert curve.is_small_order(curve.add(left, curve.negate(point))), "nobody would take it"
+        assert curve.is_small_order(curve.add(left, curve.negate(point))), (
+            "no verifier accepts this signature"
+        )
         return r + self.scalar_bytes(s)
 
     def point(self) -> tuple[Any, int]:
-        """Return R, and its scalar but for a component of small order."""
+        """Return R and its scalar. R may have a component of small order besides."""
         nonce = 1 + self.packets
         return curve.multiply(nonce, curve.BASE), nonce
 
@@ -77,22 +85,30 @@ class HandMadeSignature(LyingVehicle):
 
 
 class LowOrderComponent(HandMadeSignature):
+    """Adds a point of order 8 to R."""
+
     def point(self) -> tuple[Any, int]:
         point, nonce = super().point()
         return curve.add(point, curve.torsion_generator()), nonce
 
 
 class SmallOrderR(HandMadeSignature):
+    """Uses the identity as R."""
+
     def point(self) -> tuple[Any, int]:
         return curve.IDENTITY, 0
 
 
 class ScalarPlusOrder(HandMadeSignature):
+    """Adds the group's order L to S."""
+
     def scalar_bytes(self, s: int) -> bytes:
         return (s + curve.L).to_bytes(32, "little")
 
 
 class PaysOneUnitTooLittle(LyingVehicle):
+    """Pays one claim unit less than the amount due."""
+
     reason = "UNDERPAID"
 
     def amount(self, invoice: Any) -> int:
@@ -103,6 +119,8 @@ class PaysOneUnitTooLittle(LyingVehicle):
 
 
 class Overdraws(LyingVehicle):
+    """Signs a claim above the channel's capacity."""
+
     reason = "OVER_CAPACITY"
 
     def amount(self, invoice: Any) -> int:
@@ -110,7 +128,7 @@ class Overdraws(LyingVehicle):
 
 
 class PaysAhead(LyingVehicle):
-    """Answers an invoice that was never sent, with a claim of nothing more."""
+    """Answers an invoice that was never sent."""
 
     reason = "BAD_FIELD"
 
@@ -125,7 +143,7 @@ LIARS = (
     Liar(
         "replays an old claim",
         VEHICLE,
-        "Answers an invoice with the first claim that it ever signed.",
+        "Answers every invoice with the first claim that it signed.",
         "stops with AMOUNT_SHRINKS",
         CREDIT_AND_DELAY,
         again(ReplaysAnOldClaim),
@@ -133,7 +151,7 @@ LIARS = (
     Liar(
         "claims for another channel",
         VEHICLE,
-        "Signs good claims, on a channel that pays another pole.",
+        "Signs good claims of a channel that pays another pole.",
         "stops with BAD_SIGNATURE",
         CREDIT_AND_DELAY,
         again(PaysAnotherChannel),
@@ -147,49 +165,50 @@ LIARS = (
         again(SignsWithAnotherKey),
     ),
     Liar(
-        "signature with a low-order component",
+        "signs with a low-order component",
         VEHICLE,
-        "Adds a point of order 8 to R: good for who multiplies by the cofactor, not for a ledger.",
-        "compares R byte for byte and stops with BAD_SIGNATURE",
+        "Adds a point of order 8 to R. A verifier that multiplies by the cofactor accepts this, a "
+        "ledger does not.",
+        "compares R byte by byte, and stops with BAD_SIGNATURE",
         CREDIT_AND_DELAY,
         again(LowOrderComponent),
     ),
     Liar(
-        "R of small order",
+        "signs with an R of small order",
         VEHICLE,
-        "Makes the identity its R, so that the equation holds exactly.",
-        "refuses R of small order, as ledgers do, and stops with BAD_SIGNATURE",
+        "Uses the identity as R, so that the equation of the signature holds.",
+        "refuses an R of small order, as ledgers do, and stops with BAD_SIGNATURE",
         CREDIT_AND_DELAY,
         again(SmallOrderR),
     ),
     Liar(
-        "S above the group's order",
+        "signs with an S above the group's order",
         VEHICLE,
-        "Adds L to S: the same equation in other bytes.",
-        "refuses S >= L and stops with BAD_SIGNATURE",
+        "Adds the order L to S. The equation of the signature still holds.",
+        "refuses S >= L, and stops with BAD_SIGNATURE",
         CREDIT_AND_DELAY,
         again(ScalarPlusOrder),
     ),
     Liar(
         "pays one unit too little each time",
         VEHICLE,
-        "Signs one claim unit less than is due.",
-        "stops with UNDERPAID at the first one",
+        "Pays one claim unit less than the amount due.",
+        "stops with UNDERPAID at the first such payment",
         CREDIT_AND_DELAY,
         again(PaysOneUnitTooLittle),
     ),
     Liar(
         "overdraws its channel",
         VEHICLE,
-        "Signs more than the channel holds, which no ledger pays.",
-        "stops with OVER_CAPACITY and keeps the claim that is covered",
+        "Signs a claim above the channel's capacity, which no ledger pays.",
+        "stops with OVER_CAPACITY, and keeps the best claim within the capacity",
         CREDIT_AND_DELAY,
         again(Overdraws),
     ),
     Liar(
         "answers invoices that were never sent",
         VEHICLE,
-        "Numbers its updates ahead.",
+        "Sends an update with the number of the next invoice.",
         "stops with BAD_FIELD",
         CREDIT_AND_DELAY,
         again(PaysAhead),

@@ -1,4 +1,4 @@
-"""Vehicles and payers that use a good certificate at the wrong pole or at the wrong time."""
+"""Vehicles and payers that use a good certificate at a wrong pole or at a wrong time."""
 
 from typing import Any
 
@@ -19,22 +19,19 @@ from joulestream.host_tools.adversaries.lying_vehicle import (
 from joulestream.host_tools.adversaries.peers import VehiclePeer
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import PACKET
-from joulestream.host_tools.adversaries.vehicle_certificates import (
-    ShowsAnothersCertificate,
-)
-from joulestream.host_tools.adversaries.vehicle_debts import (
-    StopsPaying,
-)
-from joulestream.messages import (
-    TimeProof,
-)
+from joulestream.host_tools.adversaries.vehicle_certificates import ShowsAnothersCertificate
+from joulestream.host_tools.adversaries.vehicle_debts import StopsPaying
+from joulestream.messages import TimeProof
 
 
 class WithoutATime(StopsPaying):
-    """Shows a certificate that has expired to a pole that lost the time, and helps it to one.
+    """Shows an expired certificate to a pole that lost the time, and offers it a false time.
 
-    `told_s` is the time it would like the pole to have, `witness` signs that time; with
-    `nonce` it is one that was given for another session.
+    Attributes:
+        told_s: the false time, in unix seconds.
+        witness: the name of the key that signs the time.
+        old_nonce: the nonce of an older session, which the signature is made for; None: the
+            nonce of this session.
     """
 
     told_s = START_S
@@ -53,11 +50,13 @@ class WithoutATime(StopsPaying):
 
 
 class OutlastsTheWindow(ShowsAnothersCertificate):
+    """Shows its own certificate, which is valid one second too long."""
+
     reason = "CERTIFICATE_WINDOW"
 
 
 def _drain_at_two_poles(play: Play) -> None:
-    """Spend all of a channel at its pole, and show its certificate at another one."""
+    """Spend all of a channel at its pole, then show its certificate at another pole."""
     first, second = play.pole(), play.pole("another pole")
     certificate = play.certificate(capacity=HONEST_PACKETS * PACKET)
     liar = VehiclePeer(first, certificate)
@@ -73,7 +72,7 @@ def _drain_at_two_poles(play: Play) -> None:
 
 
 def _expired_after_a_power_cut(play: Play) -> None:
-    """Cut the pole's power, so that it does not know that the certificate has expired."""
+    """Show an expired certificate and false times to a pole that lost the time."""
     stage = play.pole()
     liar = WithoutATime(stage, play.certificate(valid_s=60))
     liar.charge(HONEST_PACKETS)
@@ -82,14 +81,14 @@ def _expired_after_a_power_cut(play: Play) -> None:
     stage.knows_time = False
     stage.skip(3_600)
     flowed_mwh = stage.flowed_mwh
-    tales = (
+    false_times = (
         ("stranger", None, START_S + 30, "UNTRUSTED_ISSUER"),
         ("issuer", old_nonce, START_S + 30, "BAD_TIME"),
         ("issuer", None, START_S - 1, "BAD_TIME"),
         ("vehicle", None, START_S + 30, "UNTRUSTED_ISSUER"),
         ("issuer", None, stage.now_s, "CERTIFICATE_EXPIRED"),
     )
-    for liar.witness, liar.old_nonce, liar.told_s, reason in tales:
+    for liar.witness, liar.old_nonce, liar.told_s, reason in false_times:
         stage.cut_power()
         liar.greet()
         stage.run_to_end(reason)
@@ -98,9 +97,9 @@ def _expired_after_a_power_cut(play: Play) -> None:
 
 
 def _close_behind_the_poles_back(play: Play) -> None:
-    """Ask for the deposit back at once, charge to the last second, and hope for a late pole."""
+    """Ask for the deposit at once, charge until the certificate expires, and ask again later."""
     stage = play.pole()
-    # The longest that a pole takes which may stay uncollected for two days.
+    # The longest validity that a pole accepts if its claims are collected every two days.
     certificate = play.certificate(valid_s=WINDOW_S - COLLECT_WITHIN_S)
     liar = LyingVehicle(stage, certificate)
     play.bank.close_behind_the_poles_back(certificate.terms(), "vehicle", stage.now_s)
@@ -123,32 +122,36 @@ LIARS = (
     Liar(
         "drains one certificate at two poles",
         VEHICLE,
-        "Spends all of a channel at its pole, then shows the certificate at another one.",
-        "the other pole refuses it with WRONG_PAYEE: a channel pays one pole's own key",
+        "Spends all of a channel at its pole, then shows its certificate at another pole.",
+        "the other pole stops with WRONG_PAYEE, since a channel pays the key of one pole",
         DELAY,
         _drain_at_two_poles,
     ),
     Liar(
         "presents expired certificates after a power cut",
         VEHICLE,
-        "Tells a pole that lost the time a false one, or lets old signatures tell it.",
-        "takes a time only from an issuer it trusts, over its own nonce, not before its journal's",
+        "Offers a false time to a pole that lost the time: signed by itself, by a stranger, or by "
+        "an issuer long ago.",
+        "accepts a time only from a trusted issuer, signed with the nonce of this session, and "
+        "not earlier than the time in its journal",
         DELAY,
         _expired_after_a_power_cut,
     ),
     Liar(
         "closes the channel behind the pole's back",
         PAYER,
-        "Asks for the deposit back, then charges until its certificate expires.",
-        "takes no certificate that outlasts the dispute window less `collect_within_s`",
+        "Asks the ledger for the rest of its deposit, then charges until its certificate expires.",
+        "accepts no certificate that is valid for longer than the dispute window less "
+        "`collect_within_s`, so its claim reaches the ledger in time",
         DELAY,
         _close_behind_the_poles_back,
     ),
     Liar(
         "has a certificate that outlasts the dispute window",
         PAYER,
-        "Shows one that ends a second too late for a pole that collects as late as it may.",
-        "refuses it with CERTIFICATE_WINDOW",
+        "Shows a certificate that is valid one second longer than the dispute window less "
+        "`collect_within_s`.",
+        "stops with CERTIFICATE_WINDOW",
         0,
         again(OutlastsTheWindow, valid_s=WINDOW_S - COLLECT_WITHIN_S + 1),
     ),

@@ -1,4 +1,4 @@
-"""Vehicles that do not pay: they use up credit, leave, come back or open new channels."""
+"""Vehicles that do not pay: they use up their credit, leave, come back, or open new channels."""
 
 from random import Random
 from typing import Any
@@ -18,6 +18,8 @@ from joulestream.host_tools.adversaries.stage import PoleStage
 
 
 class StopsPaying(LyingVehicle):
+    """Answers no invoice once it lies."""
+
     reason = "LINK_TIMEOUT"
 
     def make_update(self, invoice: Any) -> Any:
@@ -25,6 +27,8 @@ class StopsPaying(LyingVehicle):
 
 
 class NeverPaysItsDebt(StopsPaying):
+    """Uses up its credit once, then greets again and again and never pays."""
+
     def attempt(self, play: Play) -> None:
         if not self.lying:
             super().attempt(play)
@@ -36,6 +40,8 @@ class NeverPaysItsDebt(StopsPaying):
 
 
 class StaysSilent(StopsPaying):
+    """Accepts the offer on a new channel, and never pays."""
+
     reason = "PAYMENT_TIMEOUT"
 
     def attempt(self, play: Play) -> None:
@@ -48,7 +54,7 @@ class StaysSilent(StopsPaying):
 
 
 class PromisesToPrepay(LyingVehicle):
-    """Its claims are for nothing, since nothing is due yet."""
+    """Accepts a prepayment, and signs claims for an amount due of 0."""
 
     def attempt(self, play: Play) -> None:
         self.lying = True
@@ -64,6 +70,8 @@ class PromisesToPrepay(LyingVehicle):
 
 
 class PullsThePlug(StopsPaying):
+    """Pulls the plug when its credit is used up."""
+
     reason = "UNPLUGGED"
 
     def lie(self) -> None:
@@ -73,7 +81,7 @@ class PullsThePlug(StopsPaying):
 
 
 class StopsInOrder(StopsPaying):
-    """Says STOP when the credit is used up, and never pays the last invoice."""
+    """Sends a STOP when its credit is used up, and never pays the last invoice."""
 
     reason = "OWNER_STOP"
 
@@ -84,7 +92,7 @@ class StopsInOrder(StopsPaying):
 
 
 class Floods(StopsPaying):
-    """Stops paying under a flood: noise without end, frames of nonsense, its own last messages."""
+    """Stops paying, then sends noise, unknown messages and its own last update without end."""
 
     def __init__(self, stage: PoleStage, certificate: Certificate) -> None:
         super().__init__(stage, certificate)
@@ -107,7 +115,7 @@ class Floods(StopsPaying):
 
 
 class GreetsWithEveryPacket(StopsPaying):
-    """Greets anew whenever its credit is used up, and pays nothing any more."""
+    """Greets again in the open session when its credit is used up, and pays nothing more."""
 
     reason = "RESTARTED"
 
@@ -126,7 +134,7 @@ class GreetsWithEveryPacket(StopsPaying):
 
 
 class GreetsAllTheTime(LyingVehicle):
-    """Greets twenty times a second while current flows, each time with another nonce."""
+    """Greets twenty times a second while current flows, each time with a new nonce."""
 
     reason = "RESTARTED"
 
@@ -145,7 +153,7 @@ class GreetsAllTheTime(LyingVehicle):
 
 
 def _many_channels(kind: type[LyingVehicle]) -> Script:
-    """Return a script in which each attempt is made on a channel never seen before."""
+    """Return a script in which each attempt is made on a new channel."""
 
     def script(play: Play) -> None:
         stage = play.pole()
@@ -160,40 +168,40 @@ LIARS = (
     Liar(
         "accepts and stays silent",
         VEHICLE,
-        "Is admitted on a fresh channel and never pays.",
-        "energises nothing: a channel never seen before starts token-first",
+        "Accepts the offer on a new channel, and never pays.",
+        "keeps the contactor open: a new channel must prepay its first packet",
         0,
         again(StaysSilent),
     ),
     Liar(
         "promises to prepay",
         VEHICLE,
-        "Promises a packet ahead and signs claims for nothing.",
-        "waits for the claim, not for the promise",
+        "Accepts a prepayment of one packet, and signs claims for an amount of 0.",
+        "keeps the contactor open until a claim pays the first packet",
         0,
         again(PromisesToPrepay),
     ),
     Liar(
         "stops paying",
         VEHICLE,
-        "Uses up its credit; next time it pays its debt and does so again.",
-        "opens the contactor at the credit; the debt is journaled and due first next time",
+        "Uses up its credit. In the next session it pays its debt, and does so again.",
+        "opens the contactor at the credit, and asks for the debt first in the next session",
         CREDIT_AND_DELAY,
         again(StopsPaying),
     ),
     Liar(
         "comes back without paying its debt",
         VEHICLE,
-        "Uses up its credit and greets again and again.",
-        "offers the debt, and energises nothing before it is paid",
+        "Uses up its credit, then greets again and again and never pays.",
+        "offers the debt, and keeps the contactor open until it is paid",
         CREDIT_AND_DELAY,
         again(NeverPaysItsDebt),
     ),
     Liar(
-        "reconnects after every free packet",
+        "greets again after every unpaid packet",
         VEHICLE,
-        "Greets anew in mid-session whenever its credit is used up.",
-        "ends that session first (RESTARTED); the debt belongs to the channel",
+        "Greets again in the open session whenever its credit is used up.",
+        "ends the open session first (RESTARTED), and keeps the debt with the channel",
         CREDIT_AND_DELAY,
         again(GreetsWithEveryPacket),
     ),
@@ -201,50 +209,51 @@ LIARS = (
         "greets all the time",
         VEHICLE,
         "Greets twenty times a second while current flows.",
-        "opens the contactor at the first greeting and offers when the meter shows what flowed",
+        "opens the contactor at the first greeting, and makes an offer once its meter shows all "
+        "energy of the old session",
         DELAY,
         again(GreetsAllTheTime),
     ),
     Liar(
         "pulls the plug",
         VEHICLE,
-        "Leaves when its credit is used up.",
-        "stops with UNPLUGGED; the debt is due first next time",
+        "Pulls the plug when its credit is used up.",
+        "stops with UNPLUGGED, and asks for the debt first in the next session",
         CREDIT_AND_DELAY,
         again(PullsThePlug),
     ),
     Liar(
         "stops and leaves the last invoice unpaid",
         VEHICLE,
-        "Says STOP when its credit is used up.",
-        "asks once more for what flowed, then keeps the debt for next time",
+        "Sends a STOP when its credit is used up.",
+        "sends a last invoice, and asks for the debt first in the next session",
         CREDIT_AND_DELAY,
         again(StopsInOrder),
     ),
     Liar(
         "floods",
         VEHICLE,
-        "Stops paying under noise, nonsense in good frames and its own last message, for ever.",
-        "drops and counts what is no news, and stops with LINK_TIMEOUT",
+        "Stops paying, then sends noise, unknown messages and its own last update without end.",
+        "drops them; they do not count as a sign of life, so it stops with LINK_TIMEOUT",
         CREDIT_AND_DELAY,
         again(Floods),
     ),
     Liar(
-        "opens many fresh channels",
+        "opens many new channels",
         VEHICLE,
-        "Wants a first packet unpaid on each of them.",
-        "energises nothing: each starts token-first",
+        "Tries to get the first packet of each channel unpaid.",
+        "keeps the contactor open: each new channel must prepay its first packet",
         0,
         _many_channels(StaysSilent),
     ),
     Liar(
-        "earns credit on many fresh channels",
+        "earns credit on many new channels",
         VEHICLE,
-        "Pays on each until it has credit, uses that up and never comes back.",
-        "gives each channel at most as much credit as it has paid",
+        "Pays on each channel until it has credit, uses that up, and never comes back.",
+        "gives a channel no more credit than the amount that the channel has paid",
         ATTEMPTS * CREDIT_AND_DELAY,
         _many_channels(StopsPaying),
-        f"it is 0.75 for each of {ATTEMPTS} channels, and each has been paid more than that; "
-        "`credit` 0 gives none, `max_channels` and the issuer's `limit` bound their number",
+        f"it gains 0.75 on each of {ATTEMPTS} channels, after it paid more than that on each; a "
+        "`credit` of 0 prevents it, `max_channels` and the issuer's `limit` bound the channels",
     ),
 )

@@ -1,10 +1,8 @@
-"""Vehicles that do not accept a change of the tariff."""
+"""Vehicles that do not accept a new tariff, or accept another one."""
 
 from typing import Any
 
-from joulestream.host_tools.adversaries.bank import (
-    START_S,
-)
+from joulestream.host_tools.adversaries.bank import START_S
 from joulestream.host_tools.adversaries.liar import VEHICLE, Liar
 from joulestream.host_tools.adversaries.lying_vehicle import (
     DELAY,
@@ -13,13 +11,11 @@ from joulestream.host_tools.adversaries.lying_vehicle import (
 )
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import PRICE
-from joulestream.messages import (
-    TariffAccept,
-)
+from joulestream.messages import TariffAccept
 
 
 class RefusesTheTariff(LyingVehicle):
-    """Goes on at the old price as long as it can."""
+    """Does not answer a new tariff, and pays at the old price as long as it can."""
 
     reason = "TARIFF_REFUSED"
 
@@ -35,7 +31,7 @@ class RefusesTheTariff(LyingVehicle):
 
 
 class ChangesTheTariff(RefusesTheTariff):
-    """Accepts another price than the one it is asked to."""
+    """Accepts half of the new price."""
 
     reason = "BAD_FIELD"
 
@@ -51,7 +47,7 @@ class ChangesTheTariff(RefusesTheTariff):
 
 
 def _price_changes() -> list[dict[str, int]]:
-    """Return prices that go up and down every 40 s."""
+    """Return prices that rise and fall every 40 s."""
     rows = [{"from_s": 0, "price_per_kwh": PRICE}]
     for number in range(1, 20):
         price_per_kwh = PRICE * (11 if number % 2 else 10) // 10
@@ -63,15 +59,15 @@ LIARS = (
     Liar(
         "does not answer a new tariff",
         VEHICLE,
-        "Goes on at the old price.",
-        "stops with TARIFF_REFUSED where the new price would begin",
+        "Pays at the old price and does not accept the new one.",
+        "stops with TARIFF_REFUSED at the energy where the new price begins",
         DELAY,
         again(RefusesTheTariff, prices=_price_changes()),
     ),
     Liar(
         "accepts another tariff",
         VEHICLE,
-        "Accepts half the price that it was asked for.",
+        "Accepts half of the new price.",
         "stops with BAD_FIELD",
         DELAY,
         again(ChangesTheTariff, prices=_price_changes()),
