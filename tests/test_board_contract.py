@@ -54,7 +54,7 @@ class Board(MemoryBoard):
 
 
 def unix_board(directory: Path, clock: str, pins: str) -> str:
-    """Run the contract's checks on the unix board in MicroPython; return what it printed."""
+    """Run the contract's checks on the unix board in MicroPython; return its output."""
     port = Port()
     config = {
         "clock": clock,

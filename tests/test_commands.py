@@ -1,4 +1,4 @@
-"""The `joulestream` command: its table, what it imports, its completion, its errors."""
+"""The `joulestream` command: its table, its imports, its completion, its errors."""
 
 import json
 import os

@@ -127,7 +127,7 @@ def test_a_bad_meter_at_the_pole_opens_the_contactor(tmp_path, fault, reason):
     )
     assert scenario.pole["last_stop"] == reason
     assert scenario.vehicle["last_stop"] == reason
-    # What a broken meter made up is never billed.
+    # Energy that a broken meter made up is never billed.
     assert scenario.pole["receipt"]["energy_mwh"] <= scenario.bench.plant.energy_mwh + 1_000
 
 

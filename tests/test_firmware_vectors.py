@@ -1,4 +1,4 @@
-"""Both firmwares against protocol.json: what each side sends in the session on a fresh channel.
+"""Both firmwares against protocol.json: the messages of each side in a session on a new channel.
 
 On CPython only: both firmwares and a whole session as JSON do not fit a board's heap together.
 """
@@ -114,7 +114,7 @@ def test_the_pole_sends_what_the_vectors_say():
         if payee.charging is not None and payee.session.sequence and not outbox:
             payee.step(meter, plugged, now_ms)
         if message.number == messages.INVOICE and not outbox:
-            now_ms += 1_000  # what still flowed shows only after some readings
+            now_ms += 1_000  # energy that still flowed shows only after some readings
             payee.step(meter, plugged, now_ms)
         assert bytes(outbox.pop(0)) == payload, messages.message_name(message.number)
         assert not outbox

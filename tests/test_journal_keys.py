@@ -1,4 +1,4 @@
-"""The registry of journal keys says the truth about what both firmwares store."""
+"""The registry of journal keys says the truth about the records that both firmwares store."""
 
 from binascii import crc32
 

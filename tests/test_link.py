@@ -43,7 +43,7 @@ class Link:
 
 
 class Uart:
-    """A UART whose ends are `sent` and `coming`."""
+    """A UART with the bytes `sent` to it and the bytes `coming` from it."""
 
     def __init__(self) -> None:
         self.sent = b""

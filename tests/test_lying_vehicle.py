@@ -1,6 +1,6 @@
 """A vehicle that breaks the rules on purpose: refused with the reason, contactor open, claim kept.
 
-The pole's side is the real payee; the lie is told by changing what crosses the wire.
+The pole's side is the real payee; the lie is told by changing payloads on the wire.
 """
 
 from joulestream import errors, messages

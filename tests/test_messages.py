@@ -1,4 +1,4 @@
-"""Every message of the table: to bytes and back, and what is refused."""
+"""Every message of the table: to bytes and back, and the payloads that are refused."""
 
 from dual_runtime import peer_reason, raised
 from joulestream import messages

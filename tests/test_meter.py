@@ -86,7 +86,7 @@ def test_a_distrusted_register_counts_nothing():
 
 
 class Heard:
-    """What a watch asks its meter."""
+    """The part of a driver that the watch reads."""
 
     heard_ms = None
 
@@ -151,7 +151,7 @@ def test_silent_and_stale():
 
 
 def test_a_meter_that_stays_silent_is_never_trusted_again():
-    """Ticks wrap: what is older than half their period must not look new."""
+    """Ticks wrap: a moment more than half a period ago must not look new."""
     watched = Watched()
     watched.give()
     for ms in range(0, 2 * TICKS_PERIOD, 20_000_000):
@@ -186,7 +186,7 @@ def test_jump_of_the_power():
     for power_mw, reason in ((12_900_000, 0), (13_000_000, METER_JUMP), (-13_000_000, METER_JUMP)):
         watched = Watched()
         watched.give()
-        # What the register counted of it did flow.
+        # The energy that the register counted did flow.
         assert watched.give(power_mw=power_mw) == (True, reason)
 
 
@@ -230,7 +230,7 @@ def test_a_fault_passes_when_the_meter_behaves():
         for _ in range(20):
             watched.give()
         assert watched.give(energy_mwh=0)[1] == METER_BACKWARD
-        # From what it said last on, the register is judged anew.
+        # The register is judged anew, from its last value on.
         watched.energy = 0
         for turn in range(60):
             followed, reason = watched.give()

@@ -12,7 +12,7 @@ ANSWER_MS = 150
 
 
 class Line:
-    """A UART whose other end is the test."""
+    """A UART with the test at its other end."""
 
     def __init__(self):
         self.sent = b""

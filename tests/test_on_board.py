@@ -169,7 +169,7 @@ import gc
 from time import ticks_diff, ticks_us
 from joulestream.device.kdf import pbkdf2_sha256
 gc.collect()
-gc.disable()  # what else lies on the heap is no part of it
+gc.disable()  # other objects on the heap are no part of the figure
 begun_us = ticks_us()
 pbkdf2_sha256(b"passphrase", b"salt", 1000)
 gc.enable()

@@ -12,7 +12,7 @@ def opened(bench):
 
 
 def unpaid(bench):
-    """Return what was truly delivered and not paid, in claim units."""
+    """Return the amount that was truly delivered and not paid, in claim units."""
     return bench.amount(bench.outlet.energy_mwh) - bench.record.amount
 
 
@@ -169,7 +169,7 @@ def test_a_pilot_without_a_vehicle_ends_the_session():
 
 
 def test_the_switch_itself_asks_for_meter_and_plug():
-    """Whatever the session thinks, no power flows past a bad meter or a pulled plug."""
+    """No power flows past a bad meter or a pulled plug, even if the session would allow it."""
 
     def unplug(bench):
         bench.board.pilot = PILOT_A

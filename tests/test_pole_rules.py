@@ -201,7 +201,7 @@ def test_a_pole_remembers_a_certificate_only_once_it_was_admitted():
 
 
 def test_a_tariff_is_not_agreed_while_the_meter_is_in_doubt():
-    """What stood in the register when the new price was agreed must be journaled."""
+    """The register at the moment of the agreed new price must be journaled."""
     prices = [
         {"from_s": 0, "price_per_kwh": PRICE},
         {"from_s": NOW_S + 1, "price_per_kwh": PRICE // 2},

@@ -70,7 +70,7 @@ class Fixed:
 
 
 def with_limit(monkeypatch, limit_mw):
-    """Add a power limit for one test; return a world whose pole has it."""
+    """Add a power limit for one test; return a world with that pole."""
     name = module(monkeypatch, "hot_plug", open_limit=lambda config, board: Fixed(limit_mw))
     monkeypatch.setattr(limits, "LIMITS", [*limits.LIMITS, ("HOT_PLUG", name)])
     return Pair()

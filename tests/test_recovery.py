@@ -69,7 +69,7 @@ def test_a_register_that_makes_no_sense_bills_nothing():
 
 
 def billed_mwh(link_timeouts):
-    """Return what is billed when the register goes on as in so many link timeouts at full power,
+    """Return the energy that is billed when the register goes on as in so many link timeouts at full power,
     at a price so low that the credit sets no limit; and whether it is all of that.
     """
     world = charging(pole={"prices": [{"from_s": 0, "price_per_kwh": 1}]})

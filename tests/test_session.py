@@ -408,7 +408,7 @@ def frames_until_rest(ends):
 
 
 def test_two_ends_come_to_rest_after_a_stop():
-    """From every pair of states: what each end answers to a STOP dies out."""
+    """From every pair of states: the answers of both ends to a STOP come to an end."""
     for pole_state in range(len(STATE_NAMES)):
         for vehicle_state in range(len(STATE_NAMES)):
             ends = (session_in(PAYEE, pole_state), session_in(PAYER, vehicle_state))

@@ -13,7 +13,7 @@ SECRET = "5ec2e7"
 
 
 class Loop:
-    """A loop that raises what it is told to."""
+    """A loop that raises the exception it is given."""
 
     def __init__(self, board, journal):
         self._board = board
@@ -191,7 +191,7 @@ def test_a_heap_without_room_for_the_reserve_is_low():
 
     if not hasattr(gc, "mem_free"):
         return  # CPython's heap grows
-    # More in one piece than there is: that is what fragments look like.
+    # A piece larger than the whole heap: a heap in fragments looks the same.
     assert HeapWatch(reserve=1 << 26, every_ms=1_000).is_low(0)
 
 

@@ -1,4 +1,4 @@
-"""Amounts due: exact, never negative, the same whatever the packets, across one price change."""
+"""Amounts due: exact, never negative, the same for all packet sizes, across one price change."""
 
 from dual_runtime import raised
 from joulestream.errors import LocalError

@@ -1,6 +1,6 @@
 """protocol.json on both runtimes: against the code, and against the rules written out again.
 
-What COBS, CRC-32, a layout or a signed text must be is computed here in the plainest way from
+The right COBS, CRC-32, layout or signed text is computed here in the plainest way from
 docs/protocol.md, so that a mistake in the code under test cannot hide in vectors made by it.
 """
 
@@ -24,7 +24,7 @@ from joulestream.units import float32_scaled, float32_step, ticks_diff
 
 TERMS_SIZE = 1 + 8 + 32 + 32 + 8 + 32 + 32 + 32 + 32 + 4 + 16
 SESSION_PARTS = 16 + 16 + 32 + 32 + 32
-# what: (type number, total size)
+# signed text: (type number, total size)
 SIGNED = {
     "accept": (1, 5 + SESSION_PARTS + 32 + 8 + 381),
     "offer": (2, 5 + SESSION_PARTS + 320),

@@ -233,7 +233,7 @@ def test_another_versions_record_stops_the_start():
 
 
 def test_a_wallet_that_lost_its_state_goes_on_from_its_best_claim():
-    """With an empty or an older flash the vehicle does not spend again what it signed."""
+    """With an empty or an older flash the vehicle does not spend signed money again."""
     for early in (0, 3):
         world = Pair(vehicle={"energy_wanted_mwh": 8_000})
         if early:

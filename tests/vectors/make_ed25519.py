@@ -1,8 +1,8 @@
-"""Writes ed25519_verify.json: signatures that verifiers disagree about, and what ours must say.
+"""Writes ed25519_verify.json: signatures that verifiers disagree about, and the answer that ours must give.
 
     python tests/vectors/make_ed25519.py [--check]
 
---check writes nothing and fails if the file is not what this script makes. Every case is
+--check writes nothing and fails if the file differs from the output of this script. Every case is
 constructed with edwards25519.py and judged by its verify(), which states the rules in one place;
 test_ed25519_oracle.py holds the same cases against libsodium.
 """

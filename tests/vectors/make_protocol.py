@@ -2,7 +2,7 @@
 
     python tests/vectors/make_protocol.py [--check]
 
---check writes nothing and fails if the file is not what this script makes. Integers that a
+--check writes nothing and fails if the file differs from this script's output. Integers that a
 message carries are written as decimal texts, since JSON readers lose digits above 2^53; bytes
 are hexadecimal. Signatures come from edwards25519.py, not from the native module under test.
 """
@@ -146,7 +146,7 @@ def channels():
 
 
 def certificates():
-    """Return certificates, what the issuer signs, and the signature."""
+    """Return certificates, the bytes that the issuer signs, and the signature."""
     return [
         {
             "name": name,

@@ -211,5 +211,5 @@ class Transcript:
         self.send(VEHICLE, messages.RECEIPT_ACK)
 
     def document(self):
-        """Return what goes into the file."""
+        """Return this transcript as the file holds it."""
         return {"name": self.name, "steps": self.steps, "signed": self.signed}
