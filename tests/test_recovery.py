@@ -69,8 +69,9 @@ def test_a_register_that_makes_no_sense_bills_nothing():
 
 
 def billed_mwh(link_timeouts):
-    """Return the energy that is billed when the register goes on as in so many link timeouts at full power,
-    at a price so low that the credit sets no limit; and whether it is all of that.
+    """Return the energy that is billed after a cut, in mWh.
+
+    The register goes on as in so many link timeouts at full power.
     """
     world = charging(pole={"prices": [{"from_s": 0, "price_per_kwh": 1}]})
     before_mwh = record(world).energy_mwh

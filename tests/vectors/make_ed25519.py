@@ -1,4 +1,4 @@
-"""Writes ed25519_verify.json: signatures that verifiers disagree about, and the answer that ours must give.
+"""Writes ed25519_verify.json: signatures that verifiers judge differently, and our answer.
 
     python tests/vectors/make_ed25519.py [--check]
 
