@@ -69,9 +69,10 @@ def test_a_register_that_makes_no_sense_bills_nothing():
 
 
 def billed_mwh(link_timeouts):
-    """Return the energy that is billed after a cut, in mWh.
+    """Return the energy that is billed after a cut, and whether that is all that flowed.
 
-    The register goes on as in so many link timeouts at full power.
+    The register goes on as in so many link timeouts at full power. The price is so low that the
+    credit sets no limit.
     """
     world = charging(pole={"prices": [{"from_s": 0, "price_per_kwh": 1}]})
     before_mwh = record(world).energy_mwh
