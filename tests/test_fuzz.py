@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from joulestream.host_tools.fuzz import corpus, run
-from joulestream.host_tools.fuzz.choices import Broken
+from joulestream.host_tools.fuzz.choices import InvariantBroken
 from joulestream.host_tools.fuzz.replay import replay
 from joulestream.host_tools.fuzz.targets import TARGETS, load
 from tree_copy import copy_tree
@@ -55,12 +55,12 @@ def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
     done = run_program("run", environment, "--seconds", "60", "framing")
     assert done.returncode == 1, done.stderr
     assert "1 crashes" in done.stdout
-    assert "fuzz: framing: Broken: " in done.stderr, done.stderr
+    assert "fuzz: framing: InvariantBroken: " in done.stderr, done.stderr
     name = done.stderr.split("replay framing ")[1].split()[0]
     kept = tree / name
     assert kept.is_file()
     again = run_program("replay", environment, "framing", kept)
-    assert again.returncode == 1 and "Broken" in again.stderr
+    assert again.returncode == 1 and "InvariantBroken" in again.stderr
     load("framing")(kept.read_bytes())  # and holds where the bug is not
 
 
@@ -84,5 +84,5 @@ def test_an_input_that_hangs_ends_by_the_cpu_time_it_uses():
 
     limited = ended_when_it_hangs(check, 0.1)
     limited(b"")
-    with pytest.raises(Broken, match=r"used 0\.1 s of CPU time"):
+    with pytest.raises(InvariantBroken, match=r"used 0\.1 s of CPU time"):
         limited(b"x")

@@ -1,6 +1,10 @@
-"""Coverage-guided fuzzing: bytes in, strong invariants checked.
+"""Coverage-guided fuzzing of the protocol, the firmwares' rules and the journal.
 
-choices.py      how an input's bytes become decisions
+A target is a function of bytes. It turns them into decisions, lets the code under test act on
+these, and checks invariants after each act. The fuzzer, atheris, changes the bytes and keeps the
+inputs that reach new code. Inputs worth keeping are the corpus, which every test run replays.
+
+choices.py      turns an input's bytes into decisions
 framing.py      target: the bytes of a UART
 messages.py     target: payloads
 session.py      target: two sessions, a bad wire, anything injected

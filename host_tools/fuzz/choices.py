@@ -1,24 +1,24 @@
-"""How the bytes of a fuzzer's input become decisions."""
+"""Turns the bytes of a fuzzer's input into decisions, and reports broken invariants."""
 
 import builtins
 from collections.abc import Sequence
 from typing import Any
 
 
-class Broken(AssertionError):
-    """An invariant does not hold: one sentence that says which."""
+class InvariantBroken(AssertionError):
+    """An invariant does not hold: a sentence that describes the fault."""
 
 
-def require(holds: object, text: str) -> None:
-    """Raise Broken with `text` unless `holds`."""
+def fail_unless(holds: object, fault: str) -> None:
+    """Raise InvariantBroken with the sentence `fault` unless `holds` is true."""
     if not holds:
-        raise Broken(text)
+        raise InvariantBroken(fault)
 
 
 class Choices:
-    """Takes decisions from the front of `data`; when it has run out, every decision is 0.
+    """Takes decisions from `data`, from its front to its end. After the end they are all 0.
 
-    Each takes whole bytes, so that a byte that a fuzzer changes changes one decision.
+    Each decision takes whole bytes. So a fuzzer that changes one byte changes one decision.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -42,7 +42,7 @@ class Choices:
         return taken
 
     def uint(self, size: int) -> int:
-        """Return an integer of `size` bytes."""
+        """Return an unsigned integer of the next `size` bytes."""
         return int.from_bytes(self.bytes(size), "big")
 
     def below(self, limit: int) -> int:

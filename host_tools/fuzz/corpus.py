@@ -1,4 +1,4 @@
-"""Inputs kept in the repository: a text file for each target, one input in hexadecimal a line.
+"""The corpus: inputs in text files, one file for each target, one hexadecimal input in a line.
 
 Text, since hundreds of tiny binary files can neither be read nor compared in a review. Inputs
 that a script makes (`made`) stand apart from those that fuzzing found (`found`).

@@ -13,12 +13,13 @@ from types import FrameType
 
 import atheris
 
-from joulestream.host_tools.fuzz.choices import Broken
+from joulestream.host_tools.fuzz.choices import InvariantBroken
 from joulestream.host_tools.fuzz.targets import load
 
-# An input that uses more CPU time hangs. Most take a millisecond.
+# Most inputs take a millisecond. An input that uses so much CPU time hangs.
 _HANG_CPU_S = 20.0
-# The code under test. The targets' own plain models would only draw the fuzzer's attention.
+# The code under test. If the targets were instrumented, the fuzzer would look for new paths in
+# them instead.
 _PACKAGE = "joulestream"
 _NOT_INSTRUMENTED = ["joulestream.host_tools", "joulestream.testkit"]
 
@@ -26,10 +27,10 @@ _NOT_INSTRUMENTED = ["joulestream.host_tools", "joulestream.testkit"]
 def ended_when_it_hangs(
     check: Callable[[bytes], None], most_cpu_s: float = _HANG_CPU_S
 ) -> Callable[[bytes], None]:
-    """Return `check` with an end: it raises Broken after `most_cpu_s` seconds of CPU time."""
+    """Return `check` with a limit: InvariantBroken after `most_cpu_s` seconds of CPU time."""
 
     def hangs(number: int, frame: FrameType | None) -> None:
-        raise Broken(f"an input used {most_cpu_s:g} s of CPU time")
+        raise InvariantBroken(f"an input used {most_cpu_s:g} s of CPU time")
 
     signal.signal(signal.SIGVTALRM, hangs)
 
@@ -48,7 +49,7 @@ def main() -> None:
     name, arguments = sys.argv[1], sys.argv[2:]
     with atheris.instrument_imports(include=[_PACKAGE], exclude=_NOT_INSTRUMENTED):
         check = load(name)
-    # A merge starts its own program again, by a shell, so that an input that crashes it is no end.
+    # A merge starts this program again through a shell, so that it survives a crash.
     again = " ".join(shlex.quote(part) for part in (sys.executable, "-m", __spec__.name, name))
     atheris.Setup([again, *arguments], ended_when_it_hangs(check))
     atheris.Fuzz()

@@ -1,4 +1,4 @@
-"""Adds new inputs of fuzzing runs to the corpus, minimised: corpus/found.
+"""Adds new inputs of fuzzing runs to the corpus, in corpus/found.
 
 libFuzzer's merge chooses the inputs, of build/fuzz/TARGET/found and of those kept before, that
 reach code which the made corpus does not reach. The shortest of them are kept, as far as they fit.
@@ -13,13 +13,20 @@ from joulestream.host_tools.fuzz import corpus
 from joulestream.host_tools.fuzz.run import WORK, FuzzError, start
 from joulestream.host_tools.fuzz.targets import TARGETS
 
-# A target's inputs, and the characters of its file: a corpus is replayed by every `make test`.
-_MOST_INPUTS = 60
-_MOST = 16_384
+# Limits of a target's file, since every `make test` replays the corpus.
+_MAX_INPUTS = 60
+_MAX_CHARACTERS = 16_384
 
 
 def gather(target: str, work: Path = WORK) -> int:
-    """Write the target's found inputs anew; return how many there are. Raises FuzzError."""
+    """Write the target's file in corpus/found again; return its number of inputs.
+
+    Args:
+        target: the name of the target.
+        work: the directory of the runs (run.py).
+
+    Raises FuzzError if libFuzzer cannot merge the inputs.
+    """
     (work / target / "found").mkdir(parents=True, exist_ok=True)
     kept = corpus.path("found", target)
     earlier = corpus.read(target)
@@ -35,10 +42,10 @@ def gather(target: str, work: Path = WORK) -> int:
             raise FuzzError(f"fuzz: {target} could not be merged: {log.read_text()[-200:]}")
         new = {path.read_bytes() for path in merged.iterdir()} - set(made)
     chosen: list[bytes] = []
-    room = _MOST
+    room = _MAX_CHARACTERS
     for data in sorted(new, key=lambda data: (len(data), data)):
         room -= 2 * len(data) + 1
-        if room >= 0 and data and len(chosen) < _MOST_INPUTS:
+        if room >= 0 and data and len(chosen) < _MAX_INPUTS:
             chosen.append(data)
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_whole(kept, corpus.text(chosen))

@@ -1,66 +1,75 @@
-"""Fuzz target: the journal through a history of puts, cuts and failures, then a damaged flash.
+"""Fuzz target: the journal on a flash that loses its power, fails, and is damaged at the end.
 
-An input is a history, in which the power goes or operations fail, then damage. A dictionary says
-what must be there after the history. Whatever is damaged, a mount succeeds, finds nothing that was
-never put, and finds the same again; puts work. Where a single byte is damaged, or a run of them in
-the records of one block, no other record is lost, and the loss is counted.
+An input is a history of puts, erases, power cuts and failures, then damage. A dictionary keeps the
+values that must be there. After the history every mount must find them. After the damage:
+
+- a mount succeeds, finds no value that was never put, and finds the same at every later mount;
+- puts work;
+- if one byte is damaged, or only records of one block, then no other record is lost;
+- a loss is counted, unless it looks like a power cut in the last record.
 """
 
 from joulestream.device.journal import Journal, JournalFull
 from joulestream.device.journal_format import record_size, records_at
-from joulestream.host_tools.fuzz.choices import Choices, require
+from joulestream.host_tools.fuzz.choices import Choices, InvariantBroken, fail_unless
 from joulestream.testkit.flash import NorFlash, PowerCut
 
 _BLOCK = 256
 _MOST_KEYS = 8
 _KEYS = (b"\0", b"k", b"\xff\xff", b"another", b"")
 _FILLS = (b"\0", b"\xff", b"\xa5", b"\x01")
+# A history has one cut or failure ahead at most, so a few mounts are enough.
 _MOUNTS = 20
 
 
 class _FlashRandom:
-    """What is weak after a power cut reads as the input decides."""
+    """Lets the input decide how weak bits read after a power cut."""
 
-    def __init__(self, choices):
+    def __init__(self, choices: Choices) -> None:
         self._choices = choices
 
-    def below(self, limit):
+    def below(self, limit: int) -> int:
         return self._choices.below(limit)
 
 
 class _History:
-    """A journal and what it must hold.
+    """A journal and the values that it must hold.
 
-    `newest` is the newest value of each key; `perhaps` are values, by key, of puts that a cut or a
-    failure ended: one of them may be there after the next mount. `ever` is all that was ever put.
+    Attributes:
+        flash: the flash.
+        journal: the journal since the last mount.
+        newest: the newest value of each key.
+        perhaps: by key, the values of puts that a cut or a failure ended. One of them may be there
+            after the next mount, in place of the newest value.
+        ever: each key and value that was ever put.
     """
 
-    def __init__(self, choices):
+    def __init__(self, choices: Choices) -> None:
         self._choices = choices
         self.flash = NorFlash(6 + choices.below(4), _BLOCK, _FlashRandom(choices))
-        self.newest = {}
-        self.perhaps = {}
-        self.ever = set()
+        self.newest: dict[bytes, bytes] = {}
+        self.perhaps: dict[bytes, list[bytes]] = {}
+        self.ever: set[tuple[bytes, bytes]] = set()
         self._turn = 0
         self._cuts = choices.below(2) == 0
-        self.journal = None
+        self.journal: Journal
         self.mount()
 
-    def play(self):
-        """Let happen what the input says."""
+    def play(self) -> None:
+        """Do the acts of the input."""
         choices = self._choices
         for _ in range(choices.below(64)):
-            what = choices.below(8)
+            act = choices.below(8)
             try:
-                if what < 3:
-                    self._put(choices.one_of(_KEYS), choices.below(40), what > 0)
-                elif what == 3:
+                if act < 3:
+                    self._put(choices.one_of(_KEYS), choices.below(40), act > 0)
+                elif act == 3:
                     key = choices.one_of(_KEYS)
                     for _ in range(choices.below(64)):
                         self._put(key, 10, True)
-                elif what == 4:
+                elif act == 4:
                     self.journal.erase_step()
-                elif what == 5:
+                elif act == 5:
                     self.mount()
                 else:
                     self._prepare_trouble()
@@ -71,13 +80,14 @@ class _History:
                 pass
         self.flash.cut_in = self.flash.fail_in = None
         self.mount()
-        for _ in range(choices.below(12)):  # side by side in the newest block
+        # Records side by side in the newest block, for the damage.
+        for _ in range(choices.below(12)):
             try:
                 self._put(choices.one_of(_KEYS), 6, True)
             except JournalFull:
                 pass
 
-    def _prepare_trouble(self):
+    def _prepare_trouble(self) -> None:
         """Let the power go, or an operation of the flash fail, at one of the next operations."""
         operations = self._choices.below(12)
         self.flash.torn = self._choices.below(256) / 256
@@ -86,7 +96,7 @@ class _History:
         else:
             self.flash.fail_in = operations
 
-    def _put(self, key, size, erase_ahead):
+    def _put(self, key: bytes, size: int, erase_ahead: bool) -> None:
         self._turn += 1
         value = (self._turn.to_bytes(2, "big") + self._choices.one_of(_FILLS) * size)[:size]
         if erase_ahead:
@@ -98,38 +108,42 @@ class _History:
             self.journal.put(key, value)
         except JournalFull:
             room = ready and not self.journal.bad_blocks() and self._fits(key, size)
-            require(not room, "a put is refused though there is room")
+            fail_unless(not room, "a put is refused though there is room")
             raise
         self.newest[key] = value
         del self.perhaps[key]
-        require(self.journal.get(key) == value, "what was put is not there")
+        fail_unless(self.journal.get(key) == value, "a value that was put is not there")
 
-    def _fits(self, key, size):
-        """Return whether there is room for so much without any doubt."""
+    def _fits(self, key: bytes, size: int) -> bool:
+        """Return whether a quarter of a block is enough for all records, and so must be free."""
         live = sum(record_size(len(key), len(self.newest[key])) for key in self.newest)
         return live + record_size(len(key), size) < _BLOCK // 4
 
-    def mount(self):
-        """Switch on, again and again while the power goes or the flash fails; look around."""
+    def _mounted(self) -> Journal:
+        """Return a new journal on the flash. A mount that is cut or fails is tried again."""
         for _ in range(_MOUNTS):
             try:
-                self.journal = Journal(self.flash, _MOST_KEYS)
-                break
+                return Journal(self.flash, _MOST_KEYS)
             except PowerCut:
                 self.flash.power_up()
             except OSError:
-                require(self.flash.fail_in is None, "a mount fails on a sound flash")
-        require(self.journal.damaged == 0, "records of a sound flash count as damaged")
+                fail_unless(self.flash.fail_in is None, "a mount fails on a sound flash")
+        raise InvariantBroken("a mount never succeeds")
+
+    def mount(self) -> None:
+        """Mount the journal again, and check that every key has its newest value."""
+        self.journal = self._mounted()
+        fail_unless(self.journal.damaged == 0, "records of a sound flash count as damaged")
         found = _contents(self.journal)
         for key in set(found) | set(self.newest) | set(self.perhaps):
             value = found.get(key)
             sound = value == self.newest.get(key) or value in self.perhaps.get(key, ())
-            require(sound, "a key does not have its newest value after a mount")
+            fail_unless(sound, "a key does not have its newest value after a mount")
         self.newest = found
         self.perhaps = {}
 
 
-def check(data):
+def check(data: bytes) -> None:
     """Check one input."""
     choices = Choices(data)
     history = _History(choices)
@@ -138,16 +152,21 @@ def check(data):
     journal = Journal(damaged.image(), _MOST_KEYS)
     found = _contents(journal)
     for key in found:
-        require((key, found[key]) in history.ever, "a value comes back that was never put")
+        fail_unless((key, found[key]) in history.ever, "a value comes back that was never put")
     if _is_confined(history, damaged):
         _check_losses(history, damaged, journal, found)
-    _check_going_on(damaged, found)
+    _check_later_use(damaged, found)
 
 
-def _check_losses(history, damaged, journal, found):
-    """Only damaged records are lost, and the loss is counted, if it can be told from a cut."""
+def _check_losses(
+    history: _History, damaged: NorFlash, journal: Journal, found: dict[bytes, bytes]
+) -> None:
+    """Check that only damaged records are lost, and that a loss is counted.
+
+    A loss of the last record is not counted: it looks like a power cut during its put.
+    """
     intact = set()
-    last = None
+    last: tuple[int, bytes] | None = None
     for key in history.journal.keys():
         block, places = _places(history.journal, key)
         span = slice(places[0], places[-1] + 1)
@@ -156,41 +175,50 @@ def _check_losses(history, damaged, journal, found):
         if block == history.journal.open_block() and (last is None or places[0] > last[0]):
             last = places[0], key
     lost = [key for key in history.newest if found.get(key) != history.newest[key]]
-    require(not intact.intersection(lost), "a record that is not damaged is lost")
-    require(not lost or journal.damaged or last[1] in lost, "a loss is not counted")
+    fail_unless(not intact.intersection(lost), "a record that is not damaged is lost")
+    fail_unless(not lost or journal.damaged or (last and last[1] in lost), "a loss is not counted")
 
 
-def _check_going_on(flash, found):
-    """What a mount found is found ever after, and puts work."""
+def _check_later_use(flash: NorFlash, found: dict[bytes, bytes]) -> None:
+    """Check that later mounts find the same values, and that puts work."""
     journal = Journal(flash, _MOST_KEYS)
-    require(_contents(journal) == found, "the same flash is read in another way")
+    fail_unless(_contents(journal) == found, "the same flash is read in another way")
     journal = Journal(flash, _MOST_KEYS)
-    require(_contents(journal) == found, "a second mount finds something else")
+    fail_unless(_contents(journal) == found, "a second mount finds something else")
     for key in found:
         found[key] = bytes(byte ^ 0x5A for byte in found[key])
         journal.erase_ahead()
         journal.put(key, found[key])
-        require(_contents(journal) == found, "a put after the damage disturbs what is there")
-    require(_contents(Journal(flash, _MOST_KEYS)) == found, "what was put after damage is lost")
+        fail_unless(_contents(journal) == found, "a put after the damage changes another value")
+    fail_unless(
+        _contents(Journal(flash, _MOST_KEYS)) == found,
+        "a value that was put after the damage is lost",
+    )
 
 
-def _contents(journal):
-    return {key: journal.get(key) for key in journal.keys()}
+def _contents(journal: Journal) -> dict[bytes, bytes]:
+    values = {}
+    for key in journal.keys():
+        value = journal.get(key)
+        if value is None:
+            raise InvariantBroken("a key of the journal has no value")
+        values[key] = value
+    return values
 
 
-def _damaged(choices, history):
+def _damaged(choices: Choices, history: _History) -> NorFlash:
     """Return a damaged copy of the flash."""
     flash = history.flash.image()
     journal = history.journal
     for _ in range(choices.below(8)):
-        what = choices.below(4)
+        kind = choices.below(4)
         block = (journal.open_block() - choices.below(flash.blocks)) % flash.blocks
         at = choices.below(_BLOCK)
-        if what == 3 and journal.keys():  # a record that counts
+        if kind == 3 and journal.keys():  # the newest record of a key
             key = choices.one_of(sorted(journal.keys()))
             block, places = _places(journal, key)
             at = places[at % len(places)]
-        if what == 1:
+        if kind == 1:
             size = min(1 + choices.below(64), _BLOCK - at)
             flash.data[block][at : at + size] = choices.one_of(_FILLS) * size
         else:
@@ -198,8 +226,8 @@ def _damaged(choices, history):
     return flash
 
 
-def _is_confined(history, damaged):
-    """Return whether no more is damaged than one byte, or records of one block."""
+def _is_confined(history: _History, damaged: NorFlash) -> bool:
+    """Return whether one byte at most is damaged, or only records of one block."""
     places = [
         (block, at)
         for block in range(damaged.blocks)
@@ -211,7 +239,7 @@ def _is_confined(history, damaged):
     return len(places) <= 1 or (len(blocks) == 1 and in_records)
 
 
-def _places(journal, key):
+def _places(journal: Journal, key: bytes) -> tuple[int, range]:
     """Return the block and the offsets of the bytes that hold the newest record of `key`."""
     block, offset, size = journal.location(key)
     return block, range(offset, offset + size)

@@ -1,7 +1,7 @@
-"""The lies that a liar may tell: any message with any field, signed where it has the key.
+"""Lies: messages with false fields, signed as far as the liar has the key.
 
-Decides by an input's bytes. A pole has its own key and every claim it was ever given; a vehicle
-has its wallet's key, and certificates good and bad.
+The input's bytes choose the fields and the lies. A pole has its own key, and every claim that it
+was ever given. A vehicle has its wallet's key, and both good and bad certificates.
 """
 
 from typing import Any
@@ -33,12 +33,13 @@ from joulestream.messages import (
     make,
     signed_body,
 )
+from joulestream.signing import Signer
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 
 _SIGNED_BY_POLE = {TARIFF: SIGNED_TARIFF, RECEIPT: SIGNED_RECEIPT}
 _FORGED = certificate()
 _FORGED.capacity += 1
-# The first is the wallet's own.
+# The first certificate is the one of the wallet's channel.
 CERTIFICATES = (
     certificate(),
     certificate(expires_at_s=NOW_S + 2 * DAY_S, capacity=2_000_000),
@@ -55,7 +56,13 @@ _SECRETS = ("payer", "stranger", "issuer")
 
 
 def message(choices: Choices, payload: bytes | None, number: int) -> Message:
-    """Return message `number` with lies; its other fields are those of `payload`, if it is one."""
+    """Return a message with up to three changed fields.
+
+    Args:
+        choices: the decisions.
+        payload: an earlier payload, whose fields are kept if it has the same number; or None.
+        number: the number of the message.
+    """
     if payload is not None and payload[0] == number:
         lie: Any = messages.decode(payload)
     else:
@@ -79,24 +86,26 @@ def message(choices: Choices, payload: bytes | None, number: int) -> Message:
     return lie
 
 
-def _integer(choices, value, size):
-    """Return a changed field: near its value, at its limits, or anything."""
-    most = (1 << 8 * size) - 1
+def _integer(choices: Choices, value: int, size: int) -> int:
+    """Return a changed integer: near its value, at a limit of its size, or any other."""
+    highest = (1 << 8 * size) - 1
     how = choices.below(8)
     if how < 2:
         return max(value - 1 - choices.below(256), 0)
     if how < 4:
-        return min(value + 1 + choices.below(256), most)
+        return min(value + 1 + choices.below(256), highest)
     if how == 4:
-        return choices.one_of((0, 1, most - 1, most))
+        return choices.one_of((0, 1, highest - 1, highest))
     if how == 5:
-        return min(value * 2, most)
+        return min(value * 2, highest)
     if how == 6:
-        return choices.below(65_536) & most
+        return choices.below(65_536) & highest
     return choices.uint(size)
 
 
-def sign_as_pole(choices, lie, session, claims):
+def sign_as_pole(
+    choices: Choices, lie: Any, session: Any, claims: list[tuple[int, bytes]]
+) -> None:
     """Sign a pole's message. `session` is the vehicle's, `claims` are (amount, signature)."""
     number = lie.number
     if number == OFFER:
@@ -111,7 +120,7 @@ def sign_as_pole(choices, lie, session, claims):
         lie.signature = KEYS["payee"].sign(covered)
 
 
-def sign_as_vehicle(choices, lie, session):
+def sign_as_vehicle(choices: Choices, lie: Any, session: Any) -> None:
     """Sign a vehicle's message, now and then with a wrong key. `session` is the pole's."""
     number = lie.number
     key = KEYS[choices.one_of(_SECRETS) if choices.below(8) == 7 else "payer"]
@@ -135,7 +144,7 @@ def sign_as_vehicle(choices, lie, session):
         lie.signature = KEYS["issuer"].sign(proof)
 
 
-def sign_proof(accept, session, key):
+def sign_proof(accept: Any, session: Any, key: Signer) -> None:
     """Sign an ACCEPT with `key`, over the offer that `session` knows."""
     body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
     accept.signature = key.sign(session.signed(SIGNED_PROOF, body))

@@ -1,4 +1,4 @@
-"""Writes the part of the fuzz corpus that can be made anew: corpus/made.
+"""Writes the part of the fuzz corpus that is made by a program: corpus/made.
 
     python -m joulestream.host_tools.fuzz.make_corpus [--check]
 
@@ -12,6 +12,7 @@ import json
 import sys
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, encode
 from joulestream.host_tools.fuzz import corpus
@@ -39,8 +40,8 @@ _TOLD_BY = ((PAYEE, EITHER), (PAYER, EITHER), (PAYEE, PAYER, EITHER))
 _LIARS = len(_TOLD_BY)
 
 
-def frames(vectors):
-    """Return streams of a UART: good frames, and everything that is wrong with one."""
+def frames(vectors: dict[str, Any]) -> list[bytes]:
+    """Return streams of a UART: good frames, and frames with one fault of each kind."""
     good = [bytes.fromhex(case["frame"]) for case in vectors["frames"]]
     streams = [frame for frame in good if len(frame) < 300 or len(frame) >= MAX_FRAME - 3]
     last = good[5]
@@ -52,12 +53,12 @@ def frames(vectors):
     return [plan + stream for stream in streams for plan in (b"\0", b"\2\2\xf0")]
 
 
-def _frame(payload):
+def _frame(payload: bytes) -> bytes:
     out = bytearray(MAX_FRAME)
     return bytes(out[: encode(payload[:MAX_PAYLOAD], out)])
 
 
-def payloads(vectors):
+def payloads(vectors: dict[str, Any]) -> list[bytes]:
     """Return each message, with one byte too few and too many, and of another version."""
     inputs = [b"\x00", b"\xff\x00", bytes((HELLO,)), bytes((OFFER, 1))]
     for case in vectors["messages"]:
@@ -67,9 +68,9 @@ def payloads(vectors):
     return [data for data in inputs if data]
 
 
-def sessions():
-    """Return whole sessions between two ends, each cut short somewhere, with trouble in it."""
-    both = []
+def sessions() -> list[bytes]:
+    """Return sessions between two ends: each ends after one more message, with a fault or not."""
+    inputs = []
     steps = (
         (PAYER, HELLO),
         (PAYEE, OFFER),
@@ -85,26 +86,29 @@ def sessions():
         (PAYER, RECEIPT_ACK),
     )
     history = b"\1"
-    trouble = (
+    faults = (
         b"\0\7\5",  # the pole's timeout
         b"\1\7\4",  # the vehicle sends again
         b"\1\6\0",  # a frame to the vehicle is lost
         b"\0\4\1\0\4\0",  # a frame to the pole comes twice
         b"\0\x09\0\x12",  # the pole's owner stops
-        bytes((1, 8, _NUMBERS.index(OFFER), 7)),  # somebody offers
+        bytes((1, 8, _NUMBERS.index(OFFER), 7)),  # an OFFER that no end sent
     )
     for end, number in steps:
         # 2: the sequence that is next for an invoice, 1: the one that is due for an update
         fill = 2 if number == INVOICE else 1
         history += bytes((end, 0, _NUMBERS.index(number), fill))
-        both += [history + what for what in trouble]
+        inputs += [history + fault for fault in faults]
         history += bytes((1 - end, 3))
-        both.append(history)
-    return both
+        inputs.append(history)
+    return inputs
 
 
-def chargings():
-    """Return worlds with one lie in one message each, told by each liar, and other trouble."""
+def chargings() -> list[bytes]:
+    """Return histories of payee and payer: each liar lies once in each message, or a fault comes.
+
+    The order of the bytes is the order of the decisions in charging.py.
+    """
     run = b"\0\x3f"
     inputs = []
     for liar, number in product(range(_LIARS), range(len(_NUMBERS))):
@@ -130,13 +134,13 @@ def chargings():
             inputs.append(figures + run * 2 + b"\x0c\1" + run * 2 + b"\x0c\1" + run)
     worlds = (b"\0\0\1\0\0\0\0\2\1\1\0", b"\1\1\2\0\0\2\2\1", b"\2\0\2\2\1\0\0\1\0\0")
     for world in worlds:
-        for what in (b"\x0c\0", b"\x0c\1", b"\x0d\0\0", b"\x0d\1\2", b"\x0e\3\3", b"\x0f\0"):
-            inputs.append(world + run * 2 + what + run)
+        for act in (b"\x0c\0", b"\x0c\1", b"\x0d\0\0", b"\x0d\1\2", b"\x0e\3\3", b"\x0f\0"):
+            inputs.append(world + run * 2 + act + run)
     return inputs
 
 
-def journals():
-    """Return histories with a cut or a failure in them, and damage in every kind of place."""
+def journals() -> list[bytes]:
+    """Return histories of a journal with cuts, failures, and damage in every part of a block."""
     inputs = []
     puts = b"\1\1\x08\1" + b"\1\2\x08\2" + b"\2\3\x27\0"
     ring = b"\3\1\x3f" + bytes(64)
@@ -156,7 +160,7 @@ def journals():
     return inputs
 
 
-def make():
+def make() -> dict[str, str]:
     """Return the text of each target's file."""
     vectors = json.loads((ROOT / "tests" / "vectors" / "protocol.json").read_text())
     inputs = {
@@ -169,9 +173,9 @@ def make():
     return {target: corpus.text(found) for target, found in inputs.items()}
 
 
-def main():
+def main() -> int:
     """Write or check the files; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     check = parser.parse_args().check
     for target, text in make().items():

@@ -1,4 +1,7 @@
-"""One input, or a target's whole corpus, without atheris; the target's own error comes through."""
+"""Runs a target with one input or with its whole corpus, without atheris.
+
+The exception of the target reaches the caller.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,7 @@ from joulestream.host_tools.fuzz.targets import load
 
 
 def replay(target: str) -> int:
-    """Check every input of a target's corpus; return how many there are."""
+    """Run a target with every input of its corpus; return the number of inputs."""
     check = load(target)
     inputs = corpus.read(target)
     for data in inputs:

@@ -1,4 +1,4 @@
-"""All fuzz targets under atheris, as many at a time as there are cores.
+"""Runs fuzz targets under atheris, as many at a time as there are cores.
 
 Starts from the corpus in the repository and from the inputs of earlier runs; new inputs stay
 in build/fuzz/TARGET/found. An input that breaks an invariant is left in build/fuzz/TARGET.

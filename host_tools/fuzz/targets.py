@@ -1,13 +1,12 @@
-"""All fuzz targets by name: each is a function that takes an input's bytes.
+"""All fuzz targets by name. A target is a function that takes an input's bytes.
 
-A target raises fuzz.choices.Broken where an invariant does not hold; any other exception is a
-fault too.
+It raises choices.InvariantBroken if an invariant does not hold. Any other exception is a fault.
 """
 
 from collections.abc import Callable
 from importlib import import_module
 
-# name: the longest input that is worth trying, in bytes
+# name: the longest input to try, in bytes; a longer one only repeats acts and is slow
 TARGETS = {
     "framing": 2_048,
     "messages": 600,
