@@ -1,7 +1,11 @@
-"""What the end-to-end tests share: a bench that runs a whole session between real firmwares."""
+"""A bench for the end-to-end tests: it runs a whole session between the real firmwares.
+
+A test makes a Scenario and runs it with acts: each act waits for a condition, lets time pass or
+changes something. After the acts the pole's exposure is checked.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +20,19 @@ from joulestream.units import energy_from_power
 FULL_POWER = ChargingProfile(taper_from_mwh=1 << 40, taper_to_mwh=1 << 41)
 LIMIT_MS = 120_000
 
+# A step of a test: a coroutine function of the scenario.
+Act = Callable[["Scenario"], Awaitable[None]]
+
 
 class Scenario:
-    """Both firmwares with their configurations, and what is done to them as time passes."""
+    """A bench with both firmwares, and their configurations.
+
+    Args:
+        directory: a place for the files of the bench.
+        pole, vehicle: changed fields of the configurations.
+        certificate: changed fields of the certificate.
+        bench: further arguments of Bench.
+    """
 
     def __init__(
         self,
@@ -31,7 +45,7 @@ class Scenario:
         self.setup = BenchSetup(directory)
         self.setup.write_certificate(**(certificate or {}))
         self.pole_config = self.setup.pole(**(pole or {}))
-        # Sessions end for good, so that a test sees why; those about reconnecting say otherwise.
+        # Without a reconnect the last reason stays in the status. A test can turn it on.
         self.vehicle_config = self.setup.vehicle(**({"reconnect_ms": 0} | (vehicle or {})))
         self.bench = Bench(
             directory,
@@ -51,8 +65,8 @@ class Scenario:
         """Return the vehicle's last status."""
         return self.bench.vehicle.status
 
-    def run(self, *acts: Callable[["Scenario"], Any]) -> "Scenario":
-        """Start the bench, let each act (a coroutine function) happen, stop the bench."""
+    def run(self, *acts: Act) -> "Scenario":
+        """Start the bench, do each act in turn, check the exposure, and stop the bench."""
 
         async def play() -> None:
             await self.bench.start()
@@ -67,12 +81,16 @@ class Scenario:
         return self
 
     def record(self) -> PayeeRecord:
-        """Return what the pole's flash holds of the channel."""
+        """Return the channel's record in the pole's flash."""
         board = FileFlash(str(self.setup.directory / "pole.flash"), 64, 4096)
         return PayeeRecords(Journal(board), 64).load(self.setup.terms.channel_id())
 
     def check_exposure(self) -> None:
-        """Hold the pole to the bound of what it may deliver unpaid, by the plant's own count."""
+        """Check, by the plant's own count, that the unpaid amount is within its bound.
+
+        The bound is the credit and the price of the energy that flows, at full power, until the
+        pole has read its meter, its link has timed out and the contact is open.
+        """
         config = self.pole_config
         lag_ms = (
             config["meter"].get("interval_ms", 200)
@@ -89,8 +107,8 @@ class Scenario:
         assert due - record.amount <= bound, (due, record.amount, bound)
 
 
-def until(condition: Callable[[Scenario], Any], limit_ms: int = LIMIT_MS) -> Callable:
-    """Return an act that runs the bench until `condition` holds, and fails if it never does."""
+def until(condition: Callable[[Scenario], Any], limit_ms: int = LIMIT_MS) -> Act:
+    """Return an act that runs the bench until `condition` holds, and fails after `limit_ms`."""
 
     async def act(scenario: Scenario) -> None:
         held = await scenario.bench.run(lambda: bool(condition(scenario)), limit_ms)
@@ -99,8 +117,8 @@ def until(condition: Callable[[Scenario], Any], limit_ms: int = LIMIT_MS) -> Cal
     return act
 
 
-def for_ms(duration_ms: int) -> Callable:
-    """Return an act that lets `duration_ms` pass."""
+def for_ms(duration_ms: int) -> Act:
+    """Return an act that runs the bench for `duration_ms`."""
 
     async def act(scenario: Scenario) -> None:
         await scenario.bench.run(lambda: False, duration_ms)
@@ -108,8 +126,8 @@ def for_ms(duration_ms: int) -> Callable:
     return act
 
 
-def do(change: Callable[[Scenario], Any]) -> Callable:
-    """Return an act that changes something at once."""
+def do(change: Callable[[Scenario], Any]) -> Act:
+    """Return an act that calls `change` with the scenario; no time passes."""
 
     async def act(scenario: Scenario) -> None:
         change(scenario)
@@ -117,13 +135,13 @@ def do(change: Callable[[Scenario], Any]) -> Callable:
     return act
 
 
-def charging(packets: int) -> Callable:
-    """Return an act that runs until that many packets are paid and the contactor is closed."""
+def charging(packets: int) -> Act:
+    """Return an act that runs until `packets` are paid and the contactor is closed."""
     return until(lambda s: s.pole.get("packets", 0) >= packets and s.pole["charging"])
 
 
 def stopped(scenario: Scenario) -> bool:
-    """Return whether both sides have ended a session and say why."""
+    """Return whether both sides have ended a session and give their reasons."""
     done = ("closed", "idle")
     return (
         bool(scenario.pole.get("last_stop") and scenario.vehicle.get("last_stop"))

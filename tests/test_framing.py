@@ -1,4 +1,8 @@
-"""Frames: what was sent comes out, whatever the chunks; what was damaged never does."""
+"""A framed payload comes out whole, in any chunks; a damaged frame is dropped and counted.
+
+Frames are COBS (Cheshire and Baker, 1999) with a CRC-32. Where a test needs a frame that `encode`
+never makes, a second, simple COBS encoder of this file makes it.
+"""
 
 from binascii import crc32
 
@@ -16,7 +20,7 @@ def frame_of(payload):
 
 
 class Receiver:
-    """A decoder that keeps what it delivers."""
+    """A decoder that keeps the payloads that it delivers."""
 
     def __init__(self):
         self.payloads = []
@@ -41,7 +45,7 @@ def received(data, chunk=0):
 
 
 def samples():
-    """Yield payloads around everything that COBS treats specially."""
+    """Yield payloads with zeros, with runs around a full block of 254 bytes, and random ones."""
     yield b"\0"
     yield b"\1"
     yield b"\xff"
@@ -134,7 +138,10 @@ def test_wrong_crc_is_counted():
 
 
 def stuffed(body):
-    """Return COBS of a short `body` and its delimiter, written apart from the code under test."""
+    """Return COBS of a `body` without a full block, and its delimiter.
+
+    This encoder is separate from the code under test.
+    """
     blocks = bytes(body).split(b"\0")
     return b"".join([bytes([len(block) + 1]) + block for block in blocks]) + b"\0"
 
@@ -178,7 +185,7 @@ def test_noise_never_raises_and_the_next_frame_is_found():
 
 
 def test_both_ends_of_a_full_block_are_read():
-    """254 bytes without a zero may be followed by an empty block or not: both are in use."""
+    """Some encoders add an empty block after a full last block of 254 bytes, others do not."""
     body = b"x" * 250
     body += crc32(body).to_bytes(4, "big")
     assert len(body) == 254 and body.find(b"\0") < 0

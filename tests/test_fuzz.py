@@ -1,4 +1,4 @@
-"""Every fuzz target: its corpus replayed, then fuzzed for a while; and a fuzzer that sees."""
+"""Fuzz targets hold on their corpus and under the fuzzer, and the fuzzer finds a planted bug."""
 
 import os
 import shutil
@@ -38,13 +38,13 @@ def test_the_corpus_holds(target):
 def test_fuzzing_finds_nothing(target):
     (figures,) = run.fuzz_all(SECONDS, [target]).values()
     assert figures["crashes"] == 0
-    # The corpus comes first. So this holds on a slow machine too.
+    # The fuzzer tries the corpus first, so this holds on a slow machine too.
     assert figures["execs"] >= len(set(corpus.read(target)))
 
 
 @needs_atheris
 def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
-    """From nothing, without a corpus, the fuzzer finds a decoder that does not check its CRC."""
+    """Without a corpus, the fuzzer finds a planted bug: a decoder that does not check the CRC."""
     tree = tmp_path / "tree"
     environment = copy_tree(tree)
     shutil.rmtree(tree / "host_tools" / "fuzz" / "corpus")
@@ -61,7 +61,8 @@ def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
     assert kept.is_file()
     again = run_program("replay", environment, "framing", kept)
     assert again.returncode == 1 and "InvariantBroken" in again.stderr
-    load("framing")(kept.read_bytes())  # and holds where the bug is not
+    # The input breaks nothing in the tree without the bug.
+    load("framing")(kept.read_bytes())
 
 
 def run_program(name, environment, *arguments):

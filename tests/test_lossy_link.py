@@ -1,5 +1,9 @@
-"""Whole sessions over a link that loses and doubles frames: both ends see what they would have
-seen on a good one."""
+"""Sessions over a link that loses or doubles frames log the same messages as over a good link.
+
+Each end plays a fixed part: it answers each message with the next one. One run is disturbed at a
+single frame, for each frame in turn, or at random frames. Then the messages that each end took are
+compared with those of an undisturbed run.
+"""
 
 from joulestream import messages
 from joulestream.errors import OWNER_STOP
@@ -30,18 +34,20 @@ from joulestream.units import TICKS_PERIOD, ticks_add
 
 RETRY_MS = 250
 TICK_MS = 50
-PACKETS = 12  # enough that a lost renewal is sent again before the end
-# What nobody answers is sent once: it may be lost, and the session must go on without it.
+# Enough that a lost renewal is sent again before the end.
+PACKETS = 12
+# A message without an answer is sent once. It may be lost, and the session must go on without it.
 UNANSWERED = (TIME, RENEW_REQUEST)
 
 
 class End:
-    """One end that plays its part by rote and logs what it is delivered."""
+    """One end of a session: it sends a fixed answer to each message, and logs the messages."""
 
     def __init__(self, role, stopper, now_ms):
         self.session = ProtocolSession(role, RETRY_MS, 60_000)
         self.log = []
-        self._stopper = stopper  # the role that stops after PACKETS invoices
+        # the role that stops the session after PACKETS invoices
+        self._stopper = stopper
         self._now_ms = now_ms
         if role == PAYER:
             self.send(HELLO)
@@ -102,7 +108,13 @@ class End:
 
 
 def play(stopper, fate, start_ms=0):
-    """Run one session; `fate(role, number)` is how often a frame arrives. Return both ends."""
+    """Run one session; return both ends.
+
+    Args:
+        stopper: the role that stops the session.
+        fate: `fate(role, number)` returns how often a frame with that message arrives.
+        start_ms: the tick at the start.
+    """
     ends = [None, None]
     ends[PAYEE] = End(PAYEE, stopper, start_ms)
     ends[PAYER] = End(PAYER, stopper, start_ms)
@@ -125,7 +137,7 @@ def once(role, number):
 
 
 class Nth:
-    """The n-th frame of all arrives `times` times, the others once."""
+    """A fate: the n-th frame of the session arrives `times` times, every other frame once."""
 
     def __init__(self, n, times):
         self._left = n
@@ -149,7 +161,7 @@ def without(numbers, both):
 
 
 def lacking(number, stopper):
-    """Return the message numbers that may be missing when a frame of `number` was lost."""
+    """Return the messages that may be missing from a log if the message `number` was lost."""
     if number == RENEW_REQUEST:
         return (RENEW_REQUEST, RENEW, RENEWED)
     if number == STOP and stopper == PAYEE:
@@ -197,7 +209,7 @@ def test_any_one_frame_doubled():
 
 
 def test_many_frames_lost_and_doubled():
-    # The end may come before what was lost is sent again.
+    # The session may end before a lost message of these is sent again.
     optional = (TIME, TARIFF, TARIFF_ACCEPT, RENEW_REQUEST, RENEW, RENEWED, STOP)
     for stopper in (PAYEE, PAYER):
         expected = without(optional, logs(play(stopper, once)))
