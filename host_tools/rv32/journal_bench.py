@@ -9,15 +9,11 @@ import gc
 import board
 
 from joulestream.channel import SIGNATURE_SIZE
-from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.testkit.certificates import certificate, terms
-from joulestream.testkit.flash import RamFlash
-
-if TYPE_CHECKING:
-    from typing import Any
+from joulestream.testkit.flash import DriverFlash
 
 CHANNELS = 64
 PACKETS = 200
@@ -28,22 +24,10 @@ BLOCKS = 32
 BLOCK_SIZE = 4096
 
 
-class Flash(RamFlash):
-    """Flash that programs in one go, as a board's driver does, not byte by byte in Python."""
-
-    def readblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
-        """Fill `buffer` from `offset` in `block` on."""
-        buffer[:] = memoryview(self._data[block])[offset : offset + len(buffer)]
-
-    def writeblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
-        """Program `buffer` from `offset` in `block` on."""
-        self._data[block][offset : offset + len(buffer)] = buffer
-
-
 def main() -> None:
     """Measure and print."""
     journal = Journal(
-        Flash(BLOCKS, BLOCK_SIZE), journal_keys.key_count(journal_keys.POLE, CHANNELS)
+        DriverFlash(BLOCKS, BLOCK_SIZE), journal_keys.key_count(journal_keys.POLE, CHANNELS)
     )
     records = PayeeRecords(journal, CHANNELS)
     for number in range(CHANNELS):

@@ -20,13 +20,13 @@ from joulestream.meter.reading import Reading
 from joulestream.pole.loop import PoleLoop
 from joulestream.testkit.board import MemoryBoard, Uart, cable
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
-from joulestream.testkit.pair import Pair, RamFlash, pole_values
+from joulestream.testkit.flash import DriverFlash
+from joulestream.testkit.pair import Pair, pole_values
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 # As in the field: past the small ints of a 32-bit board.
 START_AMOUNT = (1 << 32) + 12_345
@@ -38,18 +38,6 @@ PACKETS = 16
 STEP_MS = 165
 STEP_MWH = 500
 POWER_MW = 11_000_000
-
-
-class Flash(RamFlash):
-    """Flash that programs in one go, as a board's driver does, not byte by byte in Python."""
-
-    def readblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
-        """Fill `buffer` from `offset` in `block` on."""
-        buffer[:] = memoryview(self._data[block])[offset : offset + len(buffer)]
-
-    def writeblocks(self, block: int, buffer: "Any", offset: int = 0) -> None:
-        """Program `buffer` from `offset` in `block` on."""
-        self._data[block][offset : offset + len(buffer)] = buffer
 
 
 # CPython's gc, which a type checker knows, has no count of bytes.
@@ -72,9 +60,9 @@ class Side:
         self.allocated += mem_alloc() - bytes_before
 
 
-def old_channel() -> tuple[Flash, Flash]:
+def old_channel() -> tuple[DriverFlash, DriverFlash]:
     """Return the flash of a pole and of a vehicle, with a channel that was used a lot."""
-    flash = Flash(), Flash()
+    flash = DriverFlash(), DriverFlash()
     record = PayeeRecord(
         amount=START_AMOUNT,
         signature=KEYS["payer"].sign(Claim(terms().channel_id()).message(START_AMOUNT)),

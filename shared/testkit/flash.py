@@ -38,7 +38,62 @@ class FlashMisused(BaseException):
     """A firmware misused its flash. No handler of a firmware catches it, so none can hide it."""
 
 
-class NorFlash:
+class RamFlash:
+    """NOR flash in memory without faults, small enough for a board.
+
+    Args:
+        blocks: the number of blocks.
+        size: the bytes of a block.
+
+    Attributes:
+        blocks, size: the same.
+        data: the content of each block, as it reads now.
+    """
+
+    def __init__(self, blocks: int = 8, size: int = 2048) -> None:
+        self.blocks = blocks
+        self.size = size
+        self.data = [bytearray(_ERASED * size) for _ in range(blocks)]
+
+    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
+        """Fill `buffer` with the bytes of `block` from `offset` on."""
+        buffer[:] = memoryview(self.data[block])[offset : offset + len(buffer)]
+
+    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
+        """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
+        data = self.data[block]
+        for at in range(len(buffer)):
+            data[offset + at] &= buffer[at]
+
+    def ioctl(self, operation: int, argument: int) -> int:
+        """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""
+        if operation == 4:
+            return self.blocks
+        if operation == 5:
+            return self.size
+        self.data[argument][:] = _ERASED * self.size
+        return 0
+
+    def copy(self) -> "RamFlash":
+        """Return a flash with the same content now. Changes of one do not change the other."""
+        other = RamFlash(self.blocks, self.size)
+        for block in range(self.blocks):
+            other.data[block][:] = self.data[block]
+        return other
+
+
+class DriverFlash(RamFlash):
+    """For benchmarks: programs in one go, as a board's driver in C does, not byte by byte.
+
+    It does not model that a bit never goes from 0 to 1.
+    """
+
+    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
+        """Program `buffer` into `block` from `offset` on."""
+        self.data[block][offset : offset + len(buffer)] = buffer
+
+
+class NorFlash(RamFlash):
     """A block device for joulestream.device.journal, with faults.
 
     Args:
@@ -48,9 +103,7 @@ class NorFlash:
             before the operation that was cut.
 
     Attributes:
-        blocks: the number of blocks.
-        size: the bytes of a block.
-        data: the content of each block, as it reads now.
+        blocks, size, data: as in RamFlash.
         erasures: how often each block was erased.
         operations: the number of programs and erases.
         bytes_read: the number of bytes that were read.
@@ -64,9 +117,7 @@ class NorFlash:
     """
 
     def __init__(self, blocks: int = 8, size: int = 256, random: "Choices | None" = None) -> None:
-        self.blocks = blocks
-        self.size = size
-        self.data = [bytearray(_ERASED * size) for _ in range(blocks)]
+        super().__init__(blocks, size)
         self.erasures = [0] * blocks
         self.operations = 0
         self.bytes_read = 0
@@ -99,7 +150,7 @@ class NorFlash:
         """Fill `buffer` with the bytes of `block` from `offset` on."""
         self._require(offset + len(buffer) <= self.size, "read beyond the block")
         self.bytes_read += len(buffer)
-        buffer[:] = memoryview(self.data[block])[offset : offset + len(buffer)]
+        super().readblocks(block, buffer, offset)
 
     def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
         """Program `buffer` into `block` from `offset` on.
@@ -132,10 +183,8 @@ class NorFlash:
 
         Raises FlashMisused, or the fault that `cut_in` or `fail_in` asks for.
         """
-        if operation == 4:
-            return self.blocks
-        if operation == 5:
-            return self.size
+        if operation != 6:
+            return super().ioctl(operation, argument)
         self._require(
             self.may_erase is None or self.may_erase(),
             "erased where there is no time for an erase",
@@ -147,7 +196,7 @@ class NorFlash:
             self._smear(argument)
         if outcome is not None:
             raise outcome
-        self.data[argument][:] = _ERASED * self.size
+        super().ioctl(operation, argument)
         self.erasures[argument] += 1
         self._half_erased.pop(argument, None)
         self._forget_weak(argument, 0, self.size)
@@ -201,39 +250,3 @@ class NorFlash:
 
     def _below(self, limit: int) -> int:
         return self._random.below(limit) if self._random else 0
-
-
-class RamFlash:
-    """NOR flash in memory without faults, small enough for a board.
-
-    Args:
-        blocks: the number of blocks.
-        size: the bytes of a block.
-    """
-
-    def __init__(self, blocks: int = 8, size: int = 2048) -> None:
-        self._data = [bytearray(_ERASED * size) for _ in range(blocks)]
-        self._size = size
-
-    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
-        """Fill `buffer` with the bytes of `block` from `offset` on."""
-        buffer[:] = self._data[block][offset : offset + len(buffer)]
-
-    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
-        """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
-        data = self._data[block]
-        for at in range(len(buffer)):
-            data[offset + at] &= buffer[at]
-
-    def ioctl(self, operation: int, argument: int) -> int:
-        """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""
-        if operation == 6:
-            self._data[argument][:] = _ERASED * self._size
-        return len(self._data) if operation == 4 else self._size
-
-    def copy(self) -> "RamFlash":
-        """Return a flash with the same content now. Changes of one do not change the other."""
-        other = RamFlash(len(self._data), self._size)
-        for at in range(len(self._data)):
-            other._data[at][:] = self._data[at]
-        return other
