@@ -194,6 +194,20 @@ BUGS = (
         "tests/test_fuzz.py::test_the_corpus_holds[messages]",
     ),
     Bug(
+        "a pole's record that shrinks stored",
+        "shared/device/payee_records.py",
+        "            or record.amount_due < self._stored_due\n",
+        "",
+        "tests/test_payee_records.py::test_a_record_that_shrinks_is_not_stored",
+    ),
+    Bug(
+        "a vehicle's record that shrinks stored",
+        "firmware/vehicle/wallet.py",
+        "        if record.signed < self._stored_signed or self._spent < self._stored_spent:\n",
+        "        if self._spent < self._stored_spent:\n",
+        "tests/test_wallet.py::test_the_wallet_stores_no_record_that_shrinks",
+    ),
+    Bug(
         "damaged records side by side hide those behind them",
         "shared/device/journal_index.py",
         "            if 0 < skipped <= most and",

@@ -5,6 +5,7 @@ back; then everything that the pole says agrees with the lie.
 """
 
 from joulestream import errors
+from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, TARIFF_ACCEPT
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
@@ -39,7 +40,11 @@ def come_back(world, **changes):
     record = world.payee_records.load(CHANNEL_ID)
     for name in changes:
         setattr(record, name, changes[name])
-    world.payee_records.admit(certificate(), record)
+    # An honest pole stores no record that shrinks. So the lie goes straight into the journal, and
+    # the pole mounts its records anew.
+    world.pole_journal.erase_ahead()
+    world.pole_journal.put(journal_keys.PAYEE_RECORD + CHANNEL_ID, record.to_bytes())
+    world.payee_records.__init__(world.pole_journal, world.pole_config.max_channels)
 
 
 def answer(world):

@@ -366,7 +366,9 @@ class _LyingPair(Pair):
         known = self._best.get(channel_id, (0, None))
         fail_unless(amount >= known[0], "the best claim shrinks")
         if amount and (amount, signature) != known:
-            payer_key = self.payee_records.certificate(channel_id).payer_key
+            certificate = self.payee_records.certificate(channel_id)
+            require(certificate is not None, "a claim is stored without its certificate")
+            payer_key = certificate.payer_key if certificate else b""
             message = Claim(channel_id).message(amount)
             fail_unless(
                 verify(payer_key, message, signature), "a claim is stored that does not verify"

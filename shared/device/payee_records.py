@@ -1,20 +1,35 @@
-"""What a pole knows of each channel, in its journal: certificate, best claim, amount due, energy.
+"""The records that a pole keeps of each channel in its journal, and the rules of storing them.
 
 A record holds the whole claim of its channel: a host that reads the record can settle it.
 """
 
 from joulestream.channel import CHANNEL_ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Certificate
+from joulestream.compat import TYPE_CHECKING
 from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from joulestream.device.journal import Journal
+
+
+class BrokenRecord(Exception):
+    """A record broke a rule of money: an internal fault, which ends the firmware's loop.
+
+    It is no OSError, so no handler of a failing flash hides it.
+    """
+
 
 class PayeeRecord(Record):
-    """A channel's standing: `amount` with its `signature` is the best claim.
+    """The pole's record of one channel. Money is in claim units, energy in mWh.
 
-    `amount_due` is what all energy delivered so far costs; both are totals in claim units, and
-    `remainder` is what was rounded off the latter, in millionths.
+    - `amount`, `signature`: the best claim; the amount is the total ever paid.
+    - `amount_due`: the price of all energy delivered so far, rounded down.
+    - `remainder`: the rest that the rounding left, in millionths of a claim unit.
+    - `energy_mwh`: all energy delivered on the channel.
     """
 
     amount: int
@@ -32,34 +47,130 @@ class PayeeRecord(Record):
 
 
 class _Channel:
-    """What is kept in memory of a channel: its journal key, issuer's key and best amount."""
+    """The figures of a channel that stay in memory: journal key, issuer's key, best amount."""
 
-    def __init__(self, channel_id):
+    def __init__(self, channel_id: bytes) -> None:
         self.key = journal_keys.PAYEE_RECORD + channel_id
-        self.issuer_key = None
+        self.issuer_key: bytes | None = None
         self.amount = 0
 
 
 class PayeeRecords:
-    """All channels' records in `journal`, `most` of them at the most."""
+    """The records of all channels.
 
-    def __init__(self, journal, most):
+    Args:
+        journal: holds the records.
+        most: how many channels there can be.
+
+    Raises:
+        MalformedError: the journal holds records of another version.
+        OSError: a record is damaged.
+    """
+
+    def __init__(self, journal: "Journal", most: int) -> None:
         self._journal = journal
         self._most = most
-        # One buffer for every packet's record.
+        # One buffer for the record of every packet.
         self._buffer = bytearray(size_of(PayeeRecord.LAYOUT))
         key_size = len(journal_keys.PAYEE_RECORD) + CHANNEL_ID_SIZE
         self._record_size = record_size(key_size, len(self._buffer))
-        self._channels = {}  # channel id: _Channel
+        self._channels: dict[bytes, _Channel] = {}
+        # The channel stored last, and the figures that the journal holds of it.
+        self._last: _Channel | None = None
+        self._stored_due = 0
+        self._stored_energy_mwh = 0
         for key in journal.keys():
             if key[:1] == journal_keys.PAYEE_RECORD:
                 self._mount(key[1:])
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[bytes]":
+        """Iterate over the ids of all channels."""
         return iter(list(self._channels))
 
-    def load(self, channel_id):
-        """Return the channel's record; a new one when the channel was never seen."""
+    def load(self, channel_id: bytes) -> PayeeRecord:
+        """Return the channel's record; a new record for a channel that is new to the pole.
+
+        Raises BrokenRecord if the journal lost money that this pole knows of, MalformedError or
+        OSError if the record cannot be read.
+        """
+        record = self._read(channel_id)
+        channel = self._channels.get(channel_id)
+        if channel is not None and record.amount < channel.amount:
+            raise BrokenRecord("the journal lost an amount that was paid")
+        if channel is not None and channel is self._last:
+            if (record.amount_due, record.energy_mwh) != (
+                self._stored_due,
+                self._stored_energy_mwh,
+            ):
+                raise BrokenRecord("the journal holds another record than the one stored last")
+        return record
+
+    def certificate(self, channel_id: bytes) -> "Certificate | None":
+        """Return the certificate of the channel's last session, or None."""
+        data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
+        return None if data is None else Certificate.from_bytes(data)
+
+    def can_store(self) -> bool:
+        """Return whether a packet's record, and a smaller one, can be stored without an erase."""
+        return self._journal.can_put(2 * self._record_size)
+
+    def erase_ahead(self) -> None:
+        """Erase ahead as far as possible. Raises JournalFull or OSError."""
+        self._journal.erase_ahead()
+
+    def admit(self, certificate: Certificate, record: PayeeRecord) -> None:
+        """Store the certificate that opens or renews a session, then `record`. Never erases.
+
+        Raises JournalFull, OSError, or BrokenRecord as `store` does.
+        """
+        channel_id = certificate.channel_id
+        if channel_id not in self._channels and len(self._channels) >= self._most:
+            raise JournalFull("there is no room for another channel")
+        self._journal.put(journal_keys.CERTIFICATE + channel_id, certificate.to_bytes())
+        self.store(channel_id, record)
+        self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
+
+    def store(self, channel_id: bytes, record: PayeeRecord) -> None:
+        """Store `record`; it survives a power cut when this returns. Never erases.
+
+        Raises BrokenRecord, and stores nothing, if the amount, the amount due or the energy is
+        less than the journal holds; JournalFull or OSError if the journal cannot store it.
+        """
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            channel = _Channel(channel_id)
+        if channel is not self._last:
+            self._select(channel, channel_id)
+        if (
+            record.amount < channel.amount
+            or record.amount_due < self._stored_due
+            or record.energy_mwh < self._stored_energy_mwh
+        ):
+            raise BrokenRecord("the amounts and the energy of a channel never shrink")
+        write_fields(PayeeRecord.LAYOUT, record, self._buffer, 0)
+        self._journal.put(channel.key, self._buffer)
+        channel.amount = record.amount
+        self._stored_due = record.amount_due
+        self._stored_energy_mwh = record.energy_mwh
+        self._channels[channel_id] = channel
+
+    def uncollected(self, issuer_key: bytes, but_channel_id: bytes) -> int:
+        """Return the sum of the best claims on the issuer's channels, without one channel's."""
+        total = 0
+        for channel_id in self._channels:
+            channel = self._channels[channel_id]
+            if channel.issuer_key == issuer_key and channel_id != but_channel_id:
+                total += channel.amount
+        return total
+
+    def _select(self, channel: _Channel, channel_id: bytes) -> None:
+        """Read the figures that the journal holds of the channel to be stored next."""
+        record = self._read(channel_id)
+        self._stored_due = record.amount_due
+        self._stored_energy_mwh = record.energy_mwh
+        self._last = channel
+
+    def _read(self, channel_id: bytes) -> PayeeRecord:
         data = self._journal.get(journal_keys.PAYEE_RECORD + channel_id)
         if data is not None:
             return PayeeRecord.from_bytes(data)
@@ -71,67 +182,21 @@ class PayeeRecords:
             energy_mwh=0,
         )
 
-    def certificate(self, channel_id):
-        """Return the certificate the channel was last opened with, or None."""
-        data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
-        return None if data is None else Certificate.from_bytes(data)
-
-    def can_store(self):
-        """Return whether a packet can be stored without an erase, and something smaller beside."""
-        return self._journal.can_put(2 * self._record_size)
-
-    def erase_ahead(self):
-        """Erase ahead as far as possible. Raises JournalFull or OSError."""
-        self._journal.erase_ahead()
-
-    def admit(self, certificate, record):
-        """Store `certificate` and `record`: what opens or renews a session. Never erases.
-
-        Raises JournalFull or OSError.
-        """
-        channel_id = certificate.channel_id
-        if channel_id not in self._channels and len(self._channels) >= self._most:
-            raise JournalFull("there is no room for another channel")
-        self._journal.put(journal_keys.CERTIFICATE + channel_id, certificate.to_bytes())
-        self.store(channel_id, record)
-        self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
-
-    def store(self, channel_id, record):
-        """Store `record`; it is safe when this returns. Never erases.
-
-        Raises JournalFull or OSError.
-        """
-        channel = self._channels.get(channel_id)
-        if channel is None:
-            channel = _Channel(channel_id)
-        write_fields(PayeeRecord.LAYOUT, record, self._buffer, 0)
-        self._journal.put(channel.key, self._buffer)
-        channel.amount = record.amount
-        self._channels[channel_id] = channel
-
-    def uncollected(self, issuer_key, but_channel_id):
-        """Return the sum of best claims on the issuer's channels, one channel left out."""
-        total = 0
-        for channel_id in self._channels:
-            channel = self._channels[channel_id]
-            if channel.issuer_key == issuer_key and channel_id != but_channel_id:
-                total += channel.amount
-        return total
-
-    def _mount(self, channel_id):
-        """Take up a channel from the journal."""
+    def _mount(self, channel_id: bytes) -> None:
+        """Take a channel over from the journal."""
         channel = self._channels[channel_id] = _Channel(channel_id)
-        channel.amount = self.load(channel_id).amount
+        channel.amount = self._read(channel_id).amount
         data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
         if data is not None:
-            # Its place alone: a record is worth its claim even with an unreadable certificate.
+            # Only these bytes are read: a record is worth its claim even if the certificate is
+            # of another version.
             issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]
             channel.issuer_key = self._shared(issuer_key)
 
-    def _shared(self, issuer_key):
-        """Return the key, the same object for all channels of one issuer."""
+    def _shared(self, issuer_key: bytes) -> bytes:
+        """Return the key, as the same object for all channels of one issuer."""
         for channel_id in self._channels:
             known = self._channels[channel_id].issuer_key
-            if known == issuer_key:
+            if known is not None and known == issuer_key:
                 return known
         return issuer_key

@@ -1,0 +1,70 @@
+"""The pole's records: nothing that a channel paid, owes or had delivered is ever forgotten."""
+
+from dual_runtime import raised
+from joulestream.device import journal_keys
+from joulestream.device.journal import Journal
+from joulestream.device.payee_records import BrokenRecord, PayeeRecords
+from joulestream.testkit.certificates import certificate, terms
+from joulestream.testkit.flash import RamFlash
+
+CHANNEL_ID = terms().channel_id()
+FIGURES = {"amount": 500, "amount_due": 400, "energy_mwh": 30_000}
+
+
+def record_of(records, **changes):
+    """Return the channel's record with the figures of this test, some of them changed."""
+    record = records.load(CHANNEL_ID)
+    for name in FIGURES:
+        setattr(record, name, changes.get(name, FIGURES[name]))
+    return record
+
+
+def opened():
+    """Return a journal and the records in it, of which one channel's is stored."""
+    journal = Journal(RamFlash(), journal_keys.key_count(journal_keys.POLE, 4))
+    records = PayeeRecords(journal, 4)
+    records.admit(certificate(), record_of(records))
+    return journal, records
+
+
+def test_a_record_that_grows_is_stored():
+    for name in FIGURES:
+        journal, records = opened()
+        grown = record_of(records, **{name: FIGURES[name] + 1})
+        records.store(CHANNEL_ID, grown)
+        assert records.load(CHANNEL_ID).to_bytes() == grown.to_bytes()
+        assert PayeeRecords(journal, 4).load(CHANNEL_ID).to_bytes() == grown.to_bytes()
+
+
+def test_a_record_that_shrinks_is_not_stored():
+    """In the session of its channel, after a restart, and after another channel's session."""
+    for name in FIGURES:
+        for between in ("nothing", "a restart", "another channel"):
+            journal, records = opened()
+            if between == "a restart":
+                records = PayeeRecords(journal, 4)
+            if between == "another channel":
+                other = certificate(terms(salt=b"2" * 16))
+                records.admit(other, records.load(other.channel_id))
+            before = journal.get(journal_keys.PAYEE_RECORD + CHANNEL_ID)
+            smaller = record_of(records, **{name: FIGURES[name] - 1})
+            for error in (
+                raised(records.store, CHANNEL_ID, smaller),
+                raised(records.admit, certificate(), smaller),
+            ):
+                assert isinstance(error, BrokenRecord), (name, between)
+            assert journal.get(journal_keys.PAYEE_RECORD + CHANNEL_ID) == before
+
+
+def test_a_journal_that_lost_a_record_is_noticed():
+    """The record changes in the journal behind the back of the pole."""
+    for name in FIGURES:
+        journal, records = opened()
+        smaller = record_of(records, **{name: FIGURES[name] - 1})
+        journal.put(journal_keys.PAYEE_RECORD + CHANNEL_ID, smaller.to_bytes())
+        assert isinstance(raised(records.load, CHANNEL_ID), BrokenRecord), name
+
+
+def test_a_broken_record_is_no_failure_of_the_flash():
+    """The pole answers an OSError with STORE_FAILED and goes on. This fault must end its loop."""
+    assert not issubclass(BrokenRecord, OSError)
