@@ -36,6 +36,9 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
         signer: the pole's key.
         table: memory for a signing.Verifier; one loop after the other uses it.
     """
+    # First, while the heap has large free pieces: each of the two may load a module.
+    meter = open_meter(config.meter, board, config.max_power_mw)
+    link = open_link(config.link, board)
     journal = Journal(
         board.storage(), journal_keys.key_count(journal_keys.POLE, config.max_channels)
     )
@@ -53,8 +56,6 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
         board.random,
         table,
     )
-    meter = open_meter(config.meter, board, config.max_power_mw)
-    link = open_link(config.link, board)
     return PoleLoop(config, board, meter, link, payee, journal)
 
 
