@@ -367,7 +367,7 @@ class _LyingPair(Pair):
         fail_unless(amount >= known[0], "the best claim shrinks")
         if amount and (amount, signature) != known:
             certificate = self.payee_records.certificate(channel_id)
-            require(certificate is not None, "a claim is stored without its certificate")
+            fail_unless(certificate is not None, "a claim is stored without its certificate")
             payer_key = certificate.payer_key if certificate else b""
             message = Claim(channel_id).message(amount)
             fail_unless(

@@ -177,9 +177,11 @@ class Invariants:
             held = self._held.get(channel_id, 0)
             if record.amount < held:
                 raise Violation(f"the flash holds {record.amount}, {held} was acknowledged")
-            payer_key = records.certificate(channel_id).payer_key
+            certificate = records.certificate(channel_id)
+            if certificate is None:
+                raise Violation("the flash holds a claim without its certificate")
             claim = Claim(channel_id).message(record.amount)
-            if record.amount and not verify(payer_key, claim, record.signature):
+            if record.amount and not verify(certificate.payer_key, claim, record.signature):
                 raise Violation("the best claim does not verify")
 
     def _count(self, world: "World", charging: "ChargingSession | None") -> None:
