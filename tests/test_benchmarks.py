@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from joulestream.host_tools import benchmarks
 from joulestream.host_tools.benchmarks import PARTS, document, run, size, tables
-from joulestream.host_tools.build.board import compile_tree, without_type_checking
+from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.cli import app
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.errors import CommandError
@@ -165,9 +165,15 @@ def test_size_adds_up_the_files_that_were_loaded():
     }
 
 
-def test_a_board_gets_no_block_for_type_checkers_and_keeps_its_line_numbers(tmp_path):
-    text = "import a\n\nif TYPE_CHECKING:\n    from b import (\n        C,\n    )\n\nx = 1\n"
-    assert without_type_checking(text) == "import a\n" + "\n" * 6 + "x = 1\n"
+def test_bytecode_holds_no_block_for_type_checkers(tmp_path):
+    source = tmp_path / "source.py"
+    source.write_text(
+        "from joulestream.compat import const\n\nTYPE_CHECKING = const(0)\n"
+        "if TYPE_CHECKING:\n    from joulestream.messages import TariffAccept\nLAST = 1\n"
+    )
+    compile_tree([source], tmp_path / "compiled")
+    bytecode = (tmp_path / "compiled" / "source.mpy").read_bytes()
+    assert b"LAST" in bytecode and b"TariffAccept" not in bytecode
 
 
 def test_bytecode_without_a_source_is_removed(tmp_path):

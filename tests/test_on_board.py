@@ -13,6 +13,7 @@ import pytest
 from ed25519_cases import cases
 from joulestream.host_tools import emulator, progress
 from joulestream.host_tools.build import board
+from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.layout import BUILD
 from test_keystore import BY_DEVICE
@@ -54,7 +55,7 @@ if failed or not passed:
 def test_files():
     """Return the directory of the compiled tests and their vectors."""
     directory = BUILD / "board-lib" / "tests"
-    board.compile_tree((HERE / name for name in HELPERS + ON_BOARD), directory)
+    compile_tree((HERE / name for name in HELPERS + ON_BOARD), directory)
     shutil.copytree(
         HERE / "vectors",
         directory / "vectors",

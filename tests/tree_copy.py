@@ -7,8 +7,8 @@ from pathlib import Path
 from joulestream.host_tools.layout import ROOT, import_path
 
 _FOLDERS = ("shared", "firmware", "host_tools", "tests", "docs")
-# The links in it belong to one tree; a copy makes its own.
-_LINKS = "lib"
+# These belong to the sources of one tree; a copy makes its own.
+_OWN = ("lib", "bytecode")
 
 
 def copy_tree(directory: Path) -> dict[str, str]:
@@ -23,7 +23,7 @@ def copy_tree(directory: Path) -> dict[str, str]:
     build = directory / "build"
     build.mkdir()
     for path in (ROOT / "build").iterdir():
-        if path.name != _LINKS:
+        if path.name not in _OWN:
             (build / path.name).symlink_to(path)
     paths = (import_path(directory, build), directory / "shared" / "cpython")
     environment = {

@@ -6,12 +6,14 @@ contract.py says what a board offers.
 import gc
 import sys
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.boards.contract import Board
 
 # Collecting often while modules load keeps the free heap in one piece, so that large buffers fit.
+# The run loop (runtime/loop.py) ends it: the seams load their modules until then.
 if hasattr(gc, "threshold"):  # CPython's gc has another kind of threshold
     gc.threshold(16384)
 
@@ -33,7 +35,5 @@ def open_board(config: "dict[str, object]") -> "Board":
     if name is None:
         raise ValueError("there is no board file for the platform '%s'" % sys.platform)
     module = __import__(name, None, None, ("Board",))
-    if hasattr(gc, "threshold"):
-        gc.threshold(-1)
     board: Board = module.Board(config)
     return board

@@ -7,8 +7,9 @@ subclass the class below, which answers "not there" for every optional part.
 No method blocks, except as its description says. `step` calls most of them many times a second.
 """
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

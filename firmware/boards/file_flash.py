@@ -1,7 +1,8 @@
 """NOR flash in a file, for boards that are computers, and for tools that read such a file."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

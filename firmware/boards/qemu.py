@@ -12,11 +12,12 @@ import sys
 import time
 
 from joulestream.boards import contract
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.config import check_table, one_of, whole
 from joulestream.runtime.pilot import PILOT_A, PILOT_STATES
 from joulestream.units import TICKS_PERIOD
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -23,7 +23,7 @@ import time
 
 from joulestream.boards import contract
 from joulestream.boards.file_flash import FileFlash
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.config import (
     REQUIRED,
     check_table,
@@ -37,6 +37,7 @@ from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURC
 from joulestream.runtime.pilot import PILOT_A
 from joulestream.units import TICKS_PERIOD, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -17,9 +17,10 @@ Each kind of link is one module and one row of LINKS. The module has
 A link may lose, damage, double and reorder frames: the session sends again, and drops copies.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.config import Config, ConfigError, check_table, mapping, one_of
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -1,9 +1,10 @@
 """The link over a UART: COBS frames with a CRC, one payload each (joulestream.framing)."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import MalformedError
 from joulestream.framing import MAX_FRAME, Decoder, encode
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

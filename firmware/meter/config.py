@@ -1,9 +1,10 @@
 """The section `meter` of a configuration, as a table that `device/config.py` checks."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.config import REQUIRED, ConfigError, whole
 from joulestream.meter.drivers import known_model
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.config import Config
 

@@ -4,8 +4,9 @@ A driver is one module with a class `Driver`, and one row of the table in `drive
 Nothing else in the firmware knows the meter's maker or its wire.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any, Protocol
 

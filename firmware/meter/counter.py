@@ -1,11 +1,12 @@
 """Counts the energy of one meter: joins its driver, the watch and the estimate."""
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.meter.drivers import open_driver
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.watch import MeterWatch
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -3,8 +3,9 @@
 A new meter is one row here and one module with a class `Driver`, which `contract.py` describes.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -3,7 +3,7 @@
 Source: Eastron's Modbus protocol documents of the SDM120, SDM220, SDM230, SDM630 and SDM72D-V2.
 """
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.meter.modbus import ModbusMaster
 from joulestream.meter.reading import Reading
 from joulestream.units import (
@@ -15,6 +15,7 @@ from joulestream.units import (
     ticks_diff,
 )
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -13,9 +13,10 @@ An example with steps of 1,000 mWh and 11 kW, which are 3.06 mWh in 1 ms:
                                             held at 1 mWh below the step
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.units import MW_PER_W, W_MS_PER_MWH, small_int, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.meter.reading import Reading
 

@@ -6,9 +6,10 @@ Sources: MODBUS over Serial Line V1.02 (frame, CRC), MODBUS Application Protocol
 
 from struct import pack_into
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.units import ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -10,7 +10,7 @@ A doubt has one of five reasons, and each of them opens the pole's contactor:
                     shows more power than the installation has
 """
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.errors import (
     METER_BACKWARD,
     METER_FROZEN,
@@ -20,6 +20,7 @@ from joulestream.errors import (
 )
 from joulestream.units import MW_PER_W, W_MS_PER_MWH, small_int, ticks_add, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.meter.contract import Driver
     from joulestream.meter.reading import Reading

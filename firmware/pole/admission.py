@@ -2,11 +2,12 @@
 
 from joulestream import errors
 from joulestream.channel import SIGNED_PROOF, expiry_reason, genuine_reason, window_reason
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.pole.offer import earned_credit
 from joulestream.signing import verify
 from joulestream.units import packet_amount
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -5,12 +5,13 @@ flash takes long, so it happens before a session or between packets, never insid
 """
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.journal import JournalFull
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import PeerError
 from joulestream.pole.recovery import SessionLog
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.device.journal import Journal

@@ -1,13 +1,14 @@
 """One charging session in figures: energy, packets, amounts due, paid and unpaid."""
 
 from joulestream.channel import SIGNATURE_SIZE, Claim
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.pole.offer import earned_credit
 from joulestream.pole.packetizer import Packetizer
 from joulestream.tariff import Tariff
 from joulestream.units import small_int
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.pole.config import PoleConfig

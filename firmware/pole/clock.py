@@ -1,9 +1,10 @@
 """The pole's trusted time. While the pole does not know the time, it energises nothing."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.units import ticks_add, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.journal import Journal
 

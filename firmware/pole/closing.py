@@ -5,11 +5,12 @@ that still flowed; the payment that is on its way arrives; energy that no invoic
 invoiced; the record is stored; the receipt goes out; the vehicle acknowledges it.
 """
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.messages import UPDATE
 from joulestream.session import RECEIPTED
 from joulestream.units import ticks_add, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.pole.charging_session import ChargingSession
     from joulestream.session import ProtocolSession

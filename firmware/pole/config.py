@@ -1,7 +1,7 @@
 """The pole's configuration: every field, its bounds, and the fields that must fit together."""
 
 from joulestream.channel import KIND_EVM, KIND_SQL, KIND_XRPL, MAX_AMOUNT
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.config import (
     REQUIRED,
     ConfigError,
@@ -20,6 +20,7 @@ from joulestream.meter.config import METER, check_meter
 from joulestream.pole.prices import DEFAULT_SOURCE, check_source
 from joulestream.units import MW_PER_W, packet_amount
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

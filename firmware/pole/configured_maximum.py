@@ -1,7 +1,8 @@
 """A power limit: the most that the installation can deliver, from the configuration."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.boards.contract import Board
     from joulestream.pole.config import PoleConfig

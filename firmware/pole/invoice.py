@@ -1,8 +1,9 @@
 """INVOICE: one packet becomes the amount that is due on the channel."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.messages import Invoice
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.pole.charging_session import ChargingSession
 

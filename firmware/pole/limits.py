@@ -8,8 +8,9 @@ The module has `open_limit(config, board)`, which returns an object with
 The name of the row is the reason that people and programs are shown.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.boards.contract import Board
     from joulestream.pole.config import PoleConfig

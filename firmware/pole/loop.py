@@ -1,12 +1,13 @@
 """The pole's one loop: read the meter, poll the link, run the session, drive the contactor."""
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.pole.contactor import Contactor
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.runtime.pilot import is_connected, wants_power
 from joulestream.session import STATE_NAMES
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -3,7 +3,7 @@
 import sys
 
 from joulestream import boards
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
@@ -21,6 +21,7 @@ from joulestream.runtime.loop import run
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.boards.contract import Board
     from joulestream.pole.config import PoleConfig

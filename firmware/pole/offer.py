@@ -1,9 +1,10 @@
 """OFFER: the pole's price, limits and its record of the channel, as one message to sign."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.messages import MAX_ISSUERS, VERSION, Offer
 from joulestream.units import packet_amount
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.payee_records import PayeeRecord
     from joulestream.pole.config import PoleConfig

@@ -6,7 +6,7 @@ closing. This file only joins them. It owns no hardware.
 
 from joulestream import errors
 from joulestream.channel import Certificate, expiry_reason, time_bytes
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import PeerError
 from joulestream.messages import (
     ACCEPT,
@@ -40,6 +40,7 @@ from joulestream.pole.verify import paid_record, update_reason
 from joulestream.session import GREETED, OPEN, ProtocolSession
 from joulestream.signing import Verifier, verify
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

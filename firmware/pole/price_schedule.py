@@ -1,7 +1,8 @@
 """A price source: the list of prices in the configuration, each from a unix time on."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

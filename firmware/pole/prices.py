@@ -9,9 +9,10 @@ The configuration's `price_source` names the row. `prices` is the schedule that 
 "schedule" follows; its dearest price bounds credit and prepayment for every source.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.config import one_of
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

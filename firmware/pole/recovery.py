@@ -5,12 +5,13 @@ fell open is due on the channel that was energised, at the prices that were agre
 guessed: a register that went back or too far is not this session's, and nothing is billed then.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.fields import BYTES, UINT, Record
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -1,9 +1,10 @@
 """RENEW: the pole asks for the next certificate in time, and checks the one that comes."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import BAD_FIELD
 from joulestream.units import ticks_add, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.pole.admission import Admission

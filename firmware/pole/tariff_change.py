@@ -1,10 +1,11 @@
 """TARIFF: a new price is announced so far ahead that the vehicle can answer before it begins."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import BAD_FIELD, PeerError
 from joulestream.messages import TariffChange
 from joulestream.units import energy_from_power
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.messages import TariffAccept
     from joulestream.pole.charging_session import ChargingSession

@@ -1,9 +1,10 @@
 """UPDATE: is the new claim good, and the record of the channel that it leads to."""
 
 from joulestream.channel import claim_reason
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import BAD_SIGNATURE
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.payee_records import PayeeRecord
     from joulestream.messages import Update

@@ -3,9 +3,10 @@
 import sys
 from io import StringIO
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.journal import Journal
 

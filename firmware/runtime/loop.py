@@ -1,7 +1,10 @@
 """The run loop, the same on every board."""
 
-from joulestream.compat import TYPE_CHECKING, const
+import gc
 
+from joulestream.compat import const
+
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.boards.contract import Board
     from joulestream.runtime.supervisor import Supervisor
@@ -16,6 +19,10 @@ def run(board: "Board", supervisor: "Supervisor") -> None:
     After each step the board shows the status and waits. When all is quiet, the slow work is done.
     An exception of the board's `show` or `wait` ends the loop: on a computer that is SystemExit.
     """
+    # All modules are loaded; boards/__init__.py let the garbage be collected often until now.
+    gc.collect()
+    if hasattr(gc, "threshold"):  # CPython's gc has another kind of threshold
+        gc.threshold(-1)
     status = supervisor.status
     while True:
         supervisor.step(board.now_ms())

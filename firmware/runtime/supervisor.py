@@ -3,11 +3,12 @@
 import gc
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.runtime.fault import describe
 from joulestream.runtime.heap import HeapWatch
 from joulestream.units import ticks_add, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -25,10 +25,11 @@ energy that the INVOICE lags behind is billed later, so the mark leaves it out:
     mark_own_mwh = own_now_mwh - new_lag_mwh,   mark_billed_mwh = billed_now_mwh
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import BAD_FIELD, OVERBILLED, WRONG_AMOUNT
 from joulestream.units import small_int
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.payer_record import PayerRecord
     from joulestream.messages import Invoice

@@ -20,13 +20,14 @@ growth_limit_mwh is the energy at maximum power in two link timeouts: after that
 payment has opened its contactor, and all other energy flowed elsewhere.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import CARRIED_DEBT
 from joulestream.tariff import Tariff
 from joulestream.units import MWH_PER_KWH, amount_from_numerator, energy_from_power
 from joulestream.vehicle.audit import tolerated
 from joulestream.vehicle.config import AUDIT_METER
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.payer_record import PayerRecord
     from joulestream.messages import Offer

@@ -1,7 +1,7 @@
 """The vehicle's configuration: its owner's limits, and the bounds of every field."""
 
 from joulestream.channel import MAX_AMOUNT
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.config import (
     REQUIRED,
     ConfigError,
@@ -17,6 +17,7 @@ from joulestream.link import check_link
 from joulestream.meter.config import METER, check_meter
 from joulestream.units import MW_PER_W
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -1,11 +1,12 @@
 """The vehicle's one loop: it reads its own meter, polls the link and moves the payer on."""
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.runtime.pilot import is_connected
 from joulestream.session import CLOSED, IDLE, STATE_NAMES
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -4,7 +4,7 @@ import sys
 
 from joulestream import boards
 from joulestream.channel import Certificate
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
@@ -20,6 +20,7 @@ from joulestream.vehicle.own_meter import OwnMeter, PowerBound
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -6,7 +6,7 @@ pole signed the OFFER (BAD_SIGNATURE), the record is stored (WALLET_UNABLE).
 
 from joulestream import errors
 from joulestream.channel import KEY_SIZE, Claim
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.payer_record import PayerRecord
 from joulestream.errors import PeerError
 from joulestream.messages import MAX_ISSUERS
@@ -14,6 +14,7 @@ from joulestream.signing import verify
 from joulestream.units import packet_amount
 from joulestream.vehicle.carried_debt import carry_debt, growth_mwh
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.messages import Offer

@@ -5,9 +5,10 @@ Both classes offer `advance(now_ms)` and the figures that the payer reads: `tota
 """
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.units import MS_PER_HOUR, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Protocol
 

@@ -6,7 +6,7 @@ tariff_check, renewal.
 
 from joulestream import errors
 from joulestream.channel import SIGNED_PROOF
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import PeerError
 from joulestream.messages import (
     INVOICE,
@@ -32,6 +32,7 @@ from joulestream.vehicle.renewal import load_renewals, newer_certificate
 from joulestream.vehicle.tariff_check import tariff_reason
 from joulestream.vehicle.visit import Visit
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

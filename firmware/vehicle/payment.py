@@ -2,7 +2,7 @@
 
 from joulestream import errors
 from joulestream.channel import Claim
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.messages import Update
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power
@@ -10,6 +10,7 @@ from joulestream.vehicle.audit import Audit
 from joulestream.vehicle.offer_check import agreed_prepay
 from joulestream.vehicle.tariff_check import record_prices
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

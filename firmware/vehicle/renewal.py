@@ -1,7 +1,8 @@
 """Certificates that come while the vehicle is running: a newer one extends a channel's life."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

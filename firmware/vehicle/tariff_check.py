@@ -4,10 +4,11 @@ The order is that of docs/protocol.md, section 8.5. The payer makes the first ch
 signed the TARIFF) and the last one (the record is stored).
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.errors import BAD_FIELD, PRICE_TOO_HIGH
 from joulestream.vehicle.config import AUDIT_METER
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.payer_record import PayerRecord
     from joulestream.messages import TariffChange

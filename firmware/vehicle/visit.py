@@ -4,10 +4,11 @@ A visit lasts from plugging in to pulling the plug. It can hold several sessions
 """
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.messages import NONCE_SIZE, VERSION, Hello
 from joulestream.units import ticks_add, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -7,13 +7,14 @@ than it paid, and never less.
 from hashlib import sha256
 
 from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.journal_format import record_size
 from joulestream.device.journal_keys import PAYER_RECORD
 from joulestream.device.payer_record import PayerRecord
 from joulestream.fields import size_of, write_fields
 from joulestream.units import small_int
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate, Claim
     from joulestream.device.journal import Journal

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.errors import CommandError
-from joulestream.host_tools.layout import import_path
 
 ROOT = Path(__file__).resolve().parents[2]
 _NATIVE = ROOT / "build" / "native"
@@ -34,9 +34,12 @@ def micropython() -> str:
 
 
 def micropython_environment() -> dict[str, str]:
-    """Return the environment in which MicroPython finds shared code, firmware, native module."""
+    """Return the environment in which MicroPython finds our packages and the native module.
+
+    The packages are bytecode, compiled here where a source is newer.
+    """
     native = _NATIVE / _ARCHITECTURES.get(platform.machine(), platform.machine())
-    paths = (native, import_path())
+    paths = (native, compile_packages())
     return os.environ | {"MICROPYPATH": ":".join([*map(str, paths), ".frozen"])}
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from joulestream.host_tools.build.board import build, build_library, compile_tree
+from joulestream.host_tools.build.board import build, build_library
+from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.emulator import EmulatedBoard
 from joulestream.host_tools.layout import BUILD, ROOT
 

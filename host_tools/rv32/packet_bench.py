@@ -10,7 +10,7 @@ import gc
 import board
 
 from joulestream.channel import Claim
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
@@ -25,6 +25,7 @@ from joulestream.testkit.pair import Pair, pole_values
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -2,7 +2,9 @@
 
 import json
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
+
+TYPE_CHECKING = const(0)
 
 REQUIRED = object()
 

@@ -35,11 +35,12 @@ newest records in journal_index.
 from binascii import crc32
 from struct import pack_into
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.device.journal_blocks import BAD, DIRTY, BlockRing, JournalFull
 from joulestream.device.journal_format import MAX_RECORD
 from joulestream.device.journal_index import JournalIndex
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.journal_blocks import BlockDevice
     from joulestream.fields import Buffer

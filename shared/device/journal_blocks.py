@@ -20,7 +20,7 @@ cut may have left half done:
 from binascii import crc32
 from struct import unpack_from
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.device.journal_format import (
     ERASED_MARK,
     HEAD_AT,
@@ -34,6 +34,7 @@ from joulestream.device.journal_format import (
     make_head,
 )
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Protocol
 

@@ -8,7 +8,7 @@ are all blocks scanned, from the oldest to the newest.
 from binascii import crc32
 from struct import pack_into, unpack_from
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.device.journal_format import (
     HEAD_AT,
     HEAD_SIZE,
@@ -21,6 +21,7 @@ from joulestream.device.journal_format import (
     records_at,
 )
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.journal_blocks import BlockRing
 

@@ -4,12 +4,13 @@ A record holds the whole claim of its channel: a host that reads the record can 
 """
 
 from joulestream.channel import CHANNEL_ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Certificate
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

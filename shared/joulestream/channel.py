@@ -7,10 +7,11 @@ from hashlib import sha256
 from struct import pack_into
 
 from joulestream import errors
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.fields import BYTES, UINT, Record, size_of
 from joulestream.signing import verify
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.fields import Buffer
 

@@ -1,10 +1,9 @@
 """Names that only one of the two Python runtimes has, so that both can run the same source.
 
-MicroPython's compiler replaces `const(x)` by its value. A type checker believes that
-`TYPE_CHECKING` is true; no runtime does, and MicroPython has no `typing` module to ask.
+MicroPython's compiler replaces `const(x)` by its value, and a name that is set to it as well. A
+module with imports for a type checker alone sets `TYPE_CHECKING = const(0)` in front of them. A
+type checker believes that a name so called is true; MicroPython compiles no code for the block.
 """
-
-TYPE_CHECKING = False
 
 try:
     from micropython import const
@@ -15,6 +14,7 @@ except ImportError:
         return value
 
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import dataclass_transform as dataclass_transform
 else:

@@ -6,9 +6,10 @@ length is refused before any of its fields is read.
 
 from struct import pack_into, unpack_from
 
-from joulestream.compat import TYPE_CHECKING, const, dataclass_transform
+from joulestream.compat import const, dataclass_transform
 from joulestream.errors import LocalError, MalformedError
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeAlias, TypeVar
 

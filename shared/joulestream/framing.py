@@ -7,8 +7,9 @@ noise.
 from binascii import crc32
 from struct import pack_into
 
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

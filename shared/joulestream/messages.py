@@ -4,10 +4,11 @@
 """
 
 from joulestream.channel import CERTIFICATE_SIZE, KEY_SIZE, SIGNATURE_SIZE
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.errors import UNKNOWN_VERSION, LocalError, MalformedError, PeerError
 from joulestream.fields import BYTES, UINT, Record, read_fields, size_of, write_fields
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any, ClassVar
 

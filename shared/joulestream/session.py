@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from joulestream import messages
 from joulestream.channel import SIGNED_OFFER, SIGNED_RECEIPT, SIGNED_TARIFF, signed_bytes
-from joulestream.compat import TYPE_CHECKING, const
+from joulestream.compat import const
 from joulestream.errors import (
     BAD_FIELD,
     BAD_SIGNATURE,
@@ -47,6 +47,7 @@ from joulestream.messages import (
 from joulestream.signing import verify
 from joulestream.units import ticks_add, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

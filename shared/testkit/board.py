@@ -1,10 +1,11 @@
 """A board in memory, for tests and benchmarks on both runtimes. A test can set any part of it."""
 
 from joulestream.boards import contract
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.runtime.pilot import PILOT_C
 from joulestream.testkit.flash import RamFlash
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

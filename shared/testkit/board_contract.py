@@ -4,11 +4,12 @@ It runs on CPython, on MicroPython and on the board itself.
 """
 
 from joulestream.boards import contract
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device.keystore import SOURCE_DEVICE, SOURCE_PASSPHRASE
 from joulestream.runtime.pilot import PILOT_STATES
 from joulestream.units import TICKS_PERIOD, ticks_diff
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -5,9 +5,10 @@ MicroPython.
 """
 
 from joulestream.channel import KIND_SQL, SIGNATURE_SIZE, Certificate, Terms
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.signing import Signer
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

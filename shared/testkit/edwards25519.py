@@ -10,8 +10,9 @@ bytes. Source of the formulas: RFC 8032, section 5.1.
 
 import hashlib
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     Point = tuple[int, int]
     Extended = tuple[int, int, int, int]

@@ -13,8 +13,9 @@ A firmware must not program a half erased block, and must not program a bit from
 FlashMisused here.
 """
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol

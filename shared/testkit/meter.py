@@ -5,10 +5,11 @@ Runs on CPython and on MicroPython. The meter is also its own UART: a harness ha
 
 import struct
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.meter.modbus import crc16
 from joulestream.units import MS_PER_HOUR, MWH_PER_WH
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

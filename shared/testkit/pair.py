@@ -6,7 +6,7 @@ Runs on CPython and on MicroPython. Time passes only when the test calls `step`.
 from hashlib import sha256
 
 from joulestream import messages
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
@@ -23,6 +23,7 @@ from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -6,7 +6,7 @@ It pays every invoice while `PoleBench.paying` is true.
 
 from joulestream import messages
 from joulestream.channel import SIGNED_PROOF, Claim
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 from joulestream.link import open_link
 from joulestream.messages import PAYER, Accept, Hello, Invoice, Offer, Stop, Update
 from joulestream.meter.counter import open_meter
@@ -18,6 +18,7 @@ from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import STEP_MS, Pair
 from joulestream.units import MS_PER_HOUR, energy_from_power
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

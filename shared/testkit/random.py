@@ -1,7 +1,8 @@
 """Repeatable random numbers, the same on CPython and on MicroPython."""
 
-from joulestream.compat import TYPE_CHECKING
+from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     import builtins
 
