@@ -64,6 +64,11 @@ class Terminal:
         os.close(self._near_end)
 
 
+def obey_interrupts() -> None:
+    """Let this process end at Ctrl-C. Background jobs of a shell inherit that they ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """One `joulestream run --json`, and the last line that it printed."""
 
@@ -73,6 +78,7 @@ class Process:
             cwd=directory,
             stdout=subprocess.PIPE,
             bufsize=0,
+            preexec_fn=obey_interrupts,
         )
         self._line = b""
         self.told: list[dict[str, Any]] = []
