@@ -10,7 +10,7 @@ _ERASED = b"\xff"
 
 
 class FlashImageError(CommandError):
-    """A file that is no flash image; one sentence that says why and what to do."""
+    """A file is no flash image: one sentence that says why, and how to mend it."""
 
 
 class FlashImage(StreamFlash):

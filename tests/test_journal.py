@@ -171,7 +171,7 @@ def test_full_is_refused_and_loses_nothing():
         model[key] = bytes(50)
     assert isinstance(error, JournalFull) and len(model) >= 4
     assert contents(journal) == reading(flash) == model
-    for turn in range(200):  # what is there can still be renewed
+    for turn in range(200):  # a key that the journal has can still get new values
         key = bytes([turn % len(model)])
         model[key] = turn.to_bytes(50, "big")
         put(journal, key, model[key])
@@ -391,7 +391,7 @@ def test_damage_while_running_is_an_error_and_is_never_copied():
 
 
 def test_a_block_loses_its_mark_before_its_head():
-    """Else one whose head is gone would pass for a block of which that alone is damaged."""
+    """A block with a mark and no head would pass for one of which the head alone is damaged."""
     flash = NorFlash(8)
     journal = mounted(flash)
     programs = []
@@ -477,8 +477,8 @@ def test_older_blocks_without_their_heads_stand_in_at_once():
     assert contents(mounted(flash)) == found
 
 
-def test_what_moved_while_the_flash_failed_outlives_a_restart():
-    """Failed programs use up the erased blocks, so that what a copy was made of is erased already.
+def test_a_record_that_moved_while_the_flash_failed_outlives_a_restart():
+    """Failed programs use up erased blocks, so the block that a copy came from is erased already.
 
     In the history of seed 1373 the newest block then holds the only copy, and fewer erased blocks
     are left than a restart wants.

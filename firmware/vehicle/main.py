@@ -44,7 +44,7 @@ def load_certificates(paths: "list[str]") -> "list[Certificate]":
         try:
             certificates.append(Certificate.from_bytes(data))
         except MalformedError:
-            raise ConfigError("certificates", "%s holds no certificate" % path)
+            raise ConfigError("certificates", "names %s, which holds no certificate" % path)
     return certificates
 
 

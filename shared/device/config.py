@@ -1,20 +1,40 @@
-"""A JSON configuration checked against a table, so that an error names its field and why."""
+"""A configuration in JSON, checked against a table; an error names the field and its rule.
+
+A table has a row `(name, check, default)` for each field. A check returns the value to use, or
+raises ValueError with the rest of a sentence that begins with the field: "must be ...".
+"""
 
 import json
 
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING
 
-TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
 
+    Check: TypeAlias = Callable[[Any], Any]
+    Table: TypeAlias = tuple[tuple[str, Check, Any], ...]
+
+# The default of a field that must be there.
 REQUIRED = object()
+# The field of an error that concerns the file as a whole.
+WHOLE_FILE = "(file)"
 
 
 class ConfigError(Exception):
-    """A broken configuration: one sentence that names the field."""
+    """A wrong configuration: one sentence for people.
 
-    def __init__(self, field, why):
-        super().__init__("configuration field '%s': %s" % (field, why))
+    Args:
+        field: the field's name, with the names of the objects around it before a dot each; or
+            WHOLE_FILE.
+        rule: the rest of the sentence, which begins with the field.
+    """
+
+    def __init__(self, field: str, rule: str) -> None:
+        subject = "file" if field == WHOLE_FILE else "field '%s'" % field
+        super().__init__("configuration %s %s" % (subject, rule))
         self.field = field
+        self.rule = rule
 
 
 class Config:
@@ -22,13 +42,13 @@ class Config:
 
     if TYPE_CHECKING:
 
-        def __getattr__(self, name): ...
+        def __getattr__(self, name: str) -> Any: ...
 
 
-def whole(low, high):
+def whole(low: int, high: int) -> "Check":
     """Return a check for an integer from `low` to `high`."""
 
-    def check(value):
+    def check(value: "Any") -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValueError("must be a whole number from %d to %d" % (low, high))
         return value
@@ -36,31 +56,31 @@ def whole(low, high):
     return check
 
 
-def text(value):
+def text(value: "Any") -> str:
     """Check for a string that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError("must be a text that is not empty")
     return value
 
 
-def texts(value):
+def texts(value: "Any") -> "list[str]":
     """Check for a list of one or more texts."""
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list with one text or more")
     return [text(item) for item in value]
 
 
-def mapping(value):
-    """Check for an object whose fields another table checks."""
+def mapping(value: "Any") -> "dict[str, Any]":
+    """Check for an object. Another table checks its fields later."""
     if not isinstance(value, dict):
         raise ValueError("must be an object with named fields")
     return value
 
 
-def hexadecimal(size):
-    """Return a check for `size` bytes written in hexadecimal digits."""
+def hexadecimal(size: int) -> "Check":
+    """Return a check for `size` bytes, written in hexadecimal digits."""
 
-    def check(value):
+    def check(value: "Any") -> bytes:
         try:
             data = bytes.fromhex(value)
         except (TypeError, ValueError):
@@ -72,10 +92,10 @@ def hexadecimal(size):
     return check
 
 
-def one_of(*choices):
+def one_of(*choices: str) -> "Check":
     """Return a check for one of `choices`."""
 
-    def check(value):
+    def check(value: "Any") -> str:
         if value not in choices:
             raise ValueError("must be one of %s" % ", ".join(choices))
         return value
@@ -83,10 +103,10 @@ def one_of(*choices):
     return check
 
 
-def rows(table, least, most):
+def rows(table: "Table", least: int, most: int) -> "Check":
     """Return a check for a list of `least` to `most` objects, each checked by `table`."""
 
-    def check(value):
+    def check(value: "Any") -> "list[Config]":
         if not isinstance(value, list) or not least <= len(value) <= most:
             raise ValueError("must be a list of %d to %d entries" % (least, most))
         return [check_table(table, row) for row in value]
@@ -94,22 +114,22 @@ def rows(table, least, most):
     return check
 
 
-def section(table):
+def section(table: "Table") -> "Check":
     """Return a check for an object, checked by `table`."""
 
-    def check(value):
+    def check(value: "Any") -> Config:
         return check_table(table, value)
 
     return check
 
 
-def check_table(table, values):
-    """Return a Config of `values` checked by `table`, rows of `(name, check, default)`.
+def check_table(table: "Table", values: "Any") -> Config:
+    """Return the Config of `values`, an object checked by `table`.
 
-    Raises ConfigError for a field that is missing, unknown or not acceptable.
+    Raises ConfigError for a field that is missing, unknown or not acceptable, ValueError for
+    anything but an object.
     """
-    if not isinstance(values, dict):
-        raise ValueError("must be an object with named fields")
+    mapping(values)
     known = [row[0] for row in table]
     for name in values:
         if name not in known:
@@ -118,7 +138,7 @@ def check_table(table, values):
     for name, check, default in table:
         if name not in values:
             if default is REQUIRED:
-                raise ConfigError(name, "is missing")
+                raise ConfigError(name, "is missing; add it")
             setattr(config, name, default)
             continue
         try:
@@ -126,20 +146,23 @@ def check_table(table, values):
         except ValueError as error:
             raise ConfigError(name, str(error))
         except ConfigError as error:
-            raise ConfigError("%s.%s" % (name, error.field), str(error).split("': ", 1)[1])
+            raise ConfigError("%s.%s" % (name, error.field), error.rule)
     return config
 
 
-def load(path, table):
-    """Return the JSON file at `path` checked by `table`. Raises ConfigError."""
+def load(path: str, table: "Table") -> Config:
+    """Return the configuration in the JSON file at `path`, checked by `table`.
+
+    Raises ConfigError.
+    """
     try:
         with open(path) as file:
             values = json.load(file)
     except OSError:
-        raise ConfigError("(file)", "%s cannot be read" % path)
+        raise ConfigError(WHOLE_FILE, "%s cannot be read" % path)
     except ValueError:
-        raise ConfigError("(file)", "%s is not valid JSON" % path)
+        raise ConfigError(WHOLE_FILE, "%s is not valid JSON" % path)
     try:
         return check_table(table, values)
     except ValueError as error:
-        raise ConfigError("(file)", str(error))
+        raise ConfigError(WHOLE_FILE, "%s %s" % (path, error))

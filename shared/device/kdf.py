@@ -1,21 +1,24 @@
 """Keys from secrets: HMAC-SHA256 (RFC 2104) and PBKDF2 on it (RFC 8018).
 
-MicroPython's hashlib has SHA-256 and neither of these. Its hash objects cannot be copied, so that
-a pad is hashed anew for every code.
+MicroPython's hashlib has SHA-256 and neither of these. Its hash objects cannot be copied, so each
+code hashes both pads anew.
 """
 
 from hashlib import sha256
 
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING, const
+
+if TYPE_CHECKING:
+    from joulestream.fields import Buffer
 
 _CODE = const(32)
 _BLOCK = const(64)
 
 
-def hmac_sha256(key, message):
-    """Return the 32-byte HMAC-SHA256 (RFC 2104) of `message` under `key`, any bytes of any length.
+def hmac_sha256(key: "Buffer", message: "Buffer") -> bytes:
+    """Return the 32-byte HMAC-SHA256 (RFC 2104) of `message` under `key`.
 
-    Raises TypeError on anything not bytes-like.
+    Both may have any length. Raises TypeError for an argument that is not bytes-like.
     """
     inner, outer = _pads(key)
     code = _code(inner, outer, message)
@@ -24,20 +27,20 @@ def hmac_sha256(key, message):
     return code
 
 
-def pbkdf2_sha256(password, salt, iterations):
+def pbkdf2_sha256(password: "Buffer", salt: bytes, iterations: int) -> bytes:
     """Return 32 bytes of PBKDF2 with HMAC-SHA256 (RFC 8018, section 5.2): its first block.
 
     Args:
         password: secret bytes of any length.
         salt: bytes of any length.
-        iterations: how many codes are made, 1 or more.
+        iterations: the number of codes that are made, 1 or more.
 
     Raises:
-        ValueError: there are no iterations.
+        ValueError: `iterations` is below 1.
         TypeError: password or salt is not bytes-like.
     """
     if iterations < 1:
-        raise ValueError("PBKDF2 needs an iteration or more")
+        raise ValueError("PBKDF2 needs 1 iteration or more")
     inner, outer = _pads(password)
     code = _code(inner, outer, salt + b"\0\0\0\1")
     total = int.from_bytes(code, "big")
@@ -49,8 +52,8 @@ def pbkdf2_sha256(password, salt, iterations):
     return total.to_bytes(_CODE, "big")
 
 
-def same(left, right):
-    """Return whether two byte strings are equal, in a time that only their lengths tell."""
+def same(left: bytes, right: bytes) -> bool:
+    """Return whether two byte strings are equal, in a time that depends on their lengths alone."""
     if len(left) != len(right):
         return False
     difference = 0
@@ -59,13 +62,13 @@ def same(left, right):
     return difference == 0
 
 
-def wipe(buffer):
+def wipe(buffer: bytearray) -> None:
     """Set all of a bytearray to zero."""
     for at in range(len(buffer)):
         buffer[at] = 0
 
 
-def _pads(key):
+def _pads(key: "Buffer") -> "tuple[bytearray, bytearray]":
     """Return the inner and the outer pad of `key`, as bytearrays to be wiped."""
     if len(key) > _BLOCK:
         key = sha256(key).digest()
@@ -77,7 +80,8 @@ def _pads(key):
     return inner, outer
 
 
-def _code(inner, outer, message):
+def _code(inner: bytearray, outer: bytearray, message: "Buffer") -> bytes:
+    """Return the HMAC of `message`, given both pads of its key."""
     hashed = sha256(inner)
     hashed.update(message)
     message = hashed.digest()

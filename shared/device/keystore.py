@@ -1,21 +1,24 @@
-"""A seed at rest: sealed into 105 bytes, and opened again by who has the secret.
+"""A seed at rest: it is sealed into 105 bytes, and the same secret opens it again.
 
 The seed is encrypted with AES-256 in CBC mode (FIPS 197, SP 800-38A), and HMAC-SHA256 (RFC 2104)
 covers all that stands before it: encrypt, then MAC. Both keys come from one main key by a step of
 HKDF-Expand each (RFC 5869). That main key is the device secret, or the passphrase stretched by
-PBKDF2-HMAC-SHA256 (RFC 8018) to one block: were there a block for each key, the board would take
-twice as long, but whoever guesses would compute the MAC's alone.
+PBKDF2-HMAC-SHA256 (RFC 8018) to one block. One block for each key would cost the board twice the
+time, and cost an attacker no more: the block of the MAC's key is enough to test a guess.
 """
 
-from joulestream.compat import const
+from joulestream.compat import TYPE_CHECKING, const
 from joulestream.device.kdf import hmac_sha256, pbkdf2_sha256, same
 from joulestream.errors import MalformedError
 from joulestream.fields import BYTES, UINT, Record, size_of
 
 try:
     import cryptolib
-except ImportError:  # there is no other cipher to fall back to, and no plain text either
+except ImportError:  # no other cipher, and no plain text, takes its place
     cryptolib = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    pass
 
 SOURCE_PASSPHRASE = const(1)
 SOURCE_DEVICE = const(2)
@@ -38,7 +41,7 @@ _SOURCES = {
 
 
 class KeystoreError(ValueError):
-    """A seed that cannot be sealed or opened: one sentence, which never shows a secret."""
+    """A seed cannot be sealed or opened: one sentence, which never shows a secret."""
 
 
 class Sealed(Record):
@@ -65,20 +68,22 @@ class Sealed(Record):
 SEALED_SIZE = size_of(Sealed.LAYOUT)
 
 
-def source_name(source):
-    """Return what people call the secret of that source, SOURCE_PASSPHRASE or SOURCE_DEVICE."""
+def source_name(source: int) -> str:
+    """Return the name of the secret of that source, SOURCE_PASSPHRASE or SOURCE_DEVICE."""
     return _SOURCES[source][0]
 
 
-def seal(seed, secret, source, iterations, salt, iv):
+def seal(
+    seed: bytes, secret: bytes, source: int, iterations: int, salt: bytes, iv: bytes
+) -> bytes:
     """Return a seed sealed with a secret, as SEALED_SIZE bytes.
 
     Args:
         seed: 32 secret bytes.
         secret: the passphrase, 1 to 1,024 bytes, or the device secret, 32 random bytes.
-        source: which of them, SOURCE_PASSPHRASE or SOURCE_DEVICE.
-        iterations: of PBKDF2, MIN_ITERATIONS to MAX_ITERATIONS; 0 for a device secret.
-        salt: 16 bytes that no other seal has.
+        source: SOURCE_PASSPHRASE or SOURCE_DEVICE.
+        iterations: those of PBKDF2, MIN_ITERATIONS to MAX_ITERATIONS; 0 for a device secret.
+        salt: 16 bytes that no other sealed seed has.
         iv: 16 random bytes.
 
     Raises:
@@ -103,8 +108,8 @@ def seal(seed, secret, source, iterations, salt, iv):
     return covered + hmac_sha256(tag_key, covered)
 
 
-def read_sealed(data):
-    """Return the Sealed in `data`, which tells what secret opens it; nothing is verified yet.
+def read_sealed(data: bytes) -> Sealed:
+    """Return the Sealed in `data`. Its `source` names the secret. Verifies nothing yet.
 
     Raises KeystoreError for another length, format or source, for too few or too many
     iterations, or when there is no cipher on this board.
@@ -120,10 +125,10 @@ def read_sealed(data):
     return record
 
 
-def open_sealed(data, secret):
+def open_sealed(data: bytes, secret: bytes) -> bytearray:
     """Return the seed sealed in `data`, as a bytearray of 32 bytes, for the caller to wipe.
 
-    Nothing is decrypted before the whole of `data` is found to be what was sealed.
+    Decrypts only after the tag proved that no byte of `data` was changed.
 
     Args:
         data: bytes that seal() returned.
@@ -143,8 +148,8 @@ def open_sealed(data, secret):
     return seed
 
 
-def _keys(secret, iterations, salt):
-    """Return the keys of the cipher and of the MAC; the salt makes them those of one seal."""
+def _keys(secret: bytes, iterations: int, salt: bytes) -> "tuple[bytes, bytes]":
+    """Return the keys of the cipher and of the MAC. Another salt gives other keys."""
     main_key = pbkdf2_sha256(secret, salt, iterations) if iterations else secret
     return (
         hmac_sha256(main_key, b"joulestream keystore cipher" + salt + b"\1"),
@@ -152,7 +157,7 @@ def _keys(secret, iterations, salt):
     )
 
 
-def _check_cipher():
+def _check_cipher() -> None:
     if cryptolib is None:
         raise KeystoreError(
             "this board has no cryptolib and so cannot open an encrypted key; "
@@ -160,13 +165,13 @@ def _check_cipher():
         )
 
 
-def _check_secret(source, secret):
+def _check_secret(source: int, secret: bytes) -> None:
     name, least, most, _, _ = _SOURCES[source]
     if not least <= len(secret) <= most:
         raise KeystoreError("the %s is too short or too long" % name)
 
 
-def _check_iterations(source, iterations):
+def _check_iterations(source: int, iterations: int) -> None:
     if source not in _SOURCES:
         raise KeystoreError("the key is sealed with a kind of secret that is not known here")
     name, _, _, least, most = _SOURCES[source]
