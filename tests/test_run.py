@@ -238,7 +238,7 @@ def test_a_configuration_field_that_is_missing_is_named(setup, tmp_path):
     finally:
         for terminal in terminals:
             terminal.close()
-    assert "'credit': is missing" in said
+    assert "'credit' is missing" in said
 
 
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path):
