@@ -1,5 +1,6 @@
 """OFFER: the pole's price, limits and its record of the channel, as one message to sign."""
 
+from joulestream.channel import KEY_SIZE
 from joulestream.compat import const
 from joulestream.messages import MAX_ISSUERS, VERSION, Offer
 from joulestream.units import packet_amount
@@ -8,8 +9,6 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.payee_records import PayeeRecord
     from joulestream.pole.config import PoleConfig
-
-_KEY_SIZE = 32
 
 
 def build_offer(
@@ -51,7 +50,7 @@ def build_offer(
         best_amount=record.amount,
         best_signature=record.signature,
         issuer_count=len(config.issuers),
-        issuers=issuers + bytes(MAX_ISSUERS * _KEY_SIZE - len(issuers)),
+        issuers=issuers + bytes(MAX_ISSUERS * KEY_SIZE - len(issuers)),
         signature=b"",
     )
 

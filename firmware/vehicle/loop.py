@@ -4,7 +4,7 @@ from joulestream import errors
 from joulestream.compat import const
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.runtime.pilot import is_connected
-from joulestream.session import CLOSED, IDLE, STATE_NAMES
+from joulestream.session import STATE_NAMES
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class VehicleLoop:
 
     def is_at_rest(self) -> bool:
         """Return whether no session is open, so that a new start loses nothing."""
-        return self._payer.session.state in (IDLE, CLOSED)
+        return self._payer.session.is_quiet()
 
     def record_fault(self, why: str) -> None:
         """Store the reason `why` the loop before this one ended in the journal. Raises OSError."""

@@ -29,7 +29,7 @@ FAULT_SIZE = const(60)
 # A vehicle's journal has room for 32 keys in all.
 _VEHICLE_CHANNELS = const(31)
 
-# (role, key or prefix, what is kept, most bytes of a value, how many keys)
+# (role, key or prefix, the value's meaning, its largest size in bytes, number of keys)
 TABLE = (
     (POLE, PAYEE_RECORD, "PayeeRecord", 90, EACH_CHANNEL),
     (POLE, CERTIFICATE, "Certificate", CERTIFICATE_SIZE, EACH_CHANNEL),
