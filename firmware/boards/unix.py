@@ -35,7 +35,7 @@ from joulestream.device.config import (
 )
 from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
 from joulestream.runtime.pilot import PILOT_A
-from joulestream.units import TICKS_PERIOD, ticks_diff
+from joulestream.units import TICKS_PERIOD, Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Board(contract.Board):
         self._now_ms = 0
         self._time_s = _UNKNOWN_TIME
         self._status_wanted = 0
-        self._shown_ms = time_ms()
+        self._pause = Timer()
         self._poller: Any = None
         self._read_pins()
 
@@ -178,9 +178,9 @@ class Board(contract.Board):
         """Write a line out: after every step of the bench, on the wall clock every 50 ms."""
         if not self._stepped:
             now_ms = time_ms()
-            if ticks_diff(now_ms, self._shown_ms) < _REPORT_MS:
+            if not self._pause.is_over(now_ms):
                 return
-            self._shown_ms = now_ms
+            self._pause.start(now_ms, _REPORT_MS)
         self._write_pins(json.dumps(self._with_heap(status())) if self._status_wanted else "-")
 
     def wait(self, most_ms: int) -> bool:

@@ -103,12 +103,13 @@ class MeterWatch:
 
     def reason(self, now_ms: int) -> int:
         """Return the reason code (errors.py) of the doubt at the tick `now_ms`, or 0."""
+        # Also while the meter is lost: nobody may look at the fault's end again for days.
+        if self._fault and ticks_diff(now_ms, self._fault_until_ms) >= 0:
+            self._fault = 0
         if not self._lost and ticks_diff(now_ms, self._last_ms) > self._timeout_ms:
             self._lost = True
         if self._lost:
             return METER_STALE if self._hears(now_ms) else METER_SILENT
-        if self._fault and ticks_diff(now_ms, self._fault_until_ms) >= 0:
-            self._fault = 0
         return self._fault
 
     def _hears(self, now_ms: int) -> bool:

@@ -8,7 +8,7 @@ invoiced; the record is stored; the receipt goes out; the vehicle acknowledges i
 from joulestream.compat import const
 from joulestream.messages import UPDATE
 from joulestream.session import RECEIPTED
-from joulestream.units import ticks_add, ticks_diff
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ class Closing:
 
     def __init__(self, meter_interval_ms: int) -> None:
         self._final_ms = _FINAL_INTERVALS * meter_interval_ms
-        self._meter_final_at_ms = 0
+        self._until_meter_is_final = Timer()
         self.reason = 0
 
     def begin(self, reason: int, now_ms: int) -> None:
         """Begin to close for `reason` (errors.py) at the tick `now_ms`."""
         self.reason = reason
-        self._meter_final_at_ms = ticks_add(now_ms, self._final_ms)
+        self._until_meter_is_final.start(now_ms, self._final_ms)
 
     def end(self) -> None:
         """The session is closed."""
@@ -61,7 +61,7 @@ class Closing:
         """
         if session.state == RECEIPTED:
             return CLOSE if timeout else WAIT
-        if ticks_diff(now_ms, self._meter_final_at_ms) < 0:
+        if not self._until_meter_is_final.is_over(now_ms):
             return WAIT
         if hello_waits:
             return CLOSE_FOR_HELLO

@@ -1,7 +1,7 @@
 """A dead-man contactor: it stays closed only while it is armed again and again."""
 
 from joulestream.compat import const
-from joulestream.units import ticks_add, ticks_diff
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ class Contactor:
     def __init__(self, switch: "Callable[[bool], None]", hold_ms: int) -> None:
         self._switch = switch
         self._hold_ms = hold_ms
-        self._until_ms = 0
+        self._hold = Timer()
         self.closed = False
         switch(False)
 
     def arm(self, now_ms: int) -> None:
         """Close the contactor, or keep it closed, until `hold_ms` after `now_ms`."""
-        self._until_ms = ticks_add(now_ms, self._hold_ms)
+        self._hold.start(now_ms, self._hold_ms)
         self.closed = True
         self._switch(True)
 
@@ -36,4 +36,4 @@ class Contactor:
 
     def expired(self, now_ms: int) -> bool:
         """Return whether the contactor is closed and was not armed in time: a step hung."""
-        return self.closed and ticks_diff(now_ms, self._until_ms) >= 0
+        return self.closed and self._hold.is_over(now_ms)

@@ -1,6 +1,6 @@
 """EnergyPacket: a packet ends at its energy or at its time, whichever comes first."""
 
-from joulestream.units import small_int, ticks_diff
+from joulestream.units import Timer, small_int
 
 
 class Packetizer:
@@ -19,8 +19,8 @@ class Packetizer:
     def __init__(self, energy_mwh: int, packet_ms: int, start_mwh: int, now_ms: int) -> None:
         self._energy_mwh = energy_mwh
         self._packet_ms = packet_ms
-        self.invoiced_mwh = start_mwh
-        self._since_ms = now_ms
+        self._longest = Timer()
+        self.begin(start_mwh, now_ms)
 
     def end_of_packet(self, total_mwh: int, now_ms: int) -> "int | None":
         """Return the channel's energy at the end of all complete packets, None if there is none.
@@ -30,11 +30,11 @@ class Packetizer:
         flowed_mwh = small_int(total_mwh - self.invoiced_mwh)
         if flowed_mwh >= self._energy_mwh:
             return total_mwh - flowed_mwh % self._energy_mwh
-        if ticks_diff(now_ms, self._since_ms) >= self._packet_ms:
+        if self._longest.is_over(now_ms):
             return total_mwh
         return None
 
     def begin(self, total_mwh: int, now_ms: int) -> None:
         """Begin the next packet at the channel's energy `total_mwh`."""
         self.invoiced_mwh = total_mwh
-        self._since_ms = now_ms
+        self._longest.start(now_ms, self._packet_ms)

@@ -293,7 +293,7 @@ class Payee:
         self.last_stop = 0
         self._closing.end()
         self._tariff_changes.forget()
-        self._renewal.begin(now_ms)
+        self._renewal.begin()
         self._send_invoice(charging, record.energy_mwh, now_ms)
 
     def _on_update(self, update: "Update", now_ms: int) -> None:
@@ -326,6 +326,7 @@ class Payee:
             raise PeerError(reason)
         self.books.admit(certificate, charging.record, now_ms)
         charging.renew(certificate)
+        self._renewal.begin()
         self.session.send(
             Renewed(expires_at_s=certificate.expires_at_s, capacity=certificate.capacity), now_ms
         )

@@ -2,7 +2,7 @@
 
 from joulestream.compat import const
 from joulestream.errors import BAD_FIELD
-from joulestream.units import ticks_add, ticks_diff
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ class Renewal:
 
     def __init__(self, retry_ms: int) -> None:
         self._retry_ms = retry_ms
-        self._next_ms = 0
+        self._pause = Timer()
 
-    def begin(self, now_ms: int) -> None:
-        """Let a session begin: its first request may be sent from now on."""
-        self._next_ms = now_ms
+    def begin(self) -> None:
+        """Let a session or a new certificate begin: its first request may be sent at once."""
+        self._pause.stop()
 
     def is_due(self, now_ms: int) -> bool:
         """Return whether the last request is old enough to send another."""
-        return ticks_diff(now_ms, self._next_ms) >= 0
+        return self._pause.is_over(now_ms)
 
     def asked(self, now_ms: int) -> None:
         """Note that a request is sent at `now_ms`."""
-        self._next_ms = ticks_add(now_ms, self._retry_ms)
+        self._pause.start(now_ms, self._retry_ms)
 
 
 def renewal_reason(

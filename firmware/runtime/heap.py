@@ -3,7 +3,7 @@
 import gc
 
 from joulestream.compat import const
-from joulestream.units import ticks_diff
+from joulestream.units import Timer
 
 # A session needs no single piece larger than a certificate and the record decoded from it.
 _RESERVE = const(4096)
@@ -16,16 +16,16 @@ class HeapWatch:
     def __init__(self, reserve: int = _RESERVE, every_ms: int = _EVERY_MS) -> None:
         self._reserve = reserve
         self._every_ms = every_ms
-        self._looked_ms: int | None = None
+        self._pause = Timer()
 
     def is_low(self, now_ms: int) -> bool:
         """Return whether `reserve` bytes in one piece cannot be had at the tick `now_ms`.
 
         Between two looks the answer is False.
         """
-        if self._looked_ms is not None and ticks_diff(now_ms, self._looked_ms) < self._every_ms:
+        if not self._pause.is_over(now_ms):
             return False
-        self._looked_ms = now_ms
+        self._pause.start(now_ms, self._every_ms)
         if not hasattr(gc, "mem_free"):  # CPython's heap grows
             return False
         gc.collect()

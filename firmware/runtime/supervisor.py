@@ -6,7 +6,7 @@ from joulestream import errors
 from joulestream.compat import const
 from joulestream.runtime.fault import describe
 from joulestream.runtime.heap import HeapWatch
-from joulestream.units import ticks_add, ticks_diff
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -46,9 +46,10 @@ class Supervisor:
         self._heap = heap or HeapWatch()
         self._loop = make()
         self._now_ms = 0
-        self._started_ms: int | None = None
+        self._is_new = True
+        self._until_steady = Timer()
         self._pause_ms: int = _FIRST_PAUSE_MS
-        self._restart_ms = 0
+        self._pause = Timer()
         self._unrecorded: str | None = None
         self.faults = 0
         self.last_fault: str | None = None
@@ -62,19 +63,19 @@ class Supervisor:
         """Do one step of the loop at the tick `now_ms`, or start a new loop after its pause."""
         self._now_ms = now_ms
         if self._loop is None:
-            if ticks_diff(now_ms, self._restart_ms) >= 0:
+            if self._pause.is_over(now_ms):
                 self._restart(now_ms)
             return
-        if self._started_ms is None:
-            self._started_ms = now_ms
+        if self._is_new:
+            self._is_new = False
+            self._until_steady.start(now_ms, _STEADY_MS)
         try:
             self._loop.step(now_ms)
         except Exception as error:
             self._give_up(describe(error), now_ms)
             return
         self._board.feed_watchdog()
-        if ticks_diff(now_ms, self._started_ms) >= _STEADY_MS:
-            self._started_ms = now_ms
+        if self._until_steady.is_over(now_ms):
             self._pause_ms = _FIRST_PAUSE_MS
 
     def idle(self) -> None:
@@ -110,7 +111,7 @@ class Supervisor:
         self._loop = None
         self.faults += 1
         self.last_fault = self._unrecorded = why
-        self._restart_ms = ticks_add(now_ms, self._pause_ms)
+        self._pause.start(now_ms, self._pause_ms)
         self._pause_ms = min(2 * self._pause_ms, _LONGEST_PAUSE_MS)
 
     def _restart(self, now_ms: int) -> None:
@@ -124,4 +125,4 @@ class Supervisor:
             self._give_up(describe(error), now_ms)
             return
         self._loop = loop
-        self._started_ms = None
+        self._is_new = True

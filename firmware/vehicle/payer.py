@@ -24,7 +24,7 @@ from joulestream.messages import (
     TariffAccept,
 )
 from joulestream.session import CLOSED, OPEN, QUIET_STATES, STOPPING, ProtocolSession
-from joulestream.units import small_int, ticks_diff
+from joulestream.units import Timer, small_int
 from joulestream.vehicle.audit import invoice_reason
 from joulestream.vehicle.offer_check import check_offer
 from joulestream.vehicle.payment import PAID_AFTER_STOP, Payments
@@ -85,7 +85,7 @@ class Payer:
         # Every packet brings one INVOICE. The object is made once and reused.
         self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)
         self._invoice_waits = False
-        self._invoice_ms = 0
+        self._audit_wait = Timer()
         self._meter_mwh = 0
         self._step_mwh = 0
         self._handlers: dict[int, Callable[[Any, int], None]] = {
@@ -215,7 +215,7 @@ class Payer:
         held.energy_mwh = invoice.energy_mwh
         held.amount_due = invoice.amount_due
         self._invoice_waits = True
-        self._invoice_ms = now_ms
+        self._audit_wait.start(now_ms, self._config.audit_wait_ms)
         self._audit_invoice(now_ms)
 
     def _on_tariff(self, change: "messages.TariffChange", now_ms: int) -> None:
@@ -289,7 +289,7 @@ class Payer:
         invoice = self._invoice
         reason = payments.audit.energy_reason(invoice.energy_mwh, self._meter_mwh, self._step_mwh)
         if reason:
-            if ticks_diff(now_ms, self._invoice_ms) >= self._config.audit_wait_ms:
+            if self._audit_wait.is_over(now_ms):
                 self._invoice_waits = False
                 self.stop(reason, now_ms)
             return

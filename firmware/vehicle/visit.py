@@ -6,7 +6,7 @@ A visit lasts from plugging in to pulling the plug. It can hold several sessions
 from joulestream import errors
 from joulestream.compat import const
 from joulestream.messages import NONCE_SIZE, VERSION, Hello
-from joulestream.units import ticks_add, ticks_diff
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -50,19 +50,18 @@ class Visit:
         self._reconnect_ms = reconnect_ms
         self._energy_wanted_mwh = energy_wanted_mwh
         self._random = random
+        self._pause = Timer()
         self.begin()
 
     def begin(self) -> None:
         """Begin a new visit: the vehicle may greet at once."""
         self.energy_mwh = 0
         self.is_over = False
-        self._greet_at_ms: int | None = None
+        self._pause.stop()
 
     def may_greet(self, now_ms: int) -> bool:
         """Return whether a session may begin at the tick `now_ms`."""
-        if self.is_over:
-            return False
-        return self._greet_at_ms is None or ticks_diff(now_ms, self._greet_at_ms) >= 0
+        return not self.is_over and self._pause.is_over(now_ms)
 
     def greet(
         self, session: "ProtocolSession", channel_id: bytes, payer_key: bytes, now_ms: int
@@ -83,4 +82,4 @@ class Visit:
     def end_session(self, reason: int, now_ms: int) -> None:
         """Decide, after a session ended for `reason`, whether and when to greet again."""
         self.is_over = not self._reconnect_ms or reason not in _COME_BACK_REASONS
-        self._greet_at_ms = ticks_add(now_ms, self._reconnect_ms)
+        self._pause.start(now_ms, self._reconnect_ms)

@@ -18,6 +18,8 @@ W_MS_PER_MWH = const(3_600)
 TICKS_PERIOD = const(1 << 30)
 _TICKS_MASK = const((1 << 30) - 1)
 _TICKS_HALF = const(1 << 29)
+# The longest duration of a Timer: a quarter of the period, three days.
+LONGEST_MS = const(1 << 28)
 
 # A 32-bit board keeps integers of this size and smaller in the reference itself, without memory.
 _SMALL = const(1 << 30)
@@ -35,6 +37,39 @@ def ticks_diff(later_ms: int, earlier_ms: int) -> int:
     It is right while the two are less than 2^29 ms (6.2 days) apart.
     """
     return ((later_ms - earlier_ms + _TICKS_HALF) & _TICKS_MASK) - _TICKS_HALF
+
+
+class Timer:
+    """A span of time that is over once and for all, however often the ticks wrap.
+
+    The time since the start is taken without a sign, modulo the period. So a timer that nobody
+    looked at for days is at most its own duration late; with a sign it could be late for 6 days.
+    After one look at its end it stays over until it is started again. A timer that was never
+    started is over.
+
+    A duration is at most LONGEST_MS. The bounds of all configured times are far below.
+    """
+
+    def __init__(self) -> None:
+        self._since_ms = 0
+        self._duration_ms = 0
+        self._runs = False
+
+    def start(self, now_ms: int, duration_ms: int) -> None:
+        """Run from the tick `now_ms` on for `duration_ms`."""
+        self._since_ms = now_ms
+        self._duration_ms = duration_ms
+        self._runs = True
+
+    def stop(self) -> None:
+        """Be over at once."""
+        self._runs = False
+
+    def is_over(self, now_ms: int) -> bool:
+        """Return whether the time is over at the tick `now_ms`."""
+        if self._runs and (now_ms - self._since_ms) & _TICKS_MASK >= self._duration_ms:
+            self._runs = False
+        return not self._runs
 
 
 def small_int(value: int) -> int:

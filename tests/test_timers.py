@@ -1,0 +1,368 @@
+"""Every timer of the firmwares outlives the wrap of the ticks: a table with one row for each.
+
+A tick wraps after 12.4 days. A timer that is compared with a sign looks like a future one from
+6.2 days on. Each scenario begins shortly before a wrap, leaves its timer alone for days, and then
+needs it. A timer or a comparison of ticks without a row fails.
+"""
+
+import ast
+import gc
+import io
+import sys
+from unittest import mock
+
+import pytest
+
+from joulestream.boards import unix
+from joulestream.device.config import check_table
+from joulestream.device.journal import Journal
+from joulestream.errors import LINK_TIMEOUT
+from joulestream.host_tools.layout import ROOT
+from joulestream.link import LINKS
+from joulestream.messages import PAYER, Hello
+from joulestream.meter.config import METER
+from joulestream.meter.counter import open_meter
+from joulestream.pole import config as pole_config
+from joulestream.pole.clock import TrustedClock
+from joulestream.pole.closing import WAIT, Closing
+from joulestream.pole.contactor import Contactor
+from joulestream.pole.packetizer import Packetizer
+from joulestream.pole.renewal import Renewal
+from joulestream.runtime.heap import HeapWatch
+from joulestream.runtime.supervisor import Supervisor
+from joulestream.session import CLOSED, ProtocolSession
+from joulestream.testkit.board import MemoryBoard
+from joulestream.testkit.certificates import DAY_S, NOW_S, certificate, terms
+from joulestream.testkit.flash import RamFlash
+from joulestream.testkit.meter import Meter
+from joulestream.testkit.pair import Pair
+from joulestream.units import LONGEST_MS, TICKS_PERIOD, Timer, ticks_add
+from joulestream.vehicle import config as vehicle_config
+from joulestream.vehicle.own_meter import PowerBound
+from joulestream.vehicle.visit import Visit
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+STARTS = (1_000, TICKS_PERIOD - 700, TICKS_PERIOD // 2 - 700)
+# Half a period is 6.2 days, a whole one 12.4.
+PAUSES_MS = (0, 3 * DAY_MS, 7 * DAY_MS, 12 * DAY_MS, 13 * DAY_MS, 19 * DAY_MS, 44 * DAY_MS)
+
+
+class Clock:
+    """A tick that wraps."""
+
+    def __init__(self, start_ms):
+        self.now_ms = start_ms
+
+    def add(self, ms):
+        """Let `ms` pass; return the tick."""
+        self.now_ms = ticks_add(self.now_ms, ms % TICKS_PERIOD)
+        return self.now_ms
+
+
+def check_pause(clock, pause_ms, duration_ms, start, is_over):
+    """Hold a timer to its duration, after it was left alone for `pause_ms` twice."""
+    start(clock.now_ms)
+    assert not is_over(clock.add(duration_ms - 1))
+    assert is_over(clock.add(1))
+    assert is_over(clock.add(pause_ms)), "what was over is over"
+    start(clock.now_ms)
+    clock.add(pause_ms)
+    assert is_over(clock.now_ms) or is_over(clock.add(duration_ms)), "over, or soon"
+    start(clock.now_ms)
+    assert not is_over(clock.add(duration_ms - 1))
+    assert is_over(clock.add(1))
+
+
+def timer(clock, pause_ms):
+    for duration_ms in (1, 500, HOUR_MS, LONGEST_MS):
+        one = Timer()
+        assert one.is_over(clock.add(pause_ms)), "a timer that never ran is over"
+
+        def start(now_ms, one=one, duration_ms=duration_ms):
+            one.start(now_ms, duration_ms)
+
+        check_pause(clock, pause_ms, duration_ms, start, one.is_over)
+        one.start(clock.now_ms, duration_ms)
+        one.stop()
+        assert one.is_over(clock.now_ms)
+
+
+def renewal(clock, pause_ms):
+    one = Renewal(2_000)
+    one.begin()
+    assert one.is_due(clock.add(pause_ms))
+    check_pause(clock, pause_ms, 2_000, one.asked, one.is_due)
+    one.asked(clock.now_ms)
+    one.begin()
+    assert one.is_due(clock.add(pause_ms)), "a new certificate's first request is due at once"
+
+
+def contactor(clock, pause_ms):
+    one = Contactor(lambda closed: None, 500)
+    check_pause(clock, pause_ms, 500, one.arm, one.expired)
+
+
+def packetizer(clock, pause_ms):
+    one = Packetizer(1_000, 1_500, 0, clock.now_ms)
+    check_pause(
+        clock,
+        pause_ms,
+        1_500,
+        lambda now_ms: one.begin(0, now_ms),
+        lambda now_ms: one.end_of_packet(7, now_ms) is not None,
+    )
+
+
+def closing(clock, pause_ms):
+    class Charging:
+        unpaid = 0
+
+    session = ProtocolSession(PAYER, 250, 2_000)
+    one = Closing(200)
+    check_pause(
+        clock,
+        pause_ms,
+        600,
+        lambda now_ms: one.begin(LINK_TIMEOUT, now_ms),
+        lambda now_ms: one.next_step(session, Charging(), 0, False, now_ms) != WAIT,
+    )
+
+
+def heap(clock, pause_ms):
+    one = HeapWatch(reserve=-1, every_ms=10_000)  # no heap has a piece of -1 bytes
+
+    def is_low(now_ms):
+        with mock.patch.object(gc, "mem_free", create=True):
+            try:
+                return one.is_low(now_ms)
+            except ValueError:  # CPython's word for a size that cannot be had
+                return True
+
+    assert is_low(clock.now_ms)
+    assert not is_low(clock.add(9_999)) and is_low(clock.add(1))
+    clock.add(pause_ms)
+    assert is_low(clock.now_ms) or is_low(clock.add(10_000))
+
+
+def supervisor(clock, pause_ms):
+    class Loop:
+        def step(self, now_ms):
+            if faulty:
+                raise OSError(5)
+
+        def record_fault(self, why):
+            pass
+
+    made = []
+    faulty = True
+    board = MemoryBoard()
+    one = Supervisor(lambda: made.append(1) or Loop(), board)
+    one.step(clock.now_ms)
+    assert one.loop is None
+    faulty = False
+    clock.add(pause_ms)
+    one.step(clock.now_ms)
+    one.step(clock.add(1_000))
+    assert one.loop is not None, "a new loop starts, however long nobody looked"
+    one.step(clock.now_ms)
+    clock.add(pause_ms)
+    one.step(clock.now_ms)
+    one.step(clock.add(60_000))
+    faulty = True
+    one.step(clock.now_ms)
+    assert one.loop is None
+    one.step(clock.add(1_000))
+    assert one.loop is not None, "after a steady minute the pause is a second again"
+
+
+def visit(clock, pause_ms):
+    one = Visit(5_000, 1 << 40, bytes)
+    assert one.may_greet(clock.add(pause_ms))
+    check_pause(
+        clock, pause_ms, 5_000, lambda now_ms: one.end_session(LINK_TIMEOUT, now_ms), one.may_greet
+    )
+
+
+def charge(clock, pause_ms):
+    """Charge, leave both ends alone, and charge again, with an invoice that waits."""
+    channel = terms(dispute_window_s=200 * DAY_S)
+    pair = Pair(certificates=[certificate(channel, expires_at_s=NOW_S + 150 * DAY_S)])
+    pair.now_ms = clock.now_ms
+    pair.boot_pole(NOW_S)
+    pair.boot_vehicle()
+    for _ in range(2):
+        pair.charge(3)
+        pair.own_percent = 0
+        pair.steps(40)
+        pair.own_energy_mwh = pair.pole_energy_mwh
+        pair.own_percent = 100
+        packets = pair.payee.charging.packets
+        pair.charge(packets + 3)
+        pair.replug()
+        for _ in range(pause_ms // HOUR_MS):
+            pair.now_ms += HOUR_MS
+            pair.clock.tick(pair.now_ms)
+
+
+def session(clock, pause_ms):
+    one = ProtocolSession(PAYER, 250, 2_000)
+    hello = Hello(version=1, nonce=bytes(16), channel_id=bytes(32), payer_key=bytes(32))
+    for _ in range(2):
+        assert one.poll(clock.add(pause_ms)) == 0
+        one.send(hello, clock.now_ms)
+        one.outbox.clear()
+        assert one.poll(clock.add(249)) == 0 and not one.outbox
+        assert one.poll(clock.add(1)) == 0 and one.outbox
+        assert one.poll(clock.add(1_750)) == 0
+        assert one.poll(clock.add(1)) == LINK_TIMEOUT
+        one.abort()
+        assert one.state == CLOSED
+
+
+def trusted_clock(clock, pause_ms):
+    one = TrustedClock(Journal(RamFlash(), 8))
+    assert one.set(NOW_S, clock.now_ms)
+    for hour in range(pause_ms // HOUR_MS):
+        one.tick(clock.add(HOUR_MS))
+        assert one.time_s(clock.now_ms) == NOW_S + 3_600 * (hour + 1)
+
+
+def meter(clock, pause_ms):
+    """A meter without a supply for days, with and without a fault before, is trusted again."""
+    for fault in ("", "backward", "damaged"):
+        model = Meter()
+        config = check_table(METER, {"model": "sdm120", "frozen_ms": 2_000})
+        counter = open_meter(config, MemoryBoard({"meter": model}), 11_000_000)
+
+        def run(ms, counter=counter, model=model):
+            for _ in range(ms // 20):
+                model.advance(3_600_000, 20)
+                counter.advance(True, clock.add(20))
+
+        run(4_000)
+        assert not counter.reason
+        model.set_fault(fault)
+        run(1_500)
+        assert bool(counter.reason) == bool(fault)
+        model.set_fault("silent")
+        for _ in range(pause_ms // HOUR_MS):
+            counter.advance(False, clock.add(HOUR_MS))
+            assert counter.reason
+        total_mwh = counter.total_mwh
+        model.set_fault("")
+        run(13_000)
+        assert not counter.reason, (fault, pause_ms)
+        assert 0 < counter.total_mwh - total_mwh <= 20_000
+
+
+def power_bound(clock, pause_ms):
+    one = PowerBound(1_000)
+    one.advance(clock.now_ms)
+    for _ in range(pause_ms // HOUR_MS):
+        one.advance(clock.add(HOUR_MS))
+    assert one.total_mwh == 1_000 * (pause_ms // HOUR_MS)
+
+
+def unix_board(clock, pause_ms):
+    stdin, stdout, time_ms = sys.stdin, sys.stdout, unix.time_ms
+    sys.stdin, sys.stdout = io.StringIO("0 -1 A 0\n"), io.StringIO()
+    unix.time_ms = lambda: clock.now_ms
+    try:
+        board = unix.Board({"uarts": {}, "storage": "-"})
+
+        def shows(now_ms):
+            before = len(sys.stdout.getvalue())
+            board.show(dict)
+            return len(sys.stdout.getvalue()) > before
+
+        assert shows(clock.now_ms)
+        assert not shows(clock.add(49))
+        assert shows(clock.add(1))
+        clock.add(pause_ms)
+        assert shows(clock.now_ms) or shows(clock.add(50))
+    finally:
+        sys.stdin, sys.stdout, unix.time_ms = stdin, stdout, time_ms
+
+
+# place: a scenario that drives it. A Timer is named by its attribute, other code that compares
+# ticks by its function.
+ROWS = {
+    "shared/joulestream/units.py Timer.is_over": timer,
+    "shared/joulestream/session.py ProtocolSession.poll": session,
+    "firmware/boards/unix.py Board._pause": unix_board,
+    "firmware/meter/eastron.py Driver.poll": meter,
+    "firmware/meter/estimate.py EnergyEstimate.advance": meter,
+    "firmware/meter/modbus.py ModbusMaster.poll": meter,
+    "firmware/meter/watch.py MeterWatch.judge": meter,
+    "firmware/meter/watch.py MeterWatch.reason": meter,
+    "firmware/meter/watch.py MeterWatch._hears": meter,
+    "firmware/meter/watch.py MeterWatch._register_reason": meter,
+    "firmware/pole/clock.py TrustedClock.time_s": trusted_clock,
+    "firmware/pole/clock.py TrustedClock.tick": trusted_clock,
+    "firmware/pole/closing.py Closing._until_meter_is_final": closing,
+    "firmware/pole/contactor.py Contactor._hold": contactor,
+    "firmware/pole/packetizer.py Packetizer._longest": packetizer,
+    "firmware/pole/renewal.py Renewal._pause": renewal,
+    "firmware/runtime/heap.py HeapWatch._pause": heap,
+    "firmware/runtime/supervisor.py Supervisor._pause": supervisor,
+    "firmware/runtime/supervisor.py Supervisor._until_steady": supervisor,
+    "firmware/vehicle/own_meter.py PowerBound.advance": power_bound,
+    "firmware/vehicle/payer.py Payer._audit_wait": charge,
+    "firmware/vehicle/visit.py Visit._pause": visit,
+}
+
+
+def places():
+    """Return the place of each Timer, and of each function that compares ticks."""
+    found = set()
+    for folder in ("shared", "firmware"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if not name.startswith(("shared/testkit", "shared/cpython")):
+                found |= {f"{name} {place}" for place in places_in(path.read_text())}
+    return found
+
+
+def places_in(text):
+    for cls in ast.walk(ast.parse(text)):
+        if not isinstance(cls, ast.ClassDef):
+            continue
+        for function in cls.body:
+            for node in ast.walk(function):
+                called = getattr(getattr(node, "func", None), "id", None)
+                if called == "ticks_diff" or getattr(node, "id", None) == "_TICKS_MASK":
+                    yield f"{cls.name}.{function.name}"
+                value = getattr(node, "value", None)
+                if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(value, ast.Call):
+                    if getattr(value.func, "id", None) == "Timer":
+                        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                        yield f"{cls.name}.{target.attr}"
+
+
+def test_every_timer_has_a_row():
+    assert places() == set(ROWS)
+
+
+@pytest.mark.parametrize("start_ms", STARTS)
+@pytest.mark.parametrize("scenario", dict.fromkeys(ROWS.values()), ids=lambda row: row.__name__)
+def test_a_timer_that_was_left_alone_for_days_works(scenario, start_ms):
+    for pause_ms in PAUSES_MS:
+        scenario(Clock(start_ms), pause_ms)
+
+
+def tables():
+    """Return every table of a configuration."""
+    links = [__import__(name, None, None, ("TABLE",)).TABLE for name in LINKS.values()]
+    return [pole_config.TABLE, vehicle_config.TABLE, METER, unix.TABLE, *links]
+
+
+def test_no_configured_time_is_longer_than_a_timer_can_be():
+    bounded = 0
+    for table in tables():
+        for field, check, _ in table:
+            if field.endswith("_ms"):
+                bounded += 1
+                with pytest.raises(ValueError):
+                    check(LONGEST_MS + 1)
+    assert bounded >= 12
