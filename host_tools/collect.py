@@ -3,6 +3,7 @@
 The image file is only read. Collecting removes nothing from the pole, so it can be repeated.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,13 +46,15 @@ def _read_records(image_path: str | Path, blocks: int, block_size: int) -> Payee
     image = FlashImage.read(image_path, blocks, block_size)
     blank = image.is_erased()
     try:
-        journal = Journal(image)
+        journal = Journal(image, os.urandom)
         records = PayeeRecords(journal, blocks * block_size)
     except MalformedError as error:
         raise FlashImageError(
             f"{image_path} holds a record that is not readable ({error}); "
             "use the version of Joulestream that the pole runs"
         ) from None
+    except ValueError as error:
+        raise FlashImageError(f"{image_path} cannot be collected: {error}") from None
     except JournalFull as error:
         raise FlashImageError(
             f"{image_path} was not written by a pole: {error}; check the file"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from joulestream.boards.file_flash import FileFlash
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
 from joulestream.host_tools.bench.setup import BenchSetup
+from joulestream.testkit.flash import mount
 from joulestream.units import energy_from_power
 
 FULL_POWER = ChargingProfile(taper_from_mwh=1 << 40, taper_to_mwh=1 << 41)
@@ -83,7 +83,7 @@ class Scenario:
     def record(self) -> PayeeRecord:
         """Return the channel's record in the pole's flash."""
         board = FileFlash(str(self.setup.directory / "pole.flash"), 64, 4096)
-        return PayeeRecords(Journal(board), 64).load(self.setup.terms.channel_id())
+        return PayeeRecords(mount(board), 64).load(self.setup.terms.channel_id())
 
     def check_exposure(self) -> None:
         """Check, by the plant's own count, that the unpaid amount is within its bound.

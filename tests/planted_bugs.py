@@ -72,9 +72,23 @@ BUGS = (
     Bug(
         "CRC of a record not checked",
         "shared/device/journal_format.py",
-        'return unpack_from(">I", view, size - CRC_SIZE)[0] == crc32(view[: size - CRC_SIZE])',
+        "return crc == crc32(view[: size - CRC_SIZE], crc_start)",
         "return True",
         "tests/test_journal.py::test_flipped_bits_are_noticed_and_older_values_come_back",
+    ),
+    Bug(
+        "the CRC of records begins with a number that peers know",
+        "shared/device/journal_blocks.py",
+        '        crc_start = int.from_bytes(self._random(4), "big")\n',
+        "        crc_start = 0\n",
+        "tests/test_fuzz.py::test_the_corpus_holds[journal]",
+    ),
+    Bug(
+        "a block's CRC start drawn once for all",
+        "shared/device/journal_blocks.py",
+        '        crc_start = int.from_bytes(self._random(4), "big")\n',
+        '        crc_start = self.crc_start or int.from_bytes(self._random(4), "big")\n',
+        "tests/test_journal.py::test_two_blocks_never_share_a_crc_start",
     ),
     Bug(
         "cofactored verification",
@@ -129,15 +143,15 @@ BUGS = (
     Bug(
         "weak bits trusted after a power cut",
         "shared/device/journal.py",
-        "        self._continue_in_new_block()\n",
-        "        self._offset = self._size\n",
+        "            self._continue_in_new_block()\n",
+        "            self._offset = self._size\n",
         "tests/test_journal.py::test_what_was_read_after_a_cut_is_read_ever_after",
     ),
     Bug(
         "half erased block taken for erased",
         "shared/device/journal_blocks.py",
-        "        if head[:HEAD_AT] == ERASED_MARK and self.is_erased_from(block, HEAD_AT):\n",
-        "        if self.is_erased_from(block, HEAD_AT):\n",
+        "        if mark == ERASED_MARK and self.used_bytes(block) == HEAD_AT:\n",
+        "        if self.used_bytes(block) <= HEAD_AT:\n",
         "tests/test_journal.py::test_power_cut_after_power_cut",
     ),
     Bug(

@@ -6,9 +6,9 @@ back; then everything that the pole says agrees with the lie.
 
 from joulestream import errors
 from joulestream.device import journal_keys
-from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, INVOICE, OFFER, TARIFF_ACCEPT
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
+from joulestream.testkit.flash import mount
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, RamFlash
 from joulestream.units import energy_from_power
 from joulestream.vehicle.wallet import Wallet
@@ -280,7 +280,7 @@ def test_prices_are_stored_before_they_are_accepted():
     def bend(sender, payload):
         if payload[0] in (ACCEPT, TARIFF_ACCEPT):
             seen.append(payload[0])
-            journal = Journal(world.vehicle_flash.copy())
+            journal = mount(world.vehicle_flash.copy())
             wallet = Wallet(KEYS["payer"], journal, [certificate()], 500_000, "always")
             channel = wallet.load(CHANNEL_ID)
             prices = (channel.price_per_kwh, channel.next_price_per_kwh)

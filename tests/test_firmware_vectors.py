@@ -7,7 +7,6 @@ from dual_runtime import load_section
 from joulestream import messages
 from joulestream.channel import Certificate, Claim
 from joulestream.device.config import check_table
-from joulestream.device.journal import Journal
 from joulestream.errors import UNPLUGGED
 from joulestream.pole import config as pole_config
 from joulestream.pole.books import Books
@@ -16,7 +15,7 @@ from joulestream.pole.limits import PowerLimits
 from joulestream.pole.payee import Payee
 from joulestream.pole.prices import open_prices
 from joulestream.signing import TABLE_SIZE, Signer
-from joulestream.testkit.flash import RamFlash
+from joulestream.testkit.flash import RamFlash, mount
 from joulestream.testkit.pair import METER, Meter
 from joulestream.units import ticks_add
 from joulestream.vehicle import config as vehicle_config
@@ -42,7 +41,7 @@ class Vectors:
 
 
 def journal():
-    return Journal(RamFlash(8, 2048))
+    return mount(RamFlash(8, 2048))
 
 
 def make_pole(vectors):

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from joulestream.channel import CERTIFICATE_SIZE, Certificate, Claim, genuine_reason
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import keys
 from joulestream.host_tools.cli import app
+from joulestream.testkit.flash import mount
 
 NOW_S = 1_800_000_000
 
@@ -82,7 +82,7 @@ def flash(amount, amount_signature):
     from joulestream.host_tools.flash_image import FlashImage
 
     image = FlashImage(b"\xff" * 64 * 4096, 4096)
-    journal = Journal(image)
+    journal = mount(image)
     records = PayeeRecords(journal, 4)
     record = PayeeRecord(
         amount=amount,

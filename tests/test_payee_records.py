@@ -2,10 +2,9 @@
 
 from dual_runtime import raised
 from joulestream.device import journal_keys
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import BrokenRecord, PayeeRecords
 from joulestream.testkit.certificates import certificate, terms
-from joulestream.testkit.flash import RamFlash
+from joulestream.testkit.flash import RamFlash, mount
 
 CHANNEL_ID = terms().channel_id()
 FIGURES = {"amount": 500, "amount_due": 400, "energy_mwh": 30_000}
@@ -21,7 +20,7 @@ def record_of(records, **changes):
 
 def opened():
     """Return a journal and the records in it, of which one channel's is stored."""
-    journal = Journal(RamFlash(), journal_keys.key_count(journal_keys.POLE, 4))
+    journal = mount(RamFlash(), journal_keys.key_count(journal_keys.POLE, 4))
     records = PayeeRecords(journal, 4)
     records.admit(certificate(), record_of(records))
     return journal, records

@@ -2,10 +2,10 @@
 
 from joulestream import errors, messages
 from joulestream.channel import SIGNED_PROOF, Certificate, Claim
-from joulestream.device.journal import Journal
 from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
 from joulestream.pole.clock import TrustedClock
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
+from joulestream.testkit.flash import mount
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, pole_values
 
 CHANNEL_ID = terms().channel_id()
@@ -175,7 +175,7 @@ def test_a_bad_meter_neither_offers_nor_opens():
 
 def test_the_time_is_journaled_when_a_session_opens_and_while_nobody_charges():
     def believes(time_s):
-        clock = TrustedClock(Journal(world.pole_flash.copy()))
+        clock = TrustedClock(mount(world.pole_flash.copy()))
         return clock.set(time_s, world.now_ms)
 
     world = Pair()

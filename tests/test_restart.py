@@ -4,10 +4,10 @@ Nothing is lost or invented, and charging goes on.
 """
 
 from joulestream import errors, messages
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.messages import INVOICE, OFFER, RECEIPT, UPDATE
 from joulestream.testkit.certificates import NOW_S, certificate, terms
+from joulestream.testkit.flash import mount
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, STEP_MS, Pair, bending, pole_values
 from joulestream.testkit.random import Random
 
@@ -17,7 +17,7 @@ COARSE = 32
 
 def stored(world):
     """Return the record as a pole that boots now would find it."""
-    return PayeeRecords(Journal(world.pole_flash.copy()), 64).load(CHANNEL_ID)
+    return PayeeRecords(mount(world.pole_flash.copy()), 64).load(CHANNEL_ID)
 
 
 def greet_anew(world):

@@ -1,12 +1,12 @@
 """Collecting and settling: each best claim is paid once, and one bad channel stops no other."""
 
 import json
+from random import Random
 
 import pytest
 from typer.testing import CliRunner
 
 from joulestream.channel import KIND_EVM, Claim
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import settlement
 from joulestream.host_tools.cli import app
@@ -16,6 +16,7 @@ from joulestream.host_tools.ledger import Ledger, book, requests
 from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
 from joulestream.host_tools.settlement import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
 from joulestream.testkit.certificates import certificate, terms
+from joulestream.testkit.flash import mount
 from ledger_scenario import LEDGER, NOW_S, PAYER, STRANGER, balances, claim, close, opened
 
 BLOCKS = 8
@@ -28,7 +29,7 @@ class Pole:
     def __init__(self, path, blocks=BLOCKS, block_size=BLOCK_SIZE):
         self.path, self.blocks, self.block_size = path, blocks, block_size
         self._image = FlashImage(b"\xff" * blocks * block_size, block_size)
-        self.journal = Journal(self._image)
+        self.journal = mount(self._image)
         self._records = PayeeRecords(self.journal, 64)
 
     def receive(self, certificate, amount, signer=PAYER):
@@ -129,6 +130,30 @@ def test_a_channel_the_ledger_never_had_is_refused(ledger, pole, tmp_path):
     assert settled(pole, ledger)[0] == {channel.id: (REFUSED, 10, 0)}
 
 
+def test_an_image_of_any_content_is_collected_or_refused_in_one_sentence(tmp_path):
+    random = Random(5)
+    path = tmp_path / "image"
+    for seed in range(40):
+        size = BLOCKS * BLOCK_SIZE - (seed % 3 == 2)
+        data = random.randbytes(size) if seed % 2 else bytes([seed]) * size
+        path.write_bytes(data)
+        with pytest.raises(FlashImageError) as caught:
+            collect(path, BLOCKS, BLOCK_SIZE)
+        assert "\n" not in str(caught.value) and path.read_bytes() == data
+
+
+def test_blocks_of_another_size_are_named(ledger, pole):
+    _, certificate = channel_of(ledger, 1)
+    for amount in range(1, 200):
+        pole.receive(certificate, amount)
+    path = pole.save()
+    for blocks, size in ((16, 1024), (32, 512)):
+        with pytest.raises(FlashImageError, match="blocks of 2048 bytes"):
+            collect(path, blocks, size)
+    (found,) = collect(path, BLOCKS, BLOCK_SIZE)
+    assert found.amount == 199
+
+
 def test_a_closed_channel_that_was_settled_is_no_error(ledger, pole):
     channel, certificate = channel_of(ledger, 1)
     pole.receive(certificate, 10)
@@ -172,6 +197,7 @@ def test_each_claim_goes_to_the_ledger_that_owns_its_channel(ledger, pole, tmp_p
 
 PAPER_LEDGER = '''
 import json
+from random import Random
 from pathlib import Path
 
 from joulestream.channel import KIND_EVM

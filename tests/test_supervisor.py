@@ -1,12 +1,11 @@
 """A loop that fails is given up with the contactor open, says why, and starts clean."""
 
 from dual_runtime import raised
-from joulestream.device.journal import Journal
 from joulestream.runtime.fault import describe, load_fault
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.testkit.board import MemoryBoard
-from joulestream.testkit.flash import RamFlash
+from joulestream.testkit.flash import RamFlash, mount
 from joulestream.units import TICKS_PERIOD, ticks_add
 
 SECRET = "5ec2e7"
@@ -77,7 +76,7 @@ class Stage:
         if self.loops and self.failures:
             self.failures -= 1
             raise OSError(5)
-        self.loops.append(Loop(self.board, Journal(self.flash)))
+        self.loops.append(Loop(self.board, mount(self.flash)))
         return self.loop
 
     def run(self, from_ms, for_ms, step_ms=100):

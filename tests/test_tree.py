@@ -181,6 +181,7 @@ def test_dual_runtime_files_import_what_both_runtimes_have(name):
         "hashlib",
         "json",
         "os",
+        "struct",
         "dual_runtime",
         "micropython",
         "_ed25519",

@@ -3,10 +3,10 @@
 from joulestream import errors, messages
 from joulestream.channel import Claim
 from joulestream.device.config import ConfigError, check_table
-from joulestream.device.journal import Journal
 from joulestream.device.journal_keys import PAYER_RECORD
 from joulestream.messages import INVOICE, UPDATE
 from joulestream.testkit.certificates import KEYS, certificate, terms
+from joulestream.testkit.flash import mount
 from joulestream.testkit.pair import PRICE, Pair, RamFlash, vehicle_values
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.main import assemble
@@ -36,7 +36,7 @@ def watched(world, check):
 
 def remembered(flash, budget=500_000):
     """Return the amount signed and the budget left, for a wallet that boots with `flash`."""
-    wallet = Wallet(KEYS["payer"], Journal(flash.copy()), [certificate()], budget, "always")
+    wallet = Wallet(KEYS["payer"], mount(flash.copy()), [certificate()], budget, "always")
     channel = wallet.load(CHANNEL_ID)
     return (0 if channel is None else channel.signed), wallet.budget_left
 
@@ -215,13 +215,16 @@ def test_the_wallet_takes_no_record_that_spent_more_than_it_knows():
 def test_another_versions_record_stops_the_start():
     """A shorter record would be misread, or the spent budget forgotten."""
     flash = RamFlash()
-    journal = Journal(flash)
+    journal = mount(flash)
     journal.erase_ahead()
     journal.put(PAYER_RECORD + CHANNEL_ID, bytes(70))
 
     class Board:
         def storage(self):
             return flash
+
+        def random(self, size):
+            return bytes(size)
 
     config = vehicle_config.consistent(check_table(vehicle_config.TABLE, vehicle_values()))
     try:

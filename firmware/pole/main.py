@@ -41,7 +41,9 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
     meter = open_meter(config.meter, board, config.max_power_mw)
     link = open_link(config.link, board)
     journal = Journal(
-        board.storage(), journal_keys.key_count(journal_keys.POLE, config.max_channels)
+        board.storage(),
+        board.random,
+        journal_keys.key_count(journal_keys.POLE, config.max_channels),
     )
     clock = TrustedClock(journal)
     time_s = board.time_s()

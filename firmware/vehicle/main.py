@@ -68,7 +68,7 @@ def assemble(
     certificates = load()
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
-    journal = Journal(board.storage(), journal_keys.key_count(journal_keys.VEHICLE))
+    journal = Journal(board.storage(), board.random, journal_keys.key_count(journal_keys.VEHICLE))
     if journal.damaged:
         # The lost record may hold the spent budget, and the owner's limit must hold.
         raise ConfigError("board", "has a storage with damaged records; replace it")

@@ -9,11 +9,11 @@ from typing import Any
 from joulestream.boards.file_flash import FileFlash
 from joulestream.channel import Certificate, Claim
 from joulestream.device import journal_keys
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
 from joulestream.host_tools.bench.setup import BenchSetup
+from joulestream.testkit.flash import mount
 
 # Integers as they are in the field: past MicroPython's small ints on a 32-bit board.
 _START_AMOUNT = (1 << 32) + 12_345
@@ -97,6 +97,6 @@ def _age_channel(setup: BenchSetup, certificate: Certificate) -> None:
         remainder=0,
         energy_mwh=_START_ENERGY_MWH,
     )
-    PayeeRecords(Journal(flash, journal_keys.key_count(journal_keys.POLE, 64)), 64).admit(
+    PayeeRecords(mount(flash, journal_keys.key_count(journal_keys.POLE, 64)), 64).admit(
         certificate, record
     )

@@ -1,18 +1,35 @@
 """Fuzz target: the journal on a flash that loses its power, fails, and is damaged at the end.
 
-An input is a history of puts, erases, power cuts and failures, then damage. A dictionary keeps the
-values that must be there. After the history every mount must find them. After the damage:
+An input is a history of puts, erases, power cuts and failures, then damage. Some values are those
+of an attacker that read the whole flash once: they are full of heads and records. A dictionary
+keeps the values that must be there. After the history every mount must find them. After the
+damage:
 
 - a mount succeeds, finds no value that was never put, and finds the same at every later mount;
 - puts work;
 - if one byte is damaged, or only records of one block, then no other record is lost;
 - a loss is counted, unless it looks like a power cut in the last record.
+
+At last the rest of the input becomes a flash of any content, good heads and records included. It
+mounts, reads the same at every mount, and takes puts or refuses them.
 """
 
+from binascii import crc32
+from struct import pack
+
 from joulestream.device.journal import Journal, JournalFull
-from joulestream.device.journal_format import record_size, records_at
+from joulestream.device.journal_format import (
+    ERASED_MARK,
+    HEAD_AT,
+    HEAD_SIZE,
+    make_head,
+    parse_head,
+    record_size,
+    records_at,
+)
 from joulestream.host_tools.fuzz.choices import Choices, InvariantBroken, fail_unless
 from joulestream.testkit.flash import NorFlash, PowerCut
+from joulestream.testkit.random import Random
 
 _BLOCK = 256
 _MOST_KEYS = 8
@@ -20,6 +37,8 @@ _KEYS = (b"\0", b"k", b"\xff\xff", b"another", b"")
 _FILLS = (b"\0", b"\xff", b"\xa5", b"\x01")
 # A history has one cut or failure ahead at most, so a few mounts are enough.
 _MOUNTS = 20
+# The attacker's value. No one ever puts it, so it is never read.
+_STOLEN = b"stolen"
 
 
 class _FlashRandom:
@@ -37,6 +56,7 @@ class _History:
 
     Attributes:
         flash: the flash.
+        random: the source of the blocks' random numbers.
         journal: the journal since the last mount.
         newest: the newest value of each key.
         perhaps: by key, the values of puts that a cut or a failure ended. One of them may be there
@@ -50,6 +70,8 @@ class _History:
         self.newest: dict[bytes, bytes] = {}
         self.perhaps: dict[bytes, list[bytes]] = {}
         self.ever: set[tuple[bytes, bytes]] = set()
+        self.random = Random(1)
+        self._known_starts = [0, 0xFFFFFFFF]
         self._turn = 0
         self._cuts = choices.below(2) == 0
         self.journal: Journal
@@ -59,7 +81,7 @@ class _History:
         """Do the acts of the input."""
         choices = self._choices
         for _ in range(choices.below(64)):
-            act = choices.below(8)
+            act = choices.below(9)
             try:
                 if act < 3:
                     self._put(choices.one_of(_KEYS), choices.below(40), act > 0)
@@ -71,6 +93,8 @@ class _History:
                     self.journal.erase_step()
                 elif act == 5:
                     self.mount()
+                elif act == 8:
+                    self._attack()
                 else:
                     self._prepare_trouble()
             except PowerCut:
@@ -96,9 +120,35 @@ class _History:
         else:
             self.flash.fail_in = operations
 
+    def _attack(self) -> None:
+        """Let the attacker read the flash, once, with the pole stopped; or put a value of his."""
+        choices = self._choices
+        if len(self._known_starts) == 2 and choices.below(2):
+            for data in self.flash.data:
+                head = parse_head(memoryview(data)[HEAD_AT : HEAD_AT + HEAD_SIZE], _BLOCK)
+                if head is not None:
+                    self._known_starts.append(head[3])
+            self.mount()
+            return
+        spelled = spelled_record(
+            choices.one_of(self._known_starts),
+            choices.below(16),
+            choices.below(_MOST_KEYS),
+            choices.one_of(_KEYS),
+            _STOLEN,
+        )
+        newest = make_head(1 << 40, _BLOCK, records_at(_MOST_KEYS), 0, 0, 0)
+        parts = (spelled, newest, ERASED_MARK + newest)
+        value = bytes(choices.below(8)) + choices.one_of(parts) * 9
+        self._store(choices.one_of(_KEYS), value[:120], True)
+
     def _put(self, key: bytes, size: int, erase_ahead: bool) -> None:
         self._turn += 1
         value = (self._turn.to_bytes(2, "big") + self._choices.one_of(_FILLS) * size)[:size]
+        self._store(key, value, erase_ahead)
+
+    def _store(self, key: bytes, value: bytes, erase_ahead: bool) -> None:
+        size = len(value)
         if erase_ahead:
             self.journal.erase_ahead()
         self.ever.add((key, value))
@@ -123,7 +173,7 @@ class _History:
         """Return a new journal on the flash. A mount that is cut or fails is tried again."""
         for _ in range(_MOUNTS):
             try:
-                return Journal(self.flash, _MOST_KEYS)
+                return Journal(self.flash, self.random.bytes, _MOST_KEYS)
             except PowerCut:
                 self.flash.power_up()
             except OSError:
@@ -149,13 +199,56 @@ def check(data: bytes) -> None:
     history = _History(choices)
     history.play()
     damaged = _damaged(choices, history)
-    journal = Journal(damaged.image(), _MOST_KEYS)
+    journal = Journal(damaged.image(), history.random.bytes, _MOST_KEYS)
     found = _contents(journal)
     for key in found:
         fail_unless((key, found[key]) in history.ever, "a value comes back that was never put")
     if _is_confined(history, damaged):
         _check_losses(history, damaged, journal, found)
-    _check_later_use(damaged, found)
+    _check_later_use(damaged, history.random, found)
+    if choices:
+        _check_any_content(choices, history.random)
+
+
+def spelled_record(crc_start: int, number: int, slot: int, key: bytes, value: bytes) -> bytes:
+    """Return the bytes of a record in a block with this CRC start."""
+    data = pack(">HHBH", number, slot, len(key), len(value)) + key + value
+    return data + crc32(data, crc_start).to_bytes(4, "big")
+
+
+def _check_any_content(choices: Choices, random: Random) -> None:
+    """Check a flash whose blocks the input chooses: heads and records of any fields, any bytes."""
+    flash = NorFlash(6 + choices.below(4), _BLOCK)
+    for block in flash.data:
+        start = records_at(choices.below(16))
+        pointers = choices.bytes(choices.below(12) * 4)
+        # The highest sequences too, behind which no block can be opened.
+        sequence = choices.below(8) + (((1 << 47) - 4) if choices.below(8) == 0 else 0)
+        pointers_crc = crc32(pointers) ^ (choices.below(8) == 0)
+        head = make_head(sequence, _BLOCK, start, len(pointers) // 4, 7, pointers_crc)
+        data = (ERASED_MARK + head + head + pointers).ljust(start, b"\xff")
+        for number in range(choices.below(6)):
+            number += choices.below(8) == 0
+            value = choices.bytes(choices.below(20))
+            data += spelled_record(7, number, choices.below(16), choices.one_of(_KEYS), value)
+        if choices.below(8) == 0:
+            data = choices.bytes(_BLOCK)
+        block[:] = data[:_BLOCK].ljust(_BLOCK, b"\xff")
+    found = _contents(Journal(flash, random.bytes, _MOST_KEYS))
+    journal = Journal(flash, random.bytes, _MOST_KEYS)
+    fail_unless(_contents(journal) == found, "a foreign flash is read in another way")
+    for key in _KEYS:
+        try:
+            journal.erase_ahead()
+            journal.put(key, b"mine")
+            found[key] = b"mine"
+        except JournalFull:
+            continue
+        fail_unless(_contents(journal) == found, "a put on a foreign flash changes another value")
+    fail_unless(
+        _contents(Journal(flash, random.bytes, _MOST_KEYS)) == found,
+        "a value that was put on a foreign flash is lost",
+    )
 
 
 def _check_losses(
@@ -179,11 +272,11 @@ def _check_losses(
     fail_unless(not lost or journal.damaged or (last and last[1] in lost), "a loss is not counted")
 
 
-def _check_later_use(flash: NorFlash, found: dict[bytes, bytes]) -> None:
+def _check_later_use(flash: NorFlash, random: Random, found: dict[bytes, bytes]) -> None:
     """Check that later mounts find the same values, and that puts work."""
-    journal = Journal(flash, _MOST_KEYS)
+    journal = Journal(flash, random.bytes, _MOST_KEYS)
     fail_unless(_contents(journal) == found, "the same flash is read in another way")
-    journal = Journal(flash, _MOST_KEYS)
+    journal = Journal(flash, random.bytes, _MOST_KEYS)
     fail_unless(_contents(journal) == found, "a second mount finds something else")
     for key in found:
         found[key] = bytes(byte ^ 0x5A for byte in found[key])
@@ -191,7 +284,7 @@ def _check_later_use(flash: NorFlash, found: dict[bytes, bytes]) -> None:
         journal.put(key, found[key])
         fail_unless(_contents(journal) == found, "a put after the damage changes another value")
     fail_unless(
-        _contents(Journal(flash, _MOST_KEYS)) == found,
+        _contents(Journal(flash, random.bytes, _MOST_KEYS)) == found,
         "a value that was put after the damage is lost",
     )
 

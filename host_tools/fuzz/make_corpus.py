@@ -157,6 +157,20 @@ def journals() -> list[bytes]:
             history = bytes((blocks, 0, 7)) + puts + ring + puts + row
             inputs.append(history + bytes((1, 0, 1, at, 3)))
             inputs.append(history + bytes((2, 3, 0, at, at % 5, 3, 0, 2, at, 9, 3)))
+    # An attacker reads the flash, then puts a value full of records, and the power goes.
+    for number, start, torn in product(range(8), range(5), (0x60, 0xFF)):
+        read = b"\x08\1" if start > 1 else b""
+        attack = bytes((6, 0, torn, 8)) + (b"\0" if not read else b"")
+        attack += bytes((start, number, number % 3, 0, 0, 0, 1))
+        acts = bytes((2 + bool(read) + 2,))
+        inputs.append(b"\2\0" + acts + puts[:8] + read + attack)
+    # Any content: blocks with heads, pointers and records of chosen fields.
+    nothing = b"\0\0\0\0\0"
+    for first, second in product(range(8), range(8)):
+        block = bytes(
+            (8, first, *range(first * 4), second, 1, second, 3, 1, first, 0, 4, 1, 2, 3, 4)
+        )
+        inputs.append(nothing + block * 5)
     return inputs
 
 

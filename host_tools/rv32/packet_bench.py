@@ -12,7 +12,6 @@ import board
 from joulestream.channel import Claim
 from joulestream.compat import const
 from joulestream.device import journal_keys
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
@@ -20,7 +19,7 @@ from joulestream.meter.reading import Reading
 from joulestream.pole.loop import PoleLoop
 from joulestream.testkit.board import MemoryBoard, Uart, cable
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
-from joulestream.testkit.flash import DriverFlash
+from joulestream.testkit.flash import DriverFlash, mount
 from joulestream.testkit.pair import Pair, pole_values
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter
@@ -71,7 +70,7 @@ def old_channel() -> tuple[DriverFlash, DriverFlash]:
         remainder=0,
         energy_mwh=START_ENERGY_MWH,
     )
-    journal = Journal(flash[0], journal_keys.key_count(journal_keys.POLE, 64))
+    journal = mount(flash[0], journal_keys.key_count(journal_keys.POLE, 64))
     PayeeRecords(journal, 64).admit(certificate(capacity=CAPACITY), record)
     return flash
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from joulestream import messages
 from joulestream.channel import Certificate
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.framing import Decoder
 from joulestream.host_tools.simulation.events import Events
@@ -36,7 +35,7 @@ from joulestream.host_tools.simulation.setup import (
 from joulestream.pole import main as pole_main
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
-from joulestream.testkit.flash import NorFlash, PowerCut
+from joulestream.testkit.flash import NorFlash, PowerCut, mount
 from joulestream.testkit.meter import Meter
 from joulestream.vehicle import main as vehicle_main
 
@@ -397,7 +396,7 @@ class World:
 
     def payee_records(self) -> PayeeRecords:
         """Return the records in the pole's flash, read by the host's code from a copy."""
-        return PayeeRecords(Journal(self.pole.board.flash.image()), _JOURNAL_KEYS)
+        return PayeeRecords(mount(self.pole.board.flash.image()), _JOURNAL_KEYS)
 
     def history_lines(self) -> list[str]:
         """Return the newest lines of the history as text."""

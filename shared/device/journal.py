@@ -14,14 +14,15 @@ oldest block to the end of the log, then erases that block.
               +---- c=1 still counts: erase_step copied it --------+
 
 The pointers at the beginning of a block tell where the newest record of every key stood when the
-block was opened. So a mount reads the heads of all blocks, and the records of one.
+block was opened. So a mount reads the heads of all blocks, and the records of one. Values may hold
+any bytes: the random number in a block's head tells its records from their content.
 
 A mount repairs what a power cut may have left:
 
 - A last record that is torn is not read; the record before it still counts.
 - The last good record may be weak: its last bits may read otherwise the next time. So the log goes
   on in a new block, with a copy of that record.
-- A block of which the head alone is damaged is known by its mark and its records.
+- A block of which one head is damaged is known by the other.
 
 `put` leaves two erased blocks alone: `erase_step` needs one for its copies, and a mount needs one
 for the copy of the last record. If fewer are left at a mount, then the power was cut while
@@ -42,22 +43,25 @@ from joulestream.device.journal_index import JournalIndex
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from joulestream.device.journal_blocks import BlockDevice
     from joulestream.fields import Buffer
 
 # As in journal_blocks and journal_format. MicroPython compiles only a module's own constants into
 # the code, and each other one costs a search at every packet.
 _ERASED = const(0)
-_KEY_AT = const(9)
-_OVERHEAD = const(13)
+_KEY_AT = const(7)
+_OVERHEAD = const(11)
 _CRC_SIZE = const(4)
 # Erased blocks that `put` leaves alone, and how many `erase_step` keeps.
 _SPARE = const(2)
 _AHEAD = const(3)
 _LEAST_BLOCKS = const(6)
+# A pointer has 2 bytes for the block and 2 for the offset.
+_MOST_BLOCKS = const(65536)
+_LARGEST_BLOCK = const(65536)
 _MOST_KEYS = const(32)
-# The state of the oldest block in use, of which the head is damaged.
-_OLDEST = const(1)
 
 
 class Journal:
@@ -65,20 +69,30 @@ class Journal:
 
     Args:
         device: a block device (journal_blocks.BlockDevice) of 6 blocks or more.
+        random: `random(size)` returns bytes that no peer can predict (boards.contract.Board).
         most_keys: how many keys there can be. A journal that was made with more keeps its number.
 
     `damaged` counts the records that should count and were unreadable at the mount. The newest
     readable record of the key stands in for each of them.
 
-    Raises ValueError for a device that is too small, and the device's OSError.
+    Any content of the flash can be mounted. If no block can be erased for new records, the journal
+    can be read, and `put` raises JournalFull.
+
+    Raises ValueError for a device that does not fit, or was written with blocks of another size;
+    and the device's OSError.
     """
 
-    def __init__(self, device: "BlockDevice", most_keys: int = _MOST_KEYS) -> None:
+    def __init__(
+        self,
+        device: "BlockDevice",
+        random: "Callable[[int], bytes]",
+        most_keys: int = _MOST_KEYS,
+    ) -> None:
         self._device = device
-        self._ring = ring = BlockRing(device)
+        self._ring = ring = BlockRing(device, random)
         self._index = index = JournalIndex(ring, most_keys)
-        if ring.count < _LEAST_BLOCKS:
-            raise ValueError("a journal needs %d blocks or more" % _LEAST_BLOCKS)
+        if not _LEAST_BLOCKS <= ring.count <= _MOST_BLOCKS or ring.size > _LARGEST_BLOCK:
+            raise ValueError("a journal needs 6 to 65536 blocks of 65536 bytes at most")
         if index.records_at > ring.size // 2:
             raise ValueError("a journal of %d keys needs larger blocks" % most_keys)
         # The same objects for ever, without a way through ring and index for every packet.
@@ -87,7 +101,10 @@ class Journal:
         self._view = ring.view
         self._size = ring.size
         self._offset = ring.size  # of the next record; the size: it goes into the next block
+        self._number = 0  # of the next record in its block
         self._live_bytes = 0
+        # Blocks that erase_step emptied since a put, or since there were enough erased ones.
+        self._emptied = 0
         self._mount()
         self.damaged = index.damaged
 
@@ -137,6 +154,7 @@ class Journal:
             raise JournalFull("the journal has no erased block left to write to")
         self._append(key, known, value, size)
         self._live_bytes += grows
+        self._emptied = 0
 
     def can_put(self, size: int = MAX_RECORD) -> bool:
         """Return whether a record of `size` bytes in all can be put without an erase."""
@@ -156,6 +174,7 @@ class Journal:
         states = self._states
         erased = states.count(_ERASED)
         if erased >= _AHEAD:
+            self._emptied = 0
             return False
         if DIRTY in states:
             ring.erase(states.index(DIRTY))
@@ -165,13 +184,15 @@ class Journal:
             ring.erase(states.index(BAD))
             return erased < states.count(_ERASED) < _AHEAD
         oldest = ring.oldest_block()
-        if oldest is None:
+        # Once round the ring all is compact. More rounds would only wear the flash out.
+        if oldest is None or self._emptied > ring.count:
             return False
         for key in self._entries:
             if self._entries[key][0] == oldest:
                 self._copy(key)
                 return True
         states[oldest] = DIRTY
+        self._emptied += 1
         return True
 
     def erase_ahead(self) -> None:
@@ -198,10 +219,9 @@ class Journal:
         index = self._index
         ring = self._ring
         if self._offset + size > self._size:
-            ring.open_next(
-                index.pointers(), index.pointer_count(), index.records_at, index.next_record
-            )
+            ring.open_next(index.pointers(), index.pointer_count(), index.records_at)
             self._offset = index.records_at
+            self._number = 0
         if entry is None:
             entry = [0, 0, 0, index.free_slot()]
         # Written out here: a function for it costs each packet 2,600 rv32 instructions.
@@ -210,16 +230,16 @@ class Journal:
         crc_at = size - _CRC_SIZE
         # The value comes first: it may lie in this very buffer, where the other fields go.
         record[value_at:crc_at] = value
-        pack_into(">IHBH", record, 0, index.next_record, entry[3], len(key), len(value))
+        pack_into(">HHBH", record, 0, self._number, entry[3], len(key), len(value))
         record[_KEY_AT:value_at] = key
-        pack_into(">I", record, crc_at, crc32(self._view[:crc_at]))
+        pack_into(">I", record, crc_at, crc32(self._view[:crc_at], ring.crc_start))
         offset = self._offset
         # A failed write leaves bytes that cannot be programmed again: the rest of the block is
         # not used.
         self._offset = self._size
         self._device.writeblocks(ring.open_block, self._view[:size], offset)
         self._offset = offset + size
-        index.next_record += 1
+        self._number += 1
         index.point(key, entry, ring.open_block, offset, len(value))
 
     def _copy(self, key: bytes) -> None:
@@ -231,13 +251,14 @@ class Journal:
 
     def _mount(self) -> None:
         self._ring.read_states()
-        self._reclaim_newest()
         while not self._load_newest():
-            self._reclaim_newest()
-        self._reclaim_older()
+            pass
         self._live_bytes = self._index.live_bytes()
-        self._continue_in_new_block()
-        self.erase_ahead()
+        try:
+            self._continue_in_new_block()
+            self.erase_ahead()
+        except JournalFull:
+            pass  # `put` says so too
 
     def _load_newest(self) -> bool:
         """Load the newest block; return False after giving up that block."""
@@ -278,32 +299,6 @@ class Journal:
         if not same:
             index.load(newest)
         return same
-
-    def _reclaim_newest(self) -> None:
-        """Take blocks back into use of which the head alone is damaged, if they are the newest.
-
-        Their first record is newer than that of every block with a good head. A block that was
-        given up, or that was about to be erased, has lost its mark.
-        """
-        ring = self._ring
-        newest = ring.newest_block()
-        first_record = 0 if newest is None else self._index.first_record(newest)
-        found = []
-        for block in range(ring.count):
-            if self._states[block] == DIRTY and ring.is_marked(block):
-                first = ring.read_record(block, self._index.records_at)[0]
-                if first > first_record:
-                    found.append((first, block))
-        for _, block in sorted(found):
-            ring.newest += 1
-            self._states[block] = ring.newest
-
-    def _reclaim_older(self) -> None:
-        """Take blocks back into use that hold a newest record, though their heads are damaged."""
-        for key in self._entries:
-            block = self._entries[key][0]
-            if self._states[block] == DIRTY:
-                self._states[block] = _OLDEST
 
     def _continue_in_new_block(self) -> None:
         """Copy the record that was written last, whose bits may be weak, into a new block."""

@@ -12,13 +12,13 @@ blocks wear alike. Nothing is changed in place, and nothing is built on an opera
 cut may have left half done:
 
 - An erase ends with the mark "ERSD". A block without the mark is erased (again) before it is used.
-- A block is opened by its pointers, then its head. It counts as soon as it holds a record.
-- Before a block is erased its mark and its head are set to zeros: an erase that is cut may leave
+- A block is opened by its pointers, then its two heads. It counts as soon as it holds a record.
+- Before a block is erased its mark and its heads are set to zeros: an erase that is cut may leave
   a good head and half of the records.
 """
 
 from binascii import crc32
-from struct import unpack_from
+from struct import pack_into, unpack_from
 
 from joulestream.compat import const
 from joulestream.device.journal_format import (
@@ -27,15 +27,17 @@ from joulestream.device.journal_format import (
     HEAD_SIZE,
     KEY_AT,
     MAX_RECORD,
+    MOST_BLOCKS_OPENED,
     OVERHEAD,
     POINTERS_AT,
     has_good_crc,
-    is_good_head,
     make_head,
+    parse_head,
 )
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from joulestream.fields import Buffer
@@ -73,17 +75,23 @@ class JournalFull(OSError):
 class BlockRing:
     """The blocks of `device`, and one buffer for the record that is read or written.
 
+    `random(size)` returns bytes that no peer can predict.
+
     `states` has one number a block: ERASED, DIRTY, BAD, or the sequence of a block in use.
-    `open_block` takes the next record. `newest` is the highest sequence given so far.
+    `open_block` takes the next record; the CRC of the record begins with `crc_start`. `newest` is
+    the highest sequence given so far.
     """
 
-    def __init__(self, device: "BlockDevice") -> None:
+    def __init__(self, device: "BlockDevice", random: "Callable[[int], bytes]") -> None:
         self.device = device
         self.count = device.ioctl(_COUNT_BLOCKS, 0) or 0
         self.size = device.ioctl(_BLOCK_SIZE, 0) or 0
         self.states = [ERASED] * self.count
         self.open_block = 0
+        self.crc_start = 0
         self.newest = 0
+        self._random = random
+        self._crc_starts = bytearray(4 * self.count)
         # One buffer for every record: a heap that fragments may have no room for another.
         self.record = bytearray(MAX_RECORD)
         self.view = memoryview(self.record)
@@ -108,22 +116,19 @@ class BlockRing:
                     oldest = block
         return oldest
 
-    def open_next(
-        self, pointers: memoryview, count: int, records_at: int, first_record: int
-    ) -> None:
-        """Open the next erased block of the ring: write its pointers, then its head.
+    def open_next(self, pointers: memoryview, count: int, records_at: int) -> None:
+        """Open the next erased block of the ring: write its pointers, then its two heads.
 
         Args:
             pointers: the bytes of the pointers.
             count: how many pointers they are.
             records_at: the offset of the block's first record.
-            first_record: the sequence of that record.
 
         Raises JournalFull if no block is erased, or the device's OSError; the block is DIRTY
         then.
         """
         states = self.states
-        if ERASED not in states:
+        if ERASED not in states or self.newest >= MOST_BLOCKS_OPENED:
             raise JournalFull("no erased block is left in the journal")
         block = (self.open_block + 1) % self.count
         while states[block] != ERASED:
@@ -131,11 +136,15 @@ class BlockRing:
         states[block] = DIRTY  # should a write fail
         if pointers:
             self.device.writeblocks(block, pointers, POINTERS_AT)
-        head = make_head(self.newest + 1, first_record, records_at, count, crc32(pointers))
         self.newest += 1
-        self.device.writeblocks(block, head, HEAD_AT)
+        # Drawn now, not at the erase: a copy of the flash tells nothing of blocks opened later.
+        crc_start = int.from_bytes(self._random(4), "big")
+        head = make_head(self.newest, self.size, records_at, count, crc_start, crc32(pointers))
+        self.device.writeblocks(block, head + head, HEAD_AT)
+        pack_into(">I", self._crc_starts, 4 * block, crc_start)
         states[block] = self.newest
         self.open_block = block
+        self.crc_start = crc_start
 
     def erase(self, block: int) -> None:
         """Erase a block; set it aside as BAD if the device fails."""
@@ -150,54 +159,54 @@ class BlockRing:
         self.states[block] = ERASED
 
     def unmark(self, block: int) -> None:
-        """Take a block out of use on the flash itself: zeros over its mark, then over its head.
+        """Take a block out of use on the flash itself: zeros over its mark and its heads."""
+        self.device.writeblocks(block, bytes(POINTERS_AT), 0)
 
-        The mark goes first. A block with the mark and no head would pass for a block of which the
-        head alone is damaged.
-        """
-        self.device.writeblocks(block, bytes(HEAD_AT), 0)
-        self.device.writeblocks(block, bytes(HEAD_SIZE), HEAD_AT)
+    def read_head(self, block: int) -> "tuple[int, int, int, int, int] | None":
+        """Return the head of a block (journal_format.parse_head), None if both are damaged."""
+        heads = bytearray(2 * HEAD_SIZE)
+        self.device.readblocks(block, heads, HEAD_AT)
+        view = memoryview(heads)
+        return parse_head(view[:HEAD_SIZE], self.size) or parse_head(view[HEAD_SIZE:], self.size)
 
-    def is_marked(self, block: int) -> bool:
-        """Return whether the block bears the mark of a complete erase."""
-        mark = bytearray(len(ERASED_MARK))
-        self.device.readblocks(block, mark, 0)
-        return mark == ERASED_MARK
-
-    def is_erased_from(self, block: int, offset: int) -> bool:
-        """Return whether `block` reads as erased from `offset` on. Overwrites the buffer."""
-        chunk = self.record
-        while offset < self.size:
-            size = min(MAX_RECORD, self.size - offset)
-            self.device.readblocks(block, self.view[:size], offset)
-            if chunk.count(b"\xff", 0, size) != size:
-                return False
-            offset += size
-        return True
+    def used_bytes(self, block: int) -> int:
+        """Return the bytes of a block before the erased ones at its end. Overwrites the buffer."""
+        end = self.size
+        while end:
+            at = max(0, end - MAX_RECORD)
+            chunk = self.view[: end - at]
+            self.device.readblocks(block, chunk, at)
+            if self.record.count(b"\xff", 0, end - at) != end - at:
+                while chunk[end - at - 1] == 0xFF:
+                    end -= 1
+                break
+            end = at
+        return end
 
     def read_record(self, block: int, offset: int) -> "tuple[int, int]":
-        """Read the record at `offset` of `block` into the buffer.
+        """Read the record at `offset` of `block`, a block in use, into the buffer.
 
-        Returns its sequence, 0 if the record is not good, and its size, 0 if the size makes no
-        sense.
+        Returns its number and its size. The number is -1 if there is no good record.
         """
-        if block >= self.count or offset + OVERHEAD > self.size:  # a damaged pointer
-            return 0, 0
+        if offset + OVERHEAD > self.size:  # a damaged pointer
+            return -1, 0
         self.device.readblocks(block, self.view[:KEY_AT], offset)
-        sequence, _, key_size, value_size = unpack_from(">IHBH", self.record, 0)
+        number, _, key_size, value_size = unpack_from(">HHBH", self.record, 0)
         size = OVERHEAD + key_size + value_size
         if size > MAX_RECORD or offset + size > self.size:
-            return 0, 0
+            return -1, 0
         self.device.readblocks(block, self.view[:size], offset)
-        return (sequence if has_good_crc(self.view, size) else 0), size
+        crc_start = unpack_from(">I", self._crc_starts, 4 * block)[0]
+        return (number if has_good_crc(self.view, size, crc_start) else -1), size
 
     def _read_state(self, block: int) -> int:
         """Return the sequence of a block with a good head, else ERASED or DIRTY."""
-        head = bytearray(POINTERS_AT)
-        self.device.readblocks(block, head, 0)
-        view = memoryview(head)[HEAD_AT:]
-        if is_good_head(view):
-            return unpack_from(">I", view, 4)[0]
-        if head[:HEAD_AT] == ERASED_MARK and self.is_erased_from(block, HEAD_AT):
+        head = self.read_head(block)
+        if head is not None:
+            pack_into(">I", self._crc_starts, 4 * block, head[3])
+            return head[0]
+        mark = bytearray(HEAD_AT)
+        self.device.readblocks(block, mark, 0)
+        if mark == ERASED_MARK and self.used_bytes(block) == HEAD_AT:
             return ERASED
         return DIRTY

@@ -10,14 +10,11 @@ from struct import pack_into, unpack_from
 
 from joulestream.compat import const
 from joulestream.device.journal_format import (
-    HEAD_AT,
-    HEAD_SIZE,
     KEY_AT,
     NO_POINTER,
     OVERHEAD,
     POINTER_SIZE,
     POINTERS_AT,
-    is_good_head,
     records_at,
 )
 
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 
 # As in journal_format. MicroPython compiles only a module's own constants into the code, and each
 # other one costs `point` a search at every packet.
-_KEY_AT = const(9)
+_KEY_AT = const(7)
 _POINTER_SIZE = const(4)
 
 
@@ -35,17 +32,16 @@ class JournalIndex:
     """The newest record of each key in the blocks of `ring`, for up to `most_keys` keys.
 
     `entries` maps a key to a list: its block, the offset and the size of its value, its slot. The
-    same dictionary stays for the index's life. `next_record` is the sequence of the next record.
-    `damaged` counts the records that should count and were unreadable at the last `load`.
+    same dictionary stays for the index's life. `damaged` counts the records that should count and
+    were unreadable at the last `load`.
     """
 
     def __init__(self, ring: "BlockRing", most_keys: int) -> None:
         self._ring = ring
         self.entries: dict[bytes, list[int]] = {}
-        self.next_record = 1
         self.damaged = 0
+        self._slots: list[bytes | None] = []  # None: the key of the slot was lost
         self._make_room(most_keys)
-        self._forget()
 
     def pointers(self) -> memoryview:
         """Return the pointers to the newest records of all keys, as a block begins with them."""
@@ -81,7 +77,7 @@ class JournalIndex:
     def read_value(self, key: bytes) -> memoryview:
         """Return the value of `key`, a view of the ring's buffer. Raises OSError if damaged."""
         block, offset, size, _ = self.entries[key]
-        if not self._ring.read_record(block, offset - KEY_AT - len(key))[0]:
+        if self._ring.read_record(block, offset - KEY_AT - len(key))[0] < 0:
             raise OSError("the journal's record in block %d at %d is damaged" % (block, offset))
         at = KEY_AT + len(key)
         return self._ring.view[at : at + size]
@@ -99,24 +95,21 @@ class JournalIndex:
                 last = key
         return last
 
-    def first_record(self, block: int) -> int:
-        """Return the sequence of the first record of `block`, 0 if there is none."""
-        return self._read_start(block)[0]
-
     def load(self, block: int) -> bool:
         """Make the index from the newest block, `block`; return False if it holds no record."""
-        first_record, start, count, pointers_crc = self._read_start(block)
-        self._make_room(max(self.most_keys, (start - POINTERS_AT) // POINTER_SIZE))
         self._forget()
         self.damaged = 0
-        self.next_record = first_record
+        head = self._ring.read_head(block)
+        if head is None:
+            return False
+        _, start, count, _, pointers_crc = head
+        if start > self.records_at:
+            self._make_room((start - POINTERS_AT) // POINTER_SIZE)
         if self._scan(block, start) == 0:
             self._forget()
             return False
-        next_record = self.next_record
-        if not self._read_pointers(block, count, pointers_crc, first_record):
+        if not self._read_pointers(block, count, pointers_crc):
             self._scan_all()
-        self.next_record = next_record
         self._ring.open_block = block
         return True
 
@@ -124,37 +117,24 @@ class JournalIndex:
         """Set aside the memory for the pointers of so many keys."""
         self.most_keys = most_keys
         self.records_at = records_at(most_keys)
-        self._pointers = bytearray(POINTER_SIZE * most_keys)
+        self._pointers = bytearray(NO_POINTER * most_keys)
         self._pointers_view = memoryview(self._pointers)
 
     def _forget(self) -> None:
         self.entries.clear()
-        self._slots: list[bytes | None] = []  # None: the key of the slot was lost
+        self._slots.clear()
         for at in range(len(self._pointers)):
             self._pointers[at] = 0xFF  # NO_POINTER in every slot
 
-    def _read_start(self, block: int) -> "tuple[int, int, int, int | None]":
-        """Return what a block says of itself: first record, records at, pointers, their CRC.
-
-        The CRC is None if the head is damaged; the head alone has it.
-        """
-        head = bytearray(HEAD_SIZE)
-        self._ring.device.readblocks(block, head, HEAD_AT)
-        if is_good_head(head):
-            return unpack_from(">IHHI", head, 8)
-        first_record = self._ring.read_record(block, self.records_at)[0]
-        return first_record, self.records_at, self.most_keys, None
-
-    def _read_pointers(
-        self, block: int, count: int, pointers_crc: "int | None", first_record: int
-    ) -> bool:
+    def _read_pointers(self, block: int, count: int, pointers_crc: int) -> bool:
         """Follow the pointers of all slots that have no record in `block` itself.
 
-        Returns False at the first pointer that leads to no record of its slot.
+        Returns False at the first pointer that leads to no record of its slot in an older block.
         """
+        states = self._ring.states
         pointers = bytearray(count * POINTER_SIZE)
         self._ring.device.readblocks(block, pointers, POINTERS_AT)
-        if pointers_crc is not None and crc32(pointers) != pointers_crc:
+        if crc32(pointers) != pointers_crc:
             self.damaged += 1
             return False
         for slot in range(count):
@@ -163,8 +143,12 @@ class JournalIndex:
             if superseded or pointers[at : at + POINTER_SIZE] == NO_POINTER:
                 continue
             other, offset = unpack_from(">HH", pointers, at)
-            sequence = self._ring.read_record(other, offset)[0]
-            if not 0 < sequence < first_record or self._slot_in_buffer() != slot:
+            if (
+                other >= len(states)
+                or not 0 < states[other] < states[block]
+                or self._ring.read_record(other, offset)[0] < 0
+                or self._slot_in_buffer() != slot
+            ):
                 self.damaged += 1
                 return False
             self._point_at_record(other, offset)
@@ -172,40 +156,40 @@ class JournalIndex:
 
     def _scan(self, block: int, offset: int) -> int:
         """Point at the records of `block` from `offset` on; return how many there are."""
-        found = 0
+        end = self._ring.used_bytes(block)
+        found = expected = 0
         while True:
-            sequence, size = self._ring.read_record(block, offset)
-            if sequence != self.next_record:
+            number, size = self._ring.read_record(block, offset)
+            if number != expected:
                 # A record that a power cut tore is the last of its block. If another record
                 # follows, this one is damaged.
-                offset = self._find(block, offset + 1)
-                if offset == self._ring.size:
+                offset = self._find(block, offset + 1, end, expected)
+                if offset == end:
                     return found
-                sequence, size = self._ring.read_record(block, offset)
-                self.damaged += sequence - self.next_record
-                self.next_record = sequence
+                number, size = self._ring.read_record(block, offset)
+                self.damaged += number - expected
             self._point_at_record(block, offset)
-            self.next_record += 1
+            expected = number + 1
             found += 1
             offset += size
 
-    def _find(self, block: int, offset: int) -> int:
-        """Return where in `block`, from `offset` on, the next later record begins.
+    def _find(self, block: int, offset: int, end: int, missing: int) -> int:
+        """Return where in `block`, from `offset` on, the next record begins.
 
-        Returns the block's size if there is none. Any number of records before it may be damaged:
-        its sequence and its CRC tell that it is a record.
+        Its number is greater than `missing`: any number of records before it may be damaged.
+        Returns `end`, where the erased bytes begin, if there is none. No value can hold bytes that
+        pass for a record (journal_format).
         """
-        first = bytearray(4)
+        first = bytearray(2)
         most = self._ring.size // OVERHEAD
-        while offset + OVERHEAD <= self._ring.size:
+        last = self._ring.size - OVERHEAD
+        while offset < end and offset <= last:
             self._ring.device.readblocks(block, first, offset)
-            skipped = unpack_from(">I", first, 0)[0] - self.next_record
-            if 0 < skipped <= most and self._ring.read_record(block, offset)[0]:
+            skipped = unpack_from(">H", first, 0)[0] - missing
+            if 0 < skipped <= most and self._ring.read_record(block, offset)[0] >= 0:
                 return offset
-            if first == NO_POINTER and self._ring.is_erased_from(block, offset):
-                break
             offset += 1
-        return self._ring.size
+        return end
 
     def _scan_all(self) -> None:
         """Point at the newest readable record of every key: scan all blocks, the oldest first."""
@@ -214,15 +198,33 @@ class JournalIndex:
         for sequence in sorted(states):
             if sequence > 0:
                 block = states.index(sequence)
-                self.next_record, start, _, _ = self._read_start(block)
-                self._scan(block, start)
+                head = self._ring.read_head(block)
+                if head is not None:
+                    self._scan(block, head[1])
+
+    def _drop(self, key: bytes) -> None:
+        """Forget the key and its slot."""
+        slot = self.entries.pop(key)[3]
+        self._slots[slot] = None
+        self._pointers[slot * POINTER_SIZE : (slot + 1) * POINTER_SIZE] = NO_POINTER
 
     def _slot_in_buffer(self) -> int:
         """Return the slot of the record in the buffer."""
-        return unpack_from(">H", self._ring.record, 4)[0]
+        return unpack_from(">H", self._ring.record, 2)[0]
 
     def _point_at_record(self, block: int, offset: int) -> None:
-        """Point at the record in the buffer, which stands at `offset` of `block`."""
-        _, slot, key_size, value_size = unpack_from(">IHBH", self._ring.record, 0)
+        """Point at the record in the buffer, which stands at `offset` of `block`.
+
+        After a loss, a key may have got another slot, and a slot another key: the newest counts.
+        """
+        _, slot, key_size, value_size = unpack_from(">HHBH", self._ring.record, 0)
         key = bytes(self._ring.view[KEY_AT : KEY_AT + key_size])
+        if slot >= self.most_keys:
+            self.damaged += 1
+            return
+        before = self._slots[slot] if slot < len(self._slots) else None
+        if before is not None and before != key:
+            self._drop(before)
+        if key in self.entries and self.entries[key][3] != slot:
+            self._drop(key)
         self.point(key, self.entries.get(key) or [0, 0, 0, slot], block, offset, value_size)

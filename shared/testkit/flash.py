@@ -14,12 +14,15 @@ FlashMisused here.
 """
 
 from joulestream.compat import const
+from joulestream.device.journal import Journal
+from joulestream.testkit.random import Random
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from joulestream.device.journal_blocks import BlockDevice
     from joulestream.fields import Buffer
 
     class Choices(Protocol):
@@ -29,6 +32,13 @@ if TYPE_CHECKING:
 
 
 _ERASED = b"\xff"
+# One series for all journals of a test, so that no two blocks get the same number from it.
+_RANDOM = Random(1)
+
+
+def mount(flash: "BlockDevice", most_keys: int = 32) -> Journal:
+    """Return the journal on `flash`, with repeatable random numbers."""
+    return Journal(flash, _RANDOM.bytes, most_keys)
 
 
 class PowerCut(BaseException):

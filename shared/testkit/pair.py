@@ -9,7 +9,6 @@ from joulestream import messages
 from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.config import check_table
-from joulestream.device.journal import Journal
 from joulestream.pole import config as pole_config
 from joulestream.pole.books import Books
 from joulestream.pole.clock import TrustedClock
@@ -18,7 +17,7 @@ from joulestream.pole.payee import Payee
 from joulestream.pole.prices import open_prices
 from joulestream.signing import TABLE_SIZE
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
-from joulestream.testkit.flash import RamFlash
+from joulestream.testkit.flash import RamFlash, mount
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
@@ -183,7 +182,7 @@ class Pair:
     def boot_pole(self, time_s: "int | None", key: str = "payee") -> None:
         """Switch the pole on with its flash, a clock that says `time_s` and the key `key`."""
         config = self.pole_config
-        self.pole_journal = journal = Journal(
+        self.pole_journal = journal = mount(
             self.pole_flash, journal_keys.key_count(journal_keys.POLE, config.max_channels)
         )
         self._pole_start_mwh = self.pole_energy_mwh
@@ -208,7 +207,7 @@ class Pair:
     def boot_vehicle(self) -> None:
         """Switch the vehicle on with its flash."""
         config = self.vehicle_config
-        self.vehicle_journal = Journal(
+        self.vehicle_journal = mount(
             self.vehicle_flash, journal_keys.key_count(journal_keys.VEHICLE)
         )
         self.wallet = Wallet(
