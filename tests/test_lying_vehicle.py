@@ -4,7 +4,7 @@ The pole's side is the real payee; the lie is told by changing payloads on the w
 """
 
 from joulestream import errors, messages
-from joulestream.channel import SIGNED_PROOF, Claim, time_bytes
+from joulestream.channel import Claim, time_bytes
 from joulestream.messages import ACCEPT, UPDATE, Invoice, TimeProof
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, lie
@@ -108,8 +108,7 @@ def test_a_vehicle_that_sends_what_only_a_pole_sends():
 def test_an_accept_without_the_payers_key():
     def change(accept):
         session = world.payer.session
-        body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
-        accept.signature = KEYS["stranger"].sign(session.signed(SIGNED_PROOF, body))
+        accept.signature = KEYS["stranger"].sign(session.signed_text(accept))
 
     world = Pair()
     world.bend = bending(ACCEPT, change)

@@ -1,7 +1,7 @@
 """The pole's rules for opening, renewing and ending a session, against one that bends them."""
 
 from joulestream import errors, messages
-from joulestream.channel import SIGNED_PROOF, Certificate, Claim
+from joulestream.channel import Certificate, Claim
 from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
 from joulestream.pole.clock import TrustedClock
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
@@ -14,8 +14,7 @@ CHANNEL_ID = terms().channel_id()
 def prove_anew(world, accept):
     """Let the vehicle sign an ACCEPT anew after a change."""
     session = world.payer.session
-    body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
-    accept.signature = KEYS["payer"].sign(session.signed(SIGNED_PROOF, body))
+    accept.signature = KEYS["payer"].sign(session.signed_text(accept))
 
 
 def test_an_accept_that_promises_too_little_ahead():

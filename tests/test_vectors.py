@@ -10,6 +10,7 @@ from hashlib import sha256
 from dual_runtime import load_section
 from joulestream import messages
 from joulestream.channel import Certificate, Claim, Terms, claim_reason, genuine_reason
+from joulestream.errors import MalformedError, PeerError
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
 from joulestream.messages import (
     MESSAGES,
@@ -26,8 +27,8 @@ TERMS_SIZE = 1 + 8 + 32 + 32 + 8 + 32 + 32 + 32 + 32 + 4 + 16
 SESSION_PARTS = 16 + 16 + 32 + 32 + 32
 # signed text: (type number, total size)
 SIGNED = {
-    "accept": (1, 5 + SESSION_PARTS + 32 + 8 + 381),
-    "offer": (2, 5 + SESSION_PARTS + 320),
+    "accept": (1, 5 + SESSION_PARTS + 32 + 437 + 8 + 8 + 4 + 4),
+    "offer": (2, 5 + SESSION_PARTS + 348),
     "tariff": (3, 5 + SESSION_PARTS + 14),
     "receipt": (4, 5 + SESSION_PARTS + 45),
     "time": (6, 5 + 16 + 32 + 8),
@@ -125,6 +126,44 @@ def test_frames():
     assert longest == MAX_PAYLOAD == 560
 
 
+def test_a_receiver_takes_an_empty_block_after_a_full_one():
+    for case in vectors("frames_with_an_empty_block"):
+        frame = unhex(case["frame"])
+        got = []
+        Decoder(lambda data, got=got: got.append(bytes(data))).feed(bytearray(frame), len(frame))
+        assert got == [unhex(case["payload"])]
+
+
+def test_bad_frames():
+    counters = ("bad_cobs", "bad_crc", "oversized")
+    good = unhex(vectors("frames")[0]["frame"])
+    for case in vectors("bad_frames"):
+        got = []
+        decoder = Decoder(lambda data, got=got: got.append(bytes(data)))
+        data = bytearray(unhex(case["bytes"]))
+        decoder.feed(data, len(data))
+        counted = [getattr(decoder, name) for name in counters]
+        assert got == [] and counted == [int(name == case["counter"]) for name in counters], case
+        decoder.feed(bytearray(good), len(good))
+        assert got == [unhex(vectors("frames")[0]["payload"])], case
+
+
+def test_malformed_payloads_are_no_messages():
+    for case in vectors("malformed"):
+        for role in (PAYEE, PAYER):
+            session = ProtocolSession(role, 250, 2_000)
+            try:
+                session.receive(unhex(case["payload"]), 0)
+                raised = "nothing"
+            except MalformedError:
+                raised = "malformed"
+            except PeerError:
+                raised = "refused"
+            # Only a payee knows what a HELLO of another version must hold.
+            expected = ("malformed",) if role == PAYEE else ("malformed", "refused")
+            assert raised in expected and not session.outbox, (case, raised)
+
+
 def test_messages():
     seen = set()
     for case in vectors("messages"):
@@ -157,7 +196,7 @@ def test_certificates():
     _, issuer = key_of("issuer")
     for case in vectors("certificates"):
         data = unhex(case["certificate"])
-        assert data == plain_bytes(case["fields"]) and len(data) == 381
+        assert data == plain_bytes(case["fields"]) and len(data) == 437
         message = b"JST1" + b"\5" + data[:317]
         assert message == unhex(case["message"])
         assert data[317:] == unhex(case["signature"])
@@ -189,13 +228,14 @@ def test_tariffs():
         start = int(case["start_energy_mwh"])
         first = int(case["start_amount"])
         changes = [(int(at), int(price)) for at, price in case["changes"]]
-        tariff = Tariff(start, first, int(case["price_per_kwh"]))
+        remainder = case["start_remainder"]
+        tariff = Tariff(start, first, int(case["price_per_kwh"]), remainder)
         waiting = list(changes)
         for energy, amount in case["due"]:
             energy = int(energy)
             # The exact sum over every stretch of one price, divided once.
             edges = [(start, int(case["price_per_kwh"]))] + changes
-            numerator = 0
+            numerator = remainder
             for at, (begin, price) in enumerate(edges):
                 end = edges[at + 1][0] if at + 1 < len(edges) else energy
                 numerator += max(min(end, energy) - begin, 0) * price

@@ -1,7 +1,7 @@
 """ACCEPT: the checks that let a vehicle charge here, on certificate, key, prepayment, capacity."""
 
 from joulestream import errors
-from joulestream.channel import SIGNED_PROOF, expiry_reason, genuine_reason, window_reason
+from joulestream.channel import expiry_reason, genuine_reason, window_reason
 from joulestream.compat import const
 from joulestream.pole.offer import earned_credit
 from joulestream.signing import verify
@@ -73,9 +73,8 @@ class Admission:
 
     def proof_reason(self, session: "ProtocolSession", accept: "Accept") -> int:
         """Return BAD_PROOF unless the payer's key signed `accept` over this very offer, or 0."""
-        body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
-        message = session.signed(SIGNED_PROOF, body)
-        return 0 if verify(session.payer_key, message, accept.signature) else errors.BAD_PROOF
+        text = session.signed_text(accept)
+        return 0 if verify(session.payer_key, text, accept.signature) else errors.BAD_PROOF
 
     def start_reason(
         self,

@@ -26,21 +26,28 @@ _FINAL_INTERVALS = const(3)
 
 
 class Closing:
-    """The closing of the open session. `reason` is its reason code, 0 while none is under way."""
+    """The closing of the open session.
+
+    Attributes:
+        is_under_way: whether the open session is closing.
+        reason: the reason code of the closing that is under way. Any code may come, 0 too.
+    """
 
     def __init__(self, meter_interval_ms: int) -> None:
         self._final_ms = _FINAL_INTERVALS * meter_interval_ms
         self._until_meter_is_final = Timer()
+        self.is_under_way = False
         self.reason = 0
 
     def begin(self, reason: int, now_ms: int) -> None:
         """Begin to close for `reason` (errors.py) at the tick `now_ms`."""
+        self.is_under_way = True
         self.reason = reason
         self._until_meter_is_final.start(now_ms, self._final_ms)
 
     def end(self) -> None:
         """The session is closed."""
-        self.reason = 0
+        self.is_under_way = False
 
     def next_step(
         self,

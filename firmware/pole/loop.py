@@ -119,7 +119,7 @@ class PoleLoop:
             "charging": self._contactor.closed,
             "why": self._why(),
             "meter": errors.reason_name(meter.reason) if meter.reason else "GOOD",
-            "last_stop": errors.reason_name(payee.last_stop) if payee.last_stop else None,
+            "last_stop": errors.stop_name(payee.last_stop),
             "power_mw": meter.power_mw,
             "frames_dropped": self._link.dropped,
             "frames_late": payee.session.stale,
@@ -148,10 +148,12 @@ class PoleLoop:
         if self._contactor.closed:
             return "CHARGING"
         payee = self._payee
-        if payee.charging is not None and not payee.last_stop:
+        if payee.charging is not None and payee.last_stop is None:
             return WAITING_FOR_PAYMENT
-        reason = payee.last_stop or self._meter.reason
-        return errors.reason_name(reason) if reason else IDLE
+        stopped = errors.stop_name(payee.last_stop)
+        if stopped is None and self._meter.reason:
+            stopped = errors.reason_name(self._meter.reason)
+        return stopped or IDLE
 
     def _deliver(self, payload: memoryview) -> None:
         self._payee.receive(payload, self._now_ms)

@@ -5,9 +5,14 @@ from joulestream.compat import const
 from joulestream.messages import MAX_ISSUERS, VERSION, Offer
 from joulestream.units import packet_amount
 
+# The longest time that a contactor's contacts take to part.
+CONTACTOR_OPENING_MS = const(100)
+
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.device.payee_records import PayeeRecord
+    from joulestream.messages import Hello
+    from joulestream.meter.counter import EnergyCounter
     from joulestream.pole.config import PoleConfig
 
 
@@ -17,6 +22,8 @@ def build_offer(
     price_per_kwh: int,
     max_power_mw: int,
     time_s: int,
+    hello: "Hello",
+    meter: "EnergyCounter",
     nonce: bytes,
     payee_key: bytes,
 ) -> Offer:
@@ -28,6 +35,8 @@ def build_offer(
         price_per_kwh: the price that holds now, in claim units per kWh.
         max_power_mw: the most that can flow, in mW.
         time_s: the unix time in s, 0 while the pole does not know it.
+        hello: the HELLO that the OFFER answers.
+        meter: the pole's meter.
         nonce: 16 fresh random bytes.
         payee_key: the pole's public key.
     """
@@ -35,6 +44,7 @@ def build_offer(
     return Offer(
         version=VERSION,
         nonce=nonce,
+        payer_nonce=hello.nonce,
         payee_key=payee_key,
         time_s=time_s,
         price_per_kwh=price_per_kwh,
@@ -44,6 +54,9 @@ def build_offer(
         packet_ms=config.packet_ms,
         link_timeout_ms=config.link_timeout_ms,
         max_power_mw=max_power_mw,
+        step_mwh=meter.step_mwh,
+        refresh_ms=config.meter.interval_ms,
+        stop_ms=stop_ms(config),
         energy_mwh=record.energy_mwh,
         amount_due=record.amount_due,
         remainder=record.remainder,
@@ -53,6 +66,11 @@ def build_offer(
         issuers=issuers + bytes(MAX_ISSUERS * KEY_SIZE - len(issuers)),
         signature=b"",
     )
+
+
+def stop_ms(config: "PoleConfig") -> int:
+    """Return the time in ms in which current still flows after the pole decides to stop."""
+    return config.meter.interval_ms + CONTACTOR_OPENING_MS
 
 
 def earned_credit(credit: int, paid_amount: int) -> int:

@@ -22,6 +22,7 @@ from joulestream.messages import (
     Receipt,
     Renewed,
     RenewRequest,
+    TimeTaken,
 )
 from joulestream.pole.admission import Admission
 from joulestream.pole.charging_session import ChargingSession
@@ -82,7 +83,7 @@ class Payee:
         session: the protocol session.
         charging: the figures of the open session, None while there is none.
         last_charging: the figures of the newest session, open or closed.
-        last_stop: the reason code that the last session ended with, 0 while one is open.
+        last_stop: the reason code that the last session ended with, None while one is open.
         receipt: the last receipt (messages.Receipt), None before the first.
     """
 
@@ -113,7 +114,7 @@ class Payee:
         self.session = ProtocolSession(PAYEE, config.retry_ms, config.link_timeout_ms)
         self.charging: ChargingSession | None = None
         self.last_charging: ChargingSession | None = None
-        self.last_stop = 0
+        self.last_stop: int | None = None
         self.receipt: Receipt | None = None
         self._meter: EnergyCounter | None = None
         self._waiting_hello: Hello | None = None  # until the session before it has ended
@@ -159,7 +160,7 @@ class Payee:
                 self.stop(timeout, now_ms)
             return
         charging.follow(meter.total_mwh)
-        if self._closing.reason:
+        if self._closing.is_under_way:
             self._step_closing(charging, timeout, now_ms)
             return
         time_s = self._clock.time_s(now_ms)
@@ -196,14 +197,14 @@ class Payee:
         charging = self.charging
         return (
             charging is not None
-            and not self._closing.reason
+            and not self._closing.is_under_way
             and self.session.state == OPEN
             and charging.unpaid < charging.credit
         )
 
     def stop(self, reason: int, now_ms: int) -> None:
         """End the session for `reason` (errors.py). The contactor stays open from now on."""
-        if self._closing.reason:
+        if self._closing.is_under_way:
             return
         self.last_stop = reason
         if self.charging is not None:
@@ -220,7 +221,7 @@ class Payee:
         self._waiting_hello = hello
         if self.charging is None:
             self._answer_hello(now_ms)
-        elif not self._closing.reason:
+        elif not self._closing.is_under_way:
             # Energy that flows until the contactor is open is due on the old channel. So the
             # offer waits until the old session is closed.
             self.last_stop = errors.RESTARTED
@@ -240,6 +241,8 @@ class Payee:
             price_per_kwh,
             self._limits.smallest()[0],
             self._clock.time_s(now_ms) or 0,
+            hello,
+            meter,
             self._random(NONCE_SIZE),
             self._signer.public_key,
         )
@@ -249,6 +252,7 @@ class Payee:
 
     def _on_time(self, message: "TimeProof", now_ms: int) -> None:
         if self._clock.time_s(now_ms) is not None:
+            self.session.send(TimeTaken(time_s=message.time_s), now_ms)
             return
         if self.admission.issuer(message.issuer_key) is None:
             raise PeerError(errors.UNTRUSTED_ISSUER)
@@ -257,6 +261,7 @@ class Payee:
             raise PeerError(errors.BAD_TIME)
         if not self._clock.set(message.time_s, now_ms):
             raise PeerError(errors.BAD_TIME)
+        self.session.send(TimeTaken(time_s=message.time_s), now_ms)
 
     def _on_accept(self, accept: "Accept", now_ms: int) -> None:
         price_per_kwh, record = self._offered_price_per_kwh, self._offered_record
@@ -290,7 +295,7 @@ class Payee:
         self.charging = charging
         self.last_charging = charging
         self.receipt = None
-        self.last_stop = 0
+        self.last_stop = None
         self._closing.end()
         self._tariff_changes.forget()
         self._renewal.begin()
@@ -306,7 +311,7 @@ class Payee:
         charging.pay(record)
 
     def _on_tariff_accept(self, message: "TariffAccept", now_ms: int) -> None:
-        if not self._tariff_changes.is_waiting or self._closing.reason:
+        if not self._tariff_changes.is_waiting or self._closing.is_under_way:
             return
         charging = self._open_charging()
         meter = self._trusted_meter()
@@ -314,7 +319,7 @@ class Payee:
         self.books.log_prices(charging, meter)
 
     def _on_renew(self, message: "Renew", now_ms: int) -> None:
-        if self._closing.reason:
+        if self._closing.is_under_way:
             return
         charging = self._open_charging()
         certificate = Certificate.from_bytes(message.certificate)
@@ -332,7 +337,7 @@ class Payee:
         )
 
     def _on_stop(self, message: "Stop", now_ms: int) -> None:
-        if self._closing.reason:
+        if self._closing.is_under_way:
             return
         self.last_stop = message.reason
         if self.charging is not None:
@@ -375,9 +380,9 @@ class Payee:
         if self._renewal.is_due(now_ms) and not self.is_in_packet():
             # The new certificate needs room whenever it comes.
             self.books.erase_ahead()
-            self._renewal.asked(now_ms)
+            sequence = self._renewal.asked(now_ms)
             expires_at_s = charging.certificate.expires_at_s
-            self.session.send(RenewRequest(valid_until_s=expires_at_s), now_ms)
+            self.session.send(RenewRequest(sequence=sequence, valid_until_s=expires_at_s), now_ms)
 
     def _step_invoice(self, charging: ChargingSession, now_ms: int) -> None:
         if self.session.is_waiting_for(UPDATE) or not self.books.can_store():

@@ -23,6 +23,7 @@ class Renewal:
     def __init__(self, retry_ms: int) -> None:
         self._retry_ms = retry_ms
         self._pause = Timer()
+        self._sequence = 0
 
     def begin(self) -> None:
         """Let a session or a new certificate begin: its first request may be sent at once."""
@@ -32,9 +33,11 @@ class Renewal:
         """Return whether the last request is old enough to send another."""
         return self._pause.is_over(now_ms)
 
-    def asked(self, now_ms: int) -> None:
-        """Note that a request is sent at `now_ms`."""
+    def asked(self, now_ms: int) -> int:
+        """Note that a request is sent at `now_ms`; return its sequence number, from 1."""
         self._pause.start(now_ms, self._retry_ms)
+        self._sequence += 1
+        return self._sequence
 
 
 def renewal_reason(

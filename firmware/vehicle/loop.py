@@ -90,7 +90,7 @@ class VehicleLoop:
             "role": "vehicle",
             "state": STATE_NAMES[payer.session.state],
             "why": self._why(),
-            "last_stop": errors.reason_name(payer.last_stop) if payer.last_stop else None,
+            "last_stop": errors.stop_name(payer.last_stop),
             "own_mwh": self._own_meter.total_mwh,
             "budget_left": payer.budget_left,
             "packets": payer.packets,
@@ -113,8 +113,9 @@ class VehicleLoop:
 
     def _why(self) -> str:
         payer = self._payer
-        if payer.last_stop:
-            return errors.reason_name(payer.last_stop)
+        stopped = errors.stop_name(payer.last_stop)
+        if stopped is not None:
+            return stopped
         if self._own_meter.reason:
             return errors.reason_name(self._own_meter.reason)
         return "PAYING" if payer.packets else STATE_NAMES[payer.session.state].upper()

@@ -5,7 +5,6 @@ tariff_check, renewal.
 """
 
 from joulestream import errors
-from joulestream.channel import SIGNED_PROOF
 from joulestream.compat import const
 from joulestream.errors import PeerError
 from joulestream.messages import (
@@ -60,7 +59,7 @@ class Payer:
         session: the protocol's state; its outbox holds the payloads to send.
         visit: decides whether the vehicle greets.
         payments: the payments of the last session with an accepted OFFER, or None.
-        last_stop: reason code of the last end, or 0.
+        last_stop: reason code of the last end, or None.
         receipt: fields of the pole's last RECEIPT, or None.
         packets: INVOICEs paid in this session.
     """
@@ -78,7 +77,7 @@ class Payer:
         self.session = ProtocolSession(PAYER, config.retry_ms, config.link_timeout_ms)
         self.visit = Visit(config.reconnect_ms, config.energy_wanted_mwh, random)
         self.payments: Payments | None = None
-        self.last_stop = 0
+        self.last_stop: int | None = None
         self.receipt: dict[str, Any] | None = None
         self.packets = 0
         self._channel_id = b""  # of the channel to greet with
@@ -153,7 +152,7 @@ class Payer:
             return
         reason = session.poll(now_ms)
         if reason:
-            self.last_stop = self.last_stop or reason
+            self._note_stop(reason)
             self._end(now_ms)
             return
         if session.state == OPEN and own_meter.reason:
@@ -248,14 +247,14 @@ class Payer:
             raise PeerError(errors.BAD_FIELD)
 
     def _on_stop(self, message: "messages.Stop", now_ms: int) -> None:
-        self.last_stop = self.last_stop or message.reason
+        self._note_stop(message.reason)
         if self.session.state == CLOSED:
             self._end(now_ms)
 
     def _on_receipt(self, receipt: "messages.Receipt", now_ms: int) -> None:
         self.session.check_signature(receipt, self.session.payee_key)
         self.receipt = {name: getattr(receipt, name) for name, _, _ in receipt.LAYOUT[:-1]}
-        self.last_stop = self.last_stop or receipt.reason
+        self._note_stop(receipt.reason)
         self.session.send(ReceiptAck(), now_ms)
         self._end(now_ms)
 
@@ -265,17 +264,25 @@ class Payer:
         wallet = self._wallet
         load_renewals(wallet, self._load_certificates)
         self._channel_id = self._channel_id or wallet.certificates[0].channel_id
-        self.last_stop = 0
+        self.last_stop = None
         self.receipt = None
         self.packets = 0
         self.visit.greet(self.session, self._channel_id, wallet.public_key, now_ms)
 
     def _accept(self, certificate: "Certificate", prepay: int, now_ms: int) -> None:
         """Send ACCEPT with the certificate and the proof of the payer's key."""
-        data = certificate.to_bytes()
-        body = self.session.offer_hash + prepay.to_bytes(8, "big") + data
-        signature = self._wallet.prove(self.session.signed(SIGNED_PROOF, body))
-        self.session.send(Accept(certificate=data, prepay=prepay, signature=signature), now_ms)
+        record = self.record
+        assert record is not None  # the OFFER was accepted
+        accept = Accept(
+            certificate=certificate.to_bytes(),
+            prepay=prepay,
+            amount_due=record.amount_due,
+            remainder=record.remainder,
+            link_timeout_ms=self._config.link_timeout_ms,
+            signature=b"",
+        )
+        accept.signature = self._wallet.prove(self.session.signed_text(accept))
+        self.session.send(accept, now_ms)
 
     def _audit_invoice(self, now_ms: int) -> None:
         """Pay the waiting INVOICE once the own meter justifies it; else refuse it after a while.
@@ -332,6 +339,11 @@ class Payer:
             self.last_stop = errors.UNPLUGGED
             self._end(0)
         self.visit.begin()
+
+    def _note_stop(self, reason: int) -> None:
+        """Keep the first reason for which this session ends."""
+        if self.last_stop is None:
+            self.last_stop = reason
 
     def _end(self, now_ms: int) -> None:
         """Leave the session."""

@@ -79,7 +79,7 @@ class Visit:
         """Return whether this visit brought the energy that the owner wants."""
         return self.energy_mwh >= self._energy_wanted_mwh
 
-    def end_session(self, reason: int, now_ms: int) -> None:
+    def end_session(self, reason: "int | None", now_ms: int) -> None:
         """Decide, after a session ended for `reason`, whether and when to greet again."""
         self.is_over = not self._reconnect_ms or reason not in _COME_BACK_REASONS
         self._pause.start(now_ms, self._reconnect_ms)

@@ -146,13 +146,21 @@ class VehiclePeer(Peer):
         self.send(self.make_accept())
 
     def make_accept(self) -> Message:
-        data = self.certificate.to_bytes()
-        return Accept(certificate=data, prepay=self.prepay, signature=self.make_proof(data))
+        accept = Accept(
+            certificate=self.certificate.to_bytes(),
+            prepay=self.prepay,
+            amount_due=self.offer.amount_due,
+            remainder=self.offer.remainder,
+            link_timeout_ms=LINK_TIMEOUT_MS,
+            signature=b"",
+        )
+        accept.signature = self.make_proof(accept)
+        return accept
 
-    def make_proof(self, certificate: bytes) -> bytes:
+    def make_proof(self, accept: Accept) -> bytes:
         hello, offer = self.hello, self.offer
         session = hello.nonce + offer.nonce + hello.payer_key + offer.payee_key + hello.channel_id
-        body = sha256(self.offer_payload).digest() + self.prepay.to_bytes(8, "big") + certificate
+        body = sha256(self.offer_payload).digest() + messages.signed_body(accept)
         return self.signer.sign(signed_bytes(SIGNED_PROOF, session + body))
 
     def on_invoice(self, invoice: Any) -> None:
@@ -186,7 +194,7 @@ class VehiclePeer(Peer):
 
     def stop(self, reason: int) -> None:
         """End the session."""
-        self.send(Stop(reason=reason))
+        self.send(Stop(reason=reason, payer_nonce=self.hello.nonce))
 
     def charge(self, packets: int) -> None:
         """Greet, and pay until `packets` invoices of the session are answered."""
@@ -258,6 +266,7 @@ class PolePeer(Peer):
         return {
             "version": VERSION,
             "nonce": self.payee_nonce,
+            "payer_nonce": self.hello.nonce,
             "payee_key": self.signer.public_key,
             "time_s": self.stage.now_s,
             "price_per_kwh": self.price_per_kwh,
@@ -267,6 +276,9 @@ class PolePeer(Peer):
             "packet_ms": PACKET_MS,
             "link_timeout_ms": LINK_TIMEOUT_MS,
             "max_power_mw": MAX_POWER_W * 1_000,
+            "step_mwh": 1_000,
+            "refresh_ms": 200,
+            "stop_ms": 300,
             "energy_mwh": self.energy_mwh,
             "amount_due": self.amount_due,
             "remainder": self.remainder,

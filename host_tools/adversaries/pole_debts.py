@@ -88,7 +88,7 @@ class LiesInItsReceipt(LyingPole):
         stage = self.stage
         self.delivers = True
         self.charge(HONEST_PACKETS)
-        self.send(Stop(reason=OWNER_STOP))
+        self.send(Stop(reason=OWNER_STOP, payer_nonce=self.hello.nonce))
         honest = self.amount_due
         self.amount_due += 2 * PACKET
         self.stop_reason = OWNER_STOP

@@ -394,7 +394,7 @@ class _LyingPair(Pair):
                 return
         reasons = (self.payee.last_stop, self.payer.last_stop)
         lasting = any(reason in _LASTING_REASONS for reason in reasons)
-        fail_unless(lasting, "charging does not go on: reasons %d and %d" % reasons)
+        fail_unless(lasting, "charging does not go on: reasons %s and %s" % reasons)
 
 
 def _lowest_price(energy_mwh: int, prices: list[int]) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 from joulestream import messages
 from joulestream.channel import (
     SIGNED_OFFER,
-    SIGNED_PROOF,
     SIGNED_RECEIPT,
     SIGNED_TARIFF,
     Claim,
@@ -146,5 +145,4 @@ def sign_as_vehicle(choices: Choices, lie: Any, session: Any) -> None:
 
 def sign_proof(accept: Any, session: Any, key: Signer) -> None:
     """Sign an ACCEPT with `key`, over the offer that `session` knows."""
-    body = session.offer_hash + accept.prepay.to_bytes(8, "big") + accept.certificate
-    accept.signature = key.sign(session.signed(SIGNED_PROOF, body))
+    accept.signature = key.sign(session.signed_text(accept))

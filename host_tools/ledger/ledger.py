@@ -263,8 +263,12 @@ class Ledger:
                 **vars(channel.terms),
                 "channel_id": channel_id,
                 "capacity": channel.deposit,
+                "claimed": channel.paid,
                 "issued_at_s": now_s,
                 "expires_at_s": now_s + validity_s,
+                "claimable_until_s": now_s + channel.terms.dispute_window_s,
+                "return_capacity": 0,
+                "return_channel_id": bytes(32),
                 "issuer_key": self.key,
             }
             unsigned = Certificate(**fields, signature=bytes(SIGNATURE_SIZE))

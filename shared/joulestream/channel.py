@@ -24,6 +24,10 @@ MAX_AMOUNT = const(0xFFFFFFFFFFFFFFFF)
 KIND_SQL = const(1)
 KIND_EVM = const(2)
 KIND_XRPL = const(3)
+# Reserved for later: no certificate of these kinds is taken yet.
+KIND_X402 = const(4)
+KIND_SQL_DUPLEX = const(5)
+KIND_EVM_DUPLEX = const(6)
 
 CLAIM_PREFIX = b"CLM\0"
 # Every other signed text starts with this, then names its type: no key signs it by mistake as a
@@ -77,16 +81,26 @@ class Terms(Record):
 _LIMITS = (
     ("channel_id", 32, BYTES),
     ("capacity", 8, UINT),
+    ("claimed", 8, UINT),
     ("issued_at_s", 8, UINT),
     ("expires_at_s", 8, UINT),
+    ("claimable_until_s", 8, UINT),
+    ("return_capacity", 8, UINT),
+    ("return_channel_id", 32, BYTES),
     ("issuer_key", KEY_SIZE, BYTES),
 )
 
 
 class Certificate(Record):
-    """An issuer's signed statement that a channel exists, with its capacity and validity.
+    """An issuer's signed statement about a channel, as its ledger stood at `issued_at_s`.
 
-    `channel_id` is the hash of the terms. XRPL is the exception: there the ledger assigns the id.
+    - `channel_id`: the hash of the terms. XRPL is the exception: there the ledger assigns the id.
+    - `capacity`: the most that the channel can ever pay, in claim units.
+    - `claimed`: the highest amount that the ledger had accepted on the channel.
+    - `expires_at_s`: from then on no payee takes this certificate.
+    - `claimable_until_s`: the last moment at which the ledger still pays a claim of the payee,
+      even if the payer asked to close right after `issued_at_s`.
+    - `return_capacity`, `return_channel_id`: zero but for duplex kinds, which are reserved.
     """
 
     kind: int
@@ -102,8 +116,12 @@ class Certificate(Record):
     salt: bytes
     channel_id: bytes
     capacity: int
+    claimed: int
     issued_at_s: int
     expires_at_s: int
+    claimable_until_s: int
+    return_capacity: int
+    return_channel_id: bytes
     issuer_key: bytes
     signature: bytes
     LAYOUT = _TERMS + _LIMITS + (("signature", SIGNATURE_SIZE, BYTES),)
@@ -117,7 +135,7 @@ class Certificate(Record):
         return signed_bytes(SIGNED_CERTIFICATE, self.to_bytes()[:-SIGNATURE_SIZE])
 
 
-CERTIFICATE_SIZE = const(381)
+CERTIFICATE_SIZE = const(437)
 if size_of(Certificate.LAYOUT) != CERTIFICATE_SIZE:
     raise ValueError("CERTIFICATE_SIZE must be %d" % size_of(Certificate.LAYOUT))
 
@@ -177,26 +195,31 @@ def genuine_reason(certificate: Certificate) -> int:
     if certificate.kind != KIND_XRPL:
         if certificate.terms().channel_id() != certificate.channel_id:
             return errors.WRONG_CHANNEL
+    # These kinds pay in one direction only.
+    if certificate.return_capacity or certificate.return_channel_id != bytes(CHANNEL_ID_SIZE):
+        return errors.WRONG_CHANNEL
+    if certificate.claimed > certificate.capacity:
+        return errors.WRONG_CHANNEL
     if not verify(certificate.issuer_key, certificate.signed_bytes(), certificate.signature):
         return errors.CERTIFICATE_FORGED
     return 0
 
 
 def expiry_reason(certificate: Certificate, now_s: int) -> int:
-    """Return CERTIFICATE_EXPIRED unless `certificate` is valid at the unix time `now_s`, or 0."""
-    if certificate.issued_at_s <= now_s < certificate.expires_at_s:
-        return 0
-    return errors.CERTIFICATE_EXPIRED
+    """Return CERTIFICATE_EXPIRED if `certificate` is over at the unix time `now_s`, or 0.
+
+    An `issued_at_s` in the future is no reason: it proves that the payee's clock is slow.
+    """
+    return errors.CERTIFICATE_EXPIRED if now_s >= certificate.expires_at_s else 0
 
 
 def window_reason(certificate: Certificate, collect_within_s: int) -> int:
     """Return CERTIFICATE_WINDOW if the payee could not collect on `certificate` in time, or 0.
 
-    The payer may start to close the channel right after `issued_at_s`. The payee collects at the
-    latest `collect_within_s` after the certificate expires. That is inside the dispute window only
-    if expires_at + collect_within <= issued_at + dispute_window.
+    The payee collects at the latest `collect_within_s` after the certificate expires. The ledger
+    must still pay then: expires_at + collect_within <= claimable_until.
     """
-    last_collection = certificate.expires_at_s + collect_within_s
-    if last_collection > certificate.issued_at_s + certificate.dispute_window_s:
+    last_collection_s = certificate.expires_at_s + collect_within_s
+    if last_collection_s > certificate.claimable_until_s:
         return errors.CERTIFICATE_WINDOW
     return 0

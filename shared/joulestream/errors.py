@@ -114,6 +114,11 @@ def reason_name(code: int) -> str:
     return known[0] if known else "REASON_%d" % code
 
 
+def stop_name(code: "int | None") -> "str | None":
+    """Return the name of the reason that ended a session; None while nothing has ended."""
+    return None if code is None else reason_name(code)
+
+
 class LocalError(Exception):
     """This program asked for something the protocol does not allow."""
 

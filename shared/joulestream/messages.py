@@ -27,6 +27,7 @@ HELLO = const(0x01)
 OFFER = const(0x02)
 TIME = const(0x03)
 ACCEPT = const(0x04)
+TIME_TAKEN = const(0x05)
 INVOICE = const(0x10)
 UPDATE = const(0x11)
 TARIFF = const(0x12)
@@ -57,7 +58,10 @@ class Message(Record):
 
 
 class Hello(Message):
-    """The payer greets and names the channel that will pay."""
+    """The payer greets and names the channel that will pay.
+
+    In every version the first 17 bytes after the number are `version` and `nonce`.
+    """
 
     number = HELLO
     version: int
@@ -73,11 +77,15 @@ class Hello(Message):
 
 
 class Offer(Message):
-    """The payee's price, limits and account of the channel, signed."""
+    """The payee's price, limits and account of the channel, signed.
+
+    `payer_nonce` repeats the nonce of the HELLO that this OFFER answers.
+    """
 
     number = OFFER
     version: int
     nonce: bytes
+    payer_nonce: bytes
     payee_key: bytes
     time_s: int
     price_per_kwh: int
@@ -87,6 +95,9 @@ class Offer(Message):
     packet_ms: int
     link_timeout_ms: int
     max_power_mw: int
+    step_mwh: int
+    refresh_ms: int
+    stop_ms: int
     energy_mwh: int
     amount_due: int
     remainder: int
@@ -98,6 +109,7 @@ class Offer(Message):
     LAYOUT = (
         ("version", 1, UINT),
         ("nonce", NONCE_SIZE, BYTES),
+        ("payer_nonce", NONCE_SIZE, BYTES),
         ("payee_key", KEY_SIZE, BYTES),
         ("time_s", 8, UINT),
         ("price_per_kwh", 8, UINT),
@@ -107,6 +119,9 @@ class Offer(Message):
         ("packet_ms", 4, UINT),
         ("link_timeout_ms", 4, UINT),
         ("max_power_mw", 8, UINT),
+        ("step_mwh", 4, UINT),
+        ("refresh_ms", 4, UINT),
+        ("stop_ms", 4, UINT),
         ("energy_mwh", 6, UINT),
         ("amount_due", 8, UINT),
         ("remainder", 4, UINT),
@@ -128,14 +143,35 @@ class TimeProof(Message):
     LAYOUT = (("issuer_key", KEY_SIZE, BYTES), ("time_s", 8, UINT), _SIGNATURE)
 
 
+class TimeTaken(Message):
+    """The payee knows the time from the issuer whose proof this message repeats."""
+
+    number = TIME_TAKEN
+    time_s: int
+    LAYOUT = (("time_s", 8, UINT),)
+
+
 class Accept(Message):
-    """The payer accepts the offer: certificate, prepayment, proof of its key."""
+    """The payer accepts the offer: certificate, prepayment, its own figures, proof of its key.
+
+    `amount_due` and `remainder` are those of the channel in the payer's own record.
+    """
 
     number = ACCEPT
     certificate: bytes
     prepay: int
+    amount_due: int
+    remainder: int
+    link_timeout_ms: int
     signature: bytes
-    LAYOUT = (_CERTIFICATE, ("prepay", 8, UINT), _SIGNATURE)
+    LAYOUT = (
+        _CERTIFICATE,
+        ("prepay", 8, UINT),
+        ("amount_due", 8, UINT),
+        ("remainder", 4, UINT),
+        ("link_timeout_ms", 4, UINT),
+        _SIGNATURE,
+    )
 
 
 class Invoice(Message):
@@ -178,11 +214,15 @@ class TariffAccept(Message):
 
 
 class RenewRequest(Message):
-    """The payee asks for a certificate that is valid for longer."""
+    """The payee asks for a certificate that is valid for longer.
+
+    `sequence` counts the requests of a session, so that no request looks like a repetition.
+    """
 
     number = RENEW_REQUEST
+    sequence: int
     valid_until_s: int
-    LAYOUT = (("valid_until_s", 8, UINT),)
+    LAYOUT = (("sequence", 4, UINT), ("valid_until_s", 8, UINT))
 
 
 class Renew(Message):
@@ -203,11 +243,15 @@ class Renewed(Message):
 
 
 class Stop(Message):
-    """Either side ends the session, and tells the reason (errors.py)."""
+    """Either side ends the session, and tells the reason (errors.py).
+
+    `payer_nonce` repeats the nonce of the session's HELLO, so that a late STOP ends no other one.
+    """
 
     number = STOP
     reason: int
-    LAYOUT = (("reason", 1, UINT),)
+    payer_nonce: bytes
+    LAYOUT = (("reason", 1, UINT), ("payer_nonce", NONCE_SIZE, BYTES))
 
 
 class Receipt(Message):
@@ -244,7 +288,8 @@ class ReceiptAck(Message):
 MESSAGES: "dict[int, tuple[str, int, int | None, type[Message]]]" = {
     HELLO: ("hello", PAYER, OFFER, Hello),
     OFFER: ("offer", PAYEE, None, Offer),
-    TIME: ("time", PAYER, None, TimeProof),
+    TIME: ("time", PAYER, TIME_TAKEN, TimeProof),
+    TIME_TAKEN: ("time_taken", PAYEE, None, TimeTaken),
     ACCEPT: ("accept", PAYER, INVOICE, Accept),
     INVOICE: ("invoice", PAYEE, UPDATE, Invoice),
     UPDATE: ("update", PAYER, None, Update),

@@ -10,7 +10,13 @@ the same bytes. So a lost or doubled frame changes nothing.
 from hashlib import sha256
 
 from joulestream import messages
-from joulestream.channel import SIGNED_OFFER, SIGNED_RECEIPT, SIGNED_TARIFF, signed_bytes
+from joulestream.channel import (
+    SIGNED_OFFER,
+    SIGNED_PROOF,
+    SIGNED_RECEIPT,
+    SIGNED_TARIFF,
+    signed_bytes,
+)
 from joulestream.compat import const
 from joulestream.errors import (
     BAD_FIELD,
@@ -19,6 +25,7 @@ from joulestream.errors import (
     PAYMENT_TIMEOUT,
     UNEXPECTED_MESSAGE,
     LocalError,
+    MalformedError,
     PeerError,
 )
 from joulestream.messages import (
@@ -27,7 +34,9 @@ from joulestream.messages import (
     HELLO,
     INVOICE,
     MESSAGES,
+    NONCE_SIZE,
     OFFER,
+    PAYEE,
     RECEIPT,
     RECEIPT_ACK,
     RENEW,
@@ -38,6 +47,7 @@ from joulestream.messages import (
     TARIFF,
     TARIFF_ACCEPT,
     TIME,
+    TIME_TAKEN,
     UPDATE,
     Invoice,
     Stop,
@@ -95,7 +105,7 @@ def _row(*parts: "dict[int, int]") -> "dict[int, int]":
 TRANSITIONS = {
     IDLE: _row(),
     GREETED: _row({OFFER: OFFERED, STOP: CLOSED}),
-    OFFERED: _row({TIME: OFFERED, ACCEPT: ACCEPTED, STOP: CLOSED}),
+    OFFERED: _row({TIME: OFFERED, TIME_TAKEN: OFFERED, ACCEPT: ACCEPTED, STOP: CLOSED}),
     ACCEPTED: _row({INVOICE: OPEN, STOP: CLOSED}),
     OPEN: _row(_all_to(OPEN, _IN_FLIGHT), {STOP: STOPPING, RECEIPT: RECEIPTED}),
     STOPPING: _row(_all_to(STOPPING, _IN_FLIGHT), {STOP: STOPPING, RECEIPT: RECEIPTED}),
@@ -111,7 +121,12 @@ QUIET_STATES = (IDLE, CLOSED)
 _STATES_OF_LATE_MESSAGES = (IDLE, GREETED, CLOSED)
 
 # message: the type of its signature
-_SIGNED_TYPES = {OFFER: SIGNED_OFFER, TARIFF: SIGNED_TARIFF, RECEIPT: SIGNED_RECEIPT}
+_SIGNED_TYPES = {
+    ACCEPT: SIGNED_PROOF,
+    OFFER: SIGNED_OFFER,
+    TARIFF: SIGNED_TARIFF,
+    RECEIPT: SIGNED_RECEIPT,
+}
 
 
 class _Request:
@@ -167,6 +182,7 @@ class ProtocolSession:
         self._forget_requests()
         self._asked: dict[int, bytearray] = {}  # message: the last payload received
         self._answers: dict[int, Buffer] = {}  # request: the payload that answered it
+        self._again_ms: dict[int, int] = {}  # request: before this tick it is not answered again
         self.sequence = 0
         self.payer_nonce = b""
         self.payee_nonce = b""
@@ -213,18 +229,22 @@ class ProtocolSession:
 
         Raises LocalError as `send` does.
         """
-        number = message.number
-        if number == OFFER:  # its own nonce and key are among the signed bytes
+        if message.number == OFFER:  # its own nonce and key are among the signed bytes
             self._note_offer(message)
-        body = signed_body(message)
-        message.signature = signer.sign(self.signed(_SIGNED_TYPES[number], body))
+        message.signature = signer.sign(self.signed_text(message))
         self.send(message, now_ms)
 
     def check_signature(self, message: "Any", public_key: bytes) -> None:
         """Raise PeerError(BAD_SIGNATURE) unless `public_key` signed this message."""
-        signed = self.signed(_SIGNED_TYPES[message.number], signed_body(message))
-        if not verify(public_key, signed, message.signature):
+        if not verify(public_key, self.signed_text(message), message.signature):
             raise PeerError(BAD_SIGNATURE)
+
+    def signed_text(self, message: "Any") -> bytes:
+        """Return the bytes that the signature of an ACCEPT, OFFER, TARIFF or RECEIPT covers."""
+        body = signed_body(message)
+        if message.number == ACCEPT:  # it accepts one OFFER, whole
+            body = self.offer_hash + body
+        return self.signed(_SIGNED_TYPES[message.number], body)
 
     def send(self, message: "Message", now_ms: int) -> None:
         """Queue `message` and walk the table.
@@ -259,7 +279,7 @@ class ProtocolSession:
 
     def stop(self, reason: int, now_ms: int) -> None:
         """Tell the other side `reason` (errors.py), in whatever state this end is."""
-        message = Stop(reason=reason)
+        message = Stop(reason=reason, payer_nonce=self.payer_nonce or bytes(NONCE_SIZE))
         if STOP in TRANSITIONS[self.state]:
             self.send(message, now_ms)
         else:
@@ -274,9 +294,11 @@ class ProtocolSession:
         """
         number = payload[0]
         if self._asked.get(number) == payload:
-            self._repeat(number)
+            self._repeat(number, now_ms)
             return None
-        message = messages.decode(payload, self._packets)
+        message = self._decode(payload)
+        if message is None:
+            return None
         target = TRANSITIONS[self.state].get(number)
         sender = MESSAGES[number][1]
         if target is None or sender not in (1 - self.role, EITHER):
@@ -287,12 +309,13 @@ class ProtocolSession:
         if number == HELLO:
             self._reset(now_ms)
             self.outbox.clear()
-        elif not self._is_next(message):
+        elif not self._is_of_this_session(message) or not self._is_next(message):
             self.stale += 1
             return None
         if number != UPDATE:  # the sequence number already tells a repeated UPDATE
             self._keep_asked(number, payload)
         self._answers.pop(number, None)
+        self._again_ms.pop(number, None)
         request = REQUEST_OF.get(number)
         if request is not None:
             self._requests[request].waiting = False
@@ -320,6 +343,22 @@ class ProtocolSession:
                 return LINK_TIMEOUT
         return 0
 
+    def _decode(self, payload: "Buffer") -> "Message | None":
+        """Return the message in `payload`, or None for a HELLO of a version not known here.
+
+        Such a HELLO gets a STOP that repeats its nonce. It changes nothing else.
+        """
+        try:
+            return messages.decode(payload, self._packets)
+        except PeerError as error:
+            if payload[0] != HELLO or self.role != PAYEE:
+                raise
+            nonce = bytes(payload[2 : 2 + NONCE_SIZE])
+            if len(nonce) < NONCE_SIZE:
+                raise MalformedError("wrong length")
+            self.outbox.append(messages.encode(Stop(reason=error.reason, payer_nonce=nonce)))
+            return None
+
     def _forget_requests(self) -> None:
         for request in self._request_row:
             request.waiting = False
@@ -340,13 +379,29 @@ class ProtocolSession:
         else:
             kept[:] = payload
 
-    def _repeat(self, number: int) -> None:
-        """Answer a request that came again with the answer that it got before, if there is one."""
+    def _repeat(self, number: int, now_ms: int) -> None:
+        """Answer a request that came again with the answer that it got before, if there is one.
+
+        An answer is given at most once in `retry_ms`: a short request must not draw a flood of
+        long answers.
+        """
         answer = self._answers.get(number)
         self.stale += 1
-        if answer is not None:
-            self.retransmissions += 1
-            self.outbox.append(answer)
+        if answer is None:
+            return
+        again_ms = self._again_ms.get(number)
+        if again_ms is not None and ticks_diff(now_ms, again_ms) < 0:
+            return
+        self._again_ms[number] = ticks_add(now_ms, self._retry_ms)
+        self.retransmissions += 1
+        self.outbox.append(answer)
+
+    def _is_of_this_session(self, message: "Any") -> bool:
+        """Return whether an OFFER or a STOP answers this session's HELLO, not an earlier one."""
+        if message.number != OFFER and message.number != STOP:
+            return True
+        of_this: bool = message.payer_nonce == self.payer_nonce
+        return of_this
 
     def _is_next(self, message: "Any") -> bool:
         """Return whether it is this message's turn; False when an INVOICE or UPDATE is late."""

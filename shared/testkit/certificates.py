@@ -66,11 +66,16 @@ def certificate(
     fields = {name: getattr(channel, name) for name, _, _ in Terms.LAYOUT}
     fields["channel_id"] = channel.channel_id()
     fields["capacity"] = 1_000_000
+    fields["claimed"] = 0
     fields["issued_at_s"] = NOW_S - 3_600
     fields["expires_at_s"] = NOW_S + DAY_S
+    fields["return_capacity"] = 0
+    fields["return_channel_id"] = bytes(32)
     fields["issuer_key"] = signer.public_key
     fields["signature"] = bytes(SIGNATURE_SIZE)
     fields.update(changes)
+    issued_at_s = fields["issued_at_s"]
+    fields.setdefault("claimable_until_s", issued_at_s + fields["dispute_window_s"])
     result = Certificate(**fields)
     result.signature = signer.sign(result.signed_bytes())
     for name, value in (after_signing or {}).items():

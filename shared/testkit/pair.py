@@ -271,7 +271,7 @@ class Pair:
             lambda: self.payee.charging is not None and self.payee.charging.packets >= packets
         )
 
-    def run_to_stop(self) -> "tuple[int, int]":
+    def run_to_stop(self) -> "tuple[int | None, int | None]":
         """Run until both ends have stopped; return the pole's and the vehicle's reason."""
         self.run(
             lambda: (
@@ -318,7 +318,7 @@ def lie(
     change: "Callable[[Any], Message | None]",
     after_packets: int = 3,
     times: int = 1,
-) -> "tuple[Pair, tuple[int, int]]":
+) -> "tuple[Pair, tuple[int | None, int | None]]":
     """Change messages of one number after some packets; return the pair and both stop reasons."""
     pair = Pair()
     if after_packets:
@@ -327,6 +327,6 @@ def lie(
     return pair, pair.run_to_stop()
 
 
-def both(reason: int) -> "tuple[int, int]":
+def both(reason: int) -> "tuple[int | None, int | None]":
     """Return the result of `run_to_stop` if both ends stop for `reason`."""
     return (reason, reason)

@@ -5,7 +5,7 @@ It pays every invoice while `PoleBench.paying` is true.
 """
 
 from joulestream import messages
-from joulestream.channel import SIGNED_PROOF, Claim
+from joulestream.channel import Claim
 from joulestream.compat import const
 from joulestream.link import open_link
 from joulestream.messages import PAYER, Accept, Hello, Invoice, Offer, Stop, Update
@@ -155,9 +155,16 @@ class PoleBench:
     def accept(self) -> None:
         """Accept the offer with the channel's certificate."""
         data = self._certificate.to_bytes()
-        body = self._session.offer_hash + PREPAY.to_bytes(8, "big") + data
-        signature = KEYS["payer"].sign(self._session.signed(SIGNED_PROOF, body))
-        self._send(Accept(certificate=data, prepay=PREPAY, signature=signature))
+        accept = Accept(
+            certificate=data,
+            prepay=PREPAY,
+            amount_due=0,
+            remainder=0,
+            link_timeout_ms=NEVER_MS,
+            signature=b"",
+        )
+        accept.signature = KEYS["payer"].sign(self._session.signed_text(accept))
+        self._send(accept)
 
     def charge(self, packets: int = 14) -> None:
         """Open a session; run until `packets` are paid and the contacts are closed."""

@@ -8,6 +8,7 @@ are hexadecimal. Signatures come from edwards25519.py, not from the native modul
 """
 
 import argparse
+import binascii
 import json
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ from transcript import (  # noqa: E402
 
 from joulestream import channel, errors, framing, messages, units  # noqa: E402
 from joulestream.channel import Certificate, Claim, Terms  # noqa: E402
-from joulestream.fields import UINT  # noqa: E402
+from joulestream.fields import UINT, size_of  # noqa: E402
 from joulestream.tariff import Tariff  # noqa: E402
 from joulestream.testkit.certificates import DAY_S, certificate  # noqa: E402
 
@@ -62,6 +63,78 @@ def frames():
         size = framing.encode(payload, out)
         cases.append({"payload": payload.hex(), "frame": out[:size].hex()})
     return cases
+
+
+def framed(payload):
+    """Return the frame of `payload`."""
+    out = bytearray(framing.MAX_FRAME)
+    return bytes(out[: framing.encode(payload, out)])
+
+
+def stuffed(data):
+    """Return the COBS form of `data`, which holds no zero and is shorter than a block."""
+    return bytes([len(data) + 1]) + data + b"\0"
+
+
+def bad_frames():
+    """Return bytes that hold no good frame, and the counter that each of them raises by one."""
+    good = framed(b"\x20\1" + bytes(range(1, 17)))
+    wrong = bytearray(good)
+    wrong[5] ^= 0x40
+    longest = framed(b"\x11" * framing.MAX_PAYLOAD)
+    data = b"\x11" * (framing.MAX_PAYLOAD + 1)
+    cases = [
+        ("a block reaches past the frame's end", bytes([good[0] + 1]) + good[1:], "bad_cobs"),
+        ("the last byte is lost", good[:-2] + b"\0", "bad_cobs"),
+        ("one byte", b"\1\0", "bad_cobs"),
+        ("a CRC and no payload", stuffed(b"\x11" * 4), "bad_cobs"),
+        ("fewer bytes than a CRC", stuffed(b"\x11" * 3), "bad_cobs"),
+        ("a bit is changed", bytes(wrong), "bad_crc"),
+        ("two bytes are swapped", good[:3] + good[4:5] + good[3:4] + good[5:], "bad_crc"),
+        ("a payload of one byte with a wrong CRC", stuffed(b"\x22" + b"\x11" * 4), "bad_crc"),
+        ("no delimiter for too long", longest[:-1] * 2 + b"\0", "oversized"),
+        ("568 bytes before the delimiter", b"\x11" * 568 + b"\0", "oversized"),
+        ("a payload of 561 bytes", oversized_frame(data), "oversized"),
+    ]
+    return [
+        {"what": what, "bytes": case.hex(), "counter": counter} for what, case, counter in cases
+    ]
+
+
+def oversized_frame(payload):
+    """Return the frame of a payload that is too long, without zeros in payload and CRC."""
+    data = payload + binascii.crc32(payload).to_bytes(4, "big")
+    if 0 in data:
+        raise ValueError("choose another payload: its CRC holds a zero")
+    blocks = [data[at : at + 254] for at in range(0, len(data), 254)]
+    return b"".join(bytes([len(block) + 1]) + block for block in blocks) + b"\0"
+
+
+def frames_with_an_empty_block():
+    """Return frames in which an empty block follows a full one: a receiver takes them."""
+    cases = []
+    for size in (250, 504):
+        payload = b"\x11" * size
+        if len(framed(payload)) != size + 4 + (size + 4) // 254 + 1:
+            raise ValueError("the CRC holds a zero")
+        cases.append({"payload": payload.hex(), "frame": (framed(payload)[:-1] + b"\1\0").hex()})
+    return cases
+
+
+def malformed():
+    """Return payloads that are no message: a receiver drops them, counts them, answers none."""
+    cases = [("an unknown number", b"\0"), ("an unknown number", b"\x7f" + bytes(16))]
+    for number, (name, _, _, message_class) in sorted(messages.MESSAGES.items()):
+        size = 1 + size_of(message_class.LAYOUT)
+        head = bytes([number])
+        if number in (messages.HELLO, messages.OFFER):
+            head += bytes([messages.VERSION])
+        whole = head + bytes(size - len(head))
+        cases.append((f"{name}, one byte too long", whole + b"\0"))
+        if size > 1:
+            cases.append((f"{name}, one byte too short", whole[:-1]))
+    cases.append(("hello of another version without a whole nonce", b"\1\2" + bytes(15)))
+    return [{"what": what, "payload": payload.hex()} for what, payload in cases]
 
 
 def every_message():
@@ -106,13 +179,14 @@ def make_terms(kind, salt):
     )
 
 
-def certify(terms, capacity, expires_at_s, channel_id=None):
+def certify(terms, capacity, expires_at_s, channel_id=None, claimed=0):
     """Return the issuer's certificate for `terms`."""
     return certificate(
         terms,
         ISSUER,
         channel_id=channel_id or terms.channel_id(),
         capacity=capacity,
+        claimed=claimed,
         issued_at_s=NOW_S - 3_600,
         expires_at_s=expires_at_s,
     )
@@ -126,7 +200,7 @@ TERMS = {
 XRPL_CHANNEL_ID = pattern("the ledger's own channel id", 32)
 CERTIFICATES = {
     "sql": certify(TERMS["sql"], (1 << 41), NOW_S + 60),
-    "evm": certify(TERMS["evm"], (1 << 53) + 1, NOW_S + DAY_S),
+    "evm": certify(TERMS["evm"], (1 << 53) + 1, NOW_S + DAY_S, claimed=1 << 52),
     "xrpl": certify(TERMS["xrpl"], 10**6, NOW_S + DAY_S, XRPL_CHANNEL_ID),
 }
 
@@ -180,14 +254,17 @@ def claims():
 def tariffs():
     """Return amounts due, with changes of price, above 32 bits."""
     cases = []
-    for start_mwh, start_amount, price, changes in (
-        (0, 0, PRICE, ()),
-        (0, 0, 999_999, ((1, 1_000_000), (2, 999_999), (3, 1_000_001))),
-        ((1 << 33) + 1, (1 << 40) + 7, PRICE, (((1 << 33) + 3_001, NEW_PRICE),)),
-        ((1 << 31) - 5, (1 << 32) - 3, 333_333, (((1 << 31) - 5, 1), ((1 << 31) + 9, 777_777))),
-        (5, 0, (1 << 48) - 1, (((1 << 40) + 1, 1 << 47),)),
+    high = (1 << 31) - 5
+    for start_mwh, start_amount, remainder, price, changes in (
+        (0, 0, 0, PRICE, ()),
+        (0, 0, 0, 999_999, ((1, 1_000_000), (2, 999_999), (3, 1_000_001))),
+        ((1 << 33) + 1, (1 << 40) + 7, 0, PRICE, (((1 << 33) + 3_001, NEW_PRICE),)),
+        (high, (1 << 32) - 3, 0, 333_333, ((high, 1), ((1 << 31) + 9, 777_777))),
+        (5, 0, 0, (1 << 48) - 1, (((1 << 40) + 1, 1 << 47),)),
+        (20_000, 5_000, 999_999, 1, ((20_001, 999_999),)),
+        ((1 << 33) + 1, 7, 345_678, PRICE, (((1 << 33) + 3_001, NEW_PRICE),)),
     ):
-        tariff = Tariff(start_mwh, start_amount, price)
+        tariff = Tariff(start_mwh, start_amount, price, remainder)
         due = [[str(start_mwh), str(tariff.amount_due(start_mwh))]]
         last = start_mwh
         for from_mwh, next_price in changes:
@@ -202,6 +279,7 @@ def tariffs():
             {
                 "start_energy_mwh": str(start_mwh),
                 "start_amount": str(start_amount),
+                "start_remainder": remainder,
                 "price_per_kwh": str(price),
                 "changes": [[str(from_mwh), str(next_price)] for from_mwh, next_price in changes],
                 "due": due,
@@ -248,14 +326,18 @@ def known_channel():
     transcript.send(VEHICLE, messages.TARIFF_ACCEPT, **change)
     transcript.tariff.change(energy_mwh + 3_000, NEW_PRICE)
     transcript.packet(energy_mwh + 2_000, PREPAY)
-    transcript.send(POLE, messages.RENEW_REQUEST, valid_until_s=CERTIFICATES["sql"].expires_at_s)
+    for sequence in (1, 2):
+        expires_at_s = CERTIFICATES["sql"].expires_at_s
+        transcript.send(
+            POLE, messages.RENEW_REQUEST, sequence=sequence, valid_until_s=expires_at_s
+        )
     renewed = certify(TERMS["sql"], 1 << 42, NOW_S + DAY_S)
     transcript.send(VEHICLE, messages.RENEW, certificate=renewed.to_bytes())
     transcript.send(
         POLE, messages.RENEWED, expires_at_s=renewed.expires_at_s, capacity=renewed.capacity
     )
     transcript.packet(energy_mwh + 3_500, PREPAY)
-    transcript.send(VEHICLE, messages.STOP, reason=errors.ENERGY_REACHED)
+    transcript.stop(VEHICLE, errors.ENERGY_REACHED)
     transcript.receipt(errors.ENERGY_REACHED, energy_mwh, energy_mwh + 3_777)
     return transcript.document()
 
@@ -268,7 +350,7 @@ def fresh_channel():
     transcript.packet(0, packet)
     transcript.packet(1_000, packet)
     transcript.packet(2_000, packet)
-    transcript.send(POLE, messages.STOP, reason=errors.UNPLUGGED)
+    transcript.stop(POLE, errors.UNPLUGGED)
     transcript.packet(3_100, 0)
     transcript.receipt(errors.UNPLUGGED, 0, 3_100)
     return transcript.document()
@@ -284,6 +366,9 @@ def make():
             for key in (POLE, VEHICLE, ISSUER)
         },
         "frames": frames(),
+        "frames_with_an_empty_block": frames_with_an_empty_block(),
+        "bad_frames": bad_frames(),
+        "malformed": malformed(),
         "messages": every_message(),
         "channels": channels(),
         "certificates": certificates(),

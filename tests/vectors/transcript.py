@@ -4,9 +4,7 @@ import hashlib
 
 from joulestream import channel, messages
 from joulestream.channel import Claim
-from joulestream.messages import (
-    make,
-)
+from joulestream.messages import make
 from joulestream.session import ProtocolSession
 from joulestream.tariff import Tariff
 from joulestream.testkit import edwards25519 as ed
@@ -129,6 +127,7 @@ class Transcript:
             channel.SIGNED_OFFER,
             version=messages.VERSION,
             nonce=pole_nonce,
+            payer_nonce=end.payer_nonce,
             payee_key=POLE.public_key,
             time_s=0,
             price_per_kwh=PRICE,
@@ -138,6 +137,9 @@ class Transcript:
             packet_ms=1_000,
             link_timeout_ms=2_000,
             max_power_mw=MAX_POWER_MW,
+            step_mwh=1_000,
+            refresh_ms=200,
+            stop_ms=6_300,
             energy_mwh=energy_mwh,
             amount_due=amount_due,
             remainder=remainder,
@@ -162,19 +164,21 @@ class Transcript:
             time_s=NOW_S,
             signature=signature,
         )
+        self.send(POLE, messages.TIME_TAKEN, time_s=NOW_S)
+        accepted = {
+            "certificate": certificate.to_bytes(),
+            "prepay": prepay,
+            "amount_due": amount_due,
+            "remainder": remainder,
+            "link_timeout_ms": 2_500,
+        }
+        fields = messages.signed_body(make(messages.ACCEPT, **accepted))
         body = [
             ["SHA-256 of the offer's payload", end.offer_hash],
-            ["prepay", prepay.to_bytes(8, "big")],
-            ["certificate", certificate.to_bytes()],
+            ["accept without number and signature", fields],
         ]
         signature = self.sign(VEHICLE, "accept", channel.SIGNED_PROOF, body)
-        self.send(
-            VEHICLE,
-            messages.ACCEPT,
-            certificate=certificate.to_bytes(),
-            prepay=prepay,
-            signature=signature,
-        )
+        self.send(VEHICLE, messages.ACCEPT, **accepted, signature=signature)
 
     def packet(self, energy_mwh, prepay):
         """Send an invoice and its update."""
@@ -194,6 +198,11 @@ class Transcript:
         self.send(
             VEHICLE, messages.UPDATE, sequence=self.sequence, amount=amount, signature=signature
         )
+
+    def stop(self, key, reason):
+        """Send a STOP from `key`'s end."""
+        nonce = self.ends[key].payer_nonce
+        self.send(key, messages.STOP, reason=reason, payer_nonce=nonce)
 
     def receipt(self, reason, start_energy_mwh, energy_mwh):
         """Send the receipt and its answer."""
