@@ -49,8 +49,9 @@ def come_back(world, **changes):
 
 def answer(world):
     """Wait until the vehicle paid in a new session, or refused one."""
-    world.payer.packets = world.payer.last_stop = 0
-    world.run(lambda: world.payer.packets or world.payer.last_stop not in (0, LOST))
+    world.payer.packets = 0
+    world.payer.last_stop = None
+    world.run(lambda: world.payer.packets or world.payer.last_stop not in (None, LOST))
 
 
 def price(world, price_per_kwh):

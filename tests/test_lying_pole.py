@@ -81,7 +81,10 @@ def test_a_hello_of_another_version_is_refused_with_the_reason():
     world.bend = lambda sender, payload: (
         [bytes([HELLO, 2]) + payload[2:] + b"more"] if payload[0] == HELLO else [payload]
     )
-    assert world.run_to_stop() == both(errors.UNKNOWN_VERSION)
+    world.run(lambda: world.payer.last_stop)
+    assert world.payer.last_stop == errors.UNKNOWN_VERSION
+    # The pole has no session that could end.
+    assert world.payee.last_stop is None
 
 
 def test_an_invoice_for_energy_that_never_flowed():

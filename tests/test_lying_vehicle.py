@@ -5,7 +5,7 @@ The pole's side is the real payee; the lie is told by changing payloads on the w
 
 from joulestream import errors, messages
 from joulestream.channel import Claim, time_bytes
-from joulestream.messages import ACCEPT, UPDATE, Invoice, TimeProof
+from joulestream.messages import ACCEPT, TIME_TAKEN, UPDATE, Invoice, TimeProof
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, lie
 
@@ -155,7 +155,6 @@ def test_certificates_that_are_refused():
     refused(errors.WRONG_PAYEE, channel=terms(payout_account=b"x" * 32))
     refused(errors.UNTRUSTED_ISSUER, issuer="stranger")
     refused(errors.CERTIFICATE_EXPIRED, expires_at_s=NOW_S)
-    refused(errors.CERTIFICATE_EXPIRED, issued_at_s=NOW_S + 60)
     refused(errors.ISSUER_LIMIT, capacity=2_000_001)
 
 
@@ -262,6 +261,8 @@ def told_the_time(time_s, key="issuer", nonce=None, bound_s=None):
         world.boot_pole(None)
 
     def bend(sender, payload):
+        if payload[0] == TIME_TAKEN:
+            return []  # this vehicle knows nothing of the proof
         if payload[0] != ACCEPT:
             return [payload]
         session = world.payee.session

@@ -23,17 +23,18 @@ from joulestream.testkit.random import Random
 # number: (sender, answer's number, size of the payload)
 WIRE = {
     0x01: (PAYER, 0x02, 82),
-    0x02: (PAYEE, None, 385),
-    0x03: (PAYER, None, 105),
-    0x04: (PAYER, 0x10, 454),
+    0x02: (PAYEE, None, 413),
+    0x03: (PAYER, 0x05, 105),
+    0x04: (PAYER, 0x10, 526),
+    0x05: (PAYEE, None, 9),
     0x10: (PAYEE, 0x11, 19),
     0x11: (PAYER, None, 77),
     0x12: (PAYEE, 0x13, 79),
     0x13: (PAYER, None, 15),
-    0x14: (PAYEE, None, 9),
-    0x15: (PAYER, 0x16, 382),
+    0x14: (PAYEE, None, 13),
+    0x15: (PAYER, 0x16, 438),
     0x16: (PAYEE, None, 17),
-    0x20: (EITHER, 0x21, 2),
+    0x20: (EITHER, 0x21, 18),
     0x21: (PAYEE, 0x22, 110),
     0x22: (PAYER, None, 1),
 }
@@ -84,7 +85,8 @@ def test_round_trip():
 def test_integers_are_big_endian_and_in_order():
     payload = encode(messages.Invoice(sequence=1, energy_mwh=2, amount_due=3))
     assert payload == b"\x10" + b"\0\0\0\1" + b"\0\0\0\0\0\2" + b"\0\0\0\0\0\0\0\3"
-    assert encode(messages.Stop(reason=0x41)) == b"\x20\x41"
+    stop = messages.Stop(reason=0x41, payer_nonce=b"n" * 16)
+    assert encode(stop) == b"\x20\x41" + b"n" * 16
 
 
 def test_decoded_bytes_outlive_the_buffer():
@@ -140,15 +142,19 @@ def test_unknown_versions_whatever_the_length():
         assert payload[1] == VERSION
         for version in (0, VERSION + 1, 255):
             payload[1] = version
-            for data in (payload, payload[:2], payload + bytes(40)):
+            least = 2 + 16 if number == messages.HELLO else 2
+            for data in (payload, payload[:least], payload + bytes(40)):
                 assert peer_reason(decode, data) == UNKNOWN_VERSION
+            assert isinstance(raised(decode, payload[: least - 1]), MalformedError)
 
 
 def test_stop_is_the_same_in_all_versions():
-    assert MESSAGES[messages.STOP][3].LAYOUT == (("reason", 1, UINT),)
+    layout = (("reason", 1, UINT), ("payer_nonce", 16, BYTES))
+    assert MESSAGES[messages.STOP][3].LAYOUT == layout
     assert messages.STOP == 0x20
     for reason in range(256):
-        assert decode(bytes([0x20, reason])).reason == reason
+        stop = decode(bytes([0x20, reason]) + b"n" * 16)
+        assert (stop.reason, stop.payer_nonce) == (reason, b"n" * 16)
 
 
 def test_random_bytes_are_refused_or_a_message():
@@ -158,6 +164,8 @@ def test_random_bytes_are_refused_or_a_message():
         data = bytearray(random.bytes(1 + random.below(MAX_PAYLOAD)))
         if turn % 2:
             data[0] = numbers[random.below(len(numbers))]
+        if len(data) == WIRE.get(data[0], (0, 0, 0))[2]:
+            continue
         error = raised(decode, data)
         unknown = data[0] in (messages.HELLO, messages.OFFER)
         assert isinstance(error, MalformedError) or (

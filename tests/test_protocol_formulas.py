@@ -81,9 +81,8 @@ def inputs_of(section):
 
 def by_code_5_2(v):
     certificate = Certificate(
-        issued_at_s=v.issued_at_s,
         expires_at_s=v.expires_at_s,
-        dispute_window_s=v.dispute_window_s,
+        claimable_until_s=v.claimable_until_s,
     )
     return {
         "valid": not expiry_reason(certificate, v.now_s),

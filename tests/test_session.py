@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from dual_runtime import peer_reason, raised
 from joulestream import messages
+from joulestream.channel import CERTIFICATE_SIZE
 from joulestream.errors import (
     BAD_FIELD,
     LINK_TIMEOUT,
@@ -37,6 +38,8 @@ from joulestream.units import TICKS_PERIOD, ticks_add
 
 RETRY_MS = 250
 TIMEOUT_MS = 2000
+# The nonce of every sample of a HELLO, which answers repeat.
+NONCE = b"\1" * 16
 
 # docs/protocol.md, section "States", written out: state, message, next state.
 TABLE = """
@@ -46,6 +49,7 @@ greeted offer offered
 greeted stop closed
 offered hello greeted
 offered time offered
+offered time_taken offered
 offered accept accepted
 offered stop closed
 accepted hello greeted
@@ -96,6 +100,8 @@ def sample(number, **changes):
     values = {}
     for name, size, kind in MESSAGES[number][3].LAYOUT:
         values[name] = 1 if kind == UINT else bytes([number]) * size
+        if name == "payer_nonce":
+            values[name] = NONCE
     values.update(changes)
     return make(number, **values)
 
@@ -109,6 +115,7 @@ def session_in(role, state, number=None):
         session.outbox.clear()
     elif number == messages.UPDATE:
         session.sequence = 1
+    session.payer_nonce = NONCE
     session.state = state
     return session
 
@@ -164,9 +171,48 @@ def test_bad_bytes_change_no_state():
             session = session_in(role, state)
             for data in (b"\x00", b"\xff" * 9, b"\x10", b"\x20", b"\x20\1\1", b"\x11" * 76):
                 assert isinstance(raised(session.receive, data, 0), MalformedError)
-            assert peer_reason(session.receive, b"\x01\x02", 0) == UNKNOWN_VERSION
             assert peer_reason(session.receive, b"\x02\x00\x00", 0) == UNKNOWN_VERSION
             assert session.state == state and session.outbox == []
+
+
+def test_a_hello_of_another_version_is_refused_and_changes_nothing_else():
+    for state in range(len(STATE_NAMES)):
+        session = session_in(PAYEE, state)
+        hello = b"\x01\x02" + b"m" * 16
+        for more in (b"", b"?", bytes(64), bytes(500)):
+            assert session.receive(hello + more, 0) is None
+            assert session.outbox.pop() == b"\x20" + bytes([UNKNOWN_VERSION]) + b"m" * 16
+        # Without a whole nonce there is nothing that the STOP could answer.
+        assert isinstance(raised(session.receive, hello[:-1], 0), MalformedError)
+        assert session.state == state and session.payer_nonce == NONCE and session.outbox == []
+
+
+def test_an_offer_or_a_stop_of_an_earlier_hello_is_late():
+    for number in (messages.OFFER, messages.STOP):
+        for role in (PAYEE, PAYER):
+            for state in range(len(STATE_NAMES)):
+                if number not in TRANSITIONS[state] or (number, role) == (messages.OFFER, PAYEE):
+                    continue
+                session = session_in(role, state)
+                late = sample(number, payer_nonce=b"\2" * 16)
+                assert session.receive(encode(late), 0) is None
+                assert (session.state, session.stale, session.outbox) == (state, 1, [])
+                assert session.receive(encode(sample(number)), 0).number == number
+
+
+def test_every_reason_ends_a_session():
+    for reason in (0, 1, 200, 255):
+        session = session_in(PAYER, GREETED)
+        session.receive(encode(sample(messages.STOP, reason=reason)), 0)
+        assert session.state == CLOSED
+
+
+def test_requests_for_a_renewal_are_no_repetitions():
+    vehicle = session_in(PAYER, OPEN)
+    for sequence in (1, 2, 3):
+        request = encode(sample(messages.RENEW_REQUEST, sequence=sequence))
+        assert vehicle.receive(request, 0).sequence == sequence
+        assert vehicle.receive(request, 0) is None
 
 
 def test_a_field_that_does_not_fit_changes_no_state():
@@ -251,9 +297,14 @@ def test_what_is_asked_again_is_answered_again():
         session.send(sample(answer), 0)
         given = session.outbox.pop()
         state = session.state
-        for _ in range(3):
-            assert session.receive(memoryview(payload), 0) is None
+        for turn in range(3):
+            now_ms = turn * RETRY_MS
+            assert session.receive(memoryview(payload), now_ms) is None
             assert session.outbox.pop() == given and session.outbox == []
+            # A flood of repetitions draws one answer in `retry_ms`.
+            for later_ms in (now_ms, now_ms + RETRY_MS - 1):
+                assert session.receive(memoryview(payload), later_ms) is None
+                assert session.outbox == []
         assert session.state == state
 
 
@@ -284,11 +335,11 @@ def test_a_new_hello_forgets_the_session_before_it():
 
 
 def test_offer_hash_covers_the_whole_payload():
-    payload = encode(sample(messages.OFFER))
+    payload = encode(sample(messages.OFFER, nonce=b"\2" * 16))
     vehicle = session_in(PAYER, GREETED)
     vehicle.receive(payload, 0)
     pole = session_in(PAYEE, GREETED)
-    pole.send(sample(messages.OFFER), 0)
+    pole.send(sample(messages.OFFER, nonce=b"\2" * 16), 0)
     assert vehicle.offer_hash == pole.offer_hash == sha256(payload).digest()
     assert vehicle.payee_nonce == pole.payee_nonce == b"\2" * 16
     assert vehicle.payee_key == pole.payee_key == b"\2" * 32
@@ -319,7 +370,7 @@ def test_an_unpaid_invoice_ends_a_session_even_on_a_lively_link():
         session.send(sample(messages.INVOICE), start_ms)
         for turn in range(9):
             later = ticks_add(start_ms, turn * 250)
-            renew = encode(sample(messages.RENEW, certificate=bytes([turn]) * 381))
+            renew = encode(sample(messages.RENEW, certificate=bytes([turn]) * CERTIFICATE_SIZE))
             session.receive(renew, later)
             assert session.poll(later) == 0
         assert session.poll(ticks_add(start_ms, TIMEOUT_MS + 1)) == PAYMENT_TIMEOUT
@@ -357,7 +408,7 @@ def test_stop_in_any_state():
         for state in range(len(STATE_NAMES)):
             session = session_in(role, state)
             session.stop(OWNER_STOP, 0)
-            assert session.outbox == [b"\x20" + bytes([OWNER_STOP])]
+            assert session.outbox == [b"\x20" + bytes([OWNER_STOP]) + NONCE]
             assert session.state == table().get((state, messages.STOP), state)
 
 

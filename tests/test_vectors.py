@@ -197,11 +197,11 @@ def test_certificates():
     for case in vectors("certificates"):
         data = unhex(case["certificate"])
         assert data == plain_bytes(case["fields"]) and len(data) == 437
-        message = b"JST1" + b"\5" + data[:317]
+        message = b"JST1" + b"\5" + data[:373]
         assert message == unhex(case["message"])
-        assert data[317:] == unhex(case["signature"])
-        assert data[285:317] == issuer
-        assert verify(issuer, message, data[317:])
+        assert data[373:] == unhex(case["signature"])
+        assert data[341:373] == issuer
+        assert verify(issuer, message, data[373:])
         certificate = Certificate.from_bytes(data)
         assert certificate.signed_bytes() == message
         assert certificate.to_bytes() == data

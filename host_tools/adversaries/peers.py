@@ -62,7 +62,6 @@ class Peer:
         self.stage = stage
         self.signer = SIGNERS[key]
         self.stop_reason = 0
-        self._nonces = 0
         stage.peer = self
 
     def send(self, message: Message) -> None:
@@ -88,8 +87,8 @@ class Peer:
 
     def nonce(self) -> bytes:
         """Return a fresh nonce."""
-        self._nonces += 1
-        text = f"{type(self).__name__} {self.stage.board.name} {self._nonces}"
+        self.stage.nonces += 1
+        text = f"{type(self).__name__} {self.stage.board.name} {self.stage.nonces}"
         return sha256(text.encode()).digest()[:NONCE_SIZE]
 
     def on_stop(self, stop: Any) -> None:

@@ -74,6 +74,7 @@ class Stage:
     def __init__(self, name: str) -> None:
         self.now_ms = 0
         self.peer: Any = None
+        self.nonces = 0  # that the peers on this stage have used
         self.plugged = True
         self.contact_closed = False
         self.price_per_kwh = PRICE

@@ -25,6 +25,7 @@ from joulestream.messages import (
     HELLO,
     INVOICE,
     MESSAGES,
+    NONCE_SIZE,
     PAYEE,
     PAYER,
     STOP,
@@ -105,7 +106,8 @@ class _End:
         target = TRANSITIONS[before].get(STOP, before)
         self.session.stop(reason, self.now_ms)
         fail_unless(self.session.state == target, "stopping leads elsewhere than the table says")
-        fail_unless(self.session.outbox[-1] == bytes((STOP, reason)), "no STOP is sent")
+        sent = self.session.outbox[-1]
+        fail_unless(sent[:2] == bytes((STOP, reason)), "no STOP is sent")
         self._note_sent(STOP)
 
     def _note_sent(self, number: int) -> None:
@@ -134,6 +136,10 @@ class _End:
             return
         if message is None:
             fail_unless(self.snapshot() == before, "a late message changed the session")
+            if payload[0] == HELLO and payload[1] != VERSION:
+                refusal = bytes((STOP, UNKNOWN_VERSION)) + payload[2 : 2 + NONCE_SIZE]
+                fail_unless(session.outbox[-1] == refusal, "a HELLO is refused otherwise")
+                return
             fail_unless(session.stale == stale + 1, "a late message is not counted")
         else:
             self._check_taken(message, payload, before[0], before[1])

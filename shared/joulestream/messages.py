@@ -289,8 +289,8 @@ MESSAGES: "dict[int, tuple[str, int, int | None, type[Message]]]" = {
     HELLO: ("hello", PAYER, OFFER, Hello),
     OFFER: ("offer", PAYEE, None, Offer),
     TIME: ("time", PAYER, TIME_TAKEN, TimeProof),
-    TIME_TAKEN: ("time_taken", PAYEE, None, TimeTaken),
     ACCEPT: ("accept", PAYER, INVOICE, Accept),
+    TIME_TAKEN: ("time_taken", PAYEE, None, TimeTaken),
     INVOICE: ("invoice", PAYEE, UPDATE, Invoice),
     UPDATE: ("update", PAYER, None, Update),
     TARIFF: ("tariff", PAYEE, TARIFF_ACCEPT, TariffChange),
@@ -358,13 +358,15 @@ def decode(payload: "Buffer", reused: "dict[int, Message] | None" = None) -> Mes
 
     Raises MalformedError when the payload is no message: its number is unknown or its length is
     wrong. Raises PeerError(UNKNOWN_VERSION) for a HELLO or OFFER of another version, whatever its
-    length.
+    length, as long as a HELLO holds its nonce.
     """
     number = payload[0]
     row = MESSAGES.get(number)
     if row is None:
         raise MalformedError("unknown message")
-    if (number == HELLO or number == OFFER) and len(payload) > 1 and payload[1] != VERSION:
+    # Without a whole nonce no STOP could tell which HELLO it answers.
+    least = 2 + NONCE_SIZE if number == HELLO else 2
+    if (number == HELLO or number == OFFER) and len(payload) >= least and payload[1] != VERSION:
         raise PeerError(UNKNOWN_VERSION)
     if len(payload) != _SIZES[number]:
         raise MalformedError("wrong length")

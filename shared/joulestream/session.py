@@ -25,7 +25,6 @@ from joulestream.errors import (
     PAYMENT_TIMEOUT,
     UNEXPECTED_MESSAGE,
     LocalError,
-    MalformedError,
     PeerError,
 )
 from joulestream.messages import (
@@ -354,8 +353,6 @@ class ProtocolSession:
             if payload[0] != HELLO or self.role != PAYEE:
                 raise
             nonce = bytes(payload[2 : 2 + NONCE_SIZE])
-            if len(nonce) < NONCE_SIZE:
-                raise MalformedError("wrong length")
             self.outbox.append(messages.encode(Stop(reason=error.reason, payer_nonce=nonce)))
             return None
 

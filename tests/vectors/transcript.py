@@ -139,7 +139,7 @@ class Transcript:
             max_power_mw=MAX_POWER_MW,
             step_mwh=1_000,
             refresh_ms=200,
-            stop_ms=6_300,
+            stop_ms=300,
             energy_mwh=energy_mwh,
             amount_due=amount_due,
             remainder=remainder,
