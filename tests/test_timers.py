@@ -19,7 +19,7 @@ from joulestream.device.journal import Journal
 from joulestream.errors import LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS
-from joulestream.messages import PAYER, Hello
+from joulestream.messages import PAYEE, PAYER, Hello, encode
 from joulestream.meter.config import METER
 from joulestream.meter.counter import open_meter
 from joulestream.pole import config as pole_config
@@ -220,6 +220,20 @@ def session(clock, pause_ms):
         assert one.state == CLOSED
 
 
+def repeated_answer(clock, pause_ms):
+    pole = ProtocolSession(PAYEE, 250, 2_000)
+    hello = Hello(version=1, nonce=bytes(16), channel_id=bytes(32), payer_key=bytes(32))
+    payload = bytes(encode(hello))
+    pole.receive(payload, clock.now_ms)
+    pole.stop(LINK_TIMEOUT, clock.now_ms)
+    pole.outbox.clear()
+    for _ in range(2):
+        for wait_ms, answers in ((pause_ms, 1), (249, 0), (1, 1)):
+            pole.receive(payload, clock.add(wait_ms))
+            assert len(pole.outbox) == answers
+            pole.outbox.clear()
+
+
 def trusted_clock(clock, pause_ms):
     one = TrustedClock(Journal(RamFlash(), 8))
     assert one.set(NOW_S, clock.now_ms)
@@ -290,6 +304,7 @@ def unix_board(clock, pause_ms):
 ROWS = {
     "shared/joulestream/units.py Timer.is_over": timer,
     "shared/joulestream/session.py ProtocolSession.poll": session,
+    "shared/joulestream/session.py _Request.until_next_answer": repeated_answer,
     "firmware/boards/unix.py Board._pause": unix_board,
     "firmware/meter/eastron.py Driver.poll": meter,
     "firmware/meter/estimate.py EnergyEstimate.advance": meter,

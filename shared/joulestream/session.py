@@ -54,7 +54,7 @@ from joulestream.messages import (
     signed_body,
 )
 from joulestream.signing import verify
-from joulestream.units import ticks_add, ticks_diff
+from joulestream.units import Timer, ticks_add, ticks_diff
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -129,7 +129,11 @@ _SIGNED_TYPES = {
 
 
 class _Request:
-    """A request that this end sent. It is sent again while it is `waiting` for its answer."""
+    """One kind of request.
+
+    This end sends its own again while it is `waiting` for the answer. It answers the other side's
+    again only when `until_next_answer` is over.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -137,6 +141,7 @@ class _Request:
         self.payload: Buffer = b""
         self.first_ms = 0
         self.retry_ms = 0
+        self.until_next_answer = Timer()
 
 
 class ProtocolSession:
@@ -181,7 +186,6 @@ class ProtocolSession:
         self._forget_requests()
         self._asked: dict[int, bytearray] = {}  # message: the last payload received
         self._answers: dict[int, Buffer] = {}  # request: the payload that answered it
-        self._again_ms: dict[int, int] = {}  # request: before this tick it is not answered again
         self.sequence = 0
         self.payer_nonce = b""
         self.payee_nonce = b""
@@ -314,7 +318,8 @@ class ProtocolSession:
         if number != UPDATE:  # the sequence number already tells a repeated UPDATE
             self._keep_asked(number, payload)
         self._answers.pop(number, None)
-        self._again_ms.pop(number, None)
+        if number in self._requests:
+            self._requests[number].until_next_answer.stop()
         request = REQUEST_OF.get(number)
         if request is not None:
             self._requests[request].waiting = False
@@ -386,10 +391,10 @@ class ProtocolSession:
         self.stale += 1
         if answer is None:
             return
-        again_ms = self._again_ms.get(number)
-        if again_ms is not None and ticks_diff(now_ms, again_ms) < 0:
+        until_next = self._requests[number].until_next_answer
+        if not until_next.is_over(now_ms):
             return
-        self._again_ms[number] = ticks_add(now_ms, self._retry_ms)
+        until_next.start(now_ms, self._retry_ms)
         self.retransmissions += 1
         self.outbox.append(answer)
 
