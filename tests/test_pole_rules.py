@@ -2,7 +2,18 @@
 
 from joulestream import errors, messages
 from joulestream.channel import Certificate, Claim
-from joulestream.messages import ACCEPT, HELLO, OFFER, RENEW, TARIFF, TARIFF_ACCEPT, UPDATE
+from joulestream.messages import (
+    ACCEPT,
+    HELLO,
+    INVOICE,
+    OFFER,
+    RENEW,
+    RENEW_REQUEST,
+    STOP,
+    TARIFF,
+    TARIFF_ACCEPT,
+    UPDATE,
+)
 from joulestream.pole.clock import TrustedClock
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import mount
@@ -119,6 +130,46 @@ def test_renewals_that_are_refused():
         assert world.run_to_stop()[0] == reason, errors.reason_name(reason)
         kept = world.payee_records.certificate(CHANNEL_ID)
         assert kept.expires_at_s == first_s
+
+
+def test_a_certificate_that_comes_after_the_first_request_is_sent():
+    world = Pair(
+        pole={"renew_before_s": 48},
+        certificates=[certificate(expires_at_s=NOW_S + 50)],
+    )
+    requests = []
+    world.bend = bending(
+        RENEW_REQUEST, lambda message: requests.append(message.sequence), times=1_000
+    )
+    world.charge(2)
+    world.run(lambda: len(requests) >= 4)
+    renewal = certificate(expires_at_s=NOW_S + DAY_S)
+    world.renewals = [renewal]
+    world.run(lambda: world.payee.charging.certificate.expires_at_s == renewal.expires_at_s)
+    assert requests == list(range(1, len(requests) + 1))
+
+
+def test_a_late_stop_or_offer_does_not_end_the_next_session():
+    world = Pair()
+    world.charge(2)
+    kept = []
+    world.bend = lambda sender, payload: (
+        kept.append(bytes(payload)) or [payload] if payload[0] in (STOP, OFFER) else [payload]
+    )
+    world.payee.stop(errors.OWNER_STOP, world.now_ms)
+    world.run(lambda: world.payer.session.is_quiet() and world.payee.charging is None)
+    world.replug()
+    world.run(lambda: len(kept) >= 2)
+    late = kept[0]
+    assert late[0] == STOP
+    # The new session's OFFER comes after the STOP of the one before, and once more later.
+    world.bend = lambda sender, payload: (
+        [late, payload]
+        if payload[0] in (HELLO, OFFER, INVOICE) and sender == "pole"
+        else [payload]
+    )
+    world.charge(2)
+    assert world.payer.last_stop is None
 
 
 def test_after_a_renewal_by_another_issuer_its_limit_counts():
