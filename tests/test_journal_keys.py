@@ -2,7 +2,7 @@
 
 from binascii import crc32
 
-from joulestream.channel import CERTIFICATE_SIZE, Certificate
+from joulestream.channel import Certificate
 from joulestream.device.journal import Journal
 from joulestream.device.journal_format import OVERHEAD
 from joulestream.device.journal_keys import (
@@ -13,7 +13,7 @@ from joulestream.device.journal_keys import (
     key_count,
     live_bytes,
 )
-from joulestream.device.payee_records import PayeeRecord
+from joulestream.device.payee_records import PayeeRecord, Standing
 from joulestream.device.payer_record import PayerRecord
 from joulestream.fields import size_of
 from joulestream.pole.recovery import LoggedSession
@@ -23,7 +23,7 @@ from joulestream.testkit.random import Random
 RECORDS = {
     "PayeeRecord": PayeeRecord,
     "PayerRecord": PayerRecord,
-    "Certificate": Certificate,
+    "Standing, Certificate": Certificate,
     "LoggedSession": LoggedSession,
 }
 
@@ -32,7 +32,9 @@ def test_sizes_are_those_of_the_records():
     named = [row for row in TABLE if row[2] in RECORDS]
     assert len(named) == len(RECORDS)
     for _, _, kept, size, _ in named:
-        expected = CERTIFICATE_SIZE if kept == "Certificate" else size_of(RECORDS[kept].LAYOUT)
+        expected = size_of(RECORDS[kept].LAYOUT)
+        if RECORDS[kept] is Certificate:
+            expected += size_of(Standing.LAYOUT)
         assert size == expected, kept
 
 

@@ -3,7 +3,7 @@
 from dual_runtime import raised
 from joulestream.device import journal_keys
 from joulestream.device.payee_records import BrokenRecord, PayeeRecords
-from joulestream.testkit.certificates import certificate, terms
+from joulestream.testkit.certificates import NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash, mount
 
 CHANNEL_ID = terms().channel_id()
@@ -67,3 +67,22 @@ def test_a_journal_that_lost_a_record_is_noticed():
 def test_a_broken_record_is_no_failure_of_the_flash():
     """The pole answers an OSError with STORE_FAILED and goes on. This fault must end its loop."""
     assert not issubclass(BrokenRecord, OSError)
+
+
+def test_the_standing_is_the_highest_word_of_all_certificates():
+    """A later certificate that says less, or the same, changes nothing."""
+    journal, records = opened()
+    assert records.standing(CHANNEL_ID).settled == 0
+    assert records.standing(CHANNEL_ID).collected_at_s == 0
+    for claimed, issued_at_s, expected in (
+        (300, NOW_S, (300, NOW_S)),
+        (200, NOW_S + 5, (300, NOW_S)),
+        (300, NOW_S + 6, (300, NOW_S)),
+        (500, NOW_S + 7, (500, NOW_S + 7)),
+    ):
+        records.erase_ahead()
+        records.admit(certificate(claimed=claimed, issued_at_s=issued_at_s), record_of(records))
+        for known in (records, PayeeRecords(journal, 4)):
+            standing = known.standing(CHANNEL_ID)
+            assert (standing.settled, standing.collected_at_s) == expected
+            assert known.certificate(CHANNEL_ID).claimed == claimed

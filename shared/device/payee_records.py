@@ -47,6 +47,27 @@ class PayeeRecord(Record):
     )
 
 
+class Standing(Record):
+    """The ledger's word on one channel. It is stored with the channel's certificate.
+
+    - `settled`: the highest amount that a certificate said the ledger had accepted.
+    - `collected_at_s`: `issued_at_s` of the first certificate that said so; 0 if there is none.
+    """
+
+    settled: int
+    collected_at_s: int
+    LAYOUT = (("settled", 8, UINT), ("collected_at_s", 8, UINT))
+
+    def note(self, certificate: Certificate) -> None:
+        """Take the certificate's word into account. A lower amount changes nothing."""
+        if certificate.claimed > self.settled:
+            self.settled = certificate.claimed
+            self.collected_at_s = certificate.issued_at_s
+
+
+_STANDING_SIZE = size_of(Standing.LAYOUT)
+
+
 class _Channel:
     """The figures of a channel that stay in memory: journal key, issuer's key, best amount."""
 
@@ -109,7 +130,14 @@ class PayeeRecords:
     def certificate(self, channel_id: bytes) -> "Certificate | None":
         """Return the certificate of the channel's last session, or None."""
         data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
-        return None if data is None else Certificate.from_bytes(data)
+        return None if data is None else Certificate.from_bytes(data[_STANDING_SIZE:])
+
+    def standing(self, channel_id: bytes) -> Standing:
+        """Return the ledger's word on the channel, as the stored certificates gave it."""
+        data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
+        if data is None:
+            return Standing(settled=0, collected_at_s=0)
+        return Standing.from_bytes(data[:_STANDING_SIZE])
 
     def can_store(self) -> bool:
         """Return whether a packet's record, and a smaller one, can be stored without an erase."""
@@ -127,7 +155,11 @@ class PayeeRecords:
         channel_id = certificate.channel_id
         if channel_id not in self._channels and len(self._channels) >= self._most:
             raise JournalFull("there is no room for another channel")
-        self._journal.put(journal_keys.CERTIFICATE + channel_id, certificate.to_bytes())
+        standing = self.standing(channel_id)
+        standing.note(certificate)
+        self._journal.put(
+            journal_keys.CERTIFICATE + channel_id, standing.to_bytes() + certificate.to_bytes()
+        )
         self.store(channel_id, record)
         self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
 
