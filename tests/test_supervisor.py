@@ -1,6 +1,7 @@
 """A loop that fails is given up with the contactor open, says why, and starts clean."""
 
 from dual_runtime import raised
+from joulestream.device.journal import JournalFull
 from joulestream.runtime.fault import describe, load_fault
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
@@ -58,14 +59,18 @@ class Heap:
 
 
 class Stage:
-    """A supervisor with all of the above; `failures` is how often making a loop fails first."""
+    """A supervisor with all of the above.
 
-    def __init__(self, failures=0):
+    `failures` is how often making a loop fails after the first, `first_failures` before it.
+    """
+
+    def __init__(self, failures=0, first_failures=0):
         self.board = MemoryBoard()
         self.flash = RamFlash()
         self.loops = []
         self.heap = Heap()
         self.failures = failures
+        self.first_failures = first_failures
         self.supervisor = Supervisor(self._make, self.board, self.heap)
 
     @property
@@ -73,6 +78,9 @@ class Stage:
         return self.loops[-1]
 
     def _make(self):
+        if self.first_failures:
+            self.first_failures -= 1
+            raise OSError(5)
         if self.loops and self.failures:
             self.failures -= 1
             raise OSError(5)
@@ -154,10 +162,38 @@ def test_a_loop_that_cannot_be_made_is_tried_again():
 
 
 def test_a_firmware_that_cannot_start_says_so():
-    def make():
-        raise ValueError("no such meter")
+    for error in (ValueError("no such meter"), JournalFull("too many channels")):
 
-    assert isinstance(raised(Supervisor, make, MemoryBoard()), ValueError)
+        def make():
+            raise error
+
+        assert raised(Supervisor, make, MemoryBoard()) is error
+
+
+def test_a_flash_that_fails_at_the_first_start_is_tried_again():
+    stage = Stage(first_failures=3)
+    assert stage.supervisor.loop is None and not stage.board.closed
+    assert stage.supervisor.status()["state"] == "restarting"
+    now_ms = stage.run(0, 6_900)
+    assert not stage.loops and stage.supervisor.faults == 3
+    stage.run(now_ms, 400)
+    assert len(stage.loops) == 1 and stage.loop.steps
+    assert "OSError" in load_fault(stage.loop.journal)
+
+
+def test_a_restart_that_waits_feeds_the_watchdog_and_keeps_the_reason():
+    stage = Stage(failures=100)
+    now_ms = stage.run(0, 200)
+    stage.loop.in_step = RuntimeError()
+    now_ms = stage.run(now_ms, 100)
+    for _ in range(200):
+        fed = stage.board.fed
+        now_ms = stage.run(now_ms, 1_000, 1_000)
+        assert stage.board.fed == fed + 1 and not stage.board.closed
+    assert stage.failures < 100
+    stage.failures = 0
+    stage.run(now_ms, 70_000)
+    assert len(stage.loops) == 2 and load_fault(stage.loop.journal)
 
 
 def test_low_memory_ends_the_session_in_order_and_then_starts_clean():

@@ -4,6 +4,7 @@ import gc
 
 from joulestream import errors
 from joulestream.compat import const
+from joulestream.device.journal_blocks import JournalFull
 from joulestream.runtime.fault import describe
 from joulestream.runtime.heap import HeapWatch
 from joulestream.units import Timer
@@ -27,15 +28,17 @@ class Supervisor:
     A loop offers `step(now_ms)`, `idle()`, `stop(reason)`, `is_at_rest()`, `record_fault(why)` and
     `status()`. The supervisor promises:
 
-    - only a step that completed feeds the board's watchdog;
+    - only a step that completed feeds the board's watchdog; while a restart waits, with the
+      contactor open, each call does, so that a reset does not erase the reason;
     - an exception in `step` or `idle` opens the board's contactor at once and drops the loop;
     - a new loop starts after a pause, which doubles from 1 s to 64 s while loops go on failing;
     - the new loop journals the reason, and the status shows it;
     - when the heap gets low, the session ends in order, then a new loop starts. If the heap is
       then still low, the board is reset.
 
-    An exception of the first `make()` is raised: a firmware that cannot start says why and ends.
-    `heap` replaces the HeapWatch.
+    A fault of a peripheral at the first `make()`, such as a flash that does not answer yet, is an
+    exception like any other. Any other exception there, such as one of the configuration, is
+    raised: a firmware that cannot start says why and ends. `heap` replaces the HeapWatch.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Supervisor:
         self._make = make
         self._board = board
         self._heap = heap or HeapWatch()
-        self._loop = make()
+        self._loop: Any = None
         self._now_ms = 0
         self._is_new = True
         self._until_steady = Timer()
@@ -53,6 +56,12 @@ class Supervisor:
         self._unrecorded: str | None = None
         self.faults = 0
         self.last_fault: str | None = None
+        try:
+            self._loop = make()
+        except JournalFull:  # more is stored than the configuration has room for
+            raise
+        except OSError as error:
+            self._give_up(describe(error), board.now_ms())
 
     @property
     def loop(self) -> "Any":
@@ -65,6 +74,7 @@ class Supervisor:
         if self._loop is None:
             if self._pause.is_over(now_ms):
                 self._restart(now_ms)
+            self._board.feed_watchdog()
             return
         if self._is_new:
             self._is_new = False
