@@ -19,8 +19,8 @@ def write_between_marks(path: Path, text: str, part: str = "") -> None:
         ValueError: the document has no such mark.
     """
     begin = f"<!-- written by make bench-docs{part and ': ' + part} -->\n"
-    head, mark, rest = path.read_text().partition(begin)
+    head, mark, rest = path.read_text(encoding="utf-8").partition(begin)
     if not mark:
         raise ValueError(f"{path.name} has no line {begin.strip()}")
     _, _, tail = rest.partition(_END)
-    write_whole(path, f"{head}{begin}{text}\n{_END}{tail}")
+    write_whole(path, f"{head}{begin}{text}\n{_END}{tail}".encode())

@@ -4,12 +4,12 @@ Firmware accepts sealed files only. A plain file has 64 hexadecimal digits. It i
 its operator's own computer.
 """
 
-import os
 import secrets
 from pathlib import Path
 
 from joulestream.device import keystore
 from joulestream.device.keystore import KeystoreError, Sealed
+from joulestream.host_tools.files import create_whole
 from joulestream.host_tools.unlock import ASK, KeyFileError, Unlock, read_bytes, read_secret
 from joulestream.signing import SEED_SIZE, Signer
 
@@ -86,17 +86,9 @@ def read_signer(path: str | Path, unlock: Unlock = ASK) -> Signer:
 
 def _write_new(path: str | Path, data: bytes) -> None:
     try:
-        # O_EXCL never overwrites. The money of an overwritten key would be lost with it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Never overwrites. The money of an overwritten key would be lost with it.
+        create_whole(path, data, 0o600)
     except FileExistsError:
         raise KeyFileError(f"{path} exists already and is not overwritten; name another file")
     except OSError as error:
-        raise KeyFileError(f"{path} cannot be written: {error.strerror}")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-    except OSError as error:
-        Path(path).unlink()
         raise KeyFileError(f"{path} cannot be written: {error.strerror}")

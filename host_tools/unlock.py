@@ -10,6 +10,7 @@ import typer
 
 from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
 from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.files import FileError, read_file
 
 DeviceSecretOption = Annotated[
     Path | None,
@@ -20,6 +21,8 @@ DeviceSecretOption = Annotated[
 
 # A shorter passphrase can be guessed in spite of all iterations.
 _MIN_CHARACTERS = 8
+# A plain key file has 65, a sealed one 105.
+_MOST_BYTES = 1024
 
 
 class KeyFileError(CommandError):
@@ -88,6 +91,6 @@ def read_secret(path: str | Path) -> bytes:
 def read_bytes(path: str | Path) -> bytes:
     """Return the bytes of a key file. Raises KeyFileError."""
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise KeyFileError(f"key file {path} cannot be read: {error.strerror}")
+        return read_file(path, _MOST_BYTES)
+    except FileError as error:
+        raise KeyFileError(f"key file {error}") from None

@@ -1,5 +1,7 @@
 """NOR flash in a file, for boards that are computers, and for tools that read such a file."""
 
+import os
+
 from joulestream.compat import const
 
 TYPE_CHECKING = const(0)
@@ -10,6 +12,11 @@ if TYPE_CHECKING:
 
 # Written again and again: a fragmented heap may have no room for a whole block.
 _ERASED_PAGE = b"\xff" * 256
+_ENOENT = const(2)
+_ENOSPC = const(28)
+# A new file has this ending until it is whole. The name is fixed, so that the remains of a start
+# that was cut off are written over by the next.
+_UNFINISHED = ".joulestream-new"
 
 
 class StreamFlash:
@@ -39,7 +46,7 @@ class StreamFlash:
         for at, byte in enumerate(buffer):
             present[at] &= byte
         self._stream.seek(block * self._size + offset)
-        self._stream.write(present)
+        _write(self._stream, present)
 
     def ioctl(self, operation: int, argument: int) -> int:
         """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""
@@ -49,25 +56,63 @@ class StreamFlash:
             return self._size
         if operation == 6:
             self._stream.seek(argument * self._size)
-            for _ in range(0, self._size, len(_ERASED_PAGE)):
-                self._stream.write(_ERASED_PAGE)
+            _write_erased(self._stream, self._size)
         return 0
 
 
 class FileFlash(StreamFlash):
-    """A StreamFlash in the file at `path`. A file that is missing is made, erased.
+    """A StreamFlash in the file at `path`. A file that is missing is made, erased: all or nothing.
 
-    Raises ValueError when the file has another size or `block_size` is no multiple of 256.
+    Raises ValueError when the file has another size or `block_size` is no multiple of 256, OSError
+    when it cannot be opened or made.
     """
 
     def __init__(self, path: str, blocks: int, block_size: int) -> None:
         super().__init__(None, blocks, block_size)
         try:
             self._stream = open(path, "r+b", buffering=0)
-        except OSError:
-            with open(path, "wb") as file:
-                for _ in range(0, blocks * block_size, len(_ERASED_PAGE)):
-                    file.write(_ERASED_PAGE)
+        except OSError as error:
+            # Any other fault is no reason to write over the file.
+            if error.errno != _ENOENT:
+                raise
+            _make_erased(path, blocks * block_size)
             self._stream = open(path, "r+b", buffering=0)
-        if self._stream.seek(0, 2) != blocks * block_size:
-            raise ValueError("%s is not a flash of %d blocks" % (path, blocks))
+        size = self._stream.seek(0, 2)
+        if size != blocks * block_size:
+            raise ValueError(
+                "%s has %d bytes, not %d blocks of %d; correct 'storage_blocks' and "
+                "'storage_block_size', or name another file" % (path, size, blocks, block_size)
+            )
+
+
+def _write(stream: "Any", data: "Buffer") -> None:
+    """Write `data`. Raises OSError when not all of it was written, as a full disk may do."""
+    if stream.write(data) != len(data):
+        raise OSError(_ENOSPC)
+
+
+def _write_erased(stream: "Any", size: int) -> None:
+    for _ in range(0, size, len(_ERASED_PAGE)):
+        _write(stream, _ERASED_PAGE)
+
+
+def _make_erased(path: str, size: int) -> None:
+    """Make a file of `size` erased bytes, which gets its name when it is whole and on the disk.
+
+    Raises OSError; then there is no such file.
+    """
+    unfinished = path + _UNFINISHED
+    try:
+        with open(unfinished, "wb") as file:
+            _write_erased(file, size)
+            # On MicroPython this alone puts the bytes on the disk.
+            file.flush()
+            if hasattr(os, "fsync"):
+                os.fsync(file.fileno())
+        os.rename(unfinished, path)
+    except OSError:
+        try:
+            os.remove(unfinished)
+        except OSError:
+            pass
+        raise

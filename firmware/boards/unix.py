@@ -119,9 +119,15 @@ class Board(contract.Board):
         """Return the flash in the file of the configuration."""
         config = self._config
         if self._storage is None:
-            self._storage = FileFlash(
-                config.storage, config.storage_blocks, config.storage_block_size
-            )
+            try:
+                self._storage = FileFlash(
+                    config.storage, config.storage_blocks, config.storage_block_size
+                )
+            except OSError as error:
+                raise ValueError(
+                    "the storage %s cannot be opened or made: %s; correct 'board.storage', or "
+                    "make room on the disk" % (config.storage, error)
+                )
         return self._storage
 
     def secret(self, source: int) -> bytes:

@@ -48,5 +48,5 @@ def gather(target: str, work: Path = WORK) -> int:
         if room >= 0 and data and len(chosen) < _MAX_INPUTS:
             chosen.append(data)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(kept, corpus.text(chosen))
+    write_whole(kept, corpus.text(chosen).encode())
     return len(chosen)
