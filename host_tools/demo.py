@@ -23,6 +23,7 @@ from joulestream.host_tools.ledger import book
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
 from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
+from joulestream.host_tools.own_files import own_files
 from joulestream.host_tools.settlement import settle
 from joulestream.units import MWH_PER_KWH, energy_from_power
 
@@ -35,13 +36,16 @@ _EXPECTED_MWH = 2_250_000
 _LINE_EVERY_MWH = 500_000
 _LIMIT_MS = 30 * 60 * 1_000
 _WINDOW_S = 7 * DAY_S
-# Files of an earlier demo, which are removed. Nothing else in the folder is touched.
-_LEFT_BEHIND = (
-    "pole.*",
-    "vehicle.*",
-    "issuer.seed",
+# All files that a demo makes.
+_FILES = (
+    *(
+        f"{role}.{ending}"
+        for role in ("pole", "vehicle")
+        for ending in ("seed", "device", "json", "log", "flash", "flash.joulestream-new")
+    ),
     "channel.cert",
-    "ledger.sqlite*",
+    "ledger.sqlite",
+    "ledger.sqlite-journal",
     "summary.json",
     "session.png",
 )
@@ -84,10 +88,17 @@ class Demo:
     console: Console
 
     def run(self) -> dict[str, Any]:
-        """Run it all; return the summary that is also written to summary.json."""
-        for pattern in _LEFT_BEHIND:
-            for path in self.directory.glob(pattern):
-                path.unlink()
+        """Run it all; return the summary that is also written to summary.json.
+
+        Raises CommandError or OSError; then no file of this run is left.
+        """
+        with own_files(self.directory, _FILES):
+            receipt, summary = self._run()
+        self._show(receipt, summary)
+        return summary
+
+    def _run(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Make all files; return the pole's receipt and the summary."""
         setup = BenchSetup(self.directory)
         with Ledger.create(self.directory / "ledger.sqlite", 1, setup.issuer.signer) as ledger:
             setup.terms = self._open_channel(ledger, setup)
@@ -118,8 +129,7 @@ class Demo:
             summary["credit"],
             summary["contactor_opened_because"],
         )
-        self._show(bench.pole.status["receipt"], summary)
-        return summary
+        return bench.pole.status["receipt"], summary
 
     def _open_channel(self, ledger: Ledger, setup: BenchSetup) -> Terms:
         """Open accounts and the channel; leave its certificate where the vehicle looks."""

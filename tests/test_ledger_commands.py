@@ -164,13 +164,20 @@ def test_errors_are_one_line(home):
         ("not a Joulestream ledger", "settle", "pole.flash", "--ledger", "text"),
         ("cannot be read", "settle", "pole.flash"),
         ("blocks", "settle", "text"),
-        ("no account", "ledger", "open", *open_options(refund_account="nobody")),
-        ("account id", "ledger", "open", *open_options(refund_account="g" * 64)),
-        ("payer key", "ledger", "open", *open_options(payer_key="xyz")),
-        ("subgroup", "ledger", "open", *open_options(payee_key="00" * 32)),
-        ("asset", "ledger", "open", *open_options(asset="XAU")),
-        ("is open, but", "ledger", "open", *open_options(certificate="no/where.cert")),
-        ("is open, but", "ledger", "open", *open_options(validity_s=9999)),
+        ("no account", "ledger", "open", *open_options(certificate="x", refund_account="nobody")),
+        ("account id", "ledger", "open", *open_options(certificate="x", refund_account="g" * 64)),
+        ("payer key", "ledger", "open", *open_options(certificate="x", payer_key="xyz")),
+        ("subgroup", "ledger", "open", *open_options(certificate="x", payee_key="00" * 32)),
+        ("asset", "ledger", "open", *open_options(certificate="x", asset="XAU")),
+        ("cannot be written", "ledger", "open", *open_options(certificate="no/where.cert")),
+        ("exists already", "ledger", "open", *open_options()),
+        (
+            "not the name of a file",
+            "ledger",
+            "open",
+            *open_options(certificate="x", payer_key="car.seed"),
+        ),
+        ("validity", "ledger", "open", *open_options(certificate="x", validity_s=9999)),
         ("signature must be", "ledger", "claim", "car.cert", 10, good[:-1]),
         ("signature must be", "ledger", "claim", "car.cert", 10, "g" + good[1:]),
         ("did not sign", "ledger", "claim", "car.cert", 11, good),
@@ -191,6 +198,7 @@ def test_errors_are_one_line(home):
     flash(300, signature(10))
     assert "did not sign" in refused("settle", "pole.flash")
     assert not (home / "missing.db").exists()
+    assert not (home / "x").exists()
     assert told("ledger", "check")["faults"] == []
 
 

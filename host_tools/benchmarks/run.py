@@ -12,7 +12,7 @@ from rich.console import Console
 from joulestream.host_tools.benchmarks import PARTS, machine
 from joulestream.host_tools.benchmarks.tables import TABLES, misses
 from joulestream.host_tools.errors import CommandError
-from joulestream.host_tools.files import write_whole
+from joulestream.host_tools.files import read_json, write_whole
 
 MACHINE = "machine.json"
 
@@ -41,6 +41,7 @@ def run_parts(
         BenchmarkError: parts could not be measured, or figures break their limits.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    _take_over(directory, {PARTS[name].file for name in names})
     files: dict[str, Any] = {}
     faults: list[str] = []
     for number, name in enumerate(names, 1):
@@ -55,9 +56,8 @@ def run_parts(
             console.print(f"  {faults[-1]}", markup=False, highlight=False)
             continue
         files[part.file] = merge(read_figures(directory / part.file), figures)
-        write_whole(directory / part.file, json.dumps(files[part.file], indent=2) + "\n")
+        _write(directory / part.file, files[part.file])
         console.print(f"  {time.monotonic() - begun_s:.0f} s", highlight=False)
-    write_whole(directory / MACHINE, json.dumps(machine.describe(), indent=2) + "\n")
     for file, figures in files.items():
         console.print(TABLES[file](figures), markup=False, highlight=False, soft_wrap=True)
         faults += misses(file, figures)
@@ -68,7 +68,33 @@ def run_parts(
 
 def read_figures(path: Path) -> dict[str, Any]:
     """Return the figures in a file, none where there is no such file."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    if not path.exists():
+        return {}
+    figures: dict[str, Any] = read_json(path)
+    return figures
+
+
+def _take_over(directory: Path, names: set[str]) -> None:
+    """Mark a directory as one of figures. The mark is the file about the machine.
+
+    Raises BenchmarkError if one of the files `names` is there without the mark.
+    """
+    marked = directory / MACHINE
+    about = machine.describe()
+    if marked.exists():
+        written = read_json(marked)
+        is_ours = isinstance(written, dict) and written.keys() == about.keys()
+    else:
+        is_ours = not any((directory / name).exists() for name in names)
+    if not is_ours:
+        raise BenchmarkError(
+            f"{directory} holds files that no benchmark wrote; name another directory"
+        )
+    _write(marked, about)
+
+
+def _write(path: Path, figures: dict[str, Any]) -> None:
+    write_whole(path, (json.dumps(figures, indent=2) + "\n").encode())
 
 
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

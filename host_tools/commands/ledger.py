@@ -1,13 +1,14 @@
 """The commands of the embedded ledger: `joulestream ledger ...`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from joulestream.channel import SIGNATURE_SIZE
+from joulestream.channel import CERTIFICATE_SIZE, SIGNATURE_SIZE
 from joulestream.host_tools import keys
 from joulestream.host_tools.commands import COMMANDS
+from joulestream.host_tools.files import NewFile
 from joulestream.host_tools.ledger import requests, views
 from joulestream.host_tools.ledger.arguments import (
     DEFAULT_ASSET,
@@ -27,7 +28,8 @@ from joulestream.host_tools.ledger.arguments import (
     time_from,
 )
 from joulestream.host_tools.ledger.book import asset_id
-from joulestream.host_tools.ledger.channels import Channel
+from joulestream.host_tools.ledger.certificate_files import check_replaceable, write_certificate
+from joulestream.host_tools.ledger.creation import create_ledger
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.schema import ID_SIZE
@@ -53,16 +55,7 @@ def init(
 ) -> None:
     """Make an empty ledger, and its seed file if there is none."""
     path = seed_path(ledger, seed_file)
-    is_new = not path.exists()
-    if is_new:
-        keys.write_seed(path, keys.new_seed())
-    try:
-        opened = Ledger.create(ledger, number, signer_from(ledger, seed_file, device_secret))
-    except LedgerError:
-        if is_new:
-            path.unlink()
-        raise
-    with opened:
+    with create_ledger(ledger, number, path, Unlock(device_secret)) as opened:
         fields = {**views.ledger_fields(opened), "seed_file": str(path)}
     print_fields("New ledger", fields, json)
 
@@ -128,15 +121,28 @@ def open_channel(
             dispute_window_s=dispute_window_s,
             base_units_per_claim_unit=base_units_per_claim_unit,
         )
-        at_s = time_from(now_s)
-        channel = opened.open_channel(terms, deposit, at_s)
+        valid_s = _validity(validity_s, dispute_window_s)
         try:
-            limits = _certify(opened, channel, certificate, validity_s, at_s)
-        except LedgerError as error:
+            # The file takes its room on the disk before any money moves.
+            with NewFile(certificate, reserve=CERTIFICATE_SIZE) as file:
+                channel, issued = opened.open_certified(terms, deposit, time_from(now_s), valid_s)
+                try:
+                    file.write(issued.to_bytes())
+                    file.publish()
+                except OSError as error:
+                    raise LedgerError(
+                        f"channel {channel.id.hex()} is open, but {certificate} cannot be "
+                        f"written: {error.strerror}; 'ledger certificate' writes another"
+                    ) from None
+        except FileExistsError:
             raise LedgerError(
-                f"channel {channel.id.hex()} is open, but has no certificate yet, because {error}"
+                f"{certificate} exists already and is not overwritten; name another file"
             ) from None
-    print_fields("New channel", {**views.channel_fields(channel), **limits}, json)
+        except OSError as error:
+            raise LedgerError(f"{certificate} cannot be written: {error.strerror}") from None
+    limits = views.certificate_fields(issued)
+    fields = {**views.channel_fields(channel), **limits, "certificate": str(certificate)}
+    print_fields("New channel", fields, json)
 
 
 @app.command("certificate")
@@ -152,9 +158,13 @@ def renew_certificate(
 ) -> None:
     """Renew an open channel's certificate."""
     with Ledger.open(ledger, signer_from(ledger, seed_file, device_secret)) as opened:
-        found = opened.channel(channel_from(channel))
-        limits = _certify(opened, found, certificate, validity_s, time_from(now_s))
-    print_fields("New certificate", limits, json)
+        found = opened.channel(channel_from(opened, channel))
+        check_replaceable(certificate, found.id)
+        valid_s = _validity(validity_s, found.terms.dispute_window_s)
+        issued = opened.issue_certificate(found.id, time_from(now_s), valid_s)
+        write_certificate(certificate, issued)
+    fields = {**views.certificate_fields(issued), "certificate": str(certificate)}
+    print_fields("New certificate", fields, json)
 
 
 @app.command()
@@ -169,7 +179,7 @@ def show(
     """Show one channel, or the whole ledger."""
     with Ledger.open(ledger) as opened:
         if channel is not None:
-            found = opened.channel(channel_from(channel))
+            found = opened.channel(channel_from(opened, channel))
             print_fields("Channel", views.channel_fields(found), json)
             return
         identity = views.ledger_fields(opened)
@@ -199,7 +209,7 @@ def claim(
     """Pay a claim to the channel's payout account."""
     signed = bytes_from("signature", signature, SIGNATURE_SIZE)
     with Ledger.open(ledger) as opened:
-        payment = opened.claim(channel_from(channel), amount, signed, time_from(now_s))
+        payment = opened.claim(channel_from(opened, channel), amount, signed, time_from(now_s))
     print_fields("Claim", views.payment_fields(payment), json)
 
 
@@ -230,7 +240,7 @@ def request_close(
     if by not in actions:
         raise LedgerError(f"--by is {by!r}; it must be 'payer' or 'payee'")
     with Ledger.open(ledger) as opened:
-        found = opened.channel(channel_from(channel))
+        found = opened.channel(channel_from(opened, channel))
         if key_file is not None and signature is None and time_s is None:
             time_s = at_s
             request = requests.close_request(found.terms, actions[by], time_s)
@@ -253,7 +263,7 @@ def finalise(
 ) -> None:
     """Refund the rest after the dispute window."""
     with Ledger.open(ledger) as opened:
-        closed = opened.finalise(channel_from(channel), time_from(now_s))
+        closed = opened.finalise(channel_from(opened, channel), time_from(now_s))
     print_fields("Channel", views.channel_fields(closed), json)
 
 
@@ -268,17 +278,6 @@ def check(ledger: LedgerOption = DEFAULT_LOCATION, json: JsonOption = False) -> 
         raise LedgerError(f"{name} is not sound: {found.faults[0]}; restore it from a backup")
 
 
-def _certify(
-    ledger: Ledger, channel: Channel, path: Path, validity_s: int | None, now_s: int
-) -> dict[str, Any]:
-    """Write a new certificate to a file, whole or not at all; return its limits to show."""
-    if validity_s is None:
-        validity_s = max(channel.terms.dispute_window_s // 2, 1)
-    certificate = ledger.issue_certificate(channel.id, now_s, validity_s)
-    try:
-        unfinished = path.with_name(path.name + ".new")
-        unfinished.write_bytes(certificate.to_bytes())
-        unfinished.replace(path)
-    except OSError as error:
-        raise LedgerError(f"{path} cannot be written: {error.strerror}") from None
-    return {**views.certificate_fields(certificate), "certificate": str(path)}
+def _validity(validity_s: int | None, dispute_window_s: int) -> int:
+    """Return the time from issue to expiry in s: half the window, if none is given."""
+    return max(dispute_window_s // 2, 1) if validity_s is None else validity_s

@@ -1,14 +1,14 @@
 """The options of the ledger commands, and functions that read their text."""
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from joulestream.channel import CERTIFICATE_SIZE, Certificate
-from joulestream.errors import MalformedError
 from joulestream.host_tools.keys import read_signer
+from joulestream.host_tools.ledger.certificate_files import read_certificate
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.schema import ID_SIZE
@@ -35,14 +35,22 @@ NowOption = Annotated[
 ]
 AssetOption = Annotated[str, typer.Option("--asset", help="Name of the asset.")]
 CertificateOption = Annotated[
-    Path, typer.Option("--certificate", help="File to write the certificate to.")
+    Path,
+    typer.Option(
+        "--certificate",
+        help="File to write the certificate to: a new one, or this channel's certificate.",
+    ),
 ]
 ValidityOption = Annotated[
     int | None,
     typer.Option("--validity-s", help="Time from issue to expiry. Default: half the window."),
 ]
 ChannelArgument = Annotated[
-    str, typer.Argument(metavar="CHANNEL", help="Channel id (hex) or certificate file.")
+    str,
+    typer.Argument(
+        metavar="CHANNEL",
+        help="Channel id (64 hex digits) or certificate file; ./NAME for a file named like an id.",
+    ),
 ]
 
 
@@ -61,7 +69,8 @@ def bytes_from(name: str, text: str, size: int) -> bytes:
     except ValueError:
         data = b""
     if len(data) != size:
-        raise LedgerError(f"the {name} must be {2 * size} hexadecimal digits")
+        hint = ", and not the name of a file" if os.path.lexists(text) else ""
+        raise LedgerError(f"the {name} must be {2 * size} hexadecimal digits{hint}")
     return data
 
 
@@ -75,22 +84,23 @@ def account_from(ledger: Ledger, text: str) -> bytes:
     return ledger.account(text).id
 
 
-def channel_from(text: str) -> bytes:
+def channel_from(ledger: Ledger, text: str) -> bytes:
     """Return a channel id. `text` is the id in hexadecimal, or the name of a certificate file.
 
-    Raises LedgerError if it is neither.
+    Text of 64 characters is an id and never a file. A file must be a genuine certificate of
+    `ledger`. Raises LedgerError.
     """
-    path = Path(text)
-    if len(text) == 2 * ID_SIZE and not path.is_file():
+    if len(text) == 2 * ID_SIZE:
         return bytes_from("channel id", text, ID_SIZE)
-    try:
-        return Certificate.from_bytes(path.read_bytes()).channel_id
-    except OSError as error:
+    if not os.path.lexists(text):
         raise LedgerError(
-            f"{text} is neither a channel id nor a certificate file: {error.strerror}"
-        ) from None
-    except MalformedError:
-        raise LedgerError(f"{text} is no certificate: one has {CERTIFICATE_SIZE} bytes") from None
+            f"{text!r} is neither a channel id of {2 * ID_SIZE} hexadecimal digits nor a "
+            "certificate file"
+        )
+    certificate = read_certificate(text)
+    if not ledger.issued(certificate):
+        raise LedgerError(f"{text} is a certificate of another ledger than {ledger.name}")
+    return certificate.channel_id
 
 
 def seed_path(location: str, seed_file: Path | None) -> Path:

@@ -1,5 +1,6 @@
 """The ledger's database: it opens, runs whole transactions, and turns errors into sentences."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from joulestream.host_tools.ledger.errors import LedgerError
+from joulestream.channel import MAX_AMOUNT
+from joulestream.host_tools.files import NewFile
+from joulestream.host_tools.ledger.checks import check_range
+from joulestream.host_tools.ledger.errors import CommitUncertain, DatabaseError, LedgerError
 from joulestream.host_tools.ledger.schema import METADATA, SCHEMA_VERSION, meta
 
 LOCK_TIMEOUT_S = 10.0
@@ -50,18 +54,22 @@ class Database:
         self.name = str(location)
         if "://" not in self.name:
             self._path = Path(location)
+        else:
+            url = _url(self.name)
+            self.name = url.render_as_string(hide_password=True)
+            if url.get_backend_name() == "sqlite":
+                self._path = _sqlite_path(url)
+        if self._path is not None:
             self._engine = _sqlite_engine(self._path, lock_timeout_s)
             return
         try:
-            url = make_url(self.name)
-            self.name = url.render_as_string(hide_password=True)
             self._engine = create_engine(url)
-            # Everything that a transaction reads is of one moment. SQLite does this always.
-            self._read_options = {"isolation_level": "REPEATABLE READ"}
         except ArgumentError:
-            raise LedgerError("the ledger's location is no database URL; correct it") from None
+            raise LedgerError(f"{self.name} is no database URL; correct it") from None
         except ImportError as error:
             raise LedgerError(f"{self.name} needs a driver: {error}; install it") from None
+        # Everything that a transaction reads is of one moment. SQLite does this always.
+        self._read_options = {"isolation_level": "REPEATABLE READ"}
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -84,18 +92,48 @@ class Database:
                 connection.execute(select(meta.c.schema_version).with_for_update()).all()
                 yield connection
 
-    def create(self, ledger_number: int, ledger_key: bytes) -> None:
-        """Create an empty ledger. Raises LedgerError if the file or the tables exist already."""
+    def check_free(self) -> None:
+        """Raise LedgerError unless an empty ledger can be created here."""
         if self._path is not None:
-            try:
-                self._path.open("xb").close()
-            except FileExistsError:
-                raise LedgerError(f"{self.name} exists already; name another file") from None
-            except OSError as error:
-                raise LedgerError(f"{self.name} cannot be created: {error.strerror}") from None
-        with self._translated(), self._engine.connect() as plain:
+            if os.path.lexists(self._path):
+                raise LedgerError(f"{self.name} exists already; name another file")
+            return
+        with self.reading() as connection:
+            if inspect(connection).get_table_names():
+                raise LedgerError(f"{self.name} holds tables already; name another database")
+
+    def create(self, ledger_number: int, ledger_key: bytes) -> None:
+        """Create an empty ledger: all of it, or nothing.
+
+        Raises:
+            CommitUncertain: the ledger may be there.
+            LedgerError: there is no new ledger; the file or the tables exist already, or the disk
+                is full.
+        """
+        check_range("ledger number", ledger_number, 0, MAX_AMOUNT)
+        if self._path is None:
+            self._make_tables(self._engine, ledger_number, ledger_key)
+            return
+        try:
+            with NewFile(self._path) as new:
+                engine = _sqlite_engine(new.unfinished, LOCK_TIMEOUT_S)
+                try:
+                    self._make_tables(engine, ledger_number, ledger_key)
+                finally:
+                    engine.dispose()
+                new.publish()
+        except FileExistsError:
+            raise LedgerError(f"{self.name} exists already; name another file") from None
+        except CommitUncertain as error:  # the file that is thrown away
+            raise DatabaseError(str(error)) from None
+        except OSError as error:
+            raise DatabaseError(f"{self.name} cannot be created: {error.strerror}") from None
+
+    def _make_tables(self, engine: Engine, ledger_number: int, ledger_key: bytes) -> None:
+        """Store an empty ledger in a database without tables, in one transaction."""
+        with self._translated(), engine.connect() as plain:
             connection = plain.execution_options(writes=True)
-            with connection.begin():
+            with connection.begin() as transaction:
                 if inspect(connection).get_table_names():
                     raise LedgerError(f"{self.name} holds tables already; name another database")
                 METADATA.create_all(connection)
@@ -106,6 +144,11 @@ class Database:
                         ledger_key=ledger_key,
                     )
                 )
+                try:
+                    transaction.commit()
+                except BaseException as error:
+                    why = _sentence(getattr(error, "orig", error))
+                    raise CommitUncertain(f"{self.name} {why}") from error
 
     def identity(self) -> tuple[int, bytes]:
         """Return the ledger's number and key.
@@ -138,10 +181,28 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise LedgerError(f"{self.name} {_sentence(error.orig)}") from error
+            raise DatabaseError(f"{self.name} {_sentence(error.orig)}") from error
         except SQLAlchemyError as error:
             text = str(error).splitlines()[0]
-            raise LedgerError(f"{self.name} failed: {text}") from error
+            raise DatabaseError(f"{self.name} failed: {text}") from error
+
+
+def _url(location: str) -> URL:
+    try:
+        return make_url(location)
+    except (ArgumentError, ValueError):
+        raise LedgerError("the ledger's location is no database URL; correct it") from None
+
+
+def _sqlite_path(url: URL) -> Path:
+    """Return the file of an SQLite URL, which is opened as if the file was named alone.
+
+    SQLite's own driver would make a missing file, and would not lock before it reads.
+    """
+    name = url.database or ""
+    if url.drivername != "sqlite" or url.query or name in ("", ":memory:"):
+        raise LedgerError(f"{url} is not supported; name the path of an SQLite file")
+    return Path(name)
 
 
 def _sqlite_engine(path: Path, lock_timeout_s: float) -> Engine:

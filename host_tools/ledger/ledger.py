@@ -60,7 +60,7 @@ class Ledger:
 
     @classmethod
     def create(cls, location: str | Path, number: int, signer: Signer) -> "Ledger":
-        """Create an empty ledger.
+        """Create an empty ledger: all of it, or nothing. `creation` also makes its seed.
 
         Args:
             location: path of a new SQLite file, or URL of an empty database.
@@ -69,7 +69,6 @@ class Ledger:
 
         Raises LedgerError if the location is taken or the ledger cannot be created.
         """
-        check_range("ledger number", number, 0, MAX_AMOUNT)
         database = Database(location)
         database.create(number, signer.public_key)
         return cls(database, signer)
@@ -186,6 +185,21 @@ class Ledger:
         an account that is unknown or holds another asset, a balance that is too small, or an id
         that was used before.
         """
+        with self._database.writing() as connection:
+            return self._open(connection, terms, deposit, now_s)
+
+    def open_certified(
+        self, terms: Terms, deposit: int, now_s: int, validity_s: int
+    ) -> tuple[Channel, Certificate]:
+        """Open a channel and issue its first certificate, in one transaction.
+
+        Arguments and errors are those of `open_channel` and `issue_certificate`.
+        """
+        with self._database.writing() as connection:
+            channel = self._open(connection, terms, deposit, now_s)
+            return channel, self._certify(connection, channel.id, now_s, validity_s)
+
+    def _open(self, connection: Connection, terms: Terms, deposit: int, now_s: int) -> Channel:
         try:
             channel_id = terms.channel_id()
         except LocalError as error:
@@ -198,31 +212,35 @@ class Ledger:
         check_time(now_s)
         check_key("payer", terms.payer_key)
         check_key("payee", terms.payee_key)
-        with self._database.writing() as connection:
-            book.check_owner(connection, "refund", terms.refund_account, terms.asset)
-            book.check_owner(connection, "payout", terms.payout_account, terms.asset)
-            escrow_name = f"{book.ESCROW}:{channel_id.hex()}"
-            escrow = book.account_id(self.key, escrow_name)
-            channel = Channel(
-                id=channel_id,
-                terms=terms,
-                escrow_account=escrow,
-                deposit=deposit,
-                paid=0,
-                paid_signature=None,
-                opened_at_s=now_s,
-                certified_at_s=now_s,
-                closes_at_s=None,
-                closed_at_s=None,
-            )
-            held = channel.base_units(deposit)
-            channels.check_new(connection, channel_id)
-            account = Account(escrow, escrow_name, book.ESCROW, terms.asset, 0)
-            book.add_account(connection, account)
-            channels.add(connection, channel)
-            amounts = {terms.refund_account: -held, escrow: held}
-            book.post(connection, book.OPEN, now_s, amounts, channel_id)
-            return channel
+        book.check_owner(connection, "refund", terms.refund_account, terms.asset)
+        book.check_owner(connection, "payout", terms.payout_account, terms.asset)
+        escrow_name = f"{book.ESCROW}:{channel_id.hex()}"
+        escrow = book.account_id(self.key, escrow_name)
+        channel = Channel(
+            id=channel_id,
+            terms=terms,
+            escrow_account=escrow,
+            deposit=deposit,
+            paid=0,
+            paid_signature=None,
+            opened_at_s=now_s,
+            certified_at_s=now_s,
+            closes_at_s=None,
+            closed_at_s=None,
+        )
+        held = channel.base_units(deposit)
+        channels.check_new(connection, channel_id)
+        account = Account(escrow, escrow_name, book.ESCROW, terms.asset, 0)
+        book.add_account(connection, account)
+        channels.add(connection, channel)
+        amounts = {terms.refund_account: -held, escrow: held}
+        book.post(connection, book.OPEN, now_s, amounts, channel_id)
+        return channel
+
+    def issued(self, certificate: Certificate) -> bool:
+        """Return whether a genuine certificate is of this ledger."""
+        named = (certificate.kind, certificate.chain_id, certificate.contract)
+        return named == (KIND_SQL, self.number, self.key) and certificate.issuer_key == self.key
 
     def channel(self, channel_id: bytes) -> Channel:
         """Return a channel by its 32-byte id. Raises LedgerError when there is none."""
@@ -248,34 +266,39 @@ class Ledger:
         Raises LedgerError if the channel is closing or closed, if `validity_s` is out of range,
         or if the ledger was opened without its seed.
         """
+        with self._database.writing() as connection:
+            return self._certify(connection, channel_id, now_s, validity_s)
+
+    def _certify(
+        self, connection: Connection, channel_id: bytes, now_s: int, validity_s: int
+    ) -> Certificate:
         if self._signer is None:
             raise LedgerError(f"{self.name} was opened without its seed, so it cannot certify")
         check_time(now_s)
-        with self._database.writing() as connection:
-            channel = channels.load(connection, channel_id)
-            if channel.state != IS_OPEN:
-                raise LedgerError(
-                    f"channel {short(channel_id)} is {channel.state} and gets no certificate; "
-                    "open another channel"
-                )
-            check_range("validity in s", validity_s, 1, channel.terms.dispute_window_s)
-            fields = {
-                **vars(channel.terms),
-                "channel_id": channel_id,
-                "capacity": channel.deposit,
-                "claimed": channel.paid,
-                "issued_at_s": now_s,
-                "expires_at_s": now_s + validity_s,
-                "claimable_until_s": now_s + channel.terms.dispute_window_s,
-                "return_capacity": 0,
-                "return_channel_id": bytes(32),
-                "issuer_key": self.key,
-            }
-            unsigned = Certificate(**fields, signature=bytes(SIGNATURE_SIZE))
-            signature = self._signer.sign(unsigned.signed_bytes())
-            certified_at_s = max(channel.certified_at_s, now_s)
-            channels.save(connection, replace(channel, certified_at_s=certified_at_s))
-            return Certificate(**fields, signature=signature)
+        channel = channels.load(connection, channel_id)
+        if channel.state != IS_OPEN:
+            raise LedgerError(
+                f"channel {short(channel_id)} is {channel.state} and gets no certificate; "
+                "open another channel"
+            )
+        check_range("validity in s", validity_s, 1, channel.terms.dispute_window_s)
+        fields = {
+            **vars(channel.terms),
+            "channel_id": channel_id,
+            "capacity": channel.deposit,
+            "claimed": channel.paid,
+            "issued_at_s": now_s,
+            "expires_at_s": now_s + validity_s,
+            "claimable_until_s": now_s + channel.terms.dispute_window_s,
+            "return_capacity": 0,
+            "return_channel_id": bytes(ID_SIZE),
+            "issuer_key": self.key,
+        }
+        unsigned = Certificate(**fields, signature=bytes(SIGNATURE_SIZE))
+        signature = self._signer.sign(unsigned.signed_bytes())
+        certified_at_s = max(channel.certified_at_s, now_s)
+        channels.save(connection, replace(channel, certified_at_s=certified_at_s))
+        return Certificate(**fields, signature=signature)
 
     def claim(self, channel_id: bytes, amount: int, signature: bytes, now_s: int) -> Payment:
         """Pay a claim to the channel's payout account. Anybody may bring the claim.

@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from joulestream.channel import KEY_SIZE, SIGNATURE_SIZE, Terms
 from joulestream.fields import UINT
-from joulestream.host_tools.ledger.errors import LedgerError
+from joulestream.host_tools.ledger.errors import DatabaseError
 
 SCHEMA_VERSION = 1
 ID_SIZE = 32
@@ -54,11 +54,11 @@ class Whole(TypeDecorator[int]):
         return str(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
-        """Return the stored integer. Raises LedgerError if the database holds another value."""
+        """Return the stored integer. Raises DatabaseError if the database holds another value."""
         try:
             return None if value is None else int(value)
         except ValueError:
-            raise LedgerError(
+            raise DatabaseError(
                 f"the ledger holds {value!r} where an amount belongs; restore it from a backup"
             ) from None
 
