@@ -1,9 +1,14 @@
 """The `joulestream` command: finds a command, runs it, and says in one sentence why it failed.
 
-`LazyGroup.main` is the one place that prints an error and sets the exit status.
+`LazyGroup.main` is the one place that prints an error and sets the exit status. Any exception is
+one line there. With the environment variable JOULESTREAM_TRACEBACK the traceback comes before it.
 """
 
+import logging
+import os
 import sys
+import traceback
+import warnings
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
@@ -13,9 +18,11 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from joulestream.host_tools.commands import COMMANDS
-from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.errors import one_line, sentence
+from joulestream.host_tools.terminal import prepare_stdout
 
 _NAME = "joulestream"
+_TRACEBACK = "JOULESTREAM_TRACEBACK"
 _FAILED = 1
 _USAGE = 2
 _INTERRUPTED = 130
@@ -29,20 +36,33 @@ class LazyGroup(TyperGroup):
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         """Run a command line and exit; an error is one line on stderr and a status above 0."""
+        said = ""
         try:
+            prepare_stdout()
             status = super().main(*arguments, **{**options, "standalone_mode": False})
+            if sys.stdout is not None:
+                # A full disk shows here at the latest, and not when Python ends.
+                sys.stdout.flush()
         except TyperException as error:
-            message = error.format_message()
-            # Without arguments the message is a help page, which stays as it is.
-            print(message if "\n" in message else f"{_NAME}: {message}", file=sys.stderr)
+            message = one_line(error.format_message())
+            # Without arguments there is no message: Typer has printed the help page.
+            said = message and f"{_NAME}: {message}"
             status = _USAGE
-        except typer.Abort:
+        except (typer.Abort, KeyboardInterrupt):
             status = _INTERRUPTED
-        except (CommandError, OSError) as error:
-            print(f"{_NAME}: {_sentence(error)}", file=sys.stderr)
+        except BrokenPipeError:  # the reader of stdout has seen enough
             status = _FAILED
+            _abandon_stdout()
+        except Exception as error:
+            said = f"{_NAME}: {sentence(error)}"
+            status = _FAILED
+            if os.environ.get(_TRACEBACK):
+                said = f"{traceback.format_exc()}{said}"
+            _abandon_stdout()
         if status == _INTERRUPTED:
-            print(f"{_NAME}: interrupted", file=sys.stderr)
+            said = f"{_NAME}: interrupted"
+        if said and sys.stderr is not None:
+            print(said, file=sys.stderr)
         sys.exit(status)
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -93,15 +113,22 @@ def _options(
 
 def main() -> None:
     """Run the command line of this process."""
+    if not os.environ.get(_TRACEBACK):
+        # Other packages warn of what no user of the command can mend.
+        warnings.simplefilter("ignore")
+        logging.lastResort = None
     app(prog_name=_NAME)
 
 
-def _sentence(error: Exception) -> str:
-    """Return an error's text as one line; of the system's errors, the file and the reason."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return where + error.strerror
-    return " ".join(str(error).split())
+def _abandon_stdout() -> None:
+    """Write out what stdout still holds, or drop it where it cannot be written."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        # Else Python tries once more at its end, and prints two lines about that.
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ from joulestream.host_tools.settlement import ChannelClaim
 # Defaults of storage_blocks and storage_block_size in the configuration of a board.
 BLOCKS = 64
 BLOCK_SIZE = 4096
-# A journal with fewer blocks has no room for its copies.
+# A journal with fewer blocks has no room for its copies. The others are those of a configuration.
 _FEWEST_BLOCKS = 6
+_MOST_BLOCKS = 4096
+_LARGEST_BLOCK = 65536
 
 
 def collect(
@@ -41,8 +43,11 @@ def collect(
 
 
 def _read_records(image_path: str | Path, blocks: int, block_size: int) -> PayeeRecords:
-    if blocks < _FEWEST_BLOCKS or block_size < 1:
-        raise FlashImageError(f"a pole's flash has {_FEWEST_BLOCKS} blocks or more; correct it")
+    if not (_FEWEST_BLOCKS <= blocks <= _MOST_BLOCKS and 1 <= block_size <= _LARGEST_BLOCK):
+        raise FlashImageError(
+            f"a pole's flash has {_FEWEST_BLOCKS} blocks or more, {_MOST_BLOCKS} at most, of up "
+            f"to {_LARGEST_BLOCK} bytes; correct the numbers"
+        )
     image = FlashImage.read(image_path, blocks, block_size)
     blank = image.is_erased()
     try:
@@ -58,6 +63,11 @@ def _read_records(image_path: str | Path, blocks: int, block_size: int) -> Payee
     except JournalFull as error:
         raise FlashImageError(
             f"{image_path} was not written by a pole: {error}; check the file"
+        ) from None
+    except ValueError as error:
+        raise FlashImageError(
+            f"{image_path} cannot be read in blocks of {block_size} bytes: {error}; give the size "
+            "that the pole is configured with"
         ) from None
     if not journal.keys() and not blank:
         raise FlashImageError(

@@ -122,7 +122,8 @@ class Demo:
             took_s = time.monotonic() - begun_s
             self._settle(ledger, setup, bench)
             summary = self._summary(ledger, bench, pole, took_s)
-        (self.directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        text = json.dumps(summary, indent=2) + "\n"
+        (self.directory / "summary.json").write_bytes(text.encode())
         plot(
             recording,
             self.directory / "session.png",

@@ -123,12 +123,13 @@ def write_whole(path: Path, data: bytes) -> None:
     _sync_directory(path)
 
 
-def read_file(path: str | Path, most: int) -> bytes:
+def read_file(path: str | Path, most: int, cut: bool = False) -> bytes:
     """Return the content of a regular file.
 
     Args:
         path: the file.
         most: the most bytes that it may have.
+        cut: return the first `most` bytes of a larger file, in place of the error.
 
     Raises:
         FileError: it cannot be read, is larger, or is a directory, a device or a pipe, from which
@@ -139,7 +140,7 @@ def read_file(path: str | Path, most: int) -> bytes:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise FileError(f"{path} cannot be read: it is no regular file")
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            data = file.read(most + 1)
+            data = file.read(most if cut else most + 1)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:

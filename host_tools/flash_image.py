@@ -5,6 +5,7 @@ from pathlib import Path
 
 from joulestream.boards.file_flash import StreamFlash
 from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.files import FileError, read_file
 
 _ERASED = b"\xff"
 
@@ -38,14 +39,17 @@ class FlashImage(StreamFlash):
 
         Raises FlashImageError when it cannot be read or has another size.
         """
+        size = blocks * block_size
         try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise FlashImageError(f"flash image {path} cannot be read: {error.strerror}") from None
-        if len(data) != blocks * block_size:
+            # A larger file is not read: one byte more is enough to know.
+            data = read_file(path, size + 1, cut=True)
+        except FileError as error:
+            raise FlashImageError(f"flash image {error}") from None
+        if len(data) != size:
             raise FlashImageError(
-                f"{path} has {len(data)} bytes, not {blocks} blocks of {block_size}; "
-                "give the numbers of blocks and bytes that the pole is configured with"
+                f"{path} has {'more' if len(data) > size else 'fewer'} than {size} bytes, which "
+                f"are {blocks} blocks of {block_size}; give the numbers of blocks and bytes that "
+                "the pole is configured with"
             )
         try:
             return cls(data, block_size)

@@ -25,7 +25,7 @@ def package_folders(root: Path = ROOT) -> dict[str, Path]:
     Args:
         root: the checkout.
     """
-    settings = tomllib.loads((root / "pyproject.toml").read_text())
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     folders = settings["tool"]["setuptools"]["package-dir"]
     return {
         name: root / folder

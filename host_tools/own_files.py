@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from joulestream.host_tools.errors import CommandError
-from joulestream.host_tools.files import read_json, write_whole
+from joulestream.host_tools.files import FileError, read_json, write_whole
 
 MANIFEST = "manifest.json"
 _KIND = "joulestream-files"
@@ -81,7 +81,10 @@ def _left_behind(directory: Path, wanted: set[str]) -> list[Path]:
 
 
 def _read_manifest(path: Path) -> dict[str, str]:
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except FileError:
+        content = None
     kept = content.get("sha256") if isinstance(content, dict) else None
     if (
         not isinstance(kept, dict)

@@ -185,7 +185,7 @@ def _tree(pid: int) -> Iterator[int]:
     yield pid
     for thread in _entries(_PROC / str(pid) / "task"):
         try:
-            children = (thread / "children").read_text().split()
+            children = (thread / "children").read_text(encoding="utf-8").split()
         except OSError:
             continue
         for child in children:
@@ -202,6 +202,6 @@ def _entries(directory: Path) -> list[Path]:
 def _stat(directory: Path) -> list[str]:
     """Return the fields after the command's name; those of a process that sleeps if it is gone."""
     try:
-        return (directory / "stat").read_text().rpartition(")")[2].split()
+        return (directory / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return ["S", *["0"] * 14]

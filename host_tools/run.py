@@ -1,6 +1,5 @@
 """One firmware run by hand on this computer's serial ports: the work behind `joulestream run`."""
 
-import json
 import selectors
 import tempfile
 import time
@@ -11,6 +10,7 @@ from typing import Any
 from joulestream.host_tools.bench.bench import UNKNOWN_TIME_S
 from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.files import read_json
 from joulestream.host_tools.serial_port import SerialPort
 from joulestream.host_tools.waiting import describe
 
@@ -42,12 +42,7 @@ def load_config(path: Path) -> dict[str, Any]:
     Raises:
         CommandError: there is no JSON object.
     """
-    try:
-        config = json.loads(path.read_text())
-    except OSError:
-        raise CommandError(f"{path} cannot be read; name a configuration file") from None
-    except ValueError:
-        raise CommandError(f"{path} is not valid JSON; correct it") from None
+    config = read_json(path)
     if not isinstance(config, dict) or not isinstance(config.get("board", {}), dict):
         raise CommandError(f"{path} must hold an object, and 'board' in it must be one too")
     return config

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from joulestream.channel import Certificate
-from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.errors import CommandError, Unavailable
 
 # Name of a ledger: its module. The name is the first part of a location, as in "sql:ledger.db".
 LEDGERS = {"sql": "joulestream.host_tools.ledger.settlement_ledger"}
@@ -25,6 +25,7 @@ PAID = "paid"
 NOTHING_NEW = "nothing new"
 OTHER_LEDGER = "other ledger"
 REFUSED = "refused"
+NOT_DECIDED = "not decided"
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class SettlementLedger(Protocol):
                 looks the channel up by its id.
             now_s: unix time of the payment.
 
-        Raises CommandError if the ledger refuses the claim or cannot be reached. Nothing is paid
-        then, and the same claim can be tried again.
+        Raises Unavailable if the ledger cannot be reached or does not work, any other CommandError
+        if it refuses the claim. The same claim can be tried again.
         """
 
     def close(self) -> None:
@@ -92,11 +93,11 @@ class Settlement:
         channel_id: 32 bytes.
         outcome: PAID; NOTHING_NEW (the ledger had paid as much before, or the claim is 0);
             OTHER_LEDGER (the certificate names a ledger that is not among the given ones);
-            or REFUSED.
+            REFUSED; or NOT_DECIDED (the ledger did not work).
         claimed: the total that the claim is for, in claim units.
         paid_now: paid by this settlement, in claim units.
         paid_now_base_units: the same amount in base units.
-        why: the reason of REFUSED and OTHER_LEDGER; otherwise empty.
+        why: the reason of REFUSED, NOT_DECIDED and OTHER_LEDGER; otherwise empty.
     """
 
     channel_id: bytes
@@ -139,7 +140,8 @@ def settle(
 ) -> list[Settlement]:
     """Settle each claim on the ledger that owns its channel.
 
-    A refused claim does not stop the others. Settling the same claims again pays nothing more.
+    A refused claim does not stop the others. A ledger that does not work is asked no more: the
+    claims that it had to decide are NOT_DECIDED. Settling the same claims again pays nothing more.
 
     Args:
         claims: at most one per channel.
@@ -148,10 +150,14 @@ def settle(
 
     Returns one settlement per claim, in the order of the claims.
     """
-    return [_settle(claim, ledgers, now_s) for claim in claims]
+    down: dict[int, str] = {}
+    return [_settle(claim, ledgers, now_s, down) for claim in claims]
 
 
-def _settle(claim: ChannelClaim, ledgers: Sequence[SettlementLedger], now_s: int) -> Settlement:
+def _settle(
+    claim: ChannelClaim, ledgers: Sequence[SettlementLedger], now_s: int, down: dict[int, str]
+) -> Settlement:
+    """Settle one claim. `down` holds why a ledger does not work, by the id() of the ledger."""
     if claim.amount == 0:
         return Settlement(claim.channel_id, NOTHING_NEW, 0)
     certificate = claim.certificate
@@ -164,9 +170,17 @@ def _settle(claim: ChannelClaim, ledgers: Sequence[SettlementLedger], now_s: int
     # channel's id, and an id exists on one ledger only.
     for ledger in ledgers:
         try:
+            if id(ledger) in down:
+                raise Unavailable(down[id(ledger)])
             payout = ledger.claim(claim, now_s)
+        except Unavailable as error:
+            down[id(ledger)] = str(error)
+            outcome, why = NOT_DECIDED, str(error)
+            continue
         except CommandError as error:
-            outcome, why = REFUSED, str(error)
+            # Of several ledgers, one that was not asked may still know the channel.
+            if outcome != NOT_DECIDED:
+                outcome, why = REFUSED, str(error)
             continue
         return Settlement(
             claim.channel_id,

@@ -1,5 +1,7 @@
 """The output of commands on stdout: JSON for scripts, tables for people."""
 
+import codecs
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +17,22 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # A file or pipe has no edge: wide enough for a row with a 32-byte id, so that nothing is folded.
 _PLAIN_WIDTH = 240
+# Letters for terminals that do not have these characters.
+_PLAIN = {"€": "EUR", "µ": "u", "…": "..."}
+
+
+def prepare_stdout() -> None:
+    """Let stdout take any text: a character that its encoding lacks is spelled, or is a '?'."""
+    codecs.register_error("joulestream", _spell)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="joulestream")
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(letter, "?") for letter in letters), error.end
 
 
 def progress_console(as_json: bool) -> Console:

@@ -164,7 +164,7 @@ def test_a_loop_that_cannot_be_made_is_tried_again():
 def test_a_firmware_that_cannot_start_says_so():
     for error in (ValueError("no such meter"), JournalFull("too many channels")):
 
-        def make():
+        def make(error=error):
             raise error
 
         assert raised(Supervisor, make, MemoryBoard()) is error

@@ -34,11 +34,11 @@ def table() -> str:
 
 def main() -> int:
     """Write the table, or check it; return 1 when it is out of date."""
-    before = DOCUMENT.read_text()
+    before = DOCUMENT.read_text(encoding="utf-8")
     write_between_marks(DOCUMENT, table(), MARK)
-    if "--check" not in sys.argv[1:] or DOCUMENT.read_text() == before:
+    if "--check" not in sys.argv[1:] or DOCUMENT.read_text(encoding="utf-8") == before:
         return 0
-    DOCUMENT.write_text(before)
+    DOCUMENT.write_text(before, encoding="utf-8")
     print(f"{DOCUMENT.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
     return 1
 

@@ -81,7 +81,7 @@ class Firmware:
         self._taken = dict.fromkeys(self._uarts, 0)
         self._line = b""
         path = directory / f"{role}.json"
-        path.write_text(json.dumps(config, indent=2) + "\n")
+        path.write_bytes((json.dumps(config, indent=2) + "\n").encode())
         self._errors = (directory / f"{role}.log").open("w+b")
         main = ROOT / "firmware" / role / "main.py"
         self._process = subprocess.Popen(

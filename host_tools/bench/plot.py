@@ -1,10 +1,14 @@
 """The picture of a session: power, energy, price, the amounts paid and unpaid."""
 
+import os
+import tempfile
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from joulestream.host_tools.bench.recording import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _UNITS_PER_EURO = 1_000_000
 # The unpaid amount saws up and down with every packet: only the range of each bucket is drawn.
@@ -27,6 +31,28 @@ def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
         credit: the pole's credit limit, in micro-euro.
         ending: the name of the reason for which the session stopped.
     """
+    if "MPLCONFIGDIR" in os.environ or _has_home():
+        _draw(recording, credit, ending).savefig(path, dpi=110)
+        return
+    # Matplotlib keeps its fonts in the home directory, and complains where there is none.
+    with tempfile.TemporaryDirectory(prefix="joulestream-fonts-") as place:
+        os.environ["MPLCONFIGDIR"] = place
+        try:
+            _draw(recording, credit, ending).savefig(path, dpi=110)
+        finally:
+            del os.environ["MPLCONFIGDIR"]
+
+
+def _has_home() -> bool:
+    try:
+        return os.access(Path.home(), os.W_OK)
+    except RuntimeError:  # the system knows no such user
+        return False
+
+
+def _draw(recording: Recording, credit: int, ending: str) -> "Figure":
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(10, 8), layout="constrained")
     power, price, paid, unpaid = figure.subplots(4, 1, sharex=True)
     minutes = [second / 60 for second in recording.time_s]
@@ -59,4 +85,4 @@ def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
     unpaid.legend(loc="upper right")
 
     figure.suptitle(f"One charging session; the contactor opened because: {ending}")
-    figure.savefig(path, dpi=110)
+    return figure

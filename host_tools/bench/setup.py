@@ -79,7 +79,7 @@ class BenchSetup:
         (self.directory / f"{role}.seed").write_bytes(sealed)
         device = self.directory / f"{role}.device"
         device.touch(0o600)
-        device.write_text(f"{device_secret.hex()}\n")
+        device.write_bytes(f"{device_secret.hex()}\n".encode())
         return Signer(secret)
 
     def _secret(self, name: str) -> bytes:

@@ -30,7 +30,9 @@ def sentence(machine: dict[str, str | int]) -> str:
 
 def _cpu() -> str:
     try:
-        found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+        found = re.search(
+            r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        )
     except OSError:
         found = None
     return found[1] if found else platform.processor() or platform.machine()

@@ -64,10 +64,10 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
     words = [f"{key}={value}" for key, value in settings.items()]
     stamp = output / "settings"
     # make sees files change, but not settings.
-    if not stamp.is_file() or stamp.read_text() != "\n".join(words):
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != "\n".join(words):
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
-        stamp.write_text("\n".join(words))
+        stamp.write_text("\n".join(words), encoding="utf-8")
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(port), *words]
     run(command, "building the emulated board's firmware")
     return output / "firmware.elf"

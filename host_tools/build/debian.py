@@ -35,7 +35,7 @@ def fetch_micropython(directory: Path) -> None:
         (directory / name).mkdir()
         settings[option] = str(directory / name)
     options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
-    (directory / "sources" / "source.sources").write_text("\n".join(stanzas))
+    (directory / "sources" / "source.sources").write_text("\n".join(stanzas), encoding="utf-8")
     apt = ["apt-get", "-q", *options]
     problem = None
     try:

@@ -89,10 +89,10 @@ def _make(makefile: str, output: Path, variables: dict[str, Path | str]) -> None
     stamp = output / "settings"
     text = "\n".join([*settings, ""])
     # make sees files change, but not settings.
-    if not stamp.is_file() or stamp.read_text() != text:
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != text:
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
-        stamp.write_text(text)
+        stamp.write_text(text, encoding="utf-8")
     command = ["make", "-s", "-C", str(output), "-f", str(ED25519 / makefile), *settings]
     printed = run(command, f"building {output.relative_to(ROOT)}")
     if printed.strip():

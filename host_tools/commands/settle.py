@@ -13,11 +13,13 @@ from joulestream.host_tools.ledger.arguments import (
     NowOption,
     time_from,
 )
-from joulestream.host_tools.settlement import REFUSED, open_ledger
+from joulestream.host_tools.settlement import NOT_DECIDED, REFUSED, open_ledger
 from joulestream.host_tools.settlement import settle as settle_claims
 from joulestream.host_tools.terminal import JsonOption, print_json, print_list
 
 app = typer.Typer(add_completion=False)
+
+_FAILURES = {NOT_DECIDED: "not decided", REFUSED: "refused"}
 
 LedgerOption = Annotated[
     str,
@@ -43,19 +45,21 @@ def settle(
     """Pay the best claims of a pole's flash on the ledger.
 
     To repeat it pays nothing twice. A refused claim does not stop the others, but sets exit
-    status 1.
+    status 1, as a ledger does that cannot decide.
     """
+    at_s = time_from(now_s)
     with closing(open_ledger(ledger)) as opened:
         claims = collect(image, blocks, block_size)
-        settlements = settle_claims(claims, [opened], time_from(now_s))
+        settlements = settle_claims(claims, [opened], at_s)
     channels = [settlement.fields() for settlement in settlements]
     if json:
         paid_now = sum(settlement.paid_now_base_units for settlement in settlements)
         print_json({"channels": channels, "paid_now_base_units": paid_now})
     else:
         print_list(f"{image}: {len(channels)} channels", channels)
-    refused = [settlement for settlement in settlements if settlement.outcome == REFUSED]
-    if refused:
-        raise CommandError(
-            f"{len(refused)} of {len(channels)} claims were refused: {refused[0].why}"
-        )
+    for outcome, words in _FAILURES.items():
+        failed = [settlement for settlement in settlements if settlement.outcome == outcome]
+        if failed:
+            raise CommandError(
+                f"{len(failed)} of {len(channels)} claims were {words}: {failed[0].why}"
+            )

@@ -21,7 +21,7 @@ def read(target: str, kinds: tuple[str, ...] = KINDS) -> list[bytes]:
     inputs = []
     for kind in kinds:
         if path(kind, target).is_file():
-            lines = path(kind, target).read_text().splitlines()
+            lines = path(kind, target).read_text(encoding="utf-8").splitlines()
             inputs += [bytes.fromhex(line) for line in lines]
     return inputs
 

@@ -39,7 +39,8 @@ def gather(target: str, work: Path = WORK) -> int:
         folders = [str(candidates), str(work / target / "found")]
         arguments = ["-merge=1", f"-max_len={TARGETS[target]}", str(merged), *folders]
         if progress.wait(start(target, arguments, log), f"fuzz: merging {target}"):
-            raise FuzzError(f"fuzz: {target} could not be merged: {log.read_text()[-200:]}")
+            said = log.read_text(encoding="utf-8", errors="replace")[-200:]
+            raise FuzzError(f"fuzz: {target} could not be merged: {said}")
         new = {path.read_bytes() for path in merged.iterdir()} - set(made)
     chosen: list[bytes] = []
     room = _MAX_CHARACTERS

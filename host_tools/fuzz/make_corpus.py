@@ -176,7 +176,9 @@ def journals() -> list[bytes]:
 
 def make() -> dict[str, str]:
     """Return the text of each target's file."""
-    vectors = json.loads((ROOT / "tests" / "vectors" / "protocol.json").read_text())
+    vectors = json.loads(
+        (ROOT / "tests" / "vectors" / "protocol.json").read_text(encoding="utf-8")
+    )
     inputs = {
         "framing": frames(vectors),
         "messages": payloads(vectors),
@@ -196,12 +198,12 @@ def main() -> int:
         path = corpus.path("made", target)
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        elif not path.is_file() or path.read_text() != text:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             print(f"{path.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
             return 1
         found = corpus.path("found", target)
-        kept = found.read_text() if found.is_file() else ""
+        kept = found.read_text(encoding="utf-8") if found.is_file() else ""
         if kept != corpus.text([bytes.fromhex(line) for line in kept.splitlines()]):
             print(f"{found} is not in order: run gather.py", file=sys.stderr)
             return 1

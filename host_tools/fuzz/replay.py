@@ -5,8 +5,11 @@ The exception of the target reaches the caller.
 
 from pathlib import Path
 
+from joulestream.host_tools.files import read_file
 from joulestream.host_tools.fuzz import corpus
 from joulestream.host_tools.fuzz.targets import load
+
+_MOST_BYTES = 1 << 20
 
 
 def replay(target: str) -> int:
@@ -24,4 +27,4 @@ def replay(target: str) -> int:
 
 def replay_file(target: str, path: Path) -> None:
     """Check the input in one file."""
-    load(target)(path.read_bytes())
+    load(target)(read_file(path, _MOST_BYTES))

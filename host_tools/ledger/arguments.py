@@ -9,6 +9,7 @@ import typer
 
 from joulestream.host_tools.keys import read_signer
 from joulestream.host_tools.ledger.certificate_files import read_certificate
+from joulestream.host_tools.ledger.checks import check_time
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.schema import ID_SIZE
@@ -55,8 +56,11 @@ ChannelArgument = Annotated[
 
 
 def time_from(now_s: int | None) -> int:
-    """Return `now_s`, or the unix time of this computer when it is None."""
-    return int(time.time()) if now_s is None else now_s
+    """Return `now_s`, or the unix time of this computer when it is None. Raises LedgerError."""
+    if now_s is None:
+        return int(time.time())
+    check_time(now_s)
+    return now_s
 
 
 def bytes_from(name: str, text: str, size: int) -> bytes:

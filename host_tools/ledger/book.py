@@ -48,7 +48,7 @@ class Account:
 
 def account_id(ledger_key: bytes, name: str) -> bytes:
     """Return the 32-byte id of the account `name`: SHA-256 of the ledger's key and the name."""
-    return sha256(ledger_key + name.encode()).digest()
+    return sha256(ledger_key + name.encode(errors="surrogateescape")).digest()
 
 
 def asset_id(name: str) -> bytes:

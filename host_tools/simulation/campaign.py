@@ -15,6 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.files import read_json, write_whole
 from joulestream.host_tools.simulation.invariants import Invariants, Violation
 from joulestream.host_tools.simulation.plan import make_plan
 from joulestream.host_tools.simulation.settlement import Bank
@@ -176,17 +178,25 @@ def _batches(first: int, workers: int) -> Generator[list[Outcome], None, None]:
 
 
 def load_totals(path: Path) -> Totals:
-    """Return the totals in a file; new ones if the file does not exist."""
-    if not path.is_file():
+    """Return the totals in a file; new ones if the file does not exist.
+
+    Raises CommandError if the file is anything but totals: it would be written over.
+    """
+    if not path.exists():
         return Totals()
-    values = json.loads(path.read_text())
-    values["failures"] = [(seed, failure) for seed, failure in values["failures"]]
-    return Totals(**values)
+    values = read_json(path)
+    try:
+        values["failures"] = [(int(seed), str(failure)) for seed, failure in values["failures"]]
+        totals = Totals(**values)
+        whole = (totals.next_seed, totals.worlds, totals.sessions, totals.packets)
+        if any(type(value) is not int or value < 0 for value in whole):
+            raise ValueError
+    except (TypeError, ValueError, KeyError):
+        raise CommandError(f"{path} holds no totals of a campaign; name another file") from None
+    return totals
 
 
 def save_totals(totals: Totals, path: Path) -> None:
     """Write the totals to a file in one step, so that an interruption leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".new")
-    scratch.write_text(json.dumps(vars(totals), indent=1) + "\n")
-    scratch.replace(path)
+    write_whole(path, (json.dumps(vars(totals), indent=1) + "\n").encode())
