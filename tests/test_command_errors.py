@@ -378,11 +378,12 @@ def test_an_unknown_fault_is_one_line_with_the_traceback_at_hand(home, monkeypat
 
 def test_a_ledger_that_does_not_work_refuses_no_claim(home):
     """Neither a locked nor a full database says that claims are bad."""
+    (home / "full.flash").write_bytes(flash(999))
     before = sqlite3.connect("ledger.db").execute("SELECT * FROM entry").fetchall()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
-        status, out, err = run("settle", "pole.flash", "--json")
+        status, out, err = run("settle", "full.flash", "--json")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     (row,) = json.loads(out)["channels"]

@@ -72,7 +72,7 @@ def _apt_entries() -> Iterator[dict[str, str]]:
     etc = Path("/etc/apt")
     for path in [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]:
         try:
-            text = path.read_text(errors="replace")
+            text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
         if path.suffix == ".list":
