@@ -58,8 +58,6 @@ def _read_records(image_path: str | Path, blocks: int, block_size: int) -> Payee
             f"{image_path} holds a record that is not readable ({error}); "
             "use the version of Joulestream that the pole runs"
         ) from None
-    except ValueError as error:
-        raise FlashImageError(f"{image_path} cannot be collected: {error}") from None
     except JournalFull as error:
         raise FlashImageError(
             f"{image_path} was not written by a pole: {error}; check the file"

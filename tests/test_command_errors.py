@@ -18,7 +18,6 @@ import typer
 from typer.testing import CliRunner
 
 from joulestream.channel import Claim
-from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import keys
 from joulestream.host_tools.cli import app
@@ -26,6 +25,7 @@ from joulestream.host_tools.commands import COMMANDS
 from joulestream.host_tools.flash_image import FlashImage
 from joulestream.host_tools.layout import ROOT
 from joulestream.host_tools.ledger.certificate_files import read_certificate
+from joulestream.testkit.flash import mount
 
 NOW_S = 1_800_000_000
 # A command that is not known for its kind of error says so with these words.
@@ -98,7 +98,7 @@ def flash(amount):
         remainder=0,
         energy_mwh=0,
     )
-    PayeeRecords(Journal(image), 4).admit(certificate, record)
+    PayeeRecords(mount(image), 4).admit(certificate, record)
     blocks = []
     for number in range(64):
         block = bytearray(4096)

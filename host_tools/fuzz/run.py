@@ -97,7 +97,7 @@ def _fuzz(target: str, seconds: int, work: Path, keep: bool) -> dict[str, int]:
             str(seeds),
         ]
         status = _wait(target, start(target, arguments, log), log)
-    text = log.read_text(errors="replace")
+    text = log.read_text(encoding="utf-8", errors="replace")
     if status:
         _tell_failure(target, text)
     return {"execs": _executed(text), "crashes": int(status != 0)}
@@ -116,7 +116,7 @@ def _wait(target: str, process: subprocess.Popen[bytes], log: Path) -> int:
             except subprocess.TimeoutExpired:
                 watch.look(log.stat().st_size)
             if look % _LOOKS_PER_REPORT == 0:
-                execs = _executed(log.read_text(errors="replace"))
+                execs = _executed(log.read_text(encoding="utf-8", errors="replace"))
                 print(f"fuzz: {target}: {execs:,} inputs so far", file=sys.stderr, flush=True)
     except progress.Stalled as error:
         raise FuzzError(f"{error}; see {log}") from error
