@@ -205,13 +205,17 @@ def test_meters_of_both():
                 ({"meter": row(METER, model="sdm999")}, "meter.model"),
                 ({"meter": row(METER, unit=0)}, "meter.unit"),
                 ({"meter": row(METER, unit=248)}, "meter.unit"),
-                ({"meter": row(METER, baud=9600)}, "meter.baud"),
-                ({"meter": row(METER, interval_ms=701)}, "meter.timeout_ms"),
-                ({"meter": row(METER, answer_ms=401)}, "meter.timeout_ms"),
-                ({"meter": row(METER, timeout_ms=499)}, "meter.timeout_ms"),
+                ({"meter": row(METER, baud=0)}, "meter.baud"),
+                ({"meter": row(METER, bauds=9600)}, "meter.bauds"),
+                ({"meter": row(METER, timeout_ms=999, interval_ms=701)}, "meter.timeout_ms"),
+                ({"meter": row(METER, timeout_ms=999, turnaround_ms=401)}, "meter.timeout_ms"),
+                ({"meter": row(METER, timeout_ms=1_515)}, "meter.timeout_ms"),
+                ({"meter": row(METER, refresh_ms=9_000, frozen_ms=18_000)}, "meter.frozen_ms"),
             ],
         )
-        assert loaded(loader, base, {"meter": row(METER, timeout_ms=500)}).meter.timeout_ms == 500
+        assert (
+            loaded(loader, base, {"meter": row(METER, timeout_ms=1_516)}).meter.timeout_ms == 1_516
+        )
 
 
 def test_limits_of_the_vehicle():

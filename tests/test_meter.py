@@ -1,7 +1,7 @@
 """The estimate between a meter's readings, and the watch over a meter that may lie."""
 
 from dual_runtime import raised
-from joulestream.device.config import ConfigError, check_table
+from joulestream.device.config import ConfigError
 from joulestream.errors import (
     METER_BACKWARD,
     METER_FROZEN,
@@ -9,12 +9,13 @@ from joulestream.errors import (
     METER_SILENT,
     METER_STALE,
 )
-from joulestream.meter.config import METER
+from joulestream.meter.config import check_meter
 from joulestream.meter.counter import EnergyCounter
 from joulestream.meter.drivers import DRIVERS
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.reading import Reading
 from joulestream.meter.watch import MeterWatch
+from joulestream.testkit.pair import METER
 from joulestream.testkit.pole_bench import PoleBench
 from joulestream.testkit.random import Random
 from joulestream.units import MS_PER_HOUR, TICKS_PERIOD, ticks_add
@@ -27,23 +28,41 @@ def reading_at(time_ms, energy_mwh, power_mw=11_000_000, voltage_mv=230_000, ste
     return Reading(time_ms, energy_mwh, step_mwh, power_mw, voltage_mv)
 
 
+def follow(estimate, reading, late_ms=0):
+    """Let an estimate follow a reading of a register whose step is known."""
+    estimate.follow(reading, reading.step_mwh, late_ms)
+
+
+def started(reading):
+    """Return an estimate whose register stands exactly at a step in `reading`."""
+    estimate = EnergyEstimate()
+    estimate.advance(reading.time_ms)
+    follow(estimate, reading)
+    estimate.skip_counted(0)
+    return estimate
+
+
+def config(**changes):
+    """Return the configuration of a meter of 1 Wh that refreshes at once."""
+    return check_meter(dict(METER, refresh_ms=0, **changes))
+
+
 def test_the_estimate_fills_a_step_and_stays_inside():
     for start_ms in (0, NEAR_WRAP):
-        estimate = EnergyEstimate()
-        estimate.advance(start_ms)
-        estimate.follow(reading_at(start_ms, 5_000_000, 3_600_000))  # 1 mWh in 1 ms
+        estimate = started(reading_at(start_ms, 5_000_000, 3_600_000))  # 1 mWh in 1 ms
         assert estimate.advance(start_ms) == 0
         assert estimate.advance(ticks_add(start_ms, 400)) == 400
         assert estimate.advance(ticks_add(start_ms, 5_000)) == 999
-        estimate.follow(reading_at(ticks_add(start_ms, 5_100), 5_001_000, 0))
+        follow(estimate, reading_at(ticks_add(start_ms, 5_100), 5_001_000, 0))
         assert estimate.advance(ticks_add(start_ms, 5_200)) == 1_000
 
 
 def test_power_that_flows_back_is_no_energy():
     estimate = EnergyEstimate()
-    estimate.follow(reading_at(0, 7, -3_600_000))
+    follow(estimate, reading_at(0, 7, -3_600_000))
     assert estimate.advance(10_000) == 0
-    estimate.follow(reading_at(10_000, 7, 3_600_000))  # and earns none that is to be made up for
+    # And it earns none that is to be made up for.
+    follow(estimate, reading_at(10_000, 7, 3_600_000))
     assert estimate.advance(10_100) == 100
 
 
@@ -51,11 +70,9 @@ def test_the_estimate_never_runs_backwards_nor_beyond_its_step():
     for seed in range(1, 16):
         random = Random(seed)
         step_mwh = (1, 1_000, 1_954, 100_000)[seed % 4]
-        estimate = EnergyEstimate()
         now_ms = NEAR_WRAP if seed % 2 else 0
         register = base = random.below(1 << 33) // step_mwh * step_mwh
-        estimate.advance(now_ms)
-        estimate.follow(reading_at(now_ms, register, 0, step_mwh=step_mwh))
+        estimate = started(reading_at(now_ms, register, 0, step_mwh=step_mwh))
         last = 0
         for _ in range(300):
             now_ms = ticks_add(now_ms, random.below(400))
@@ -64,7 +81,7 @@ def test_the_estimate_never_runs_backwards_nor_beyond_its_step():
                 # A float32 register's step is rounded up: it may move a little less.
                 register += steps * step_mwh - (random.below(2) if steps and step_mwh > 1 else 0)
                 power = random.below(22_000_000) - 2_000_000
-                estimate.follow(reading_at(now_ms, register, power, step_mwh=step_mwh))
+                follow(estimate, reading_at(now_ms, register, power, step_mwh=step_mwh))
             total = estimate.advance(now_ms)
             assert last <= total, "backwards"
             assert register - base <= total, "behind the register"
@@ -73,22 +90,36 @@ def test_the_estimate_never_runs_backwards_nor_beyond_its_step():
 
 
 def test_a_distrusted_register_counts_nothing():
-    estimate = EnergyEstimate()
-    estimate.follow(reading_at(0, 1_000_000, 0))
-    estimate.follow(reading_at(100, 1_003_000, 3_600_000))
+    estimate = started(reading_at(0, 1_000_000, 0))
+    follow(estimate, reading_at(100, 1_003_000, 3_600_000))
     assert estimate.advance(200) == 3_100
-    estimate.unfollow()
+    estimate.pause()
     assert estimate.advance(9_000) == 3_100
-    estimate.follow(reading_at(9_100, 77_000_000, 0))
-    assert estimate.advance(9_200) == 3_100
-    estimate.follow(reading_at(9_300, 77_002_000, 0))
-    assert estimate.advance(9_300) == 5_100
+    estimate.forget_register()
+    follow(estimate, reading_at(9_100, 77_000_000, 3_600_000))
+    assert estimate.advance(9_200) == 3_200
+    # Of the step in which the register was found, only what has flowed since then counts.
+    follow(estimate, reading_at(9_300, 77_001_000, 0))
+    assert estimate.advance(9_300) == 3_300 and estimate.before_mwh == 800
+    follow(estimate, reading_at(9_400, 77_002_000, 0))
+    assert estimate.advance(9_400) == 4_300
+
+
+def test_a_register_that_is_late_lets_the_estimate_lead():
+    """At 3.6 kW 1 mWh flows in 1 ms; the register shows it a second later."""
+    estimate = started(reading_at(0, 0, 3_600_000))
+    follow(estimate, reading_at(200, 0, 3_600_000), late_ms=1_000)
+    assert estimate.advance(1_500) == 1_500
+    assert estimate.advance(5_000) == 1_999
+    follow(estimate, reading_at(5_000, 5_000, 3_600_000), late_ms=1_000)
+    assert estimate.advance(5_000) == 5_000
 
 
 class Heard:
     """The part of a driver that the watch reads."""
 
     heard_ms = None
+    senseless_ms = None
 
 
 class Watched:
@@ -96,7 +127,7 @@ class Watched:
 
     def __init__(self, start_ms=0, power_mw=11_000_000):
         self.meter = Heard()
-        self.watch = MeterWatch(self.meter, 11_500_000, 1_000, 30_000, 10_000)
+        self.watch = MeterWatch(self.meter, 11_500_000, config())
         self.now_ms = start_ms
         self.power_mw = power_mw
         self.energy = 50_000_000 * MS_PER_HOUR
@@ -175,7 +206,10 @@ def test_jump_of_the_register():
             watched.give()
         assert watched.give(energy_mwh=watched.register() + 5_000) == (False, METER_JUMP)
     watched = Watched()
-    watched.give(power_mw=0)
+    for _ in range(20):
+        watched.give()
+    watched.power_mw = 0
+    watched.give()
     # Two steps at once are no jump, a step more than the power allows is one.
     start = watched.register()
     assert watched.give(energy_mwh=start + 2_000)[1] == 0
@@ -193,15 +227,35 @@ def test_jump_of_the_power():
 def test_a_register_that_stands_still_while_power_flows_is_frozen():
     for start_ms in starts():
         watched = Watched(start_ms)
-        watched.give()
+        for _ in range(20):
+            watched.give()
         stands = watched.register()
         turn = reason = 0
         while not reason and turn < 40:
-            followed, reason = watched.give(energy_mwh=stands)
+            _, reason = watched.give(energy_mwh=stands)
             turn += 1
-        assert (followed, reason) == (False, METER_FROZEN)
-        # Three steps of 1 Wh at 11 kW are 0.98 s.
-        assert 900 <= turn * INTERVAL_MS <= 1_300
+        assert reason == METER_FROZEN
+        # Two steps of 1 Wh and an eighth at 11 kW are 0.70 s.
+        assert 600 <= turn * INTERVAL_MS <= 1_000
+
+
+def test_a_register_that_never_moved_is_frozen_after_the_coarsest_step():
+    watched = Watched()
+    watched.give()
+    stands = watched.register()
+    turn = reason = 0
+    while not reason and turn < 300:
+        _, reason = watched.give(energy_mwh=stands)
+        turn += 1
+    assert reason == METER_FROZEN
+    # 113.5 Wh at 11 kW are 37.1 s.
+    assert 36_800 <= turn * INTERVAL_MS <= 37_400
+    watched.now_ms = ticks_add(watched.now_ms, 10_000)
+    turn = reason = 0
+    while not reason and turn < 300:
+        _, reason = watched.give(energy_mwh=stands)
+        turn += 1
+    assert reason == METER_FROZEN and turn * INTERVAL_MS <= 1_000, "once is enough"
 
 
 def test_everything_repeating_to_the_last_digit_is_frozen():
@@ -240,7 +294,8 @@ def test_a_fault_passes_when_the_meter_behaves():
 
 def test_a_fault_that_comes_again_stays():
     watched = Watched()
-    watched.give()
+    for _ in range(20):
+        watched.give()
     for turn in range(200):
         energy = watched.register()
         watched.give(energy_mwh=energy + (10_000 if turn % 40 == 0 else 20_000))
@@ -253,7 +308,7 @@ def test_a_pole_that_was_idle_for_weeks_trusts_its_meter():
     hour_ms = MS_PER_HOUR
     for hours in (1, 100, 149, 150, 200, 298, 299, 500):
         meter = Heard()
-        watch = MeterWatch(meter, 11_500_000, 1_000, 30_000, 10_000)
+        watch = MeterWatch(meter, 11_500_000, config())
         now_ms = 0
         for turn in range(hours):
             now_ms = turn * hour_ms % TICKS_PERIOD
@@ -267,7 +322,9 @@ class Mute:
     """The driver of a meter that says nothing."""
 
     heard_ms = None
+    senseless_ms = None
     bad_answers = 0
+    skipped_bytes = 0
 
     def poll(self, now_ms):
         return None
@@ -277,8 +334,8 @@ def test_a_register_that_is_not_followed_again_yet_is_in_doubt():
     """The fault is over by time, and no reading since says where the register stands."""
     driver = Mute()
     # A reading is good for longer here than a fault lasts.
-    watch = MeterWatch(driver, 22_000_000, timeout_ms=5_000, frozen_ms=30_000, recover_ms=1_000)
-    counter = EnergyCounter(driver, watch)
+    watch = MeterWatch(driver, 22_000_000, config(timeout_ms=5_000, recover_ms=1_000))
+    counter = EnergyCounter(driver, watch, 200)
     counter.follow(reading_at(1_000, 50_000), True)
     counter.advance(True, 1_000)
     assert counter.reason == 0
@@ -293,7 +350,7 @@ def test_a_register_that_is_not_followed_again_yet_is_in_doubt():
 
 def test_a_new_meter_is_one_module_and_one_row():
     """The pole charges for money with a meter that no file of the firmware knows."""
-    DRIVERS["throwaway"] = ("throwaway_meter", 500)
+    DRIVERS["throwaway"] = ("throwaway_meter", (500, 0, 5, 0, 9_600), (), None)
     try:
         bench = PoleBench(meter={"model": "throwaway"})
         bench.charge(packets=4)
@@ -306,6 +363,6 @@ def test_a_new_meter_is_one_module_and_one_row():
 
 
 def test_an_unknown_meter_is_named_with_all_that_are_known():
-    error = raised(check_table, METER, {"model": "abacus"})
+    error = raised(check_meter, {"model": "abacus"})
     assert isinstance(error, ConfigError)
     assert "'model'" in str(error) and "sdm120" in str(error)

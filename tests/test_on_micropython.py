@@ -38,6 +38,7 @@ PAIRS = (
     "test_meter.py",
     "test_pole_loop.py",
     "test_pole_rules.py",
+    "test_real_meters.py",
     "test_recovery.py",
     "test_restart.py",
     "test_wallet.py",

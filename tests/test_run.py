@@ -30,7 +30,7 @@ PATIENT = {
     "meter": {
         "model": "sdm120",
         "timeout_ms": 60_000,
-        "answer_ms": 10_000,
+        "turnaround_ms": 10_000,
         "frozen_ms": 600_000,
     },
 }

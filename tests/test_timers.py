@@ -14,13 +14,12 @@ from unittest import mock
 import pytest
 
 from joulestream.boards import unix
-from joulestream.device.config import check_table
 from joulestream.device.journal import Journal
 from joulestream.errors import LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS
 from joulestream.messages import PAYEE, PAYER, Hello, encode
-from joulestream.meter.config import METER
+from joulestream.meter.config import METER, check_meter
 from joulestream.meter.counter import open_meter
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import TrustedClock
@@ -35,6 +34,7 @@ from joulestream.testkit.board import MemoryBoard
 from joulestream.testkit.certificates import DAY_S, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash
 from joulestream.testkit.meter import Meter
+from joulestream.testkit.pair import METER as PAIR_METER
 from joulestream.testkit.pair import Pair
 from joulestream.units import LONGEST_MS, TICKS_PERIOD, Timer, ticks_add
 from joulestream.vehicle import config as vehicle_config
@@ -251,7 +251,7 @@ def meter(clock, pause_ms):
     """A meter without a supply for days, with and without a fault before, is trusted again."""
     for fault in ("", "backward", "damaged"):
         model = Meter()
-        config = check_table(METER, {"model": "sdm120", "frozen_ms": 2_000})
+        config = check_meter({**PAIR_METER, "frozen_ms": 2_000})
         counter = open_meter(config, MemoryBoard({"meter": model}), 11_000_000)
 
         def run(ms, counter=counter, model=model):
@@ -311,13 +311,15 @@ ROWS = {
     "shared/joulestream/session.py ProtocolSession.poll": session,
     "shared/joulestream/session.py _Request.until_next_answer": repeated_answer,
     "firmware/boards/unix.py Board._pause": unix_board,
-    "firmware/meter/eastron.py Driver.poll": meter,
+    "firmware/meter/eastron.py Driver._interval": meter,
+    "firmware/meter/eastron.py Driver._read_answer": meter,
     "firmware/meter/estimate.py EnergyEstimate.advance": meter,
-    "firmware/meter/modbus.py ModbusMaster.poll": meter,
+    "firmware/meter/modbus.py ModbusMaster._answer": meter,
+    "firmware/meter/modbus.py ModbusMaster._rest": meter,
     "firmware/meter/watch.py MeterWatch.judge": meter,
     "firmware/meter/watch.py MeterWatch.reason": meter,
     "firmware/meter/watch.py MeterWatch._hears": meter,
-    "firmware/meter/watch.py MeterWatch._register_reason": meter,
+    "firmware/meter/watch.py MeterWatch._is_starting": meter,
     "firmware/pole/clock.py TrustedClock.time_s": trusted_clock,
     "firmware/pole/clock.py TrustedClock.tick": trusted_clock,
     "firmware/pole/closing.py Closing._until_meter_is_final": closing,

@@ -11,18 +11,20 @@ _VOLTAGE_MV = 230_000
 
 
 class Driver:
-    """Reads the model's own figures; `parameters` is the register's step in mWh.
+    """Reads the model's own figures.
 
     joulestream/meter/contract.py describes the arguments and methods.
     """
 
     def __init__(self, board, meter, parameters):
         self._meter = board.uart("meter")
-        self._step_mwh = parameters
+        self._step_mwh = meter.step_mwh
         self._interval_ms = meter.interval_ms
         self._next_ms = board.now_ms()
         self.heard_ms = None
+        self.senseless_ms = None
         self.bad_answers = 0
+        self.skipped_bytes = 0
 
     def poll(self, now_ms):
         """Return a Reading once an interval."""

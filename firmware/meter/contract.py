@@ -10,7 +10,7 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
-    from joulestream.device.config import Config
+    from joulestream.meter.config import MeterConfig
     from joulestream.meter.reading import Reading
 
     class Driver(Protocol):
@@ -24,16 +24,22 @@ if TYPE_CHECKING:
         """The tick at which the meter last sent anything, damaged or not; None before that.
         It tells a meter with a bad line (stale) from one without a supply (silent)."""
 
-        bad_answers: int
-        """How many answers the driver dropped because they were damaged, refused or absurd."""
+        senseless_ms: int | None
+        """The tick at which an answer last held a figure without sense; None before that."""
 
-        def __init__(self, board: Any, meter: Config, parameters: Any) -> None:
+        bad_answers: int
+        """How many answers the driver dropped because they were damaged, refused or senseless."""
+
+        skipped_bytes: int
+        """How many bytes came that belonged to no answer."""
+
+        def __init__(self, board: Any, meter: MeterConfig, parameters: Any) -> None:
             """Open the meter; the first reading may come any time later.
 
             Args:
                 board: the pins and peripherals, as `boards/contract.py` describes them.
                 meter: the configuration's section `meter`: `interval_ms` between two readings,
-                    `answer_ms` until an answer counts as lost, `unit` on a shared line.
+                    the traits of the meter and of its line, `unit` on a shared line.
                 parameters: the last field of the driver's row in `drivers.py`.
 
             Raises:
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
                 now_ms: the present tick.
 
             Returns:
-                A new reading, or None. A damaged or absurd answer is counted in `bad_answers`
-                and is no reading: the driver never raises for it, and never repeats an old one.
+                A new reading, or None. It holds answers to its own questions alone, however late
+                others come. A damaged or senseless answer is counted in `bad_answers` and is no
+                reading: the driver never raises for it, and never repeats an old one.
             """

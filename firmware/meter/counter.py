@@ -5,6 +5,7 @@ from joulestream.compat import const
 from joulestream.meter.drivers import open_driver
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.watch import MeterWatch
+from joulestream.units import ticks_add
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def open_meter(meter: "MeterConfig", board: "Any", max_power_mw: int) -> "Energy
         ValueError: the board lacks a part that the driver needs.
     """
     driver = open_driver(meter, board)
-    watch = MeterWatch(driver, max_power_mw, meter.timeout_ms, meter.frozen_ms, meter.recover_ms)
-    return EnergyCounter(driver, watch)
+    watch = MeterWatch(driver, max_power_mw, meter)
+    return EnergyCounter(driver, watch, meter.interval_ms)
 
 
 class EnergyCounter:
@@ -37,37 +38,48 @@ class EnergyCounter:
     Args:
         driver: reads the meter (contract.py).
         watch: judges what the driver reads.
+        interval_ms: the time between two readings, at the least.
 
     Attributes:
+        driver: the driver.
         total_mwh: the energy since the start.
+        before_mwh: the parts of first steps of the register that are not in `total_mwh`.
+        step_mwh: the register's step: as declared, or as it was seen if that is longer.
+        refresh_ms: the time between two refreshes of the figures: as declared, or as it was seen
+            if that is longer.
         power_mw: the power in the newest reading.
-        step_mwh: the register's step in the newest reading.
+        asked_ms: the tick of the newest reading's first question.
         reason: why the meter cannot be trusted (errors.py), or 0.
     """
 
-    def __init__(self, driver: "Driver", watch: MeterWatch) -> None:
-        self._driver = driver
+    def __init__(self, driver: "Driver", watch: MeterWatch, interval_ms: int) -> None:
+        self.driver = driver
         self._watch = watch
         self._estimate = EnergyEstimate()
+        self._interval_ms = interval_ms
         self.total_mwh = 0
-        self.step_mwh = 0
+        self.before_mwh = 0
+        self.step_mwh = watch.step_mwh
+        self.refresh_ms = watch.refresh_ms
         self.power_mw = 0
+        self.asked_ms = 0
         self.reason = errors.METER_SILENT
 
     @property
     def register_mwh(self) -> "int | None":
         """The register in the newest reading, in mWh; None while the register is in doubt."""
-        return self._estimate.register_mwh
+        return self._estimate.register_mwh if self._estimate.is_following else None
+
+    @property
+    def settle_ms(self) -> int:
+        """The time after which a reading shows all that flowed before: a refresh, the reading
+        that is under way, and a whole one."""
+        return self.refresh_ms + 2 * max(self._watch.elapsed_ms, self._interval_ms)
 
     @property
     def register_total_mwh(self) -> int:
         """The part of `total_mwh` that the register has confirmed."""
         return self._estimate.register_total_mwh
-
-    @property
-    def bad_answers(self) -> int:
-        """How many of the meter's answers the driver dropped."""
-        return self._driver.bad_answers
 
     def advance(self, contactor_closed: "bool | None", now_ms: int) -> None:
         """Poll the meter, and bring all figures up to the tick `now_ms`.
@@ -78,7 +90,7 @@ class EnergyCounter:
             now_ms: the present tick.
         """
         self._estimate.flowing = contactor_closed is not False
-        reading = self._driver.poll(now_ms)
+        reading = self.driver.poll(now_ms)
         if reading is not None:
             self.follow(reading, contactor_closed)
         self.reason = self._watch.reason(now_ms)
@@ -89,13 +101,21 @@ class EnergyCounter:
 
     def follow(self, reading: "Reading", contactor_closed: "bool | None") -> None:
         """Follow the register to a reading, if the watch finds it good."""
-        self.step_mwh = reading.step_mwh
         self.power_mw = reading.power_mw
+        self.asked_ms = ticks_add(reading.time_ms, -reading.age_ms)
+        watch = self._watch
         # Figures that repeat show a fault only if the contactor is known to be closed.
-        if self._watch.judge(reading, contactor_closed is True):
-            self._estimate.follow(reading)
-        else:
-            self._estimate.unfollow()
+        follows = watch.judge(reading, contactor_closed is True)
+        self.step_mwh = watch.step_mwh
+        self.refresh_ms = watch.refresh_ms
+        estimate = self._estimate
+        if not follows:
+            estimate.pause()
+            return
+        if watch.has_new_start:
+            estimate.forget_register()
+        estimate.follow(reading, watch.step_mwh, watch.lead_ms)
+        self.before_mwh = estimate.before_mwh
 
     def skip_counted(self, counted_mwh: int) -> None:
         """Leave the register's next `counted_mwh` out of the total: they were billed before."""

@@ -9,9 +9,9 @@ from joulestream.meter.reading import Reading
 from joulestream.units import (
     MW_PER_W,
     MWH_PER_KWH,
+    Timer,
     float32_scaled,
     float32_step,
-    ticks_add,
     ticks_diff,
 )
 
@@ -19,7 +19,7 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 
-    from joulestream.device.config import Config
+    from joulestream.meter.config import MeterConfig
 
 _READ_INPUT_REGISTERS = const(4)
 # Addresses that all models share; the address of the power is in the table of drivers.
@@ -28,30 +28,43 @@ _FREQUENCY = const(0x0046)  # Hz
 _IMPORT = const(0x0048)  # imported energy of all phases, kWh
 _FLOAT_REGISTERS = const(2)
 _FLOAT_SIZE = const(4)
+_IMPORT_AT = const(_FLOAT_SIZE * (_IMPORT - _FREQUENCY) // _FLOAT_REGISTERS)
 _MV_PER_V = const(1_000)
+# The ranges of sense: a display has at most six digits before the point, and no part of the
+# low-voltage mains is above 1 kV (IEC 60038). The range of the power is the model's.
+_MOST_ENERGY_MWH = 1_000_000 * MWH_PER_KWH
+_MOST_VOLTAGE_MV = const(1_000_000)
 
 
 class Driver:
     """Polls one Eastron meter every `interval_ms`, with two requests for one reading.
 
     contract.py describes the arguments and methods. `parameters` is the address of the total
-    power and the least step of the energy register in mWh.
+    power, and the highest power that makes sense, in W.
     """
 
-    def __init__(self, board: "Any", meter: "Config", parameters: "tuple[int, int]") -> None:
-        power_address, self._least_step_mwh = parameters
-        self._modbus = ModbusMaster(board.uart("meter"), meter.unit, meter.answer_ms)
+    def __init__(self, board: "Any", meter: "MeterConfig", parameters: "tuple[int, int]") -> None:
+        power_address, most_power_w = parameters
+        self._most_power_mw = most_power_w * MW_PER_W
+        self._least_step_mwh = meter.step_mwh
+        self._modbus = ModbusMaster(
+            board.uart("meter"), meter.unit, meter.baud, meter.turnaround_ms, meter.pause_ms
+        )
         # (address, registers) of the two requests: voltage to power, then frequency to energy.
-        # One request for all would need 161 bytes on the line for an SDM120, two need 62.
+        # One request for all would need 161 bytes on the line for an SDM120, two need 62. The
+        # registers behind them, which the variants ask for too, hold other figures.
         self._questions = (
             (_VOLTAGE, power_address + _FLOAT_REGISTERS - _VOLTAGE),
             (_FREQUENCY, _IMPORT + _FLOAT_REGISTERS - _FREQUENCY),
         )
+        self._power_at = _FLOAT_SIZE * (power_address - _VOLTAGE) // _FLOAT_REGISTERS
         self._question = 0
         self._interval_ms = meter.interval_ms
-        self._next_ms: int | None = None
+        self._interval = Timer()
+        self._first_ms = 0  # the tick of this reading's first question
         self._power_mw: int | None = 0
         self._voltage_mv: int | None = 0
+        self.senseless_ms: int | None = None
 
     @property
     def heard_ms(self) -> "int | None":
@@ -60,49 +73,66 @@ class Driver:
 
     @property
     def bad_answers(self) -> int:
-        """How many answers were dropped because they were damaged, refused or no number."""
+        """How many answers were dropped because they were damaged, refused or senseless."""
         return self._modbus.bad_answers
+
+    @property
+    def skipped_bytes(self) -> int:
+        """How many received bytes belonged to no answer."""
+        return self._modbus.skipped_bytes
 
     def poll(self, now_ms: int) -> Reading | None:
         """Move the exchange on; return a Reading once both answers are there, else None."""
         modbus = self._modbus
-        if modbus.busy:
-            data = modbus.poll(now_ms)
-            if data is not None:
-                return self._read_answer(data, now_ms)
-            if modbus.busy:
-                return None
+        waited = modbus.busy
+        data = modbus.poll(now_ms)
+        if data is not None:
+            return self._read_answer(data, now_ms)
+        if waited and not modbus.busy:
             self._question = 0
+        if not modbus.may_ask(now_ms):
+            return None
         if self._question == 0:
-            if self._next_ms is not None and ticks_diff(now_ms, self._next_ms) < 0:
+            if not self._interval.is_over(now_ms):
                 return None
-            self._next_ms = ticks_add(now_ms, self._interval_ms)
-        self._ask(now_ms)
+            self._interval.start(now_ms, self._interval_ms)
+            self._first_ms = now_ms
+        address, registers = self._questions[self._question]
+        registers += _FLOAT_REGISTERS * modbus.variant
+        modbus.ask(_READ_INPUT_REGISTERS, address, registers, now_ms)
         return None
 
-    def _ask(self, now_ms: int) -> None:
-        address, registers = self._questions[self._question]
-        self._modbus.ask(_READ_INPUT_REGISTERS, address, registers, now_ms)
-
     def _read_answer(self, data: memoryview, now_ms: int) -> Reading | None:
-        """Keep the first answer's values; make a Reading after the second if all are numbers."""
-        last_at = len(data) - _FLOAT_SIZE
-        bits = _float_bits(data, last_at)
+        """Keep the first answer's values; make a Reading after the second if all make sense."""
         if self._question == 0:
-            self._voltage_mv = float32_scaled(_float_bits(data, 0), _MV_PER_V)
-            self._power_mw = float32_scaled(bits, MW_PER_W)
+            self._voltage_mv = _in_range(data, 0, _MV_PER_V, 0, _MOST_VOLTAGE_MV)
+            most_mw = self._most_power_mw
+            self._power_mw = _in_range(data, self._power_at, MW_PER_W, -most_mw, most_mw)
             self._question = 1
-            self._ask(now_ms)
             return None
         self._question = 0
-        energy_mwh = float32_scaled(bits, MWH_PER_KWH)
+        energy_mwh = _in_range(data, _IMPORT_AT, MWH_PER_KWH, 0, _MOST_ENERGY_MWH)
         if energy_mwh is None or self._power_mw is None or self._voltage_mv is None:
             self._modbus.bad_answers += 1
+            self.senseless_ms = now_ms
             return None
         # From 16,384 kWh on a float32 cannot show every 1 Wh: its steps become longer.
-        step_mwh = max(self._least_step_mwh, float32_step(bits, MWH_PER_KWH))
-        return Reading(now_ms, energy_mwh, step_mwh, self._power_mw, self._voltage_mv)
+        float_mwh = float32_step(_float_bits(data, _IMPORT_AT), MWH_PER_KWH)
+        return Reading(
+            now_ms,
+            energy_mwh,
+            max(self._least_step_mwh, float_mwh),
+            self._power_mw,
+            self._voltage_mv,
+            ticks_diff(now_ms, self._first_ms),
+        )
 
 
 def _float_bits(data: memoryview, at: int) -> int:
     return int.from_bytes(data[at : at + _FLOAT_SIZE], "big")
+
+
+def _in_range(data: memoryview, at: int, scale: int, low: int, high: int) -> "int | None":
+    """Return the float32 at `at` times `scale`; None if it is no number, or out of range."""
+    value = float32_scaled(_float_bits(data, at), scale)
+    return None if value is None or not low <= value <= high else value

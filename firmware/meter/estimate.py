@@ -1,16 +1,19 @@
 """The energy between two steps of a meter's register.
 
-A register counts in steps, often of 1 Wh. Inside a step only the power is known, so the estimate
-adds power times time. It stops 1 mWh short of the next step: had more flowed, the register would
-have moved. The register is the truth; the estimate only fills the gap.
+A register counts in steps, and shows them late. In between only the power is known, so the
+estimate adds power times time. It stops 1 mWh short of the next step, plus the energy of the time
+by which the register may be late. The register is the truth; the estimate only fills the gap.
 
-An example with steps of 1,000 mWh and 11 kW, which are 3.06 mWh in 1 ms:
+An example with steps of 1,000 mWh that are shown at once, and 11 kW, which are 3.06 mWh in 1 ms:
 
     time, ms        0    100    200    300    350    400    500
     reading       5 Wh          5 Wh                 6 Wh
     total, mWh      0    305    611    916    999   1000   1305
                     |<---- power times time --->| the register moved: the estimate starts anew
                                             held at 1 mWh below the step
+
+The first reading tells the register, and not how far the next step is. So of the first move only
+power times time counts. The rest of that step flowed before (`before_mwh`).
 """
 
 from joulestream.compat import const
@@ -27,8 +30,10 @@ class EnergyEstimate:
     Attributes:
         total_mwh: the total at the last call of `advance`.
         flowing: whether current may flow. If not, only the register adds to the total.
-        register_mwh: the register at the last reading; None while no register is followed.
+        register_mwh: the register at the last reading that was followed; None before one.
         register_total_mwh: the part of the total that the register has confirmed.
+        before_mwh: the parts of first steps that are not in the total.
+        is_following: whether the newest reading was followed.
     """
 
     def __init__(self) -> None:
@@ -36,7 +41,10 @@ class EnergyEstimate:
         self.flowing = True
         self.register_mwh: int | None = None
         self.register_total_mwh = 0
-        self._step_mwh = 0
+        self.before_mwh = 0
+        self.is_following = False
+        self._is_first_step = True
+        self._most_inside_mwh = 0
         # Energy since the register last moved: whole mWh, and the rest below 1 mWh in W times ms.
         # Both stay small integers on a board, which need no allocation.
         self._inside_mwh = 0
@@ -44,34 +52,53 @@ class EnergyEstimate:
         self._power_w = 0
         self._time_ms = 0
 
-    def follow(self, reading: "Reading") -> None:
+    def follow(self, reading: "Reading", step_mwh: int, late_ms: int = 0) -> None:
         """Follow the register to a reading that the watch found good.
 
         The first reading only says where the register stands; it adds nothing to the total.
+
+        Args:
+            reading: the reading.
+            step_mwh: the step of the register.
+            late_ms: by how much time the register may be behind.
         """
         self.advance(reading.time_ms)
+        self.is_following = True
         if reading.energy_mwh != self.register_mwh:
             if self.register_mwh is None:
                 self.register_total_mwh = self.total_mwh
+                self._is_first_step = True
             else:
-                self.register_total_mwh += small_int(reading.energy_mwh - self.register_mwh)
+                moved_mwh = small_int(reading.energy_mwh - self.register_mwh)
+                if self._is_first_step:
+                    self._is_first_step = False
+                    counted_mwh = min(self.total_mwh - self.register_total_mwh, moved_mwh)
+                    self.before_mwh += moved_mwh - counted_mwh
+                    moved_mwh = counted_mwh
+                self.register_total_mwh += moved_mwh
             self.register_mwh = reading.energy_mwh
             # The total may be ahead of the register. The lead was counted once; it counts towards
             # the new step.
             self._inside_mwh = max(self.total_mwh - self.register_total_mwh, 0)
             self._inside_w_ms = 0
-        self._step_mwh = reading.step_mwh
         self._power_w = max(reading.power_mw, 0) // MW_PER_W
+        self._most_inside_mwh = step_mwh - 1 + self._power_w * late_ms // W_MS_PER_MWH
         self.advance(reading.time_ms)
 
-    def unfollow(self) -> None:
-        """Stop following the register. The total stands still until the next good reading."""
-        self.register_mwh = None
+    def pause(self) -> None:
+        """Count nothing until the next reading that is followed."""
+        self.is_following = False
         self._power_w = 0
+
+    def forget_register(self) -> None:
+        """Let the next reading be the first: the register does not go on from its old value."""
+        self.register_mwh = None
 
     def skip_counted(self, counted_mwh: int) -> None:
         """Leave the register's next `counted_mwh` out of the total: they were billed before."""
         self.register_total_mwh -= counted_mwh
+        self._inside_mwh += counted_mwh
+        self._is_first_step = False
 
     def advance(self, now_ms: int) -> int:
         """Bring the total up to the tick `now_ms` and return it, in mWh."""
@@ -84,7 +111,7 @@ class EnergyEstimate:
             if self._inside_w_ms >= W_MS_PER_MWH:
                 self._inside_mwh += self._inside_w_ms // W_MS_PER_MWH
                 self._inside_w_ms %= W_MS_PER_MWH
-        inside_mwh = min(self._inside_mwh, self._step_mwh - 1)
+        inside_mwh = min(self._inside_mwh, self._most_inside_mwh)
         total_mwh = self.register_total_mwh + inside_mwh
         if total_mwh > self.total_mwh:
             self.total_mwh = total_mwh

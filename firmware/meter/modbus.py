@@ -1,5 +1,13 @@
 """A Modbus RTU master that never blocks: one request at a time on one UART.
 
+A Modbus answer does not say which request it answers. Three rules keep old answers out:
+
+    A frame is found, not assumed. Its unit, function and byte count are known. The received bytes
+    are searched for them, and the CRC decides. All other bytes are skipped and counted.
+    Bytes that come before a request is sent never answer it.
+    After a request without an answer, the next one asks for another number of registers (see
+    `variant`). The byte count of a late answer then does not fit.
+
 Sources: MODBUS over Serial Line V1.02 (frame, CRC), MODBUS Application Protocol V1.1b3
 (functions, exceptions).
 """
@@ -7,7 +15,7 @@ Sources: MODBUS over Serial Line V1.02 (frame, CRC), MODBUS Application Protocol
 from struct import pack_into
 
 from joulestream.compat import const
-from joulestream.units import ticks_diff
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -16,10 +24,21 @@ if TYPE_CHECKING:
 # A response is: unit, function, byte count; the registers, big-endian; the CRC, low byte first.
 _HEADER_SIZE = const(3)
 _CRC_SIZE = const(2)
+_REQUEST_SIZE = const(8)
 # The longest frame on a serial line (Serial Line V1.02, section 2.3).
 _MAX_FRAME = const(256)
-# An exception response repeats the function with this bit set (Application Protocol, section 7).
+# An exception response is: unit, function with this bit set, code, CRC (Application Protocol,
+# section 7).
 _EXCEPTION_BIT = const(0x80)
+_EXCEPTION_SIZE = const(5)
+# One byte on the line: start bit, eight data bits, parity or a second stop bit, stop bit.
+_BITS_PER_BYTE = const(11)
+_MS_PER_S = const(1_000)
+# So many requests in a row differ from one another while no answer comes.
+VARIANTS = const(12)
+# While answers come, the shortest variants take turns. No reading has three requests, so a
+# request differs from its like in the two readings before it.
+CLEAN_VARIANTS = const(3)
 # The CRC's polynomial 0x8005, with its bits in reverse order (Serial Line V1.02, section 6.2.2).
 _CRC_POLYNOMIAL = const(0xA001)
 _CRC_START = const(0xFFFF)
@@ -38,12 +57,18 @@ def _crc_table() -> "tuple[int, ...]":
 _CRC_TABLE = _crc_table()
 
 
-def crc16(data: "bytes | bytearray", size: int) -> int:
-    """Return the Modbus CRC of the first `size` bytes of `data`."""
+def crc16(data: "bytes | bytearray | memoryview", size: int, start: int = 0) -> int:
+    """Return the Modbus CRC of `size` bytes of `data` from `start` on."""
     crc = _CRC_START
-    for at in range(size):
+    for at in range(start, start + size):
         crc = (crc >> 8) ^ _CRC_TABLE[(crc ^ data[at]) & 0xFF]
     return crc
+
+
+def line_ms(registers: int, baud: int) -> int:
+    """Return how long a request and its answer of `registers` registers are on the line, in ms."""
+    size = _REQUEST_SIZE + _HEADER_SIZE + 2 * registers + _CRC_SIZE
+    return -(-size * _BITS_PER_BYTE * _MS_PER_S // baud)
 
 
 class ModbusMaster:
@@ -52,85 +77,143 @@ class ModbusMaster:
     Args:
         uart: `write(data)` and `readinto(buffer)`, neither of which blocks.
         unit: the meter's address on the line, 1 to 247.
-        timeout_ms: how long an answer may take.
+        baud: the speed of the line, in bit/s.
+        turnaround_ms: the longest time from the end of a request to the start of its answer.
+        pause_ms: the least time from one request to the next.
 
     Attributes:
         busy: whether a request waits for its answer.
         heard_ms: the tick at which bytes last came, damaged or not; None before that.
-        bad_answers: how many answers were cut short, or had a wrong CRC, an exception code or
-            another unit's number.
+        bad_answers: how many requests got bytes and no good answer, or an exception.
+        skipped_bytes: how many received bytes belonged to no answer.
+        variant: below CLEAN_VARIANTS while answers come, else below VARIANTS. It changes after
+            each request. A caller asks for a different number of registers in each variant.
     """
 
-    def __init__(self, uart: "Any", unit: int, timeout_ms: int) -> None:
+    def __init__(
+        self, uart: "Any", unit: int, baud: int, turnaround_ms: int, pause_ms: int
+    ) -> None:
         self._uart = uart
         self._unit = unit
-        self._timeout_ms = timeout_ms
-        self._request = bytearray(8)
+        self._baud = baud
+        self._turnaround_ms = turnaround_ms
+        self._pause_ms = pause_ms
+        self._request = bytearray(_REQUEST_SIZE)
+        self._header = bytearray(_HEADER_SIZE)
+        self._exception = bytearray(2)
         self._response = bytearray(_MAX_FRAME)
         self._view = memoryview(self._response)
-        self._chunk = bytearray(_MAX_FRAME)
         self._size = 0
         self._expected = 0
-        self._sent_ms = 0
+        self._answer_ms = 0
+        self._lost = 0  # requests in a row without an answer
+        self._asked_ms = 0
+        self._answer = Timer()  # runs while the answer may come
+        self._rest = Timer()  # runs while no request may be sent
         self.busy = False
         self.heard_ms: int | None = None
         self.bad_answers = 0
+        self.skipped_bytes = 0
+        self.variant = 0
+
+    def may_ask(self, now_ms: int) -> bool:
+        """Return whether the next request may be sent at the tick `now_ms`."""
+        return not self.busy and self._rest.is_over(now_ms)
 
     def ask(self, function: int, address: int, registers: int, now_ms: int) -> None:
         """Request `registers` registers of 16 bits from the 0-based `address` on."""
-        # Bytes that still arrive from an earlier request would answer the new one.
-        self._uart.readinto(self._chunk)
+        self._drain(now_ms)
         request = self._request
         pack_into(">BBHH", request, 0, self._unit, function, address, registers)
         pack_into("<H", request, 6, crc16(request, 6))
         self._uart.write(request)
+        header = self._header
+        header[0] = self._exception[0] = self._unit
+        header[1] = function
+        header[2] = 2 * registers
+        self._exception[1] = function | _EXCEPTION_BIT
         self._size = 0
         self._expected = _HEADER_SIZE + 2 * registers + _CRC_SIZE
-        self._sent_ms = now_ms
+        self._answer_ms = line_ms(registers, self._baud) + self._turnaround_ms
+        self._asked_ms = now_ms
+        self._answer.start(now_ms, self._answer_ms)
         self.busy = True
 
     def poll(self, now_ms: int) -> "memoryview | None":
         """Return the registers' bytes once the answer is whole, else None.
 
-        The bytes are valid until the next `ask`.
+        The bytes are valid until the next call. Bytes that come while no request waits are
+        dropped: they answer an older one.
         """
         if not self.busy:
+            self._drain(now_ms)
             return None
-        count = self._uart.readinto(self._chunk)
-        if count:
-            self.heard_ms = now_ms
-            room = min(count, _MAX_FRAME - self._size)
-            self._response[self._size : self._size + room] = self._chunk[:room]
-            self._size += room
-        response = self._response
-        if self._size >= 2 and response[1] & _EXCEPTION_BIT:
-            self._refuse()
-        elif self._size >= self._expected:
-            return self._registers()
-        elif ticks_diff(now_ms, self._sent_ms) >= self._timeout_ms:
-            self.busy = False
-            if self._size:
-                self.bad_answers += 1
+        while self._receive(now_ms):
+            at = self._find(self._header, self._expected)
+            if at >= 0:
+                self._answered()
+                return self._view[at + _HEADER_SIZE : at + self._expected - _CRC_SIZE]
+            if self._find(self._exception, _EXCEPTION_SIZE) >= 0:
+                self.skipped_bytes -= _EXCEPTION_SIZE
+                self._fail()
+                return None
+        if self._answer.is_over(now_ms):
+            self._fail()
         return None
 
-    def _registers(self) -> "memoryview | None":
-        """Return the registers' bytes of a response that is long enough, if it is good."""
-        response = self._response
-        size = self._expected
-        crc = response[size - 2] | response[size - 1] << 8
-        good = (
-            self._size == size
-            and response[0] == self._unit
-            and response[1] == self._request[1]
-            and response[2] == size - _HEADER_SIZE - _CRC_SIZE
-            and crc16(response, size - _CRC_SIZE) == crc
-        )
-        if not good:
-            self._refuse()
-            return None
-        self.busy = False
-        return self._view[_HEADER_SIZE : size - _CRC_SIZE]
+    def _receive(self, now_ms: int) -> bool:
+        """Append the bytes that have come to those before; return whether any came."""
+        room = _MAX_FRAME - self._size
+        if room < self._expected:
+            # All but the end was searched already.
+            self._drop(max(self._size - self._expected, 0))
+        count = self._uart.readinto(self._view[self._size :])
+        if count:
+            self.heard_ms = now_ms
+            self._size += count
+        return bool(count)
 
-    def _refuse(self) -> None:
+    def _drop(self, count: int) -> None:
+        """Drop the first `count` bytes of those that came."""
+        self.skipped_bytes += count
+        self._size -= count
+        self._view[: self._size] = self._response[count : count + self._size]
+
+    def _find(self, start: bytearray, size: int) -> int:
+        """Return where a whole frame of `size` bytes begins with `start`; -1 if nowhere."""
+        response = self._response
+        at = response.find(start, 0, self._size)
+        while at >= 0 and at + size <= self._size:
+            end = at + size - _CRC_SIZE
+            crc = response[end] | response[end + 1] << 8
+            if crc16(response, size - _CRC_SIZE, at) == crc:
+                return at
+            at = response.find(start, at + 1, self._size)
+        return -1
+
+    def _answered(self) -> None:
+        self.skipped_bytes += self._size - self._expected
+        self._lost = 0
+        self._end(self._pause_ms, CLEAN_VARIANTS)
+
+    def _fail(self) -> None:
+        self.skipped_bytes += self._size
+        if self._size:
+            self.bad_answers += 1
+        self._lost = min(self._lost + 1, VARIANTS)
+        # Each lost answer makes the next request wait longer. So fewer than VARIANTS requests are
+        # under way at a time, however late their answers come.
+        self._end(max(self._lost * self._answer_ms, self._pause_ms), VARIANTS)
+
+    def _end(self, wait_ms: int, variants: int) -> None:
         self.busy = False
-        self.bad_answers += 1
+        self._rest.start(self._asked_ms, wait_ms)
+        self.variant = (self.variant + 1) % variants
+
+    def _drain(self, now_ms: int) -> None:
+        """Drop the bytes that have come."""
+        count = self._uart.readinto(self._response)
+        while count:
+            self.heard_ms = now_ms
+            self.skipped_bytes += count
+            count = self._uart.readinto(self._response)

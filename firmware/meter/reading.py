@@ -7,16 +7,26 @@ class Reading:
     Args:
         time_ms: the tick at which the last byte of the reading came.
         energy_mwh: the meter's register of imported energy, in mWh.
-        step_mwh: how far the register moves at a time, in mWh. Rounded up where the steps differ.
+        step_mwh: the least step by which the register can move now, in mWh; rounded up. A float32
+            register moves in longer steps the higher it stands.
         power_mw: the power that flows now, in mW; below 0 when it flows back.
         voltage_mv: the voltage, in mV. Its last digits never rest while a meter works.
+        age_ms: the time from the reading's first question to its last byte. A figure may be as
+            old as the question.
     """
 
     def __init__(
-        self, time_ms: int, energy_mwh: int, step_mwh: int, power_mw: int, voltage_mv: int
+        self,
+        time_ms: int,
+        energy_mwh: int,
+        step_mwh: int,
+        power_mw: int,
+        voltage_mv: int,
+        age_ms: int = 0,
     ) -> None:
         self.time_ms = time_ms
         self.energy_mwh = energy_mwh
         self.step_mwh = step_mwh
         self.power_mw = power_mw
         self.voltage_mv = voltage_mv
+        self.age_ms = age_ms

@@ -1,13 +1,26 @@
 """The watch over a meter: it decides from each reading whether the meter can be trusted.
 
-A doubt has one of five reasons, and each of them opens the pole's contactor:
+A doubt has one of six reasons, and each of them opens the pole's contactor:
 
-    METER_SILENT    no byte came for `timeout_ms`
-    METER_STALE     bytes came, but no whole reading for `timeout_ms`
-    METER_FROZEN    the register stands still while power flows, or every figure repeats
-    METER_BACKWARD  the register went down
-    METER_JUMP      the register moved further than the installation's power allows, or the meter
-                    shows more power than the installation has
+    METER_SILENT        no byte came for `timeout_ms`
+    METER_STALE         bytes came, but the newest reading was asked for before `timeout_ms`
+    METER_OUT_OF_RANGE  the same, and the answers that came hold figures without sense
+    METER_FROZEN        the register stands still while power flows, or every figure repeats
+    METER_BACKWARD      the register went down
+    METER_JUMP          the register moved further than the installation's power allows, or the
+                        meter shows more power than the installation has
+
+Every limit follows from the meter's step, its refresh, the age of its readings and the power:
+
+    refresh  `refresh_ms`, or longer if the figures were seen to rest for longer; up to 6 s before
+             they were seen to change four times in a row
+    step     the smallest move seen so far; 100 Wh, the coarsest step known, before the first move;
+             never less than the reading's own step
+    jump     moved > step + own step + maximum power x (time between the questions + age + refresh)
+    frozen   power x time since the last move > step x 9/8 + own step + power x (age + 2 refresh)
+
+The register shows the energy of a moment between a refresh before its question and its last byte.
+The power is one refresh old too. So the two may lie two refreshes apart.
 """
 
 from joulestream.compat import const
@@ -15,6 +28,7 @@ from joulestream.errors import (
     METER_BACKWARD,
     METER_FROZEN,
     METER_JUMP,
+    METER_OUT_OF_RANGE,
     METER_SILENT,
     METER_STALE,
 )
@@ -22,84 +36,138 @@ from joulestream.units import MW_PER_W, W_MS_PER_MWH, small_int, ticks_add, tick
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from joulestream.meter.config import MeterConfig
     from joulestream.meter.contract import Driver
     from joulestream.meter.reading import Reading
 
-# By so many steps the register may lag power times time. One step is under way inside the meter,
-# one is late because a meter refreshes its register and its power at different moments, and one
-# is margin for the error of the power.
-_FROZEN_STEPS = const(3)
-# By so many steps a register may move further than the power allows. A register shows whole
-# steps, so a move between two readings can exceed the energy by nearly one step. The other step
-# is for a reading that shows a later moment than the reading before it.
-_JUMP_STEPS = const(2)
+# The coarsest step of a register that is known, some SDM72's. It holds until the register moves.
+_MOST_STEP_MWH = const(100_000)
+# No known meter refreshes its figures less often than every 5 s. A longer rest is no refresh.
+_MOST_REFRESH_MS = const(6_000)
+# Figures that changed from reading to reading so often in a row are refreshed as often as they are
+# read. Before that, a rest may be the meter's refresh.
+_CHANGES = const(4)
+# A step may be longer than power times time by 1 / 8: float32 rounds it, and no power is exact.
+_STEP_MARGIN = const(8)
 # The power may exceed the configured maximum by 1 / 8. The mains voltage may be 10 % above its
 # nominal value (EN 50160), and the power of the same current with it; a class 1 meter adds 1 %.
 _JUMP_MARGIN = const(8)
+# A refresh that was measured is forgotten by 1 / 8 at each move, unless it is seen again.
+_FORGET_SHIFT = const(3)
 # No current flows later than this many timeouts after the last reading. After one of them the
 # meter counts as lost and the contactor opens; the other covers the opening.
 _LOST_TIMEOUTS = const(2)
+# Current may flow for so long after a fault: the loop's step and the contactor's opening.
+_OPENING_MS = const(300)
+# A meter that starts shows a register of 0 for the first second. Only a 0 that lasts is believed.
+_ZERO_MS = const(2_000)
 
 
 class MeterWatch:
     """Judges the readings of one meter.
 
     Args:
-        driver: the meter's driver; `heard_ms` tells a silent meter from a stale one.
+        driver: the meter's driver.
         max_power_mw: the most that the installation can deliver, in mW.
-        timeout_ms: how old the newest reading may become.
-        frozen_ms: how long power, voltage and register may all repeat to the last digit while the
-            contactor is closed.
-        recover_ms: how long a fault that a reading showed lasts after the last such reading.
+        meter: the configuration's section `meter`: `timeout_ms` is how old the newest reading may
+            become, counted from its question; `frozen_ms`, how long power, voltage and register
+            may all repeat to the last digit while the contactor is closed; `recover_ms`, how long
+            a fault lasts after the last reading that showed it; `refresh_ms`, see above.
+
+    Attributes:
+        step_mwh: the step of the register, as declared, or as it was seen if that is longer.
+        refresh_ms: the time between two refreshes, as declared, or as it was seen if that is
+            longer.
+        lead_ms: by how much time the register may be behind now.
+        elapsed_ms: the time between the questions of the newest two readings.
+        has_new_start: whether the register of the newest reading continues none before it.
     """
 
-    def __init__(
-        self, driver: "Driver", max_power_mw: int, timeout_ms: int, frozen_ms: int, recover_ms: int
-    ) -> None:
+    def __init__(self, driver: "Driver", max_power_mw: int, meter: "MeterConfig") -> None:
         self._driver = driver
         self._max_power_mw = max_power_mw + max_power_mw // _JUMP_MARGIN
         self._max_power_w = self._max_power_mw // MW_PER_W + 1
-        self._timeout_ms = timeout_ms
-        self._frozen_ms = frozen_ms
-        self._recover_ms = recover_ms
+        self._timeout_ms = meter.timeout_ms
+        self._frozen_ms = meter.frozen_ms
+        self._recover_ms = meter.recover_ms
+        self._declared_refresh_ms = meter.refresh_ms
+        self.step_mwh = meter.step_mwh
+        self.refresh_ms = meter.refresh_ms
+        self.lead_ms = 0
+        self.elapsed_ms = 0
+        self.has_new_start = False
         self._last: Reading | None = None
-        self._last_ms = 0
+        self._last_ms = 0  # the tick of its first question
+        self._zero_ms: int | None = None  # the first tick at which the register showed 0
         # Ticks wrap after 12 days, so that an old tick looks new again. Two facts are kept apart
         # for that reason: that the meter is lost, and the tick of a sign of life that is too old.
         self._lost = True
         self._old_heard_ms: int | None = None
-        self._expected_w_ms = 0  # power times time since the register last moved
-        self._changed_ms = 0  # the tick at which a figure last changed
+        # Since the register last moved: power times time, the time, the highest power.
+        self._expected_w_ms = 0
+        self._stood_ms = 0
+        self._peak_w = 0
+        self._over_mwh = 0  # what surely flowed since then
+        self._same_ms = 0  # for so long all figures have repeated
+        self._changes = 0  # readings in a row with other figures, up to _CHANGES
+        # What was learned: the smallest move, or the coarsest step before any, or 0 after a fault;
+        # a step that is longer than declared, or 0; a refresh.
+        self._most_step_mwh = _MOST_STEP_MWH
+        self._coarse_mwh = 0
+        self._seen_refresh_ms = 0
         self._fault = 0
         self._fault_until_ms = 0
-        self._followed = True
+        # While the register is in doubt: the last good one, and how far it may have moved since.
+        self._doubted = False
+        self._good_mwh = 0
+        self._allowed_mwh = 0
 
     def judge(self, reading: "Reading", contactor_closed: bool) -> bool:
         """Judge a reading; return whether the estimate may follow its register.
 
         A reading with too much power is a fault, but the register counted energy that did flow:
-        it is followed. A register that is not plausible is followed again once the fault is over.
+        it is followed. A register that is not plausible is followed again when it goes on from
+        the last good one. If it does not, it is followed from its new value on (`has_new_start`)
+        once the fault is over.
         """
+        asked_ms = ticks_add(reading.time_ms, -reading.age_ms)
+        self.has_new_start = False
         last = self._last
+        if last is None and self._is_starting(reading, asked_ms):
+            return False
         elapsed_ms = _LOST_TIMEOUTS * self._timeout_ms
         if last is not None and not self._lost:
-            elapsed_ms = ticks_diff(reading.time_ms, self._last_ms)
+            elapsed_ms = ticks_diff(asked_ms, self._last_ms)
         self._last = reading
-        self._last_ms = reading.time_ms
+        self._last_ms = asked_ms
         self._lost = False
         if last is None:
-            self._start(reading)
+            self.step_mwh = reading.step_mwh
+            self.lead_ms = self.refresh_ms + reading.age_ms
             return True
+        self.elapsed_ms = elapsed_ms
         reason = self._register_reason(reading, last, elapsed_ms, contactor_closed)
+        if self._doubted:
+            since_mwh = reading.energy_mwh - self._good_mwh
+            if 0 <= since_mwh <= self._allowed_mwh:
+                if reason != METER_FROZEN:
+                    reason = 0
+                self._doubted = not since_mwh and self.reason(reading.time_ms) != 0
+                follows = True
+            else:
+                follows = not reason and not self.reason(reading.time_ms)
+                self._doubted = not follows
+                self.has_new_start = follows
+        else:
+            follows = not reason or reason == METER_FROZEN
+            if reason:
+                self._doubt(reading, last, elapsed_ms)
         if reason:
-            self._start(reading)
+            self._expected_w_ms = self._stood_ms = self._peak_w = self._same_ms = 0
             self._fail(reason, reading)
-            self._followed = False
         elif abs(reading.power_mw) > self._max_power_mw:
             self._fail(METER_JUMP, reading)
-        elif not self.reason(reading.time_ms):
-            self._followed = True
-        return self._followed
+        return follows
 
     def reason(self, now_ms: int) -> int:
         """Return the reason code (errors.py) of the doubt at the tick `now_ms`, or 0."""
@@ -108,19 +176,34 @@ class MeterWatch:
             self._fault = 0
         if not self._lost and ticks_diff(now_ms, self._last_ms) > self._timeout_ms:
             self._lost = True
-        if self._lost:
-            return METER_STALE if self._hears(now_ms) else METER_SILENT
-        return self._fault
+        if not self._lost:
+            return self._fault
+        if not self._hears(now_ms):
+            return METER_SILENT
+        senseless_ms = self._driver.senseless_ms
+        if senseless_ms is not None and ticks_diff(now_ms, senseless_ms) <= self._timeout_ms:
+            return METER_OUT_OF_RANGE
+        return METER_STALE
 
     def _hears(self, now_ms: int) -> bool:
-        """Return whether any byte, good or damaged, came within the timeout."""
+        """Return whether any byte came since the last reading, and within the timeout."""
         heard_ms = self._driver.heard_ms
         if heard_ms is None or heard_ms == self._old_heard_ms:
+            return False
+        if self._last is not None and heard_ms == self._last.time_ms:
             return False
         if ticks_diff(now_ms, heard_ms) <= self._timeout_ms:
             return True
         self._old_heard_ms = heard_ms
         return False
+
+    def _is_starting(self, reading: "Reading", asked_ms: int) -> bool:
+        """Return whether the register shows the 0 of a meter that starts."""
+        if reading.energy_mwh:
+            return False
+        if self._zero_ms is None:
+            self._zero_ms = asked_ms
+        return ticks_diff(asked_ms, self._zero_ms) < _ZERO_MS
 
     def _register_reason(
         self, reading: "Reading", last: "Reading", elapsed_ms: int, contactor_closed: bool
@@ -129,30 +212,87 @@ class MeterWatch:
         moved_mwh = small_int(reading.energy_mwh - last.energy_mwh)
         if moved_mwh < 0:
             return METER_BACKWARD
-        most_mwh = self._max_power_w * elapsed_ms // W_MS_PER_MWH
-        if moved_mwh > most_mwh + _JUMP_STEPS * reading.step_mwh:
+        if moved_mwh > self._jump_mwh(reading, elapsed_ms):
             return METER_JUMP
+        power_w = max(last.power_mw, 0) // MW_PER_W
         if moved_mwh:
-            self._expected_w_ms = 0
+            self._learn(moved_mwh, reading.step_mwh)
+            self._expected_w_ms = self._stood_ms = self._peak_w = self._over_mwh = 0
         else:
-            self._expected_w_ms += max(last.power_mw, 0) // MW_PER_W * elapsed_ms
+            self._expected_w_ms += power_w * elapsed_ms
+            self._stood_ms = min(self._stood_ms + elapsed_ms, _MOST_REFRESH_MS)
+            self._peak_w = max(self._peak_w, power_w)
         same = (
             not moved_mwh
             and reading.power_mw == last.power_mw
             and reading.voltage_mv == last.voltage_mv
         )
-        if not same or not contactor_closed:
-            self._changed_ms = reading.time_ms
-        if self._expected_w_ms // W_MS_PER_MWH > _FROZEN_STEPS * reading.step_mwh:
-            return METER_FROZEN
-        if ticks_diff(reading.time_ms, self._changed_ms) >= self._frozen_ms:
+        if not same:
+            self._changes = min(self._changes + 1, _CHANGES)
+            self._learn_refresh(self._same_ms)
+            self._same_ms = 0
+        elif contactor_closed or power_w:
+            self._same_ms += elapsed_ms
+            if self._changes < _CHANGES:
+                self._changes = 0
+        else:
+            self._same_ms = 0
+        self.lead_ms = self._refresh_now_ms() + reading.age_ms
+        most_step_mwh = max(self._most_step_mwh, reading.step_mwh)
+        if not moved_mwh:
+            behind_ms = max(self.lead_ms, 2 * self.refresh_ms + reading.age_ms)
+            over_mwh = (self._expected_w_ms - self._peak_w * behind_ms) // W_MS_PER_MWH
+            self._over_mwh = over_mwh
+            if over_mwh > most_step_mwh + most_step_mwh // _STEP_MARGIN + reading.step_mwh:
+                self._most_step_mwh = 0
+                return METER_FROZEN
+            own_step_mwh = reading.step_mwh
+            if over_mwh > max(self._coarse_mwh, own_step_mwh + own_step_mwh // _STEP_MARGIN):
+                self._coarse_mwh = over_mwh
+        self.step_mwh = max(min(self._coarse_mwh, most_step_mwh), reading.step_mwh)
+        if contactor_closed and self._same_ms >= self._frozen_ms:
             return METER_FROZEN
         return 0
 
-    def _start(self, reading: "Reading") -> None:
-        """Judge the readings after `reading` without regard to those before it."""
-        self._changed_ms = reading.time_ms
-        self._expected_w_ms = 0
+    def _jump_mwh(self, reading: "Reading", elapsed_ms: int) -> int:
+        """Return how far the register can have moved since the reading before."""
+        late_ms = elapsed_ms + reading.age_ms + self._refresh_now_ms()
+        most_mwh = self._max_power_w * late_ms // W_MS_PER_MWH
+        return most_mwh + max(self._most_step_mwh, reading.step_mwh) + reading.step_mwh
+
+    def _refresh_now_ms(self) -> int:
+        """Return for how long the meter has not refreshed its figures now, at the most."""
+        if self._changes >= _CHANGES:
+            return self.refresh_ms
+        return max(self.refresh_ms, min(self._same_ms, _MOST_REFRESH_MS))
+
+    def _learn(self, moved_mwh: int, step_mwh: int) -> None:
+        """Learn from a move of the register: it moves by no more than its step at a time."""
+        if not 0 < self._most_step_mwh <= moved_mwh:
+            self._most_step_mwh = moved_mwh
+        if self._coarse_mwh:
+            self._coarse_mwh = self._most_step_mwh
+        self._seen_refresh_ms -= self._seen_refresh_ms >> _FORGET_SHIFT
+        most_step_mwh = max(self._most_step_mwh, step_mwh)
+        if self._over_mwh > most_step_mwh + most_step_mwh // 2:
+            # More than a step had flowed, and the register did not show it yet.
+            self._learn_refresh(self._stood_ms)
+        else:
+            self._learn_refresh(0)
+
+    def _learn_refresh(self, rest_ms: int) -> None:
+        """Learn from figures that rested for `rest_ms` and moved then."""
+        self._seen_refresh_ms = max(self._seen_refresh_ms, min(rest_ms, _MOST_REFRESH_MS))
+        self.refresh_ms = max(self._declared_refresh_ms, self._seen_refresh_ms)
+
+    def _doubt(self, reading: "Reading", last: "Reading", elapsed_ms: int) -> None:
+        """Remember the last good register, and how far it may have moved by the next reading."""
+        self._doubted = True
+        self._good_mwh = last.energy_mwh
+        unseen_ms = elapsed_ms + self._same_ms + _OPENING_MS
+        self._allowed_mwh = (
+            self._jump_mwh(reading, unseen_ms) + self._expected_w_ms // W_MS_PER_MWH
+        )
 
     def _fail(self, reason: int, reading: "Reading") -> None:
         self._fault = reason

@@ -10,13 +10,12 @@ from joulestream.device.config import (
     mapping,
     one_of,
     rows,
-    section,
     text,
     whole,
 )
 from joulestream.link import check_link
 from joulestream.messages import MAX_ISSUERS
-from joulestream.meter.config import METER, check_meter
+from joulestream.meter.config import check_meter
 from joulestream.pole.prices import DEFAULT_SOURCE, check_source
 from joulestream.units import MW_PER_W, packet_amount
 
@@ -107,7 +106,7 @@ TABLE = (
     ("packet_energy_mwh", whole(1, 0xFFFFFFFF), 1_000),
     ("packet_ms", whole(10, 10 * _MINUTE_MS), 1_000),
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
-    ("meter", section(METER), REQUIRED),
+    ("meter", check_meter, REQUIRED),
     ("link", check_link, check_link({})),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
@@ -144,6 +143,5 @@ def consistent(config: "Any") -> "PoleConfig":
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     if config.packet_ms + config.retry_ms >= config.link_timeout_ms:
         raise ConfigError("packet_ms", "plus 'retry_ms' must be below 'link_timeout_ms'")
-    check_meter(config.meter)
     checked: PoleConfig = config
     return checked

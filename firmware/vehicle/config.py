@@ -8,13 +8,12 @@ from joulestream.device.config import (
     load,
     mapping,
     one_of,
-    section,
     text,
     texts,
     whole,
 )
 from joulestream.link import check_link
-from joulestream.meter.config import METER, check_meter
+from joulestream.meter.config import check_meter
 from joulestream.units import MW_PER_W
 
 TYPE_CHECKING = const(0)
@@ -67,7 +66,7 @@ TABLE = (
     ("audit_percent", whole(0, 25), 3),
     ("audit_wait_ms", whole(0, _MINUTE_MS), 600),
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
-    ("meter", section(METER), None),
+    ("meter", check_meter, None),
     ("link", check_link, check_link({})),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
@@ -101,7 +100,6 @@ def consistent(config: "Any") -> "VehicleConfig":
             raise ConfigError(
                 "meter", "is missing; without a meter of its own set 'audit' to \"power\""
             )
-        check_meter(config.meter)
     if config.retry_ms * 2 > config.link_timeout_ms:
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     if config.audit_wait_ms >= config.link_timeout_ms:

@@ -35,7 +35,7 @@ class OwnMeter:
     def __init__(self, counter: "EnergyCounter") -> None:
         self.counter = counter
         self._base_mwh: int | None = None
-        self.step_mwh = 0
+        self.step_mwh = counter.step_mwh
         self.total_mwh = 0
         self.reason = errors.METER_SILENT
 
@@ -47,7 +47,9 @@ class OwnMeter:
             self._base_mwh = max(counter.register_mwh, 0)
         self.step_mwh = counter.step_mwh
         self.reason = counter.reason
-        self.total_mwh = (self._base_mwh or 0) + counter.total_mwh
+        # The register's scale goes on over reboots. So a step that began before this start counts
+        # whole here: its first part is in the figures that were stored before.
+        self.total_mwh = (self._base_mwh or 0) + counter.before_mwh + counter.total_mwh
 
 
 class PowerBound:

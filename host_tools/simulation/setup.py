@@ -39,7 +39,8 @@ _MAX_CHANNELS = VEHICLES + 1
 # Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
 _METER = {
     "model": "sdm120",
-    "answer_ms": 90,
+    "baud": 9_600,
+    "turnaround_ms": 40,
     "timeout_ms": 600,
     "frozen_ms": 1_500,
     "recover_ms": 1_000,

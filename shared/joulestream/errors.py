@@ -51,6 +51,8 @@ METER_STALE = const(81)
 METER_FROZEN = const(82)
 METER_BACKWARD = const(83)
 METER_JUMP = const(84)
+METER_OUT_OF_RANGE = const(85)
+CONTACTOR_WELDED = const(86)
 
 CONFIGURATION = const(96)
 STORE_FAILED = const(97)
@@ -101,6 +103,8 @@ REASONS = {
     METER_FROZEN: ("METER_FROZEN", "the meter's register stands still while power flows"),
     METER_BACKWARD: ("METER_BACKWARD", "the meter's register went backwards"),
     METER_JUMP: ("METER_JUMP", "the meter's register jumped further than the power allows"),
+    METER_OUT_OF_RANGE: ("METER_OUT_OF_RANGE", "the meter shows figures that make no sense"),
+    CONTACTOR_WELDED: ("CONTACTOR_WELDED", "current flows though the contactor is open"),
     CONFIGURATION: ("CONFIGURATION", "the configuration is broken"),
     STORE_FAILED: ("STORE_FAILED", "the claim could not be stored"),
     INTERNAL: ("INTERNAL", "an internal fault"),

@@ -1,6 +1,7 @@
 """An electricity meter for every harness: power and time go in, Modbus register bytes come out.
 
 Runs on CPython and on MicroPython. The meter is also its own UART: a harness hands it to a driver.
+Its line is ideal, unless a Line says otherwise.
 """
 
 import struct
@@ -35,6 +36,11 @@ _LATE_CALLS = 8
 _VOLTAGE_MV = 230_000
 _VOLTAGE_STEP = 7919
 _REPEATED_VOLTAGE_MV = 230_250
+# -3e38 W is what some meters show for an unknown power.
+_LOWEST_FLOAT_MW = 3 * 10**41
+_NAN = float("nan")
+# One byte on a line has 11 bits at the most.
+_BITS_PER_BYTE = const(11)
 
 # Faults of the figures: name -> function(meter, power in mW, energy in mWh) -> the same, as shown.
 FIGURE_FAULTS = {
@@ -44,6 +50,10 @@ FIGURE_FAULTS = {
     "jump": lambda meter, power, energy: (power, energy + 500_000),
     "backward": lambda meter, power, energy: (power, energy - 3_000),
     "reset": lambda meter, power, energy: (power, -meter.start_mwh),
+    "glitch": lambda meter, power, energy: (power, energy + 4_819_800_000),
+    "huge": lambda meter, power, energy: (power, _MILLION * _MILLION * _MILLION),
+    "absurd": lambda meter, power, energy: (-_LOWEST_FLOAT_MW, energy),
+    "nan": lambda meter, power, energy: (_NAN, energy),
 }
 # Faults of the line: name -> function(meter, frame) -> the bytes that arrive.
 LINE_FAULTS = {
@@ -57,6 +67,77 @@ def flip_last_byte(frame: bytes) -> bytes:
     return frame[:-1] + bytes((frame[-1] ^ 0xFF,))
 
 
+class Line:
+    """How the bytes between a meter and its reader travel.
+
+    Args:
+        baud: speed in bit/s; each byte takes 11 bits. 0: all bytes arrive at once.
+        turnaround_ms: time from the end of a request to the begin of its answer.
+        late_ms: by how much a gateway delays each answer. It keeps their order.
+        echoes: whether the adapter echoes each request.
+        before, behind: stray bytes around each answer.
+    """
+
+    def __init__(
+        self,
+        baud: int = 0,
+        turnaround_ms: int = 0,
+        late_ms: int = 0,
+        echoes: bool = False,
+        before: bytes = b"",
+        behind: bytes = b"",
+    ) -> None:
+        self.baud = baud
+        self.turnaround_ms = turnaround_ms
+        self.late_ms = late_ms
+        self.echoes = echoes
+        self.before = before
+        self.behind = behind
+        # Bytes under way: (tick at which the first of them arrives, bytes).
+        self._flying: list[tuple[int, bytes]] = []
+
+    def duration_ms(self, size: int) -> int:
+        """Return how long `size` bytes take."""
+        return -(-size * _BITS_PER_BYTE * 1_000 // self.baud) if self.baud else 0
+
+    def carry(self, request: bytes, answer: bytes, now_ms: int) -> None:
+        """Carry a request that is sent at `now_ms`, and its answer."""
+        sent_ms = now_ms + self.duration_ms(len(request))
+        if self.echoes:
+            self._put(now_ms, request)
+        answered_ms = sent_ms + self.turnaround_ms + self.late_ms
+        if answer:
+            self._put(answered_ms, self.before + answer + self.behind)
+
+    def take(self, most: int, now_ms: int) -> bytes:
+        """Return the bytes that have arrived by `now_ms`, `most` of them at most."""
+        taken = b""
+        while self._flying and len(taken) < most:
+            first_ms, data = self._flying[0]
+            arrived = len(data)
+            if self.baud:
+                bits = max(now_ms - first_ms, 0) * self.baud // 1_000
+                arrived = min(bits // _BITS_PER_BYTE, arrived)
+            elif now_ms < first_ms:
+                arrived = 0
+            arrived = min(arrived, most - len(taken))
+            if not arrived:
+                break
+            taken += data[:arrived]
+            if arrived == len(data):
+                del self._flying[0]
+            else:
+                self._flying[0] = (first_ms + self.duration_ms(arrived), data[arrived:])
+        return taken
+
+    def _put(self, first_ms: int, data: bytes) -> None:
+        if self._flying:
+            # The line is one after the other's.
+            last_ms, before = self._flying[-1]
+            first_ms = max(first_ms, last_ms + self.duration_ms(len(before)))
+        self._flying.append((first_ms, data))
+
+
 class Meter:
     """Counts the energy that flows; `set_fault` makes it fail.
 
@@ -66,6 +147,8 @@ class Meter:
         gain_ppm: the error of the energy that it counts, in millionths.
         model: which of MAPS it has.
         damage: returns a frame as it arrives during the fault "damaged".
+        refresh_ms: the time between two refreshes of all figures; 0: they are always new.
+        line: how its bytes travel; None: at once.
 
     Attributes:
         power_mw: the power that it shows.
@@ -73,7 +156,8 @@ class Meter:
         fault: the name of the present fault, or "".
         held: power and energy at the beginning of the present fault.
         earlier_mwh: during the fault "late", the energy at the newest calls of `advance`.
-        answers: how many requests it answered.
+        answers: how many times it refreshed its figures.
+        now_ms: the time that it has run.
     """
 
     def __init__(
@@ -83,11 +167,16 @@ class Meter:
         gain_ppm: int = 0,
         model: str = "sdm120",
         damage: "Callable[[bytes], bytes]" = flip_last_byte,
+        refresh_ms: int = 0,
+        line: "Line | None" = None,
     ) -> None:
         self.start_mwh = start_mwh
         self.step_mwh = step_mwh
         self.gain_ppm = gain_ppm
         self.damage = damage
+        self.refresh_ms = refresh_ms
+        self.line = line
+        self.now_ms = 0
         self.power_mw = 0
         self.voltage_mv: int | None = None
         self.fault = ""
@@ -97,6 +186,7 @@ class Meter:
         self._map = MAPS[model]
         self._flowed_mw_ms = 0
         self._received = b""
+        self._shown: tuple[float, ...] | None = None  # the figures of the last refresh
 
     @property
     def energy_mwh(self) -> int:
@@ -105,8 +195,13 @@ class Meter:
 
     def advance(self, power_mw: int, elapsed_ms: int) -> None:
         """Let `power_mw` flow for `elapsed_ms`, and show it from now on."""
+        before_ms = self.now_ms
+        self.now_ms += elapsed_ms
         self.power_mw = power_mw
         self._flowed_mw_ms += power_mw * elapsed_ms
+        refresh_ms = self.refresh_ms
+        if refresh_ms and before_ms // refresh_ms != self.now_ms // refresh_ms:
+            self._shown = self._measure()
         if self.fault == "late":
             self.earlier_mwh.append(self.energy_mwh)
             del self.earlier_mwh[:-_LATE_CALLS]
@@ -121,6 +216,13 @@ class Meter:
 
     def values(self) -> "tuple[float, ...]":
         """Return the figures that the meter shows, in the order and the units of its map."""
+        if not self.refresh_ms:
+            return self._measure()
+        if self._shown is None:
+            self._shown = self._measure()
+        return self._shown
+
+    def _measure(self) -> "tuple[float, ...]":
         power_mw, energy_mwh = self.power_mw, self.energy_mwh
         if self.fault in FIGURE_FAULTS:
             power_mw, energy_mwh = FIGURE_FAULTS[self.fault](self, power_mw, energy_mwh)
@@ -158,11 +260,20 @@ class Meter:
     # The UART
 
     def write(self, request: "bytes | bytearray | memoryview") -> None:
-        """Take a request; the answer can be read at once."""
-        self._received = self.answer(bytes(request))
+        """Take a request; on an ideal line the answer can be read at once."""
+        request = bytes(request)
+        answer = self.answer(request)
+        if self.line is None:
+            self._received = answer
+        else:
+            self.line.carry(request, answer, self.now_ms)
 
     def readinto(self, buffer: bytearray) -> int:
         """Move the bytes that have arrived into `buffer`; return their number."""
+        if self.line is not None:
+            taken = self.line.take(len(buffer), self.now_ms)
+            buffer[: len(taken)] = taken
+            return len(taken)
         size = min(len(buffer), len(self._received))
         buffer[:size] = self._received[:size]
         self._received = self._received[size:]

@@ -34,7 +34,8 @@ PRICE = 320_000
 PACKET_MWH = 1_000
 PACKET_PRICE = 320
 STEP_MS = 20
-METER = {"model": "sdm120"}
+# A quick meter: a reading comes every 200 ms, and counts as lost after 1 s.
+METER = {"model": "sdm120", "baud": 9_600, "turnaround_ms": 30}
 # One table for one pole after the other: a small heap has no second piece of this size.
 TABLE = bytearray(TABLE_SIZE)
 
