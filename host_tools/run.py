@@ -7,15 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from joulestream.device.config import ConfigError
 from joulestream.host_tools.bench.bench import UNKNOWN_TIME_S
 from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import read_json
 from joulestream.host_tools.serial_port import SerialPort
 from joulestream.host_tools.waiting import describe
+from joulestream.meter.config import check_meter
 
 # How often the firmware is told pilot and time.
 _PINS_S = 0.5
+# Ports of a meter that the configuration does not describe.
+_DEFAULT_BAUD = 9_600
 # A figure that moves by itself tells nothing about the session.
 _RESTLESS = "heap_free_bytes"
 
@@ -63,6 +67,17 @@ def port_paths(config: dict[str, Any], given: dict[str, str | None]) -> dict[str
     return {name: path for name, path in paths.items() if path}
 
 
+def meter_baud(config: dict[str, Any]) -> int:
+    """Return the speed of the meter that `config` describes, in bit/s.
+
+    Where the section is missing, or the firmware will refuse it, any speed does.
+    """
+    try:
+        return check_meter(config.get("meter")).baud
+    except (ConfigError, ValueError):
+        return _DEFAULT_BAUD
+
+
 class HandRun:
     """A firmware on real ports, with its pilot state and clock from the caller."""
 
@@ -71,7 +86,7 @@ class HandRun:
         role: str,
         config_path: Path,
         ports: dict[str, str | None],
-        bauds: dict[str, int],
+        link_baud: int,
         pilot: str,
         clock: Callable[[], int],
     ) -> None:
@@ -81,7 +96,7 @@ class HandRun:
             role: "pole" or "vehicle".
             config_path: the firmware's configuration; the section 'board' may be left out.
             ports: the paths of "link" and "meter"; None takes the configuration's.
-            bauds: the speeds of the ports in bit/s.
+            link_baud: the speed of the link in bit/s.
             pilot: the state of the control pilot, "A" to "F".
             clock: returns the unix time in s, or UNKNOWN_TIME_S.
 
@@ -92,7 +107,7 @@ class HandRun:
         self._config_path = config_path
         self._config = load_config(config_path)
         self._paths = port_paths(self._config, ports)
-        self._bauds = bauds
+        self._bauds = {"link": link_baud, "meter": meter_baud(self._config)}
         self._pilot = pilot
         self._clock = clock
 

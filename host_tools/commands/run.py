@@ -15,7 +15,6 @@ app = typer.Typer(add_completion=False)
 # 115200 is the link's speed on every board. Meters of Eastron are set to 9600 on their display;
 # an SDM120 comes with 2400.
 _LINK_BAUD = 115_200
-_METER_BAUD = 9_600
 
 
 class Role(StrEnum):
@@ -45,7 +44,6 @@ def run(
     link: Annotated[str | None, typer.Option(help="Serial port to the other side.")] = None,
     meter: Annotated[str | None, typer.Option(help="Serial port of the meter.")] = None,
     link_baud: Annotated[int, typer.Option(help="Speed of the link in bit/s.")] = _LINK_BAUD,
-    meter_baud: Annotated[int, typer.Option(help="Speed of the meter in bit/s.")] = _METER_BAUD,
     pilot: Annotated[
         Pilot, typer.Option(help="State of the control pilot. A: unplugged, C: wants power.")
     ] = Pilot.C,
@@ -56,13 +54,12 @@ def run(
 ) -> None:
     """Run a pole or a vehicle by hand on real serial ports.
 
-    The command sets up the ports. Each line that it prints says what the firmware does or waits
-    for. Ctrl-C ends it and opens the contactor.
+    The command sets up the ports; the configuration tells the meter's speed. Each line that it
+    prints says what the firmware does or waits for. Ctrl-C ends it and opens the contactor.
     """
     from joulestream.host_tools.run import HandRun
 
     ports = {"link": link, "meter": meter}
-    bauds = {"link": link_baud, "meter": meter_baud}
     last = ""
 
     def tell(sentence: str, status: dict[str, Any]) -> None:
@@ -76,7 +73,7 @@ def run(
         last = sentence
         print(line, flush=True)
 
-    HandRun(role.value, config, ports, bauds, pilot.value, _clock(clock)).run(tell)
+    HandRun(role.value, config, ports, link_baud, pilot.value, _clock(clock)).run(tell)
 
 
 def _clock(text: str) -> Any:
