@@ -41,7 +41,7 @@ class Bench:
         start_ms: int = 1_000,
         start_s: int = 1_790_000_000,
         time_known: bool = True,
-        heap: str = "256k",
+        heap: str = "272k",
         realtime: bool = False,
     ) -> None:
         self.directory = directory

@@ -58,7 +58,7 @@ class Firmware:
         role: str,
         config: dict[str, Any],
         directory: Path,
-        heap: str = "256k",
+        heap: str = "272k",
         working_directory: Path | None = None,
     ) -> None:
         """Start the process.
