@@ -170,6 +170,27 @@ BUGS = (
         "::test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start",
     ),
     Bug(
+        "nothing billed after a power cut when the register went too far",
+        "firmware/pole/recovery.py",
+        "        energy_mwh = min(energy_mwh, record.energy_mwh + most_mwh)\n",
+        "        if energy_mwh > record.energy_mwh + most_mwh:\n            return\n",
+        "tests/test_recovery.py::test_the_registers_word_is_billed_up_to_the_bound_and_once",
+    ),
+    Bug(
+        "a line that is never silent starves the erase of flash",
+        "firmware/runtime/supervisor.py",
+        "not (is_quiet or self._until_idle.is_over(self._now_ms)):",
+        "not is_quiet:",
+        "tests/test_supervisor.py::test_a_line_that_is_never_silent_does_not_starve_the_slow_work",
+    ),
+    Bug(
+        "energy flows while no invoice can be cut",
+        "firmware/pole/payee.py",
+        "        elif charging.packetizer.is_late(now_ms):\n",
+        "        elif False:\n",
+        "tests/test_pole_loop.py::test_no_energy_flows_for_which_no_invoice_can_be_cut",
+    ),
+    Bug(
         "debt carried over at the dearest price agreed",
         "firmware/vehicle/carried_debt.py",
         "    tariff = Tariff(record.energy_mwh, 0, record.price_per_kwh)\n",

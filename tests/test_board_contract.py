@@ -159,7 +159,7 @@ def test_a_pilot_state_tells_whether_a_vehicle_is_there_and_wants_power():
     assert not is_connected(PILOT_A) and not wants_power(PILOT_B)
 
 
-def test_the_run_loop_does_slow_work_only_when_all_is_quiet():
+def test_the_run_loop_tells_the_slow_work_whether_all_is_quiet():
     class Ended(Exception):
         pass
 
@@ -181,8 +181,8 @@ def test_the_run_loop_does_slow_work_only_when_all_is_quiet():
         def step(self, now_ms):
             done.append(now_ms)
 
-        def idle(self):
-            done.append("idle")
+        def idle(self, is_quiet):
+            done.append(is_quiet)
 
         def status(self):
             return "status"
@@ -190,4 +190,4 @@ def test_the_run_loop_does_slow_work_only_when_all_is_quiet():
     done = []
     with pytest.raises(Ended):
         run(Script([True, False]), Supervised())
-    assert done == [0, "status", "idle", 1, "status", 2, "status"]
+    assert done == [0, "status", True, 1, "status", False, 2, "status"]

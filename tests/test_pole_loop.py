@@ -268,3 +268,27 @@ def test_what_a_meter_made_up_is_never_billed():
         bench.run_ms(5_000)
         billed_mwh = bench.record.energy_mwh
         assert billed_mwh <= bench.outlet.energy_mwh + 1_000
+
+
+def test_no_energy_flows_for_which_no_invoice_can_be_cut():
+    """Much is prepaid, and the flash needs an erase that never comes.
+
+    The contactor opens within one link timeout, and the rest is billed at the end.
+    """
+    bench = PoleBench(prepay=640, packet_ms=400)
+    bench.charge()
+    bench.loop.idle = lambda: None
+    bench.outlet.power_mw = 1_000_000
+    journal = bench.world.pole_journal
+    number = 0
+    while journal.can_put(400):
+        journal.put(b"fill", number.to_bytes(4, "big") * 20)
+        number += 1
+    bench.run(lambda: not bench.payee.can_store() and not bench.payee.is_in_packet())
+    began_ms = bench.at_ms
+    bench.run(lambda: opened(bench))
+    assert bench.at_ms - began_ms <= bench.world.pole_config.link_timeout_ms
+    assert bench.payee.last_stop == errors.STORE_FAILED
+    bench.run_ms(5_000)
+    assert unpaid(bench) <= bench.bound()
+    assert bench.record.energy_mwh >= bench.outlet.energy_mwh - 1_000

@@ -112,6 +112,7 @@ def by_code_7_2(v):
         renew_before_s=0,
         packet_energy_mwh=v.packet_energy_mwh,
         packet_ms=1,
+        link_timeout_ms=2,
         credit=v.credit,
         prepay=0,
     )

@@ -5,7 +5,7 @@ from joulestream.meter.reading import Reading
 from joulestream.pole.recovery import SessionLog
 from joulestream.testkit.certificates import terms
 from joulestream.testkit.pair import PRICE, Meter, Pair
-from joulestream.units import amount_from_numerator, energy_from_power
+from joulestream.units import amount_from_numerator, energy_from_power, packet_amount
 
 CHANNEL_ID = terms().channel_id()
 
@@ -59,13 +59,53 @@ def test_it_is_due_first_when_the_vehicle_comes_again():
     assert world.payee.charging.record.amount >= amount_from_numerator(flowed_mwh * PRICE)
 
 
-def test_a_register_that_makes_no_sense_bills_nothing():
+def most_mwh(world):
+    """Return the bound on the energy that is billed after a power cut, in mWh."""
+    config = world.pole_config
+    late_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.contactor_hold_ms
+    late_mwh = energy_from_power(config.max_power_mw, late_ms)
+    return late_mwh + config.packet_energy_mwh + 2 * Meter().step_mwh
+
+
+def test_the_registers_word_is_billed_up_to_the_bound_and_once():
+    """It stands still, moves on, moves on by far too much, or has begun anew from 0."""
+    for register_mwh, expected_mwh in (
+        (5_000, 0),
+        (5_700, 700),
+        (12_345_678, most_mwh(charging())),
+        (0, 0),
+        (700, 700),
+        (4_999, 4_999),
+    ):
+        world = charging()
+        log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)
+        meter = Meter()
+        meter.register_mwh = 5_000
+        before = record(world)
+        log.open(CHANNEL_ID, meter, before.energy_mwh, world.payee.charging.tariff)
+        meter.register_mwh = register_mwh
+        for _ in range(2):
+            world.boot_pole(1_790_000_100)
+            world.books.recover(meter)
+            after = record(world)
+            assert after.energy_mwh - before.energy_mwh == expected_mwh, register_mwh
+            assert after.amount_due == amount_from_numerator(after.energy_mwh * PRICE)
+            assert after.amount == before.amount
+
+
+def test_no_more_is_billed_than_the_credit_allows():
+    """With a debt as high as the bound, the contactor was open and nothing more flowed."""
     world = charging()
-    before = record(world)
-    for register_mwh in (0, before.energy_mwh, world.pole_energy_mwh + 5_000_000):
-        cut_pole(world, register_mwh)
-        world.run(lambda: world.payee.books.is_recovered)
-        assert record(world).to_bytes() == before.to_bytes(), register_mwh
+    config = world.pole_config
+    most_due = record(world).amount + config.credit + packet_amount(PRICE, most_mwh(world))
+    for below in (0, 100):
+        world = charging()
+        stored = record(world)
+        stored.amount_due = most_due - below
+        world.payee_records.store(CHANNEL_ID, stored)
+        cut_pole(world, world.pole_energy_mwh + 5_000)
+        world.run(lambda: world.payee.books.is_recovered)  # noqa: B023
+        assert most_due - 1 <= record(world).amount_due <= most_due
 
 
 def billed_mwh(link_timeouts):
@@ -84,9 +124,9 @@ def billed_mwh(link_timeouts):
     return billed, billed == more_mwh
 
 
-def test_a_register_that_went_further_than_can_have_flowed_bills_nothing_however_cheap():
+def test_a_register_that_went_further_than_can_have_flowed_bills_the_bound_however_cheap():
     assert billed_mwh(2)[1]
-    assert billed_mwh(4) == (0, False)
+    assert billed_mwh(4) == (most_mwh(charging()), False)
 
 
 def test_nothing_is_offered_before_it_is_settled():

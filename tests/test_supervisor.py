@@ -21,6 +21,7 @@ class Loop:
         self.in_step = None
         self.in_idle = None
         self.steps = 0
+        self.idles = 0
         self.stops = []
         self.resting = True
 
@@ -31,6 +32,7 @@ class Loop:
             raise self.in_step
 
     def idle(self):
+        self.idles += 1
         if self.in_idle is not None:
             raise self.in_idle
 
@@ -238,3 +240,18 @@ def test_a_fault_is_described_by_class_and_place():
     text = describe(error)
     assert text.startswith("ValueError") and SECRET not in text
     assert "test_supervisor" in text and "line" in text, text
+
+
+def test_a_line_that_is_never_silent_does_not_starve_the_slow_work():
+    """Five turns a second at least, across a wrap of the ticks; on a silent line, one a step."""
+    for start_ms in (0, TICKS_PERIOD - 1_000):
+        stage = Stage()
+        (loop,) = stage.loops
+        for number in range(200):
+            stage.supervisor.step(ticks_add(start_ms, 10 * number))
+            stage.supervisor.idle(False)
+        assert 10 <= loop.idles <= 11
+        for number in range(200, 210):
+            stage.supervisor.step(ticks_add(start_ms, 10 * number))
+            stage.supervisor.idle(True)
+        assert 20 <= loop.idles <= 21

@@ -104,7 +104,7 @@ def contactor(clock, pause_ms):
 
 
 def packetizer(clock, pause_ms):
-    one = Packetizer(1_000, 1_500, 0, clock.now_ms)
+    one = Packetizer(1_000, 1_500, 3_000, 0, clock.now_ms)
     check_pause(
         clock,
         pause_ms,
@@ -112,6 +112,7 @@ def packetizer(clock, pause_ms):
         lambda now_ms: one.begin(0, now_ms),
         lambda now_ms: one.end_of_packet(7, now_ms) is not None,
     )
+    check_pause(clock, pause_ms, 3_000, lambda now_ms: one.begin(0, now_ms), one.is_late)
 
 
 def closing(clock, pause_ms):
@@ -325,9 +326,11 @@ ROWS = {
     "firmware/pole/closing.py Closing._until_meter_is_final": closing,
     "firmware/pole/contactor.py Contactor._hold": contactor,
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
+    "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,
     "firmware/runtime/heap.py HeapWatch._pause": heap,
     "firmware/runtime/supervisor.py Supervisor._pause": supervisor,
+    "firmware/runtime/supervisor.py Supervisor._until_idle": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_steady": supervisor,
     "firmware/vehicle/own_meter.py PowerBound.advance": power_bound,
     "firmware/vehicle/payer.py Payer._audit_wait": charge,

@@ -47,6 +47,10 @@ class Books:
         """Return whether a packet's claim can be stored without an erase."""
         return self.records.can_store()
 
+    def can_admit(self) -> bool:
+        """Return whether a certificate, and a packet's claim, can be stored without an erase."""
+        return self.records.can_admit()
+
     def erase_ahead(self) -> bool:
         """Erase flash ahead of need, which takes long; return whether that worked."""
         try:

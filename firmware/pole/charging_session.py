@@ -65,7 +65,11 @@ class ChargingSession:
         self.verifier = verifier
         self.tariff = Tariff(record.energy_mwh, record.amount_due, price_per_kwh, record.remainder)
         self.packetizer = Packetizer(
-            config.packet_energy_mwh, config.packet_ms, record.energy_mwh, now_ms
+            config.packet_energy_mwh,
+            config.packet_ms,
+            config.link_timeout_ms,
+            record.energy_mwh,
+            now_ms,
         )
         self.start_energy_mwh = record.energy_mwh
         self.started_s = time_s

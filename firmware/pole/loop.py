@@ -88,7 +88,8 @@ class PoleLoop:
             if payee.can_store():
                 self._journal.erase_step()
             else:
-                self._journal.erase_ahead()
+                # One erase at most: two take longer than the contactor holds.
+                self._journal.erase_block()
             if payee.can_store():
                 payee.keep_time(self._board.time_s(), self._now_ms)
         except Exception:

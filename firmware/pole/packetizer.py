@@ -9,6 +9,8 @@ class Packetizer:
     Args:
         energy_mwh: the energy of a full packet, in mWh.
         packet_ms: the longest time of a packet, in ms.
+        late_ms: the time from the beginning of a packet to the moment at which its invoice is
+            late, in ms.
         start_mwh: the channel's energy when the session starts, in mWh.
         now_ms: the present tick.
 
@@ -16,10 +18,14 @@ class Packetizer:
         invoiced_mwh: the channel's energy at the end of the last packet, in mWh.
     """
 
-    def __init__(self, energy_mwh: int, packet_ms: int, start_mwh: int, now_ms: int) -> None:
+    def __init__(
+        self, energy_mwh: int, packet_ms: int, late_ms: int, start_mwh: int, now_ms: int
+    ) -> None:
         self._energy_mwh = energy_mwh
         self._packet_ms = packet_ms
+        self._late_ms = late_ms
         self._longest = Timer()
+        self._in_time = Timer()
         self.begin(start_mwh, now_ms)
 
     def end_of_packet(self, total_mwh: int, now_ms: int) -> "int | None":
@@ -38,3 +44,8 @@ class Packetizer:
         """Begin the next packet at the channel's energy `total_mwh`."""
         self.invoiced_mwh = total_mwh
         self._longest.start(now_ms, self._packet_ms)
+        self._in_time.start(now_ms, self._late_ms)
+
+    def is_late(self, now_ms: int) -> bool:
+        """Return whether the packet began so long ago that its invoice is late."""
+        return self._in_time.is_over(now_ms)

@@ -319,8 +319,8 @@ class Payee:
         self.books.log_prices(charging, meter)
 
     def _on_renew(self, message: "Renew", now_ms: int) -> None:
-        if self._closing.is_under_way:
-            return
+        if self._closing.is_under_way or not self.books.can_admit():
+            return  # without room for the certificate the pole asks again later
         charging = self._open_charging()
         certificate = Certificate.from_bytes(message.certificate)
         time_s = self._clock.time_s(now_ms)
@@ -377,19 +377,22 @@ class Payee:
             self.session.send_signed(message, self._signer, now_ms)
 
     def _step_renewal(self, charging: ChargingSession, now_ms: int) -> None:
-        if self._renewal.is_due(now_ms) and not self.is_in_packet():
-            # The new certificate needs room whenever it comes.
-            self.books.erase_ahead()
+        if self._renewal.is_due(now_ms) and self.books.can_admit():
             sequence = self._renewal.asked(now_ms)
             expires_at_s = charging.certificate.expires_at_s
             self.session.send(RenewRequest(sequence=sequence, valid_until_s=expires_at_s), now_ms)
 
     def _step_invoice(self, charging: ChargingSession, now_ms: int) -> None:
-        if self.session.is_waiting_for(UPDATE) or not self.books.can_store():
+        if self.session.is_waiting_for(UPDATE):
             return
         energy_mwh = charging.packetizer.end_of_packet(charging.energy_mwh, now_ms)
-        if energy_mwh is not None:
+        if energy_mwh is None:
+            return
+        if self.books.can_store():
             self._send_invoice(charging, energy_mwh, now_ms)
+        elif charging.packetizer.is_late(now_ms):
+            # No energy flows for which no invoice can be cut: recovery.py counts on it.
+            self.stop(errors.STORE_FAILED, now_ms)
 
     def _step_closing(self, charging: ChargingSession, timeout: int, now_ms: int) -> None:
         hello_waits = self._waiting_hello is not None

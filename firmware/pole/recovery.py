@@ -1,8 +1,9 @@
 """The last session in the journal. After a power cut, the rest of its energy is billed, once.
 
 The meter's register outlives the pole's supply. The energy that it counted until the contactor
-fell open is due on the channel that was energised, at the prices that were agreed. Nothing is
-guessed: a register that went back or too far is not this session's, and nothing is billed then.
+fell open is due on the channel that was energised, at the prices that were agreed. The pole bills
+the register's word, up to the most that can have flowed. A register that went back has begun anew,
+so its word is the figure that it shows.
 """
 
 from joulestream.compat import const
@@ -117,31 +118,39 @@ class SessionLog:
         record = self._records.load(last.channel_id)
         register_mwh = meter.register_mwh
         assert register_mwh is not None  # a trusted meter is followed
-        energy_mwh = last.energy_mwh + register_mwh - last.register_mwh
-        if last.price_per_kwh and energy_mwh > record.energy_mwh:
-            self._bill(record, energy_mwh, meter.step_mwh)
+        if register_mwh < last.register_mwh:
+            energy_mwh = record.energy_mwh + register_mwh
+        else:
+            energy_mwh = last.energy_mwh + register_mwh - last.register_mwh
         ahead_mwh = record.energy_mwh - energy_mwh
+        if last.price_per_kwh and ahead_mwh < 0:
+            self._bill(record, energy_mwh, meter.step_mwh)
         if 0 < ahead_mwh <= meter.step_mwh:
             meter.skip_counted(ahead_mwh)
         self.close()
         self.is_recovered = True
 
     def _bill(self, record: "PayeeRecord", energy_mwh: int, step_mwh: int) -> None:
-        """Store the amount due up to `energy_mwh`, unless that is more than can have flowed."""
+        """Store the amount due up to `energy_mwh`, or up to the most that can have flowed."""
         last = self._last
         most_mwh = self._most_mwh(step_mwh)
-        if energy_mwh - record.energy_mwh > most_mwh:
-            return
         tariff = Tariff(record.energy_mwh, record.amount_due, last.price_per_kwh, record.remainder)
         if last.next_price_per_kwh:
             from_mwh = max(last.next_from_mwh, record.energy_mwh)
             tariff.change(from_mwh, last.next_price_per_kwh)
-        amount_due = tariff.amount_due(energy_mwh)
         dearest = max(last.price_per_kwh, last.next_price_per_kwh)
-        if amount_due - record.amount > self._config.credit + packet_amount(dearest, most_mwh):
-            return
+        most_due = record.amount + self._config.credit + packet_amount(dearest, most_mwh)
+        energy_mwh = min(energy_mwh, record.energy_mwh + most_mwh)
+        # The contactor was open before the amount due was more. The search halves the distance.
+        least_mwh = record.energy_mwh
+        while least_mwh < energy_mwh:
+            middle_mwh = (least_mwh + energy_mwh + 1) // 2
+            if tariff.amount_due(middle_mwh) <= most_due:
+                least_mwh = middle_mwh
+            else:
+                energy_mwh = middle_mwh - 1
         record.remainder = tariff.remainder(energy_mwh)
-        record.amount_due = amount_due
+        record.amount_due = tariff.amount_due(energy_mwh)
         record.energy_mwh = energy_mwh
         self._records.store(last.channel_id, record)
 
@@ -150,8 +159,9 @@ class SessionLog:
         contactor of a pole that lost its supply.
 
         One packet had begun when its invoice was sent. The next invoice is sent within one link
-        timeout and paid within another. The meter may be silent for its timeout, and the
-        contactor's hold time passes. The register is read with a step of error at both ends.
+        timeout, or the contactor opens (Packetizer.is_late); it is paid within another. The meter
+        may be silent for its timeout, and the contactor's hold time passes. The register is read
+        with a step of error at both ends.
         """
         config = self._config
         late_ms = config.meter.timeout_ms + 2 * config.link_timeout_ms + config.contactor_hold_ms

@@ -16,7 +16,8 @@ _WAIT_MS = const(1)
 def run(board: "Board", supervisor: "Supervisor") -> None:
     """Step `supervisor` on `board` for ever.
 
-    After each step the board shows the status and waits. When all is quiet, the slow work is done.
+    After each step the board shows the status and waits. When all is quiet, the slow work is done;
+    on a line that never is, it has its turn too (Supervisor.idle).
     An exception of the board's `show` or `wait` ends the loop: on a computer that is SystemExit.
     """
     # All modules are loaded; boards/__init__.py let the garbage be collected often until now.
@@ -27,5 +28,4 @@ def run(board: "Board", supervisor: "Supervisor") -> None:
     while True:
         supervisor.step(board.now_ms())
         board.show(status)
-        if board.wait(_WAIT_MS):
-            supervisor.idle()
+        supervisor.idle(board.wait(_WAIT_MS))

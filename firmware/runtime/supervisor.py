@@ -20,6 +20,8 @@ _FIRST_PAUSE_MS = const(1_000)
 _LONGEST_PAUSE_MS = const(64_000)
 # A loop that ran for so long is not failing again and again.
 _STEADY_MS = const(60_000)
+# A line that is never silent delays the slow work by so long at most.
+_IDLE_WITHIN_MS = const(200)
 
 
 class Supervisor:
@@ -53,6 +55,7 @@ class Supervisor:
         self._until_steady = Timer()
         self._pause_ms: int = _FIRST_PAUSE_MS
         self._pause = Timer()
+        self._until_idle = Timer()
         self._unrecorded: str | None = None
         self.faults = 0
         self.last_fault: str | None = None
@@ -88,11 +91,16 @@ class Supervisor:
         if self._until_steady.is_over(now_ms):
             self._pause_ms = _FIRST_PAUSE_MS
 
-    def idle(self) -> None:
-        """Do the slow work of the loop, and look at the heap. Call it while nothing waits."""
+    def idle(self, is_quiet: bool = True) -> None:
+        """Do the slow work of the loop, and look at the heap. Call it after every step.
+
+        While bytes go on coming, `is_quiet` is False. Then the work waits, but not for longer than
+        _IDLE_WITHIN_MS: a peer that chatters must not starve it.
+        """
         loop = self._loop
-        if loop is None:
+        if loop is None or not (is_quiet or self._until_idle.is_over(self._now_ms)):
             return
+        self._until_idle.start(self._now_ms, _IDLE_WITHIN_MS)
         try:
             loop.idle()
             if self._heap.is_low(self._now_ms):

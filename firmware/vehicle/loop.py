@@ -65,7 +65,7 @@ class VehicleLoop:
     def idle(self) -> None:
         """Erase flash ahead of need. While an invoice waits, erase only if it cannot be stored."""
         if not self._payer.can_store():
-            self._journal.erase_ahead()
+            self._journal.erase_block()
         elif not self._payer.is_in_packet():
             self._journal.erase_step()
 

@@ -105,6 +105,14 @@ def _end_cut(events: Events, event: Event) -> None:
     events.world.wire.cut = events.is_active("cut")
 
 
+def _begin_chatter(events: Events, event: Event) -> None:
+    events.world.wire.chatters = True
+
+
+def _end_chatter(events: Events, event: Event) -> None:
+    events.world.wire.chatters = events.is_active("chatter")
+
+
 def _begin_replug(events: Events, event: Event) -> None:
     events.world.unplug()
 
@@ -168,6 +176,7 @@ def _begin_stall(events: Events, event: Event) -> None:
 _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "frames": (_begin_frames, _end_frames),
     "cut": (_begin_cut, _end_cut),
+    "chatter": (_begin_chatter, _end_chatter),
     "replug": (_begin_replug, _end_replug),
     "power": (_begin_power, None),
     "flash_cut": (_begin_flash_cut, None),

@@ -76,6 +76,9 @@ class Invariants:
         self._must_read_books = False
         self._last_charging: ChargingSession | None = None
         self._last_packets = 0
+        # The time of the newest invoice, its session and its sequence.
+        self._invoiced_ms = 0
+        self._invoiced: tuple[object, int] = (None, 0)
 
     def meter_failed(self) -> None:
         """A meter fails from now on: energy may flow unpaid until the pole notices."""
@@ -131,7 +134,11 @@ class Invariants:
         elif number == UPDATE:
             self._check_update(world, sender, message.amount)
         elif number in (INVOICE, RECEIPT):
-            record = world.pole.loop.payee.last_charging.record
+            charging = world.pole.loop.payee.last_charging
+            if number == INVOICE and self._invoiced != (charging, message.sequence):
+                self._invoiced = charging, message.sequence
+                self._invoiced_ms = world.now_ms
+            record = charging.record
             if record.amount and not _holds(world.pole, bytes(record.signature)):
                 raise Violation(f"the pole acknowledged {record.amount} before it stored it")
 
@@ -281,6 +288,10 @@ class Invariants:
         time_s = board.unix_s
         if time_s is not None and time_s > charging.certificate.expires_at_s:
             raise Violation("the contactor is closed beyond the certificate's end")
+        # One percent for the drift of clocks, one step for the order of the parts of a step.
+        late_ms = world.pole_config.link_timeout_ms * 101 // 100 + 2 * world.plan.step_ms
+        if world.now_ms - self._invoiced_ms > late_ms:
+            raise Violation(f"energy flows, and no invoice came since {self._invoiced_ms} ms")
         if charging.unpaid >= max(charging.credit, 1):
             raise Violation(f"the contactor is closed with {charging.unpaid} unpaid")
 

@@ -37,6 +37,7 @@ class Wire:
 
     Attributes:
         cut: whether the wire carries nothing.
+        chatters: whether the line is never silent: noise comes between the frames.
         trouble: the bad stretches of now: (probabilities, their random numbers). A probability is
             named "loss", "double", "flip" or "late".
         flying: frames on their way: (time of arrival, number, sender, bytes). The number keeps
@@ -45,6 +46,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.cut = False
+        self.chatters = False
         self.trouble: list[tuple[dict[str, float], Random]] = []
         self.flying: list[tuple[int, int, str, bytes]] = []
         self._count = 0
@@ -150,6 +152,7 @@ class Board(contract.Board):
         contactor_told_ms: the world's time of the last trigger.
         is_plugged: whether its end of the cable is plugged in.
         crash: whether its next operation on the link raises CrashError.
+        hears_chatter: whether noise comes in on the link in every round.
         unix_s: the time of its real-time clock in s; None: the clock does not know it.
         fed: how often the watchdog was fed.
     """
@@ -173,6 +176,7 @@ class Board(contract.Board):
         self.world_ms = 0
         self.is_plugged = False
         self.crash = False
+        self.hears_chatter = False
         self.unix_s: int | None = None
         self.fed = 0
         self._start_ms = start_ms
@@ -225,8 +229,11 @@ class Board(contract.Board):
         return contract.CLOCK_UNKNOWN if self.unix_s is None else contract.CLOCK_RTC
 
     def wait(self, most_ms: int) -> bool:
-        """Return True at once: the world alone moves the time on."""
-        return True
+        """Return at once, since the world alone moves the time on: True while the line is silent.
+
+        On a line that chatters, bytes come in every round.
+        """
+        return not self.hears_chatter
 
     def feed_watchdog(self) -> None:
         self.fed += 1

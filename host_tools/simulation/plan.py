@@ -136,6 +136,11 @@ def _cut(rng: Random) -> _Details:
     return rng.randrange(50, 5_000), {}
 
 
+def _chatter(rng: Random) -> _Details:
+    """Draw a time in which the line is never silent: often the whole history."""
+    return rng.choice((5_000, 60_000)), {}
+
+
 def _replug(rng: Random) -> _Details:
     """Draw the unplugging of a vehicle, and the vehicle that is plugged in next."""
     return rng.randrange(300, 1_500), {"next": rng.randrange(VEHICLES)}
@@ -196,6 +201,7 @@ def _stall(rng: Random) -> _Details:
 KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "frames": (6, _frames),
     "cut": (3, _cut),
+    "chatter": (3, _chatter),
     "replug": (10, _replug),
     "power": (3, _power),
     "flash_cut": (4, _flash_cut),

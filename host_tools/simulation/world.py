@@ -50,6 +50,8 @@ _JOURNAL_KEYS = 1 << 10
 _OFF_MS = 700
 # A board tries again after so long when its firmware does not start.
 _START_AGAIN_MS = 1_000
+# What a peer that chatters sends: a short frame that no decoder takes.
+_NOISE = b"\x03\x01\x00"
 # Long enough for both firmwares to see that the plug is out.
 _UNPLUGGED_MS = 1_000
 
@@ -305,11 +307,14 @@ class World:
             return
         board = side.board
         board.is_plugged = self.plugged is not None and side.number in (None, self.plugged)
+        board.hears_chatter = self.wire.chatters and board.is_plugged
+        if board.hears_chatter:
+            board.link.put(_NOISE)
         ticks = self._set_clocks(side)
         try:
             faults = side.supervisor.faults
             side.supervisor.step(ticks)
-            side.supervisor.idle()
+            side.supervisor.idle(board.wait(0))
             if side.supervisor.faults != faults:
                 self.note(side.name, f"gave up: {side.supervisor.last_fault}")
                 self.watch.gave_up(side, str(side.supervisor.last_fault))

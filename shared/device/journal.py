@@ -195,6 +195,15 @@ class Journal:
         self._emptied += 1
         return True
 
+    def erase_block(self) -> None:
+        """Do erase steps until one more block is erased: the work of one erase at most.
+
+        Raises JournalFull, or the device's OSError.
+        """
+        while DIRTY not in self._states and self.erase_step():
+            pass
+        self.erase_step()
+
     def erase_ahead(self) -> None:
         """Do all erase steps. Raises JournalFull, or the device's OSError."""
         while self.erase_step():

@@ -3,7 +3,13 @@
 A record holds the whole claim of its channel: a host that reads the record can settle it.
 """
 
-from joulestream.channel import CHANNEL_ID_SIZE, KEY_SIZE, SIGNATURE_SIZE, Certificate
+from joulestream.channel import (
+    CERTIFICATE_SIZE,
+    CHANNEL_ID_SIZE,
+    KEY_SIZE,
+    SIGNATURE_SIZE,
+    Certificate,
+)
 from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
@@ -96,6 +102,7 @@ class PayeeRecords:
         self._buffer = bytearray(size_of(PayeeRecord.LAYOUT))
         key_size = len(journal_keys.PAYEE_RECORD) + CHANNEL_ID_SIZE
         self._record_size = record_size(key_size, len(self._buffer))
+        self._certificate_size = record_size(key_size, _STANDING_SIZE + CERTIFICATE_SIZE)
         self._channels: dict[bytes, _Channel] = {}
         # The channel stored last, and the figures that the journal holds of it.
         self._last: _Channel | None = None
@@ -142,6 +149,10 @@ class PayeeRecords:
     def can_store(self) -> bool:
         """Return whether a packet's record, and a smaller one, can be stored without an erase."""
         return self._journal.can_put(2 * self._record_size)
+
+    def can_admit(self) -> bool:
+        """Return whether a certificate, and what `can_store` promises, can be stored."""
+        return self._journal.can_put(self._certificate_size + 2 * self._record_size)
 
     def erase_ahead(self) -> None:
         """Erase ahead as far as possible. Raises JournalFull or OSError."""

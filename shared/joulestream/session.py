@@ -369,8 +369,10 @@ class ProtocolSession:
         """Let a STOP answer every request that has no answer yet."""
         for request in self._asked:
             # A STOP never answers a STOP, nor the RECEIPT that answered one: two ends would answer
-            # each other for ever.
-            if request not in (STOP, RECEIPT) and request not in self._answers:
+            # each other for ever. An OFFER is itself an answer, and gets none.
+            if request in (STOP, RECEIPT) or request not in self._requests:
+                continue
+            if request not in self._answers:
                 self._answers[request] = payload
 
     def _keep_asked(self, number: int, payload: "Buffer") -> None:
