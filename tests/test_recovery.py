@@ -75,7 +75,7 @@ def test_the_registers_word_is_billed_up_to_the_bound_and_once():
         (12_345_678, most_mwh(charging())),
         (0, 0),
         (700, 700),
-        (4_999, 4_999),
+        (3_999, 3_999),
     ):
         world = charging()
         log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)
@@ -91,6 +91,24 @@ def test_the_registers_word_is_billed_up_to_the_bound_and_once():
             assert after.energy_mwh - before.energy_mwh == expected_mwh, register_mwh
             assert after.amount_due == amount_from_numerator(after.energy_mwh * PRICE)
             assert after.amount == before.amount
+
+
+def test_a_session_that_began_inside_a_step_of_the_register_bills_nothing_made_up():
+    """The entry is ahead of the register then, and the register has not gone back."""
+
+    class Ahead(Meter):
+        register_total_mwh = 0
+
+    world = charging()
+    log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)
+    before = record(world)
+    meter = Ahead()
+    meter.register_mwh = 5_000
+    meter.total_mwh = before.energy_mwh + 900
+    log.open(CHANNEL_ID, meter, before.energy_mwh, world.payee.charging.tariff)
+    world.boot_pole(1_790_000_100)
+    world.books.recover(meter)
+    assert record(world).to_bytes() == before.to_bytes()
 
 
 def test_no_more_is_billed_than_the_credit_allows():

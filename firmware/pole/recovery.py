@@ -118,7 +118,8 @@ class SessionLog:
         record = self._records.load(last.channel_id)
         register_mwh = meter.register_mwh
         assert register_mwh is not None  # a trusted meter is followed
-        if register_mwh < last.register_mwh:
+        # The entry of a new channel's session may be ahead of the register, by a step at most.
+        if register_mwh < last.register_mwh - meter.step_mwh:
             energy_mwh = record.energy_mwh + register_mwh
         else:
             energy_mwh = last.energy_mwh + register_mwh - last.register_mwh
