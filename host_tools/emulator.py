@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from joulestream.host_tools import progress
 from joulestream.host_tools.build.board import SOURCE, make_image
@@ -30,7 +30,7 @@ _QEMU = [
 
 
 def _end_with_the_parent() -> None:
-    """Let Linux kill this process when its parent dies: an idle board takes a whole core."""
+    """Let Linux kill this process when its parent dies: nobody else would ever switch it off."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -50,29 +50,29 @@ class EmulatedBoard:
     """
 
     def __init__(self, firmware: Path, folders: Iterable[Path] = ()) -> None:
-        self._image = tempfile.NamedTemporaryFile(prefix="joulestream-board-")
-        make_image(folders, Path(self._image.name))
-        disk = f"loader,file={self._image.name},addr={_DISK_AT:#x},force-raw=on"
-        self._process = subprocess.Popen(
-            [*_QEMU, str(firmware), "-device", disk],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            preexec_fn=_end_with_the_parent,
-        )
-        self.port = self._read_port()
-        self.mpremote("run", str(SOURCE / "mount.py"), resume=False)
+        with ExitStack() as ends:
+            image = ends.enter_context(tempfile.NamedTemporaryFile(prefix="joulestream-board-"))
+            make_image(folders, Path(image.name))
+            disk = f"loader,file={image.name},addr={_DISK_AT:#x},force-raw=on"
+            self._process = subprocess.Popen(
+                [*_QEMU, str(firmware), "-device", disk],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                preexec_fn=_end_with_the_parent,
+            )
+            ends.callback(self._kill)
+            self.port = self._read_port()
+            # While nobody holds the terminal, QEMU looks only once a second for somebody's call.
+            ends.callback(os.close, os.open(self.port, os.O_RDWR | os.O_NOCTTY))
+            self.mpremote("run", str(SOURCE / "mount.py"), resume=False)
+            self._ends = ends.pop_all()
 
     def __enter__(self) -> "EmulatedBoard":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def mpremote(self, *arguments: str, resume: bool = True) -> str:
@@ -102,11 +102,7 @@ class EmulatedBoard:
 
     def stop(self) -> None:
         """Switch it off."""
-        self._process.kill()
-        self._process.wait()
-        self._image.close()
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._ends.close()
 
     def wait(self) -> None:
         """Wait until the board stops by itself."""
@@ -121,5 +117,10 @@ class EmulatedBoard:
             found = re.search(rb"(/dev/\S+)", text)
             if found:
                 return found[1].decode()
-        self.stop()
         raise ToolchainError(f"the emulated board does not start: {text.decode().strip()}")
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
