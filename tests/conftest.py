@@ -26,7 +26,7 @@ LONG = {
     "test_ed25519_fuzz.py": "compilation under AddressSanitizer",
     "test_ed25519_random.py": "a hundred thousand signatures",
     "test_end_to_end.py": "whole sessions between MicroPython processes",
-    "test_fuzz.py::test_fuzzing_finds_nothing": "fuzzing for a given time",
+    "test_fuzz.py::test_fuzzing_finds_nothing": "fuzzing",
     "test_fuzz.py::test_an_input_that_breaks": "fuzzing until a bug is found",
     "test_on_board.py": "the emulated board",
     "test_on_micropython.py": "every dual-runtime file once more, on the unix port",
