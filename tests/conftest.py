@@ -24,7 +24,7 @@ LONG = {
     "test_demo.py": "whole sessions between MicroPython processes",
     "test_ed25519_constant_time.py": "valgrind",
     "test_ed25519_fuzz.py": "compilation under AddressSanitizer",
-    "test_ed25519_random.py": "a hundred thousand signatures",
+    "test_ed25519_random.py": "twenty thousand signatures",
     "test_end_to_end.py": "whole sessions between MicroPython processes",
     "test_fuzz.py::test_fuzzing_finds_nothing": "fuzzing",
     "test_fuzz.py::test_an_input_that_breaks": "fuzzing until a bug is found",
