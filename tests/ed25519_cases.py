@@ -5,7 +5,8 @@ others one thing is changed: a bit of the message or of the signature; S by a mu
 a special number; R to a special encoding; R by a point of small order; or the whole signature to
 that of another message. One key in eight has a part of small order.
 
-JOULESTREAM_CASES sets the number of cases: 20,000 by default, a million in `make soak`.
+JOULESTREAM_CASES sets the number of cases: 20,000 by default, a million in `make soak`. The slower
+harnesses take a fixed part of it.
 """
 
 import os
