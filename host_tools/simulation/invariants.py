@@ -231,7 +231,7 @@ class Invariants:
     def _check_exposure(
         self, world: "World", payee: "Payee", charging: "ChargingSession | None"
     ) -> None:
-        """Check the limits: energy not billed, bills not paid, bills for energy that never flowed."""
+        """Check the limits of energy not billed, bills not paid, and bills without energy."""
         credit = world.pole_config.credit
         self._update_books(payee, charging)
         billed_mwh = 0
