@@ -55,7 +55,8 @@ test: lint ## run every check and test: lint, types, CPython, MicroPython, end t
 
 .PHONY: soak
 soak: setup ## the long forms of the tests: a million signatures and sessions, hours of fuzzing
-	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py
+	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py tests/test_ed25519_fuzz.py \
+		tests/test_on_board.py::test_random_signatures_get_libsodiums_answer
 	@JOULESTREAM_POWER_CUTS=200000 $(BIN)/pytest -n 2 tests/test_power_cuts.py
 	@$(BIN)/joulestream fuzz run --seconds 3600
 	@$(BIN)/joulestream benchmark --only heap --heap-hours 8 --directory build/soak

@@ -4,7 +4,6 @@ import fcntl
 import os
 import termios
 import tty
-from types import TracebackType
 
 from joulestream.host_tools.errors import CommandError
 
@@ -48,17 +47,6 @@ class SerialPort:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> "SerialPort":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the port back."""

@@ -8,6 +8,7 @@
 """
 
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -24,14 +25,14 @@ LONG = {
     "test_demo.py": "whole sessions between MicroPython processes",
     "test_ed25519_constant_time.py": "valgrind",
     "test_ed25519_fuzz.py": "compilation under AddressSanitizer",
-    "test_ed25519_random.py": "a hundred thousand signatures",
+    "test_ed25519_random.py": "twenty thousand signatures",
     "test_end_to_end.py": "whole sessions between MicroPython processes",
-    "test_fuzz.py::test_fuzzing_finds_nothing": "fuzzing for a given time",
+    "test_fuzz.py::test_fuzzing_finds_nothing": "fuzzing",
     "test_fuzz.py::test_an_input_that_breaks": "fuzzing until a bug is found",
     "test_on_board.py": "the emulated board",
     "test_on_micropython.py": "every dual-runtime file once more, on the unix port",
     "test_planted_bugs.py": "a run of pytest for each bug",
-    "test_power_cuts.py": "ten thousand power cuts",
+    "test_power_cuts.py": "thousands of power cuts",
     "test_simulation.py": "thousands of simulated sessions",
     "make_ed25519": "signature vectors computed in Python",
     "test_user_module.py": "the emulated board's firmware, compiled",
@@ -112,6 +113,12 @@ def pytest_collection_modifyitems(items):
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: left out by `make check`; see LONG in conftest.py")
     config.stash[_WATCHDOG] = _Watchdog() if hasattr(signal, "pthread_kill") else None
+
+
+def pytest_collection_finish():
+    """Let collections pass over what lives as long as this process: firmwares often collect."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,13 +4,19 @@ A case is a key, a message of 44 bytes and a signature. One signature in three i
 others one thing is changed: a bit of the message or of the signature; S by a multiple of L; S to
 a special number; R to a special encoding; R by a point of small order; or the whole signature to
 that of another message. One key in eight has a part of small order.
+
+JOULESTREAM_CASES sets the number of cases: 20,000 by default, a million in `make soak`. The slower
+harnesses take a fixed part of it.
 """
+
+import os
 
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
 from joulestream.testkit import edwards25519 as ed
 
+CASES = int(os.environ.get("JOULESTREAM_CASES", "20000"))
 MESSAGE_SIZE = 44
 TORSION = ed.torsion_points()
 SPECIAL_S = (0, 1, ed.L - 1, ed.L, ed.L + 1, 2**252 - 1, 2**252, 2**253 - 1, 2**255, 2**256 - 1)

@@ -9,21 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from joulestream.host_tools.build import sources
+from ed25519_cases import CASES
+from joulestream.host_tools.build import shell, sources
+from joulestream.host_tools.layout import BUILD
 
 ROOT = Path(__file__).resolve().parents[1]
-INPUTS = 10_000
+INPUTS = CASES // 4
+
+# One pytest worker builds the program, for all tests.
+pytestmark = pytest.mark.xdist_group("sanitizers")
 
 
 @pytest.fixture(scope="module")
-def fuzz(tmp_path_factory):
-    path = tmp_path_factory.mktemp("fuzz") / "fuzz_binding"
-    flags = "-std=gnu99 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
-    directories = (ROOT / "shared" / "ed25519", sources.tree(sources.MONOCYPHER))
-    include = [f"-I{directory}" for directory in directories]
-    source = ROOT / "tests" / "native" / "fuzz_binding.c"
-    subprocess.run(["gcc", *flags.split(), *include, str(source), "-o", str(path)], check=True)
-    return path
+def fuzz():
+    directory = BUILD / "native" / "sanitizers"
+    directory.mkdir(parents=True, exist_ok=True)
+    rules = ROOT / "tests" / "native" / "fuzz_binding.mk"
+    monocypher = f"MONOCYPHER_DIR={sources.tree(sources.MONOCYPHER)}"
+    shell.run(["make", "-s", "-C", str(directory), "-f", str(rules), monocypher], "building")
+    return directory / "fuzz_binding"
 
 
 def run(*command):

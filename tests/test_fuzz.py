@@ -1,6 +1,5 @@
 """Fuzz targets hold on their corpus and under the fuzzer, and the fuzzer finds a planted bug."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,16 @@ from joulestream.host_tools.fuzz.targets import TARGETS, load
 from tree_copy import copy_tree
 
 ROOT = Path(__file__).resolve().parents[1]
-SECONDS = int(os.environ.get("JOULESTREAM_FUZZ_SECONDS", "10"))
+# Inputs that each target gets besides its corpus: a few seconds each. `make soak` has hours.
+NEW_INPUTS = {
+    "framing": 3_000,
+    "messages": 20_000,
+    "session": 2_000,
+    "charging": 300,
+    "journal": 800,
+}
+# Without a corpus, the fuzzer finds the planted bug within a thousand inputs.
+BUG_INPUTS = 100_000
 
 needs_atheris = pytest.mark.skipif(not run.is_available(), reason=run.MISSING)
 
@@ -36,10 +44,10 @@ def test_the_corpus_holds(target):
 @needs_atheris
 @pytest.mark.parametrize("target", TARGETS)
 def test_fuzzing_finds_nothing(target):
-    (figures,) = run.fuzz_all(SECONDS, [target]).values()
+    inputs = len(set(corpus.read(target))) + NEW_INPUTS[target]
+    (figures,) = run.fuzz_all(run.for_inputs(inputs), [target]).values()
     assert figures["crashes"] == 0
-    # The fuzzer tries the corpus first, so this holds on a slow machine too.
-    assert figures["execs"] >= len(set(corpus.read(target)))
+    assert figures["execs"] >= inputs
 
 
 @needs_atheris
@@ -52,7 +60,7 @@ def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
     right = "if self._crc[at] != self._frame[length + 1 + at]:"
     assert path.read_text().count(right) == 1
     path.write_text(path.read_text().replace(right, "if False:"))
-    done = run_program("run", environment, "--seconds", "60", "framing")
+    done = run_program("run", environment, "--inputs", BUG_INPUTS, "framing")
     assert done.returncode == 1, done.stderr
     assert "1 crashes" in done.stdout
     assert "fuzz: framing: InvariantBroken: " in done.stderr, done.stderr

@@ -39,7 +39,7 @@ def test_no_promise_is_broken(chunk):
     totals = Totals(next_seed=1 + chunk * SEEDS_APART)
     run_campaign(totals, -(-SESSIONS // CHUNKS), jobs=1)
     assert totals.failures == []
-    assert totals.packets >= 20 * totals.sessions
+    assert totals.packets >= 10 * totals.sessions
 
 
 def test_a_seed_decides_everything():
@@ -79,8 +79,9 @@ def test_the_seeds_reach_every_kind_of_trouble():
 
 def test_batches_in_processes_are_those_in_this_one():
     alone, together = Totals(), Totals()
-    run_campaign(alone, 100, jobs=1)
-    run_campaign(together, 100, jobs=2)
+    run_campaign(alone, 70, jobs=1)
+    run_campaign(together, 70, jobs=2)
+    assert alone.worlds > 10, "one batch tells nothing about the order of several"
     assert vars(alone) == vars(together)
 
 
@@ -117,10 +118,13 @@ def test_a_wallet_that_forgets_its_budget_is_found(monkeypatch):
 def test_a_campaign_goes_on_where_it_was_left(tmp_path):
     path = tmp_path / "soak" / "totals.json"
     assert vars(load_totals(path)) == vars(Totals())
-    run_campaign(Totals(), 60, jobs=1, report=lambda totals: save_totals(totals, path))
-    resumed = run_campaign(load_totals(path), 120, jobs=1)
-    whole = run_campaign(Totals(), 120, jobs=1)
+    run_campaign(Totals(), 30, jobs=1, report=lambda totals: save_totals(totals, path))
+    left = load_totals(path)
+    worlds = left.worlds
+    resumed = run_campaign(left, 70, jobs=1)
+    whole = run_campaign(Totals(), 70, jobs=1)
     assert vars(resumed) == vars(whole)
+    assert resumed.worlds > worlds
 
 
 def command(*arguments):
@@ -141,6 +145,6 @@ def test_the_command_counts_and_resumes(tmp_path):
     arguments = ("--resume", str(path), "--jobs", "1", "--json")
     first = json.loads(command("--sessions", "30", *arguments).stdout)
     assert first["sessions"] >= 30 and first["failures"] == []
-    second = json.loads(command("--sessions", "250", *arguments).stdout)
+    second = json.loads(command("--sessions", "80", *arguments).stdout)
     assert second["worlds"] > first["worlds"]
     assert json.loads(path.read_text()) == second

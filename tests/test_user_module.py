@@ -42,7 +42,7 @@ target_include_directories(port PRIVATE ${MICROPY_INC_USERMOD} ${PORT_INCLUDES})
 target_compile_options(port PRIVATE ${PORT_OPTIONS})
 """
 
-pytestmark = pytest.mark.xdist_group("emulated board")
+pytestmark = pytest.mark.xdist_group("user module")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def firmware():
 @pytest.fixture(scope="module")
 def machine(firmware):
     """The emulated board with that firmware, running."""
-    with emulator.EmulatedBoard(firmware) as board:
+    with emulator.EmulatedBoard(firmware, counts=False) as board:
         yield board
 
 

@@ -42,6 +42,10 @@ TargetsArgument = Annotated[
 def run(
     targets: TargetsArgument = None,
     seconds: Annotated[int, typer.Option(help="How long each target is fuzzed.", min=1)] = 10,
+    inputs: Annotated[
+        int | None,
+        typer.Option(help="How many inputs each target gets, instead of a time.", min=1),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Fuzz targets, as many at a time as there are cores.
@@ -50,9 +54,10 @@ def run(
     build/fuzz/TARGET/found. An input that breaks an invariant is left in build/fuzz/TARGET, and
     the exit status is 1.
     """
-    from joulestream.host_tools.fuzz.run import fuzz_all
+    from joulestream.host_tools.fuzz.run import for_inputs, for_seconds, fuzz_all
 
-    found = fuzz_all(seconds, targets or tuple(TARGETS), keep=True)
+    limit = for_inputs(inputs) if inputs else for_seconds(seconds)
+    found = fuzz_all(limit, targets or tuple(TARGETS), keep=True)
     if json:
         print_json(found)
     else:

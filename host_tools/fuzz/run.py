@@ -26,8 +26,12 @@ MISSING = (
     "fuzz: atheris is not installed: it has wheels for Python 3.11 to 3.13 on Linux x86_64 only; "
     "run `make setup` with one of them, or do without fuzzing"
 )
+# No limit, in seconds. atheris ends an input that takes a second by the clock when this is 0.
+_NO_TIMEOUT_S = 1 << 30
 _LOOKS_PER_REPORT = int(60 / progress.LOOK_S)
 _MEGABYTES = 2_048
+# No limit, in seconds: at 0, atheris ends an input that takes a second by the clock.
+_NO_TIMEOUT_S = 1 << 30
 _FAILURE = re.compile(r"Uncaught Python exception: ===\n(.+)")
 _EXECUTED = re.compile(r"^(?:stat::number_of_executed_units: +|#)(\d+)", re.MULTILINE)
 
@@ -42,12 +46,12 @@ def is_available() -> bool:
 
 
 def fuzz_all(
-    seconds: int, names: Sequence[str] = tuple(TARGETS), work: Path = WORK, keep: bool = False
+    limit: str, names: Sequence[str] = tuple(TARGETS), work: Path = WORK, keep: bool = False
 ) -> dict[str, dict[str, int]]:
-    """Fuzz each target for that many seconds.
+    """Fuzz each target up to a limit.
 
     Args:
-        seconds: how long each target is fuzzed.
+        limit: the end of each target's run, as `for_seconds` or `for_inputs` returns it.
         names: which targets.
         work: where crashing inputs and logs go, in a directory for each target.
         keep: whether to start from the inputs of earlier runs, and to keep those of this one.
@@ -58,8 +62,18 @@ def fuzz_all(
     if not is_available():
         raise FuzzError(MISSING)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        found = list(pool.map(lambda name: _fuzz(name, seconds, work / name, keep), names))
+        found = list(pool.map(lambda name: _fuzz(name, limit, work / name, keep), names))
     return dict(zip(names, found, strict=True))
+
+
+def for_seconds(seconds: int) -> str:
+    """Return a limit: so many seconds by the clock."""
+    return f"-max_total_time={seconds}"
+
+
+def for_inputs(inputs: int) -> str:
+    """Return a limit: so many inputs, those of the corpus included."""
+    return f"-runs={inputs}"
 
 
 def start(target: str, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
@@ -77,7 +91,7 @@ def start(target: str, arguments: Sequence[str], log: Path) -> subprocess.Popen[
         )
 
 
-def _fuzz(target: str, seconds: int, work: Path, keep: bool) -> dict[str, int]:
+def _fuzz(target: str, limit: str, work: Path, keep: bool) -> dict[str, int]:
     work.mkdir(parents=True, exist_ok=True)
     log = work / "log"
     with tempfile.TemporaryDirectory(prefix="joulestream-fuzz-") as name:
@@ -86,9 +100,9 @@ def _fuzz(target: str, seconds: int, work: Path, keep: bool) -> dict[str, int]:
         found = work / "found" if keep else Path(name) / "found"
         found.mkdir(exist_ok=True)
         arguments = [
-            f"-max_total_time={seconds}",
+            limit,
             f"-max_len={TARGETS[target]}",
-            "-timeout=0",  # by the clock; engine.py counts CPU time instead
+            f"-timeout={_NO_TIMEOUT_S}",  # engine.py counts CPU time instead
             f"-rss_limit_mb={_MEGABYTES}",
             f"-artifact_prefix={work}/",
             "-seed=1",

@@ -23,8 +23,8 @@ from joulestream.host_tools.simulation.settlement import Bank
 from joulestream.host_tools.simulation.world import World
 from joulestream.testkit.flash import FlashMisused
 
-# Seeds of one batch: a ledger is made for each batch, which takes as long as a world.
-_BATCH = 20
+# Seeds of one batch: a ledger is made for each batch, which takes a sixth of a world's time.
+_BATCH = 10
 
 
 @dataclass

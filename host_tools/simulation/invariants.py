@@ -66,7 +66,10 @@ class Invariants:
         self._meter_delay_ms = meter.timeout_ms + meter.frozen_ms
         # The longest time without readings: a meter falls silent, sessions time out, a restart.
         self._restart_ms = meter.timeout_ms + 2 * config.link_timeout_ms + config.contactor_hold_ms
-        self._meter_faults = 0
+        self._max_power_mw = config.max_power_mw
+        self._packet_mwh = config.packet_energy_mwh
+        self._meter_failed = False
+        self._set_limits()
         # By channel id: the largest amount that the pole held, and that the vehicle signed.
         self._held: dict[bytes, int] = {}
         self._signed: dict[bytes, int] = {}
@@ -82,7 +85,26 @@ class Invariants:
 
     def meter_failed(self) -> None:
         """A meter fails from now on: energy may flow unpaid until the pole notices."""
-        self._meter_faults += 1
+        self._meter_failed = True
+        self._set_limits()
+
+    def _set_limits(self) -> None:
+        """Compute the limits of energy. A faulty meter raises them until the pole notices."""
+        delay_ms = self._bill_delay_ms
+        # The register may stand just below its next step, and the estimate nearly a step ahead.
+        self._most_ahead_mwh = 2 * self._step_mwh
+        if self._meter_failed:
+            delay_ms += self._meter_delay_ms
+            # A jump of the register while the pole has no power looks like energy of that time.
+            self._most_ahead_mwh += self._energy_mwh(max(delay_ms, self._restart_ms))
+            self._most_ahead_mwh += self._packet_mwh
+        # Three steps of the register: it counts in steps, and the driver only estimates between.
+        self._most_late_mwh = self._energy_mwh(delay_ms) + 3 * self._step_mwh
+        self._most_late = self._price(self._most_late_mwh)
+
+    def _energy_mwh(self, ms: int) -> int:
+        """Return the energy that flows in that time at the highest power."""
+        return self._max_power_mw * ms // MS_PER_HOUR
 
     def may_erase(self, world: "World", side: "Side") -> bool:
         """Return whether a flash may be erased now, which takes long: not during a packet."""
@@ -129,7 +151,7 @@ class Invariants:
         number = message.number
         if number == STOP:
             reason = reason_name(message.reason)
-            if reason in _ACCUSATIONS and not self._meter_faults:
+            if reason in _ACCUSATIONS and not self._meter_failed:
                 raise Violation(f"{sender} stops with {reason}, and both are honest")
         elif number == UPDATE:
             self._check_update(world, sender, message.amount)
@@ -149,6 +171,7 @@ class Invariants:
         self._signed[channel_id] = max(self._signed.get(channel_id, 0), amount)
         if not _holds(side, b"c" + channel_id + pack(">Q", amount)):
             raise Violation(f"{sender} gave a claim for {amount} away before it stored it")
+        self._check_amount(world, side)
 
     def after_step(self, world: "World") -> None:
         """Check all promises that hold at every moment."""
@@ -159,8 +182,6 @@ class Invariants:
             self._check_claim(charging)
         if pole is not None:
             self._check_exposure(world, pole.payee, charging)
-        for side in world.vehicles:
-            self._check_wallet(world, side)
         if world.pole.board.contactor_closed:
             self._check_contactor(world, charging)
 
@@ -217,32 +238,20 @@ class Invariants:
     def _check_exposure(
         self, world: "World", payee: "Payee", charging: "ChargingSession | None"
     ) -> None:
-        """Check three limits: energy not billed, bills not paid, bills for energy never delivered.
-
-        A faulty meter raises the limits by the energy that flows until the pole notices.
-        """
-        config = world.pole_config
+        """Check the limits of energy not billed, bills not paid, and bills without energy."""
+        credit = world.pole_config.credit
         self._update_books(payee, charging)
-        delay_ms = self._bill_delay_ms + (self._meter_delay_ms if self._meter_faults else 0)
-        # Three steps of the register: it counts in steps, and the driver only estimates between.
-        late_mwh = config.max_power_mw * delay_ms // MS_PER_HOUR + 3 * self._step_mwh
         billed_mwh = 0
         for energy_mwh, amount_due, amount in self._books.values():
             billed_mwh += energy_mwh
             unpaid = amount_due - amount
-            limit = min(config.credit, amount) + self._price(late_mwh)
+            limit = min(credit, amount) + self._most_late
             if unpaid > limit:
                 raise Violation(f"{unpaid} unpaid on a channel, {limit} at most")
         unbilled_mwh = world.pole.board.meter.energy_mwh - billed_mwh
-        if payee.books.is_recovered and unbilled_mwh > late_mwh:
-            raise Violation(f"{unbilled_mwh} mWh flowed unbilled, {late_mwh} at most")
-        # The register may stand just below its next step, and the estimate nearly a step ahead.
-        ahead_mwh = 2 * self._step_mwh
-        if self._meter_faults:
-            # A jump of the register while the pole has no power looks like energy of that time.
-            ahead_mwh += config.max_power_mw * max(delay_ms, self._restart_ms) // MS_PER_HOUR
-            ahead_mwh += config.packet_energy_mwh
-        if -unbilled_mwh > ahead_mwh:
+        if unbilled_mwh > self._most_late_mwh and payee.books.is_recovered:
+            raise Violation(f"{unbilled_mwh} mWh flowed unbilled, {self._most_late_mwh} at most")
+        if -unbilled_mwh > self._most_ahead_mwh:
             raise Violation(f"{-unbilled_mwh} mWh were billed that never flowed")
 
     def _update_books(self, payee: "Payee", charging: "ChargingSession | None") -> None:
@@ -259,13 +268,14 @@ class Invariants:
                 self._books[channel_id] = (record.energy_mwh, record.amount_due, record.amount)
         self._must_read_books = charging is not None or not payee.books.is_recovered
 
-    def _check_wallet(self, world: "World", side: "Side") -> None:
-        """Check that a vehicle's own meter, budget and capacity justify the amount it signed."""
+    def _check_amount(self, world: "World", side: "Side") -> None:
+        """Check that a vehicle's own meter, budget and capacity justify the amount it signed.
+
+        They never shrink, so the moment of signing is the one that matters.
+        """
         number = side.number
         assert number is not None
-        signed = self._signed.get(self._channels[number], 0)
-        if not signed:
-            return
+        signed = self._signed[self._channels[number]]
         parameters = world.plan.parameters
         counted_mwh = side.board.meter.energy_mwh
         justified_mwh = counted_mwh * (100 + AUDIT_PERCENT) // 100 + 3 * self._step_mwh

@@ -96,7 +96,8 @@ class Side:
     @property
     def is_at_rest(self) -> bool:
         """Whether the firmware runs and has no open session."""
-        return self.loop is not None and self.loop.is_at_rest()
+        loop = self.loop
+        return loop is not None and loop.is_at_rest()
 
 
 class World:

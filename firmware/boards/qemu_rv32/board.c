@@ -1,5 +1,5 @@
-// The clock of QEMU's `virt` machine, riscv32, which MicroPython's qemu port lacks, and the module
-// `board` for measurements. shared/stubs/board.pyi repeats the module's functions.
+// The clock and the sleep of QEMU's `virt` machine, riscv32, which MicroPython's qemu port lacks, and
+// the module `board` for measurements. shared/stubs/board.pyi repeats the module's functions.
 //
 // With `-icount shift=0` an instruction takes one nanosecond, so counts and times are the same in
 // every run.
@@ -7,6 +7,11 @@
 #include "py/mphal.h"
 #include "py/obj.h"
 #include "py/runtime.h"
+
+// Here, uart_rx_chr is the port's own function again; see board_config.h.
+#undef uart_rx_chr
+int uart_rx_chr(void);
+int board_wait_chr(void);
 
 // The 64-bit timer of the machine's interrupt controller, the CLINT. It counts at 10 MHz.
 #define MTIME_LOW (*(volatile uint32_t *)0x0200bff8)
@@ -54,6 +59,31 @@ void mp_hal_delay_us(mp_uint_t us) {
 
 void mp_hal_delay_ms(mp_uint_t ms) {
     mp_hal_delay_us(1000 * ms);
+}
+
+// The UART's interrupt, on its way through the machine's interrupt controller, the PLIC, to hart 0.
+#define UART_IER (*(volatile uint8_t *)0x10000001)
+#define UART_IER_RECEIVED (1)
+#define UART_INTERRUPT 10
+#define PLIC_PRIORITY ((volatile uint32_t *)0x0c000000)
+#define PLIC_ENABLE (*(volatile uint32_t *)0x0c002000)
+#define PLIC_CLAIM (*(volatile uint32_t *)0x0c200004)
+#define MIE_EXTERNAL (1 << 11)
+
+// Return the next byte of the UART. Until it comes, the processor sleeps, and QEMU with it: an idle
+// board takes no time of the host. The interrupt wakes the processor, but no handler is called,
+// since interrupts as a whole stay off.
+int board_wait_chr(void) {
+    UART_IER = UART_IER_RECEIVED;
+    PLIC_PRIORITY[UART_INTERRUPT] = 1;
+    PLIC_ENABLE = 1 << UART_INTERRUPT;
+    __asm__ volatile ("csrs mie, %0" : : "r" (MIE_EXTERNAL));
+    int c;
+    while ((c = uart_rx_chr()) < 0) {
+        __asm__ volatile ("wfi" : : : "memory");
+        PLIC_CLAIM = PLIC_CLAIM; // taken, and done
+    }
+    return c;
 }
 
 // instructions() -> the instructions since the start, modulo 2^30: this is always a small int,
