@@ -16,7 +16,14 @@ from joulestream.host_tools.bench.bench import Bench
 from joulestream.host_tools.bench.plant import Plant
 from joulestream.host_tools.bench.plot import plot
 from joulestream.host_tools.bench.recording import Recording
-from joulestream.host_tools.bench.setup import DAY_S, HOUR_S, PACKET_MWH, START_S, BenchSetup
+from joulestream.host_tools.bench.setup import (
+    ASSET,
+    DAY_S,
+    HOUR_S,
+    PACKET_MWH,
+    START_S,
+    BenchSetup,
+)
 from joulestream.host_tools.collect import collect
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.ledger import book
@@ -134,7 +141,7 @@ class Demo:
 
     def _open_channel(self, ledger: Ledger, setup: BenchSetup) -> Terms:
         """Open accounts and the channel; leave its certificate where the vehicle looks."""
-        euro = book.asset_id("EUR")
+        euro = book.asset_id(ASSET)
         vehicle = ledger.create_account("vehicle", euro, _DEPOSIT, START_S)
         pole = ledger.create_account("pole", euro, 0, START_S)
         terms = ledger.terms(

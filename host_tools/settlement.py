@@ -69,13 +69,13 @@ class SettlementLedger(Protocol):
         Only the terms in the certificate decide. The channel need not exist.
         """
 
-    def claim(self, claim: ChannelClaim, now_s: int) -> Payout:
+    def claim(self, claim: ChannelClaim, now_s: int | None) -> Payout:
         """Pay the claim's total less the amount that was paid before, to the payout account.
 
         Args:
             claim: its certificate is None, or one that this ledger owns. With None, the ledger
                 looks the channel up by its id.
-            now_s: unix time of the payment.
+            now_s: unix time of the payment in a simulated world; None: the ledger's own clock.
 
         Raises Unavailable if the ledger cannot be reached or does not work, any other CommandError
         if it refuses the claim. The same claim can be tried again.
@@ -136,7 +136,7 @@ def open_ledger(location: str) -> SettlementLedger:
 
 
 def settle(
-    claims: Iterable[ChannelClaim], ledgers: Sequence[SettlementLedger], now_s: int
+    claims: Iterable[ChannelClaim], ledgers: Sequence[SettlementLedger], now_s: int | None = None
 ) -> list[Settlement]:
     """Settle each claim on the ledger that owns its channel.
 
@@ -146,7 +146,7 @@ def settle(
     Args:
         claims: at most one per channel.
         ledgers: the open ledgers.
-        now_s: unix time of the payments.
+        now_s: unix time of the payments in a simulated world; None: each ledger's own clock.
 
     Returns one settlement per claim, in the order of the claims.
     """
@@ -155,7 +155,10 @@ def settle(
 
 
 def _settle(
-    claim: ChannelClaim, ledgers: Sequence[SettlementLedger], now_s: int, down: dict[int, str]
+    claim: ChannelClaim,
+    ledgers: Sequence[SettlementLedger],
+    now_s: int | None,
+    down: dict[int, str],
 ) -> Settlement:
     """Settle one claim. `down` holds why a ledger does not work, by the id() of the ledger."""
     if claim.amount == 0:

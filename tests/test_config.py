@@ -294,3 +294,17 @@ def test_names_of_nested_fields():
 def test_load_takes_any_table():
     table = (("a", whole(0, 9), 4),)
     assert with_file("{}", lambda path: load(path, table)).a == 4
+
+
+def test_an_asset_has_a_name_or_an_id():
+    def asset(value):
+        return loaded(load_pole, POLE, {"issuers": [row(ISSUER, asset=value)]})
+
+    for value, identifier in (
+        ("uEUR", b"uEUR" + bytes(28)),
+        ("x" * 32, b"x" * 32),
+        ("33" * 32, b"\x33" * 32),
+    ):
+        assert asset(value).issuers[0].asset == identifier
+    for value in ("", "x" * 33, "two words", "uEUR\n", "\u00b5EUR", "33" * 31, "g" * 64, 7, None):
+        assert asset(value).field == "issuers.asset", value

@@ -238,3 +238,91 @@ def test_seed_files_are_private_and_never_overwritten(home):
     (home / "taken.db").write_bytes(b"")
     assert "exists already" in refused("ledger", "init", "--ledger", "taken.db")
     assert not (home / "taken.db.seed").exists()
+
+
+def test_the_issuer_s_block_is_what_a_pole_takes(home, tmp_path):
+    from joulestream.pole.config import load_config
+
+    block = json.loads(run("ledger", "issuer", "--base-units-per-claim-unit", 2)[1])
+    assert block == told("ledger", "issuer", "--base-units-per-claim-unit", 2)
+    assert block["asset"] == "uEUR" and block["chain_id"] == 5
+    pole = {
+        "board": {},
+        "seed_file": "pole.seed",
+        "payout_account": certificate().payout_account.hex(),
+        "issuers": [block],
+        "collect_within_s": 60,
+        "prices": [{"from_s": 0, "price_per_kwh": 320_000}],
+        "credit": 960,
+        "prepay": 0,
+        "max_power_w": 11_500,
+        "meter": {"model": "sdm120"},
+    }
+    (home / "pole.json").write_text(json.dumps(pole))
+    issuer = load_config("pole.json").issuers[0]
+    for name in ("kind", "chain_id", "contract", "asset", "base_units_per_claim_unit"):
+        assert getattr(issuer, name) == getattr(certificate(), name), name
+    assert issuer.key == certificate().issuer_key
+    assert "asset name" in refused("ledger", "issuer", "--asset", "two words")
+    assert "must be from" in refused("ledger", "issuer", "--base-units-per-claim-unit", 0)
+
+
+def test_the_ledger_signs_the_time_for_a_pole_s_nonce(home):
+    from joulestream.channel import time_bytes
+    from joulestream.messages import decode
+    from joulestream.signing import verify
+
+    nonce, key = bytes(range(16)), certificate().payee_key
+    words = ("ledger", "time", nonce.hex(), "--payee-key", key.hex())
+    shown = told(*words, "--now-s", NOW_S)
+    message = decode(bytes.fromhex(shown["message"]))
+    assert (shown["time_s"], message.time_s) == (NOW_S, NOW_S)
+    assert message.issuer_key == certificate().issuer_key
+    assert verify(message.issuer_key, time_bytes(nonce, key, NOW_S), message.signature)
+    assert abs(told(*words)["time_s"] - database_time()) <= 600
+    assert "nonce must be 32" in refused("ledger", "time", "00", "--payee-key", key.hex())
+    assert "payee key" in refused("ledger", "time", nonce.hex(), "--payee-key", "00")
+
+
+def database_time():
+    import sqlite3
+
+    return int(sqlite3.connect(":memory:").execute("SELECT strftime('%s', 'now')").fetchone()[0])
+
+
+def test_a_certificate_tells_the_ledger_s_time_and_what_it_paid(home, monkeypatch):
+    """The clock of the computer that runs the command plays no part in it."""
+    import time
+
+    monkeypatch.setattr(time, "time", lambda: 5.0)
+    told("ledger", "claim", "car.cert", 40, signature(40).hex())
+    before_s = database_time()
+    told("ledger", "certificate", "car.cert", "--certificate", "car.cert", "--validity-s", 100)
+    new = certificate()
+    assert before_s <= new.issued_at_s <= database_time()
+    assert new.expires_at_s == new.issued_at_s + 100
+    assert (new.claimed, new.claimable_until_s) == (40, new.issued_at_s + 3600)
+    assert genuine_reason(new) == 0
+
+
+def test_the_time_of_an_action_is_read_under_the_lock(home):
+    """A transaction that waited for its lock is not as old as its beginning."""
+    from sqlalchemy import Engine, event
+
+    from joulestream.host_tools.ledger import Ledger
+
+    statements = []
+
+    def note(connection, cursor, statement, *_):
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        with Ledger.open("ledger.db", keys.read_signer("ledger.db.seed")) as ledger:
+            statements.clear()
+            ledger.issue_certificate(certificate().channel_id, None, 100)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    clock = [at for at, statement in enumerate(statements) if "strftime" in statement]
+    assert statements[0] == "BEGIN IMMEDIATE" and len(clock) == 1
+    assert any("UPDATE channel" in statement for statement in statements[clock[0] :])

@@ -77,13 +77,25 @@ def _kind(value: object) -> int:
     return _KINDS[one_of("sql", "evm", "xrpl")(value)]
 
 
+def _asset(value: object) -> bytes:
+    """Check for the name of an asset, or for its id in hexadecimal; return the id."""
+    if isinstance(value, str) and 0 < len(value) <= 32:
+        name = value.encode()
+        if min(name) > 0x20 and max(name) < 0x7F:
+            return name + bytes(32 - len(name))
+    elif isinstance(value, str) and len(value) == 64:
+        asset: bytes = hexadecimal(32)(value)
+        return asset
+    raise ValueError("must be a name of 1 to 32 visible ASCII characters or 64 hexadecimal digits")
+
+
 _ISSUER = (
     ("key", hexadecimal(32), REQUIRED),
     ("limit", whole(1, MAX_AMOUNT), REQUIRED),
     ("kind", _kind, REQUIRED),
     ("chain_id", whole(0, (1 << 64) - 1), REQUIRED),
     ("contract", hexadecimal(32), REQUIRED),
-    ("asset", hexadecimal(32), REQUIRED),
+    ("asset", _asset, REQUIRED),
     ("base_units_per_claim_unit", whole(1, MAX_AMOUNT), REQUIRED),
 )
 

@@ -20,6 +20,7 @@ from joulestream.host_tools.adversaries.bank import (
     SIGNERS,
     START_S,
 )
+from joulestream.host_tools.ledger.book import asset_name
 from joulestream.host_tools.simulation.parts import HOLD_MS, Board, LinkUart
 from joulestream.messages import UPDATE
 from joulestream.pole import config as pole_config
@@ -239,7 +240,7 @@ class PoleStage(Stage):
             "kind": "sql",
             "chain_id": LEDGER_NUMBER,
             "contract": SIGNERS["issuer"].public_key.hex(),
-            "asset": ASSET.hex(),
+            "asset": asset_name(ASSET),
             "base_units_per_claim_unit": 1,
         }
         values = {

@@ -13,6 +13,7 @@ from joulestream.testkit.certificates import DAY_S, NOW_S, certificate, terms
 START_S = NOW_S
 HOUR_S = 3_600
 
+ASSET = "EUR"
 PRICE_PER_KWH = 320_000  # micro-euro
 PACKET_MWH = 1_000
 
@@ -56,7 +57,7 @@ class BenchSetup:
         self.issuer = Issuer(Signer(self._secret("issuer")))
         self.terms = terms(
             contract=self.issuer.signer.public_key,
-            asset=b"EUR".ljust(32, b"\0"),
+            asset=ASSET.encode().ljust(32, b"\0"),
             payer_key=self.payer.public_key,
             refund_account=account_id("vehicle"),
             payee_key=self.payee.public_key,
@@ -100,7 +101,7 @@ class BenchSetup:
             "kind": "sql",
             "chain_id": channel.chain_id,
             "contract": channel.contract.hex(),
-            "asset": channel.asset.hex(),
+            "asset": ASSET,
             "base_units_per_claim_unit": channel.base_units_per_claim_unit,
         }
         return {

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from joulestream.channel import CERTIFICATE_SIZE, SIGNATURE_SIZE
+from joulestream.channel import CERTIFICATE_SIZE, MAX_AMOUNT, SIGNATURE_SIZE
 from joulestream.host_tools import keys
 from joulestream.host_tools.commands import COMMANDS
 from joulestream.host_tools.files import NewFile
@@ -19,13 +19,13 @@ from joulestream.host_tools.ledger.arguments import (
     LedgerOption,
     NowOption,
     SeedOption,
+    UnitsOption,
     ValidityOption,
     account_from,
     bytes_from,
     channel_from,
     seed_path,
     signer_from,
-    time_from,
 )
 from joulestream.host_tools.ledger.book import asset_id
 from joulestream.host_tools.ledger.certificate_files import check_replaceable, write_certificate
@@ -35,10 +35,14 @@ from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.schema import ID_SIZE
 from joulestream.host_tools.terminal import JsonOption, print_fields, print_json, print_list
 from joulestream.host_tools.unlock import DeviceSecretOption, Unlock
+from joulestream.messages import NONCE_SIZE
 
 app = typer.Typer(help=COMMANDS["ledger"].summary, no_args_is_help=True, add_completion=False)
 account_app = typer.Typer(help="Create and list accounts.", no_args_is_help=True)
 close_app = typer.Typer(help="Close a channel.", no_args_is_help=True)
+# 100 euro of the default asset: an operator who trusts a ledger with more says so.
+_DEFAULT_LIMIT = 100_000_000
+
 app.add_typer(account_app, name="account")
 app.add_typer(close_app, name="close")
 
@@ -60,6 +64,46 @@ def init(
     print_fields("New ledger", fields, json)
 
 
+@app.command()
+def issuer(
+    limit: Annotated[
+        int,
+        typer.Option(
+            help="Sum in claim units up to which the pole trusts all channels of this ledger.",
+            min=1,
+            max=MAX_AMOUNT,
+        ),
+    ] = _DEFAULT_LIMIT,
+    asset: AssetOption = DEFAULT_ASSET,
+    base_units_per_claim_unit: UnitsOption = 1,
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    json: JsonOption = False,
+) -> None:
+    """Print this ledger's block in 'issuers' of a pole's configuration: JSON in any case."""
+    with Ledger.open(ledger) as opened:
+        print_json(views.issuer_block(opened, asset, base_units_per_claim_unit, limit))
+
+
+@app.command("time")
+def sign_time(
+    nonce: Annotated[
+        str, typer.Argument(metavar="NONCE", help="The nonce of the pole's OFFER (hex).")
+    ],
+    payee_key: Annotated[str, typer.Option(help="The pole's public key (hex).")],
+    ledger: LedgerOption = DEFAULT_LOCATION,
+    seed_file: SeedOption = None,
+    device_secret: DeviceSecretOption = None,
+    now_s: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Sign the time for a pole without a clock, over the nonce of its OFFER."""
+    payee_nonce = bytes_from("nonce", nonce, NONCE_SIZE)
+    key = bytes_from("payee key", payee_key, ID_SIZE)
+    with Ledger.open(ledger, signer_from(ledger, seed_file, device_secret)) as opened:
+        proof = opened.sign_time(payee_nonce, key, now_s)
+    print_fields("Time", views.time_fields(proof), json)
+
+
 @account_app.command("create")
 def create_account(
     name: Annotated[str, typer.Argument(help="The account's name.")],
@@ -71,7 +115,7 @@ def create_account(
 ) -> None:
     """Create an account and issue its first balance."""
     with Ledger.open(ledger) as opened:
-        account = opened.create_account(name, asset_id(asset), balance, time_from(now_s))
+        account = opened.create_account(name, asset_id(asset), balance, now_s)
     print_fields("New account", views.account_fields(account), json)
 
 
@@ -99,9 +143,7 @@ def open_channel(
         int, typer.Option(help="Time for the payee to claim after the payer asked to close.")
     ],
     certificate: CertificateOption,
-    base_units_per_claim_unit: Annotated[
-        int, typer.Option(help="Base units in one claim unit.")
-    ] = 1,
+    base_units_per_claim_unit: UnitsOption = 1,
     asset: AssetOption = DEFAULT_ASSET,
     validity_s: ValidityOption = None,
     ledger: LedgerOption = DEFAULT_LOCATION,
@@ -125,7 +167,7 @@ def open_channel(
         try:
             # The file takes its room on the disk before any money moves.
             with NewFile(certificate, reserve=CERTIFICATE_SIZE) as file:
-                channel, issued = opened.open_certified(terms, deposit, time_from(now_s), valid_s)
+                channel, issued = opened.open_certified(terms, deposit, now_s, valid_s)
                 try:
                     file.write(issued.to_bytes())
                     file.publish()
@@ -161,7 +203,7 @@ def renew_certificate(
         found = opened.channel(channel_from(opened, channel))
         check_replaceable(certificate, found.id)
         valid_s = _validity(validity_s, found.terms.dispute_window_s)
-        issued = opened.issue_certificate(found.id, time_from(now_s), valid_s)
+        issued = opened.issue_certificate(found.id, now_s, valid_s)
         write_certificate(certificate, issued)
     fields = {**views.certificate_fields(issued), "certificate": str(certificate)}
     print_fields("New certificate", fields, json)
@@ -209,7 +251,7 @@ def claim(
     """Pay a claim to the channel's payout account."""
     signed = bytes_from("signature", signature, SIGNATURE_SIZE)
     with Ledger.open(ledger) as opened:
-        payment = opened.claim(channel_from(opened, channel), amount, signed, time_from(now_s))
+        payment = opened.claim(channel_from(opened, channel), amount, signed, now_s)
     print_fields("Claim", views.payment_fields(payment), json)
 
 
@@ -235,14 +277,13 @@ def request_close(
 
     --key-file signs the request here. --time-s and --signature bring one signed elsewhere.
     """
-    at_s = time_from(now_s)
     actions = {side: action for action, (side, _) in requests.ACTIONS.items()}
     if by not in actions:
         raise LedgerError(f"--by is {by!r}; it must be 'payer' or 'payee'")
     with Ledger.open(ledger) as opened:
         found = opened.channel(channel_from(opened, channel))
         if key_file is not None and signature is None and time_s is None:
-            time_s = at_s
+            time_s = opened.time_s(now_s)
             request = requests.close_request(found.terms, actions[by], time_s)
             signer = keys.read_signer(key_file, Unlock(device_secret))
             signed = signer.sign(request.signed_bytes())
@@ -250,7 +291,7 @@ def request_close(
             signed = bytes_from("signature", signature, SIGNATURE_SIZE)
         else:
             raise LedgerError("give either --key-file, or --time-s and --signature")
-        closed = opened.close_channel(found.id, actions[by], time_s, signed, at_s)
+        closed = opened.close_channel(found.id, actions[by], time_s, signed, now_s)
     print_fields("Channel", views.channel_fields(closed), json)
 
 
@@ -263,7 +304,7 @@ def finalise(
 ) -> None:
     """Refund the rest after the dispute window."""
     with Ledger.open(ledger) as opened:
-        closed = opened.finalise(channel_from(opened, channel), time_from(now_s))
+        closed = opened.finalise(channel_from(opened, channel), now_s)
     print_fields("Channel", views.channel_fields(closed), json)
 
 

@@ -8,11 +8,8 @@ import typer
 
 from joulestream.host_tools.collect import BLOCK_SIZE, BLOCKS, collect
 from joulestream.host_tools.errors import CommandError
-from joulestream.host_tools.ledger.arguments import (
-    DEFAULT_LOCATION,
-    NowOption,
-    time_from,
-)
+from joulestream.host_tools.ledger.arguments import DEFAULT_LOCATION, NowOption
+from joulestream.host_tools.ledger.checks import check_time
 from joulestream.host_tools.settlement import NOT_DECIDED, REFUSED, open_ledger
 from joulestream.host_tools.settlement import settle as settle_claims
 from joulestream.host_tools.terminal import JsonOption, print_json, print_list
@@ -47,10 +44,11 @@ def settle(
     To repeat it pays nothing twice. A refused claim does not stop the others, but sets exit
     status 1, as a ledger does that cannot decide.
     """
-    at_s = time_from(now_s)
+    if now_s is not None:
+        check_time(now_s)
     with closing(open_ledger(ledger)) as opened:
         claims = collect(image, blocks, block_size)
-        settlements = settle_claims(claims, [opened], at_s)
+        settlements = settle_claims(claims, [opened], now_s)
     channels = [settlement.fields() for settlement in settlements]
     if json:
         paid_now = sum(settlement.paid_now_base_units for settlement in settlements)

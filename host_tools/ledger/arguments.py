@@ -1,7 +1,6 @@
 """The options of the ledger commands, and functions that read their text."""
 
 import os
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,6 @@ import typer
 
 from joulestream.host_tools.keys import read_signer
 from joulestream.host_tools.ledger.certificate_files import read_certificate
-from joulestream.host_tools.ledger.checks import check_time
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.schema import ID_SIZE
@@ -32,7 +30,8 @@ SeedOption = Annotated[
     ),
 ]
 NowOption = Annotated[
-    int | None, typer.Option("--now-s", help="Unix time to act at. Default: this computer's.")
+    int | None,
+    typer.Option("--now-s", help="Unix time, for a simulation. Default: the database's clock."),
 ]
 AssetOption = Annotated[str, typer.Option("--asset", help="Name of the asset.")]
 CertificateOption = Annotated[
@@ -41,6 +40,9 @@ CertificateOption = Annotated[
         "--certificate",
         help="File to write the certificate to: a new one, or this channel's certificate.",
     ),
+]
+UnitsOption = Annotated[
+    int, typer.Option("--base-units-per-claim-unit", help="Base units in one claim unit.")
 ]
 ValidityOption = Annotated[
     int | None,
@@ -53,14 +55,6 @@ ChannelArgument = Annotated[
         help="Channel id (64 hex digits) or certificate file; ./NAME for a file named like an id.",
     ),
 ]
-
-
-def time_from(now_s: int | None) -> int:
-    """Return `now_s`, or the unix time of this computer when it is None. Raises LedgerError."""
-    if now_s is None:
-        return int(time.time())
-    check_time(now_s)
-    return now_s
 
 
 def bytes_from(name: str, text: str, size: int) -> bytes:

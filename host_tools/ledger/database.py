@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -20,6 +20,11 @@ from joulestream.host_tools.ledger.schema import METADATA, SCHEMA_VERSION, meta
 
 LOCK_TIMEOUT_S = 10.0
 _NOT_A_LEDGER = "is not a Joulestream ledger; name another file, or make one with 'ledger init'"
+# Neither is the time at which the transaction began: it may have waited for the lock since.
+_CLOCKS = {
+    "sqlite": "SELECT strftime('%s', 'now')",
+    "postgresql": "SELECT floor(extract(epoch FROM clock_timestamp()))",
+}
 
 # SQLite's primary error name: the rest of the sentence for people.
 _SQLITE_ERRORS = {
@@ -150,6 +155,13 @@ class Database:
                     why = _sentence(getattr(error, "orig", error))
                     raise CommitUncertain(f"{self.name} {why}") from error
 
+    def clock_s(self, connection: Connection) -> int:
+        """Return the database's unix time at this very moment of a transaction."""
+        dialect = connection.dialect.name
+        if dialect not in _CLOCKS:
+            raise LedgerError(f"the clock of {dialect} is not known; use SQLite or PostgreSQL")
+        return int(connection.execute(text(_CLOCKS[dialect])).scalar_one())
+
     def identity(self) -> tuple[int, bytes]:
         """Return the ledger's number and key.
 
@@ -183,8 +195,8 @@ class Database:
         except DBAPIError as error:
             raise DatabaseError(f"{self.name} {_sentence(error.orig)}") from error
         except SQLAlchemyError as error:
-            text = str(error).splitlines()[0]
-            raise DatabaseError(f"{self.name} failed: {text}") from error
+            first = str(error).splitlines()[0]
+            raise DatabaseError(f"{self.name} failed: {first}") from error
 
 
 def _url(location: str) -> URL:

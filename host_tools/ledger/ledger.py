@@ -8,10 +8,20 @@ close needs nothing but its signature.
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from joulestream.channel import KIND_SQL, MAX_AMOUNT, SIGNATURE_SIZE, Certificate, Claim, Terms
+from joulestream.channel import (
+    KEY_SIZE,
+    KIND_SQL,
+    MAX_AMOUNT,
+    SIGNATURE_SIZE,
+    Certificate,
+    Claim,
+    Terms,
+    time_bytes,
+)
 from joulestream.errors import LocalError
 from joulestream.host_tools.ledger import book, channels
 from joulestream.host_tools.ledger.book import Account
@@ -33,9 +43,14 @@ from joulestream.host_tools.ledger.requests import (
     close_request,
 )
 from joulestream.host_tools.ledger.schema import ID_SIZE, MAX_BASE_UNITS
+from joulestream.messages import NONCE_SIZE, TimeProof
 from joulestream.signing import Signer
 
 SALT_SIZE = 16
+
+# The unix time of an action. None is the clock of the database, read inside the transaction that
+# holds the lock: all who use one ledger share that clock. A simulated world has its own time.
+Now: TypeAlias = int | None
 
 
 class Ledger:
@@ -104,7 +119,7 @@ class Ledger:
     # Accounts
 
     def create_account(
-        self, name: str, asset: bytes, balance_base_units: int, now_s: int
+        self, name: str, asset: bytes, balance_base_units: int, now_s: Now = None
     ) -> Account:
         """Create a ledger account and issue its first balance.
 
@@ -112,21 +127,21 @@ class Ledger:
             name: unique; 1 to 48 letters, digits or "._@-".
             asset: 32 bytes, see `book.asset_id`.
             balance_base_units: 0 or more, in base units of the asset.
-            now_s: unix time.
+            now_s: see `Now`.
 
         Raises LedgerError for a name that is taken or not allowed, or an amount out of range.
         """
         book.check_name(name)
         check_size("asset", asset, ID_SIZE)
         check_range("balance", balance_base_units, 0, MAX_BASE_UNITS)
-        check_time(now_s)
         identifier = book.account_id(self.key, name)
         with self._database.writing() as connection:
+            at_s = self._at_s(connection, now_s)
             book.add_account(connection, Account(identifier, name, book.OWNER, asset, 0))
             if balance_base_units:
                 source = book.issuance(connection, self.key, asset).id
                 amounts = {source: -balance_base_units, identifier: balance_base_units}
-                book.post(connection, book.ISSUE, now_s, amounts)
+                book.post(connection, book.ISSUE, at_s, amounts)
             return book.load_account(connection, identifier)
 
     def account(self, name_or_id: str | bytes) -> Account:
@@ -173,31 +188,32 @@ class Ledger:
             salt=secrets.token_bytes(SALT_SIZE) if salt is None else salt,
         )
 
-    def open_channel(self, terms: Terms, deposit: int, now_s: int) -> Channel:
+    def open_channel(self, terms: Terms, deposit: int, now_s: Now = None) -> Channel:
         """Open a channel. The deposit moves from the refund account to a new escrow account.
 
         Args:
             terms: from `terms`.
             deposit: in claim units, 1 to 2^64 - 1.
-            now_s: unix time.
+            now_s: see `Now`.
 
         Raises LedgerError for terms of another ledger, a key outside the prime-order subgroup,
         an account that is unknown or holds another asset, a balance that is too small, or an id
         that was used before.
         """
         with self._database.writing() as connection:
-            return self._open(connection, terms, deposit, now_s)
+            return self._open(connection, terms, deposit, self._at_s(connection, now_s))
 
     def open_certified(
-        self, terms: Terms, deposit: int, now_s: int, validity_s: int
+        self, terms: Terms, deposit: int, now_s: Now, validity_s: int
     ) -> tuple[Channel, Certificate]:
         """Open a channel and issue its first certificate, in one transaction.
 
         Arguments and errors are those of `open_channel` and `issue_certificate`.
         """
         with self._database.writing() as connection:
-            channel = self._open(connection, terms, deposit, now_s)
-            return channel, self._certify(connection, channel.id, now_s, validity_s)
+            at_s = self._at_s(connection, now_s)
+            channel = self._open(connection, terms, deposit, at_s)
+            return channel, self._certify(connection, channel.id, at_s, validity_s)
 
     def _open(self, connection: Connection, terms: Terms, deposit: int, now_s: int) -> Channel:
         try:
@@ -209,7 +225,6 @@ class Ledger:
         check_range("deposit", deposit, 1, MAX_AMOUNT)
         check_range("dispute window", terms.dispute_window_s, 1, (1 << 32) - 1)
         check_range("base units per claim unit", terms.base_units_per_claim_unit, 1, MAX_AMOUNT)
-        check_time(now_s)
         check_key("payer", terms.payer_key)
         check_key("payee", terms.payee_key)
         book.check_owner(connection, "refund", terms.refund_account, terms.asset)
@@ -252,29 +267,31 @@ class Ledger:
         with self._database.reading() as connection:
             return channels.load_all(connection)
 
-    def issue_certificate(self, channel_id: bytes, now_s: int, validity_s: int) -> Certificate:
+    def issue_certificate(self, channel_id: bytes, now_s: Now, validity_s: int) -> Certificate:
         """Return a new certificate of an open channel. Older certificates stay valid.
+
+        It tells the highest amount that the ledger accepted on the channel, and the last moment
+        at which the ledger pays a claim, even if the payer asks to close at once.
 
         A pole accepts the certificate only if `validity_s` + the pole's `collect_within_s` fits
         into the dispute window. `validity_s` should therefore be well below the window.
 
         Args:
             channel_id: 32 bytes.
-            now_s: unix time of issue.
+            now_s: time of issue, see `Now`.
             validity_s: time from issue to expiry in s, 1 to the dispute window.
 
         Raises LedgerError if the channel is closing or closed, if `validity_s` is out of range,
         or if the ledger was opened without its seed.
         """
         with self._database.writing() as connection:
-            return self._certify(connection, channel_id, now_s, validity_s)
+            at_s = self._at_s(connection, now_s)
+            return self._certify(connection, channel_id, at_s, validity_s)
 
     def _certify(
         self, connection: Connection, channel_id: bytes, now_s: int, validity_s: int
     ) -> Certificate:
-        if self._signer is None:
-            raise LedgerError(f"{self.name} was opened without its seed, so it cannot certify")
-        check_time(now_s)
+        signer = self._need_signer("certify")
         channel = channels.load(connection, channel_id)
         if channel.state != IS_OPEN:
             raise LedgerError(
@@ -295,12 +312,14 @@ class Ledger:
             "issuer_key": self.key,
         }
         unsigned = Certificate(**fields, signature=bytes(SIGNATURE_SIZE))
-        signature = self._signer.sign(unsigned.signed_bytes())
+        signature = signer.sign(unsigned.signed_bytes())
         certified_at_s = max(channel.certified_at_s, now_s)
         channels.save(connection, replace(channel, certified_at_s=certified_at_s))
         return Certificate(**fields, signature=signature)
 
-    def claim(self, channel_id: bytes, amount: int, signature: bytes, now_s: int) -> Payment:
+    def claim(
+        self, channel_id: bytes, amount: int, signature: bytes, now_s: Now = None
+    ) -> Payment:
         """Pay a claim to the channel's payout account. Anybody may bring the claim.
 
         Claims are cumulative: the ledger pays `amount` less the total that it paid before on the
@@ -310,14 +329,14 @@ class Ledger:
             channel_id: 32 bytes.
             amount: the total ever paid, in claim units.
             signature: the payer's signature of the 44-byte claim, 64 bytes.
-            now_s: unix time.
+            now_s: see `Now`.
 
         Raises LedgerError for an unknown channel, a signature that does not verify, an amount
         above the deposit, or a closed channel that paid less.
         """
         check_range("amount", amount, 0, MAX_AMOUNT)
-        check_time(now_s)
         with self._database.writing() as connection:
+            at_s = self._at_s(connection, now_s)
             channel = channels.load(connection, channel_id)
             message = bytes(Claim(channel_id).message(amount))
             if not is_signed(channel.terms.payer_key, message, signature):
@@ -345,11 +364,11 @@ class Ledger:
                 channel.escrow_account: -base_units,
                 channel.terms.payout_account: base_units,
             }
-            book.post(connection, book.CLAIM, now_s, amounts, channel_id)
+            book.post(connection, book.CLAIM, at_s, amounts, channel_id)
             return Payment(changed, paid_now, base_units)
 
     def close_channel(
-        self, channel_id: bytes, action: int, time_s: int, signature: bytes, now_s: int
+        self, channel_id: bytes, action: int, time_s: int, signature: bytes, now_s: Now = None
     ) -> Channel:
         """Close a channel at the signed request of its payer or payee.
 
@@ -359,9 +378,9 @@ class Ledger:
         Args:
             channel_id: 32 bytes.
             action: requests.CLOSE_BY_PAYER or requests.CLOSE_BY_PAYEE.
-            time_s: unix time in the request, within `REQUEST_VALID_S` of `now_s`.
+            time_s: unix time in the request, within `REQUEST_VALID_S` of the ledger's time.
             signature: of `requests.close_request(terms, action, time_s)`, 64 bytes.
-            now_s: unix time.
+            now_s: see `Now`.
 
         Returns the changed channel. Raises LedgerError for an unknown or closed channel, a time
         too far off, or a signature that does not verify.
@@ -369,11 +388,10 @@ class Ledger:
         if action not in ACTIONS:
             raise LedgerError(f"there is no closing action {action}; it is 1 or 2")
         side, key_name = ACTIONS[action]
-        check_time(now_s)
-        check_range(
-            "the request's time", time_s, max(now_s - REQUEST_VALID_S, 0), now_s + REQUEST_VALID_S
-        )
         with self._database.writing() as connection:
+            at_s = self._at_s(connection, now_s)
+            earliest_s = max(at_s - REQUEST_VALID_S, 0)
+            check_range("the request's time", time_s, earliest_s, at_s + REQUEST_VALID_S)
             channel = self._unclosed(connection, channel_id)
             message = close_request(channel.terms, action, time_s).signed_bytes()
             if not is_signed(getattr(channel.terms, key_name), message, signature):
@@ -382,34 +400,72 @@ class Ledger:
                     "check its key and time"
                 )
             if action == CLOSE_BY_PAYEE:
-                return self._refund(connection, channel, now_s)
+                return self._refund(connection, channel, at_s)
             if channel.state == IS_OPEN:
                 # A certificate promises the whole window from its issue on. The newest issue may
                 # lie in the future, because the clock of the ledger's computer may be set back.
-                start_s = max(now_s, channel.certified_at_s)
+                start_s = max(at_s, channel.certified_at_s)
                 channel = replace(channel, closes_at_s=start_s + channel.terms.dispute_window_s)
                 channels.save(connection, channel)
             return channel
 
-    def finalise(self, channel_id: bytes, now_s: int) -> Channel:
+    def finalise(self, channel_id: bytes, now_s: Now = None) -> Channel:
         """Refund the rest of a channel after its dispute window. Anybody may ask.
 
         The window includes its last second. Returns the changed channel. Raises LedgerError for
         an unknown or closed channel, while the window lasts, or if it was never started.
         """
-        check_time(now_s)
         with self._database.writing() as connection:
+            at_s = self._at_s(connection, now_s)
             channel = self._unclosed(connection, channel_id)
             if channel.closes_at_s is None:
                 raise LedgerError(
                     f"nobody asked to close channel {short(channel_id)}; request it first"
                 )
-            if now_s <= channel.closes_at_s:
+            if at_s <= channel.closes_at_s:
                 raise LedgerError(
                     f"the dispute window of channel {short(channel_id)} lasts for another "
-                    f"{channel.closes_at_s - now_s + 1} s; try again then"
+                    f"{channel.closes_at_s - at_s + 1} s; try again then"
                 )
-            return self._refund(connection, channel, now_s)
+            return self._refund(connection, channel, at_s)
+
+    # Time
+
+    def time_s(self, now_s: Now = None) -> int:
+        """Return the ledger's unix time."""
+        with self._database.reading() as connection:
+            return self._at_s(connection, now_s)
+
+    def sign_time(self, payee_nonce: bytes, payee_key: bytes, now_s: Now = None) -> TimeProof:
+        """Return the TIME message with which a payee without a clock learns the time.
+
+        Args:
+            payee_nonce: the nonce of the payee's OFFER, 16 bytes.
+            payee_key: the payee's public key, 32 bytes.
+            now_s: see `Now`.
+
+        Raises LedgerError if the ledger was opened without its seed.
+        """
+        check_size("payee's nonce", payee_nonce, NONCE_SIZE)
+        check_size("payee's key", payee_key, KEY_SIZE)
+        signer = self._need_signer("sign a time")
+        at_s = self.time_s(now_s)
+        signature = signer.sign(time_bytes(payee_nonce, payee_key, at_s))
+        return TimeProof(issuer_key=self.key, time_s=at_s, signature=signature)
+
+    def _need_signer(self, purpose: str) -> Signer:
+        if self._signer is None:
+            raise LedgerError(f"{self.name} was opened without its seed, so it cannot {purpose}")
+        return self._signer
+
+    def _at_s(self, connection: Connection, now_s: Now) -> int:
+        """Return the time of a transaction that has begun."""
+        if now_s is None:
+            return self._database.clock_s(connection)
+        check_time(now_s)
+        return now_s
+
+    # Checks
 
     def check(self) -> LedgerCheck:
         """Check that the ledger conserves money, see `conservation.check_ledger`."""

@@ -16,7 +16,7 @@ class SqlSettlementLedger:
         named = (certificate.kind, certificate.chain_id, certificate.contract)
         return named == (KIND_SQL, self._ledger.number, self._ledger.key)
 
-    def claim(self, claim: ChannelClaim, now_s: int) -> Payout:
+    def claim(self, claim: ChannelClaim, now_s: int | None) -> Payout:
         """Pay the claim, see `Ledger.claim`; the channel's id alone finds the channel.
 
         Raises LedgerError if the ledger refuses the claim.

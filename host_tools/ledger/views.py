@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from joulestream.channel import Certificate
-from joulestream.host_tools.ledger.book import ESCROW, Account, asset_name
+from joulestream.channel import MAX_AMOUNT, Certificate
+from joulestream.host_tools.ledger.book import ESCROW, Account, asset_id, asset_name
 from joulestream.host_tools.ledger.channels import Channel, Payment
+from joulestream.host_tools.ledger.checks import check_range
 from joulestream.host_tools.ledger.conservation import LedgerCheck
 from joulestream.host_tools.ledger.ledger import Ledger
+from joulestream.messages import TimeProof, encode
 
 # Terms that are shown in hexadecimal; 'contract' is the ledger's own key.
 _TERMS = ("payer_key", "refund_account", "payee_key", "payout_account", "salt")
@@ -26,6 +28,40 @@ CHANNEL_BRIEF = (
 def ledger_fields(ledger: Ledger) -> dict[str, Any]:
     """Return the number and key of a ledger, as a pole's configuration needs them."""
     return {"ledger": ledger.name, "number": ledger.number, "key": ledger.key.hex()}
+
+
+def issuer_block(ledger: Ledger, asset: str, units: int, limit: int) -> dict[str, Any]:
+    """Return the ledger as a row of `issuers` in a pole's configuration.
+
+    Args:
+        ledger: the ledger.
+        asset: the asset's name.
+        units: base units in one claim unit.
+        limit: claim units up to which the pole trusts all channels of the ledger together.
+
+    Raises LedgerError for a name that no asset has, or units out of range.
+    """
+    asset_id(asset)
+    check_range("base units per claim unit", units, 1, MAX_AMOUNT)
+    return {
+        "key": ledger.key.hex(),
+        "limit": limit,
+        "kind": "sql",
+        "chain_id": ledger.number,
+        "contract": ledger.key.hex(),
+        "asset": asset,
+        "base_units_per_claim_unit": units,
+    }
+
+
+def time_fields(proof: TimeProof) -> dict[str, Any]:
+    """Return the fields of a signed time, and the TIME message whole."""
+    return {
+        "issuer_key": proof.issuer_key.hex(),
+        "time_s": proof.time_s,
+        "signature": proof.signature.hex(),
+        "message": encode(proof).hex(),
+    }
 
 
 def account_fields(account: Account) -> dict[str, Any]:

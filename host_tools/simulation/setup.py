@@ -126,7 +126,7 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
         "kind": "sql",
         "chain_id": LEDGER_NUMBER,
         "contract": SIGNERS["issuer"].public_key.hex(),
-        "asset": ASSET.hex(),
+        "asset": ASSET.rstrip(b"\0").decode(),
         "base_units_per_claim_unit": 1,
     }
     values = {
