@@ -16,6 +16,7 @@ from joulestream.device.config import ConfigError
 from joulestream.host_tools.bench.firmware import micropython, micropython_environment
 from joulestream.host_tools.bench.ports import Port
 from joulestream.host_tools.simulation import parts
+from joulestream.runtime import BUILT_S
 from joulestream.runtime.loop import run
 from joulestream.runtime.pilot import (
     PILOT_A,
@@ -36,7 +37,7 @@ from joulestream.testkit.board_contract import check_board
 board = open_board(%r)
 check_board(board)
 board.show(lambda: {"state": "idle"})
-print("kept", board.pilot_state(), board.time_s(), board.clock_quality())
+print("kept", board.pilot_state(), board.clock())
 """
 
 THROW_AWAY = """
@@ -79,11 +80,11 @@ def unix_board(directory: Path, clock: str, pins: str) -> str:
 def test_the_unix_board_keeps_the_contract_in_virtual_time(tmp_path):
     pins = "1000 1790000000 C 0 0\n1020 1790000000 C 0 0\n"
     printed = unix_board(tmp_path, "bench", pins)
-    assert printed.splitlines() == ["0 0 -", "kept C 1790000000 1"]
+    assert printed.splitlines() == ["0 0 -", "kept C (1790000000, 1)"]
 
 
 def test_the_unix_board_keeps_the_contract_on_the_wall_clock(tmp_path):
-    assert "kept B None 0" in unix_board(tmp_path, "wall", "0 -1 B 0 0\n" * 3)
+    assert "kept B (0, 0)" in unix_board(tmp_path, "wall", "0 -1 B 0 0\n" * 3)
 
 
 def test_the_board_in_memory_keeps_the_contract():
@@ -108,7 +109,7 @@ def test_a_part_that_is_missing_says_so():
     board = contract.Board()
     with pytest.raises(ValueError, match="secrets"):
         board.secret(1)
-    assert board.time_s() is None and board.clock_quality() == contract.CLOCK_UNKNOWN
+    assert board.clock() == contract.NO_CLOCK
     assert board.contactor_feedback() is None and board.gate() is None
 
 
@@ -126,7 +127,7 @@ def test_the_checks_notice_a_board_that_breaks_the_contract():
         ("pilot", "a"),
         ("tick_ms", 1 << 30),
         ("unix_s", 946_684_800),
-        ("clock_quality", lambda: contract.CLOCK_NETWORK),
+        ("clock", lambda: (BUILT_S, 3)),
         ("contactor_feedback", lambda: "open"),
         ("wait", lambda most_ms: None),
     )

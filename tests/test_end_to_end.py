@@ -215,6 +215,7 @@ CERTIFICATES = {
         {"issued_at_s": START_S - DAY_S, "expires_at_s": START_S - 1},
         "CERTIFICATE_EXPIRED",
     ),
+    "older than the pole's journal": ({"issued_at_s": START_S - HOUR_S}, "CERTIFICATE_OLD"),
     "too close to its window": ({"expires_at_s": START_S + 6 * DAY_S}, "CERTIFICATE_WINDOW"),
     "terms of another channel": ({"salt": bytes(16)}, "WRONG_CHANNEL"),
     "over the issuer's limit": ({"capacity": (1 << 52) + 1}, "ISSUER_LIMIT"),

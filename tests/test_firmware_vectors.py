@@ -5,12 +5,13 @@ On CPython only: both firmwares and a whole session as JSON do not fit a board's
 
 from dual_runtime import load_section
 from joulestream import messages
+from joulestream.boards import contract
 from joulestream.channel import Certificate, Claim
 from joulestream.device.config import check_table
 from joulestream.errors import UNPLUGGED
 from joulestream.pole import config as pole_config
 from joulestream.pole.books import Books
-from joulestream.pole.clock import TrustedClock
+from joulestream.pole.clock import PoleClock
 from joulestream.pole.limits import PowerLimits
 from joulestream.pole.payee import Payee
 from joulestream.pole.prices import open_prices
@@ -77,11 +78,12 @@ def make_pole(vectors):
     }
     config = pole_config.consistent(check_table(pole_config.TABLE, values))
     store = journal()
-    clock = TrustedClock(store)
+    issuer_keys = [issuer.key for issuer in config.issuers]
+    clock = PoleClock(store, lambda: contract.NO_CLOCK, issuer_keys, 1_000)
     return Payee(
         config,
         vectors.signers["pole"],
-        Books(config, store, clock),
+        Books(config, store),
         clock,
         open_prices(config, None),
         PowerLimits(config, None),

@@ -14,9 +14,7 @@ from joulestream.messages import (
     TARIFF_ACCEPT,
     UPDATE,
 )
-from joulestream.pole.clock import TrustedClock
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
-from joulestream.testkit.flash import mount
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, pole_values
 
 CHANNEL_ID = terms().channel_id()
@@ -221,22 +219,6 @@ def test_a_bad_meter_neither_offers_nor_opens():
     world.bend = late
     assert world.run_to_stop() == both(errors.METER_FROZEN)
     assert world.payee.last_charging is None
-
-
-def test_the_time_is_journaled_when_a_session_opens_and_while_nobody_charges():
-    def believes(time_s):
-        clock = TrustedClock(mount(world.pole_flash.copy()))
-        return clock.set(time_s, world.now_ms)
-
-    world = Pair()
-    assert believes(NOW_S - 1)
-    world.charge(1)
-    assert not believes(NOW_S - 1) and believes(NOW_S + 2)
-    for _ in range(4):
-        world.now_ms += 600_000
-        world.payee.step(world.pole_meter, False, world.now_ms)
-        world.payee.keep_time(None, world.now_ms)
-    assert not believes(NOW_S + 3 * 600) and believes(NOW_S + 2_700)
 
 
 def test_a_pole_remembers_a_certificate_only_once_it_was_admitted():

@@ -13,22 +13,27 @@ from types import SimpleNamespace
 
 import pytest
 
+from joulestream.boards.contract import CLOCK_NETWORK
 from joulestream.channel import Certificate, expiry_reason, window_reason
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.device.payer_record import PayerRecord
-from joulestream.errors import CARRIED_DEBT, OVERBILLED
+from joulestream.errors import CARRIED_DEBT, CERTIFICATE_EXPIRED, CERTIFICATE_OLD, OVERBILLED
 from joulestream.host_tools.layout import ROOT
+from joulestream.pole.admission import Admission
 from joulestream.pole.charging_session import ChargingSession
+from joulestream.pole.clock import PoleClock, mark_restored
 from joulestream.pole.offer import asked_prepay
+from joulestream.runtime import BUILT_S
 from joulestream.tariff import Tariff
-from joulestream.units import energy_from_power, packet_amount
+from joulestream.testkit.flash import RamFlash, mount
+from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
 from joulestream.vehicle.carried_debt import carry_debt, growth_mwh
 from joulestream.vehicle.config import AUDIT_METER, AUDIT_POWER
 from joulestream.vehicle.offer_check import agreed_prepay
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
-SECTIONS = ("5.2", "7.1", "7.2", "8.1", "8.4", "8.5")
+SECTIONS = ("5.2", "5.4", "7.1", "7.2", "8.1", "8.3", "8.4", "8.5")
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
 TRIES = 300
 BOOLEANS = {"true": True, "false": False}
@@ -90,6 +95,34 @@ def by_code_5_2(v):
     }
 
 
+def by_code_5_4(v):
+    key = bytes(32)
+    journal = mount(RamFlash())
+    mark_restored(journal, v.born_s)
+    clock = PoleClock(journal, lambda: (v.board_s, CLOCK_NETWORK), [key], 0)
+    clock.keep_floor(SimpleNamespace(issuer_key=key, issued_at_s=v.floor_s))
+    if v.is_told:
+        assert not clock.tell(key, v.told_s, 0)
+    shown = SimpleNamespace(issuer_key=key, issued_at_s=v.issued_at_s, expires_at_s=v.expires_at_s)
+    reason = clock.reason(shown, 0)
+    found = {"expired": reason == CERTIFICATE_EXPIRED}
+    if not v.expired:
+        found["old"] = reason == CERTIFICATE_OLD
+        clock.begin(shown, 0)
+        # In the session the board's clock still counts, unless an issuer told the time.
+        found["now_s"] = clock.time_s(0)
+    return found
+
+
+def by_code_8_3(v):
+    record = PayeeRecord(amount=v.best_amount, amount_due=v.offer_due, remainder=v.offer_remainder)
+    accept = SimpleNamespace(amount_due=v.stated_due, remainder=v.stated_remainder)
+    # At this price a packet costs what the formulas call `packet`.
+    admission = Admission(SimpleNamespace(packet_energy_mwh=MWH_PER_KWH), b"", None, None)
+    admission.settle_due(record, accept, v.settled, v.packet)
+    return {"first_due": record.amount_due, "first_remainder": record.remainder}
+
+
 def by_code_7_1(v):
     tariff = Tariff(v.start_energy_mwh, v.start_amount, v.price_per_kwh, v.start_remainder)
     tariff.change(v.from_energy_mwh, v.new_price_per_kwh)
@@ -106,7 +139,11 @@ def by_code_7_1(v):
 
 def by_code_7_2(v):
     record = PayeeRecord(
-        amount=v.best_amount, amount_due=v.flowed_due, remainder=0, energy_mwh=0, signature=b""
+        amount=v.best_amount,
+        amount_due=v.flowed_due,
+        remainder=0,
+        energy_mwh=0,
+        signature=b"",
     )
     config = SimpleNamespace(
         renew_before_s=0,
@@ -117,8 +154,11 @@ def by_code_7_2(v):
         prepay=0,
     )
     certificate = Certificate(channel_id=bytes(32), expires_at_s=0)
-    charge = ChargingSession(config, certificate, None, record, v.price_per_kwh, 0, 0, 0)
+    charge = ChargingSession(
+        config, certificate, None, record, v.settled, v.price_per_kwh, 0, 0, 0
+    )
     return {
+        "paid": charge.paid,
         "credit_now": charge.credit,
         "packet": packet_amount(v.price_per_kwh, v.packet_energy_mwh),
         "unpaid": charge.unpaid,
@@ -219,9 +259,11 @@ def by_code_8_5(v):
 
 BY_CODE = {
     "5.2": by_code_5_2,
+    "5.4": by_code_5_4,
     "7.1": by_code_7_1,
     "7.2": by_code_7_2,
     "8.1": by_code_8_1,
+    "8.3": by_code_8_3,
     "8.4": by_code_8_4,
     "8.5": by_code_8_5,
 }
@@ -259,6 +301,13 @@ def varied(section, source):
 
 def is_possible(section, given):
     """Return whether inputs can occur: meters and energies never run backwards."""
+    if section == "5.4":
+        given["is_told"] = bool(given["is_told"])
+        times = [given["board_s"]] + [given["told_s"]] * given["is_told"]
+        # A birth that a time contradicts is noted anew.
+        return BUILT_S <= min(times) and given["born_s"] <= min(times)
+    if section == "8.3":
+        return max(given["offer_remainder"], given["stated_remainder"]) < MWH_PER_KWH
     if section == "7.1":
         return given["start_energy_mwh"] <= min(given["from_energy_mwh"], given["energy_mwh"])
     if section == "8.4":

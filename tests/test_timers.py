@@ -14,7 +14,6 @@ from unittest import mock
 import pytest
 
 from joulestream.boards import unix
-from joulestream.device.journal import Journal
 from joulestream.errors import LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS
@@ -22,7 +21,7 @@ from joulestream.messages import PAYEE, PAYER, Hello, encode
 from joulestream.meter.config import METER, check_meter
 from joulestream.meter.counter import open_meter
 from joulestream.pole import config as pole_config
-from joulestream.pole.clock import TrustedClock
+from joulestream.pole.clock import PoleClock
 from joulestream.pole.closing import WAIT, Closing
 from joulestream.pole.contactor import Contactor
 from joulestream.pole.packetizer import Packetizer
@@ -31,8 +30,8 @@ from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.session import CLOSED, ProtocolSession
 from joulestream.testkit.board import MemoryBoard
-from joulestream.testkit.certificates import DAY_S, NOW_S, certificate, terms
-from joulestream.testkit.flash import RamFlash
+from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
+from joulestream.testkit.flash import RamFlash, mount
 from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import METER as PAIR_METER
 from joulestream.testkit.pair import Pair
@@ -240,9 +239,11 @@ def repeated_answer(clock, pause_ms):
         assert is_answered(clock.add(1))
 
 
-def trusted_clock(clock, pause_ms):
-    one = TrustedClock(Journal(RamFlash(), 8))
-    assert one.set(NOW_S, clock.now_ms)
+def pole_clock(clock, pause_ms):
+    one = PoleClock(
+        mount(RamFlash()), lambda: (NOW_S, 1), [KEYS["issuer"].public_key], clock.now_ms
+    )
+    one.begin(certificate(), clock.now_ms)
     for hour in range(pause_ms // HOUR_MS):
         one.tick(clock.add(HOUR_MS))
         assert one.time_s(clock.now_ms) == NOW_S + 3_600 * (hour + 1)
@@ -321,8 +322,7 @@ ROWS = {
     "firmware/meter/watch.py MeterWatch.reason": meter,
     "firmware/meter/watch.py MeterWatch._hears": meter,
     "firmware/meter/watch.py MeterWatch._is_starting": meter,
-    "firmware/pole/clock.py TrustedClock.time_s": trusted_clock,
-    "firmware/pole/clock.py TrustedClock.tick": trusted_clock,
+    "firmware/pole/clock.py PoleClock.tick": pole_clock,
     "firmware/pole/closing.py Closing._until_meter_is_final": closing,
     "firmware/pole/contactor.py Contactor._hold": contactor,
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,

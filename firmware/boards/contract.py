@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# The quality of `time_s`.
-CLOCK_UNKNOWN = const(0)  # nothing set the clock
+# The quality of a clock.
+CLOCK_NONE = const(0)  # nothing set the clock, or only a build date or a saved file did
 CLOCK_RTC = const(1)  # a real-time clock kept the time
 CLOCK_NETWORK = const(2)  # a network told the time since the start
+NO_CLOCK = (0, CLOCK_NONE)
 
 
 class Board:
@@ -94,13 +95,13 @@ class Board:
         """
         raise ValueError("this board keeps no secrets")
 
-    def time_s(self) -> "int | None":
-        """Return the unix time in seconds, or None while it is not known."""
-        return None
+    def clock(self) -> "tuple[int, int]":
+        """Return the unix time in seconds and its quality: CLOCK_NONE, CLOCK_RTC, CLOCK_NETWORK.
 
-    def clock_quality(self) -> int:
-        """Return where `time_s` comes from: CLOCK_UNKNOWN, CLOCK_RTC or CLOCK_NETWORK."""
-        return CLOCK_UNKNOWN
+        It is asked for every offer, so a clock that is corrected later is no fault. With
+        CLOCK_NONE the time means nothing.
+        """
+        return NO_CLOCK
 
     def contactor_feedback(self) -> "bool | None":
         """Return whether the contacts are closed, as an auxiliary contact shows it.

@@ -167,14 +167,11 @@ class Board(contract.Board):
         """Return the tick of the last line in, or of the machine's clock."""
         return self._now_ms if self._stepped else time_ms()
 
-    def time_s(self) -> "int | None":
-        """Return the unix time of the last line in, or None."""
-        return None if self._time_s == _UNKNOWN_TIME else self._time_s
-
-    def clock_quality(self) -> int:
-        """Return CLOCK_RTC once a line in told the time."""
-        known = self._time_s != _UNKNOWN_TIME
-        return contract.CLOCK_RTC if known else contract.CLOCK_UNKNOWN
+    def clock(self) -> "tuple[int, int]":
+        """Return the unix time of the last line in, as of a real-time clock."""
+        if self._time_s == _UNKNOWN_TIME:
+            return contract.NO_CLOCK
+        return self._time_s, contract.CLOCK_RTC
 
     def reset(self) -> None:
         """End the process."""

@@ -1,11 +1,12 @@
 """ACCEPT: the checks that let a vehicle charge here, on certificate, key, prepayment, capacity."""
 
 from joulestream import errors
-from joulestream.channel import expiry_reason, genuine_reason, window_reason
+from joulestream.channel import genuine_reason, window_reason
 from joulestream.compat import const
+from joulestream.errors import PeerError
 from joulestream.pole.offer import earned_credit
 from joulestream.signing import verify
-from joulestream.units import packet_amount
+from joulestream.units import MWH_PER_KWH, packet_amount
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.device.payee_records import PayeeRecord, PayeeRecords
     from joulestream.messages import Accept
+    from joulestream.pole.clock import PoleClock
     from joulestream.pole.config import PoleConfig
     from joulestream.session import ProtocolSession
 
@@ -27,12 +29,16 @@ class Admission:
         config: the pole's configuration.
         payee_key: the pole's own public key.
         records: the stored records of all channels, for the sum that one issuer vouches for.
+        clock: the pole's time, which judges certificates.
     """
 
-    def __init__(self, config: "PoleConfig", payee_key: bytes, records: "PayeeRecords") -> None:
+    def __init__(
+        self, config: "PoleConfig", payee_key: bytes, records: "PayeeRecords", clock: "PoleClock"
+    ) -> None:
         self._config = config
         self._payee_key = payee_key
         self._records = records
+        self._clock = clock
 
     def issuer(self, key: bytes) -> "Any":
         """Return the configured issuer with `key`, or None."""
@@ -42,7 +48,12 @@ class Admission:
         return None
 
     def certificate_reason(
-        self, certificate: "Certificate", channel_id: bytes, payer_key: bytes, time_s: int
+        self,
+        certificate: "Certificate",
+        channel_id: bytes,
+        payer_key: bytes,
+        now_ms: int,
+        is_renewal: bool = False,
     ) -> int:
         """Return the reason to refuse `certificate`, or 0.
 
@@ -50,7 +61,8 @@ class Admission:
             certificate: the certificate.
             channel_id: the channel that the HELLO named.
             payer_key: the payer key that the HELLO named.
-            time_s: the unix time, in s.
+            now_ms: the present tick.
+            is_renewal: whether a session is open, in which the time runs on by ticks.
         """
         issuer = self.issuer(certificate.issuer_key)
         if issuer is None:
@@ -66,10 +78,51 @@ class Admission:
                 return errors.WRONG_LEDGER
         return (
             genuine_reason(certificate)
-            or expiry_reason(certificate, time_s)
             or window_reason(certificate, self._config.collect_within_s)
+            or self._clock.reason(certificate, now_ms, not is_renewal)
             or self._limit_reason(certificate, issuer.limit)
         )
+
+    def newest(
+        self, shown: "Certificate", channel_id: bytes, payer_key: bytes, now_ms: int
+    ) -> "Certificate":
+        """Return the certificate to go on under: the one shown, or a newer one that is held.
+
+        An older certificate is never taken again: it may hide later payments. A
+        vehicle that was restored from a copy has nothing newer, so the pole helps it out.
+
+        Raises PeerError(CERTIFICATE_OLD) if the newer one cannot be taken.
+        """
+        held = self._records.certificate(channel_id)
+        if held is None or (held.issued_at_s, held.claimed) <= (shown.issued_at_s, shown.claimed):
+            return shown
+        if self.certificate_reason(held, channel_id, payer_key, now_ms):
+            raise PeerError(errors.CERTIFICATE_OLD)
+        return held
+
+    def settle_due(
+        self, record: "PayeeRecord", accept: "Accept", settled: int, price_per_kwh: int
+    ) -> None:
+        """Raise the amount due in `record` as the ledger and the vehicle prove (protocol 8.3).
+
+        Args:
+            record: the channel's record, which is changed in memory alone.
+            accept: the ACCEPT, with the vehicle's own figures.
+            settled: the highest amount that the ledger accepted, in claim units.
+            price_per_kwh: the offered price, in claim units per kWh.
+
+        Raises PeerError(BAD_FIELD) for a remainder of a whole claim unit or more.
+        """
+        if accept.remainder >= MWH_PER_KWH:
+            raise PeerError(errors.BAD_FIELD)
+        if record.amount < settled:  # the journal is new, or older than the collected claim
+            proven = settled - packet_amount(price_per_kwh, self._config.packet_energy_mwh)
+            if proven > record.amount_due:
+                record.amount_due = proven
+                record.remainder = 0
+        if (accept.amount_due, accept.remainder) > (record.amount_due, record.remainder):
+            record.amount_due = accept.amount_due
+            record.remainder = accept.remainder
 
     def proof_reason(self, session: "ProtocolSession", accept: "Accept") -> int:
         """Return BAD_PROOF unless the payer's key signed `accept` over this very offer, or 0."""
@@ -78,7 +131,8 @@ class Admission:
 
     def start_reason(
         self,
-        record: "PayeeRecord",
+        amount_due: int,
+        paid: int,
         prepay: int,
         price_per_kwh: int,
         capacity: int,
@@ -86,15 +140,16 @@ class Admission:
         """Return the reason why no packet could be paid, or 0.
 
         Args:
-            record: the stored record of the channel.
+            amount_due: the amount that the first invoice asks for, in claim units.
+            paid: the amount that the channel has paid, in claim units.
             prepay: the prepayment that the vehicle promises, in claim units.
             price_per_kwh: the offered price, in claim units per kWh.
             capacity: the channel's capacity, in claim units.
         """
         packet = packet_amount(price_per_kwh, self._config.packet_energy_mwh)
-        if earned_credit(self._config.credit, record.amount) + prepay < packet:
+        if earned_credit(self._config.credit, paid) + prepay < packet:
             return errors.PREPAY_TOO_SMALL
-        if record.amount_due > capacity:
+        if amount_due > capacity:
             return errors.CAPACITY_EXHAUSTED
         return 0
 

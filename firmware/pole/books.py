@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from joulestream.device.payee_records import PayeeRecord
     from joulestream.meter.counter import EnergyCounter
     from joulestream.pole.charging_session import ChargingSession
-    from joulestream.pole.clock import TrustedClock
     from joulestream.pole.config import PoleConfig
 
 
@@ -28,13 +27,11 @@ class Books:
     Args:
         config: the pole's configuration.
         journal: the device's journal.
-        clock: the trusted clock, which keeps its lower bound in the same journal.
     """
 
-    def __init__(self, config: "PoleConfig", journal: "Journal", clock: "TrustedClock") -> None:
+    def __init__(self, config: "PoleConfig", journal: "Journal") -> None:
         self.records = PayeeRecords(journal, config.max_channels)
         self._session_log = SessionLog(config, journal, self.records)
-        self._clock = clock
         # (channel id, record) of a closed session that the journal did not take yet
         self._unstored: tuple[bytes, PayeeRecord] | None = None
 
@@ -82,25 +79,22 @@ class Books:
             raise PeerError(errors.STORE_FAILED)
         return self.records.load(channel_id)
 
-    def open_session(
-        self, charging: "ChargingSession", meter: "EnergyCounter", now_ms: int
-    ) -> None:
+    def open_session(self, charging: "ChargingSession", meter: "EnergyCounter") -> None:
         """Store certificate, record and log of a session before its contactor may close.
 
         Raises PeerError with CHANNELS_FULL or STORE_FAILED.
         """
         self.erase_ahead()
-        self.admit(charging.certificate, charging.record, now_ms)
+        self.admit(charging.certificate, charging.record)
         self.log_prices(charging, meter)
 
-    def admit(self, certificate: "Certificate", record: "PayeeRecord", now_ms: int) -> None:
+    def admit(self, certificate: "Certificate", record: "PayeeRecord") -> None:
         """Store a certificate that opens or renews a session, with the channel's record.
 
         Raises PeerError with CHANNELS_FULL or STORE_FAILED.
         """
         try:
             self.records.admit(certificate, record)
-            self._clock.keep(now_ms)
         except JournalFull:
             raise PeerError(errors.CHANNELS_FULL)
         except OSError:

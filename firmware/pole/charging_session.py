@@ -1,16 +1,17 @@
 """One charging session in figures: energy, packets, amounts due, paid and unpaid."""
 
-from joulestream.channel import SIGNATURE_SIZE, Claim
+from joulestream.channel import Claim
 from joulestream.compat import const
-from joulestream.device.payee_records import PayeeRecord
+from joulestream.device.payee_records import new_record
 from joulestream.pole.offer import earned_credit
 from joulestream.pole.packetizer import Packetizer
 from joulestream.tariff import Tariff
-from joulestream.units import small_int
+from joulestream.units import packet_amount, small_int
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
+    from joulestream.device.payee_records import PayeeRecord
     from joulestream.pole.config import PoleConfig
     from joulestream.signing import Verifier
 
@@ -22,7 +23,8 @@ class ChargingSession:
         config: the pole's configuration.
         certificate: the channel's certificate.
         verifier: verifies signatures of the payer's key.
-        record: the stored record of the channel.
+        record: the record of the channel, with the amount due that the first invoice asks for.
+        settled: the highest amount that the ledger accepted, in claim units.
         price_per_kwh: the offered price, in claim units per kWh.
         total_mwh: the meter's running total now, in mWh.
         time_s: the unix time, in s.
@@ -31,12 +33,14 @@ class ChargingSession:
     Attributes:
         channel_id: the channel that pays.
         record: the channel's record as it is stored.
+        proven_at: the amount at which a packet is paid under the certificate, in claim units.
+        paid: the amount that the channel has paid by the best claim, or by the ledger's word.
         spare_record: a second record. The next claim is written into it, and it takes the place
             of `record` once it is stored.
         energy_mwh: the channel's energy that has flowed so far.
         amount_due: the total due for it, in claim units.
         credit: the unpaid amount at which the contactor opens, in claim units.
-        unpaid: `amount_due` less the amount of the best claim; negative while prepaid.
+        unpaid: `amount_due` less `paid`; negative while prepaid.
         invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
             a claim unit that it rounded off, in millionths.
         packets: how many invoices were paid.
@@ -48,7 +52,8 @@ class ChargingSession:
         config: "PoleConfig",
         certificate: "Certificate",
         verifier: "Verifier",
-        record: PayeeRecord,
+        record: "PayeeRecord",
+        settled: int,
         price_per_kwh: int,
         total_mwh: int,
         time_s: int,
@@ -56,11 +61,11 @@ class ChargingSession:
     ) -> None:
         self.channel_id = certificate.channel_id
         self._renew_before_s = config.renew_before_s
+        self._packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+        self.paid = max(record.amount, settled)
         self.renew(certificate)
         self.record = record
-        self.spare_record = PayeeRecord(
-            amount=0, signature=bytes(SIGNATURE_SIZE), amount_due=0, remainder=0, energy_mwh=0
-        )
+        self.spare_record = new_record()
         self.claim = Claim(certificate.channel_id)
         self.verifier = verifier
         self.tariff = Tariff(record.energy_mwh, record.amount_due, price_per_kwh, record.remainder)
@@ -80,15 +85,17 @@ class ChargingSession:
         self.packets = 0
         self.max_unpaid = 0
         self.max_prepaid = 0
-        self.unpaid = small_int(record.amount_due - record.amount)
+        self.unpaid = small_int(record.amount_due - self.paid)
         self._most_credit = config.credit
-        self.credit = earned_credit(config.credit, record.amount)
+        self.credit = earned_credit(config.credit, self.paid)
         self._offset_mwh = record.energy_mwh - total_mwh
 
     def renew(self, certificate: "Certificate") -> None:
         """Go on with `certificate`. From `renew_from_s` on the pole asks for the next one."""
         self.certificate = certificate
+        self.expires_at_s = certificate.expires_at_s
         self.renew_from_s = certificate.expires_at_s - self._renew_before_s
+        self.proven_at = self.paid + self._packet
 
     def follow(self, total_mwh: int) -> None:
         """Bring the figures up to the meter's running total, in mWh."""
@@ -98,10 +105,11 @@ class ChargingSession:
             self.amount_due = self.tariff.amount_due(energy_mwh)
             self._update_unpaid()
 
-    def pay(self, record: PayeeRecord) -> None:
+    def pay(self, record: "PayeeRecord") -> None:
         """Count one more paid packet. `record` holds its claim and is stored."""
         self.spare_record, self.record = self.record, record
         self.packets += 1
+        self.paid = record.amount
         self.credit = earned_credit(self._most_credit, record.amount)
         self.tariff.advance(record.energy_mwh)
         self._update_unpaid()
@@ -110,7 +118,15 @@ class ChargingSession:
         """Return whether energy has flowed that no invoice has asked for yet."""
         return self.energy_mwh != self.packetizer.invoiced_mwh
 
-    def close_record(self) -> PayeeRecord:
+    def is_claimed(self) -> bool:
+        """Return whether the pole holds a claim for all that the channel has paid.
+
+        A pole whose journal is new or old holds less than the ledger has paid, and delivers
+        nothing before the vehicle has signed for that anew.
+        """
+        return self.record.amount >= self.paid
+
+    def close_record(self) -> "PayeeRecord":
         """Return the channel's record, brought up to the energy that has flowed."""
         record = self.record
         record.energy_mwh = self.energy_mwh
@@ -119,7 +135,7 @@ class ChargingSession:
         return record
 
     def _update_unpaid(self) -> None:
-        self.unpaid = small_int(self.amount_due - self.record.amount)
+        self.unpaid = small_int(self.amount_due - self.paid)
         if self.unpaid > self.max_unpaid:
             self.max_unpaid = self.unpaid
         if -self.unpaid > self.max_prepaid:

@@ -77,7 +77,7 @@ class PoleLoop:
             raise
 
     def idle(self) -> None:
-        """Do the slow work: erase flash ahead of need, keep the time in the journal.
+        """Do the slow work: erase flash ahead of need.
 
         Nothing may be slow while an invoice waits for its update: then this call does nothing.
         """
@@ -90,8 +90,6 @@ class PoleLoop:
             else:
                 # One erase at most: two take longer than the contactor holds.
                 self._journal.erase_block()
-            if payee.can_store():
-                payee.keep_time(self._board.time_s(), self._now_ms)
         except Exception:
             self._contactor.open()
             raise

@@ -11,7 +11,7 @@ from joulestream.device.keyfile import open_signer
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.pole.books import Books
-from joulestream.pole.clock import TrustedClock
+from joulestream.pole.clock import PoleClock
 from joulestream.pole.config import load_config
 from joulestream.pole.limits import PowerLimits
 from joulestream.pole.loop import PoleLoop
@@ -45,14 +45,12 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
         board.random,
         journal_keys.key_count(journal_keys.POLE, config.max_channels),
     )
-    clock = TrustedClock(journal)
-    time_s = board.time_s()
-    if time_s is not None:
-        clock.set(time_s, board.now_ms())
+    issuer_keys = [issuer.key for issuer in config.issuers]
+    clock = PoleClock(journal, board.clock, issuer_keys, board.now_ms())
     payee = Payee(
         config,
         signer,
-        Books(config, journal, clock),
+        Books(config, journal),
         clock,
         open_prices(config, board),
         PowerLimits(config, board),

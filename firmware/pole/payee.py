@@ -5,7 +5,7 @@ closing. This file only joins them. It owns no hardware.
 """
 
 from joulestream import errors
-from joulestream.channel import Certificate, expiry_reason, time_bytes
+from joulestream.channel import MAX_AMOUNT, Certificate, time_bytes
 from joulestream.compat import const
 from joulestream.errors import PeerError
 from joulestream.messages import (
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     )
     from joulestream.meter.counter import EnergyCounter
     from joulestream.pole.books import Books
-    from joulestream.pole.clock import TrustedClock
+    from joulestream.pole.clock import PoleClock
     from joulestream.pole.config import PoleConfig
     from joulestream.pole.limits import PowerLimits
     from joulestream.signing import Signer
@@ -71,7 +71,7 @@ class Payee:
         config: the pole's configuration.
         signer: the pole's key.
         books: the stored records (books.py).
-        clock: the trusted clock.
+        clock: the pole's time.
         prices: the price source (prices.py).
         limits: the power limits (limits.py).
         random: `random(size)` returns fresh random bytes.
@@ -92,7 +92,7 @@ class Payee:
         config: "PoleConfig",
         signer: "Signer",
         books: "Books",
-        clock: "TrustedClock",
+        clock: "PoleClock",
         prices: "Any",
         limits: "PowerLimits",
         random: "Callable[[int], bytes]",
@@ -106,7 +106,7 @@ class Payee:
         self._limits = limits
         self._random = random
         self._table = table
-        self.admission = Admission(config, signer.public_key, books.records)
+        self.admission = Admission(config, signer.public_key, books.records, clock)
         self._invoices = InvoiceCutter()
         self._tariff_changes = TariffChanges(config)
         self._renewal = Renewal(config.link_timeout_ms)
@@ -165,24 +165,15 @@ class Payee:
             return
         time_s = self._clock.time_s(now_ms)
         reason = timeout or self._stop_reason(charging, meter, is_connected, time_s)
-        if reason or time_s is None:
-            self.stop(reason or errors.TIME_UNKNOWN, now_ms)
+        if reason:
+            self.stop(reason, now_ms)
             return
-        price_per_kwh = self._prices.price_per_kwh(time_s)
+        price_per_kwh = self._price(now_ms)
         if price_per_kwh != charging.tariff.price_per_kwh:
             self._step_tariff(charging, price_per_kwh, now_ms)
         if time_s >= charging.renew_from_s:
             self._step_renewal(charging, now_ms)
         self._step_invoice(charging, now_ms)
-
-    def keep_time(self, time_s: "int | None", now_ms: int) -> None:
-        """Take the board's clock while the time is unknown, and journal the time now and then.
-
-        `time_s` is the board's unix time in s, or None. Raises OSError.
-        """
-        if time_s is not None and self._clock.time_s(now_ms) is None:
-            self._clock.set(time_s, now_ms)
-        self._clock.keep(now_ms)
 
     def is_in_packet(self) -> bool:
         """Return whether an invoice waits for its payment. Nothing slow may be done then."""
@@ -200,6 +191,7 @@ class Payee:
             and not self._closing.is_under_way
             and self.session.state == OPEN
             and charging.unpaid < charging.credit
+            and charging.is_claimed()
         )
 
     def stop(self, reason: int, now_ms: int) -> None:
@@ -234,13 +226,14 @@ class Payee:
         assert hello is not None
         meter = self._trusted_meter()
         record = self.books.record_for_offer(hello.channel_id, meter)
+        time_s = self._clock.offer_s(now_ms)
         price_per_kwh = self._price(now_ms)
         offer = build_offer(
             self._config,
             record,
             price_per_kwh,
             self._limits.smallest()[0],
-            self._clock.time_s(now_ms) or 0,
+            time_s,
             hello,
             meter,
             self._random(NONCE_SIZE),
@@ -251,47 +244,55 @@ class Payee:
         self.session.send_signed(offer, self._signer, now_ms)
 
     def _on_time(self, message: "TimeProof", now_ms: int) -> None:
-        if self._clock.time_s(now_ms) is not None:
-            self.session.send(TimeTaken(time_s=message.time_s), now_ms)
-            return
-        if self.admission.issuer(message.issuer_key) is None:
+        issuer_key = message.issuer_key
+        if self.admission.issuer(issuer_key) is None:
             raise PeerError(errors.UNTRUSTED_ISSUER)
-        proof = time_bytes(self.session.payee_nonce, self._signer.public_key, message.time_s)
-        if not verify(message.issuer_key, proof, message.signature):
-            raise PeerError(errors.BAD_TIME)
-        if not self._clock.set(message.time_s, now_ms):
-            raise PeerError(errors.BAD_TIME)
+        if not self._clock.is_told_by(issuer_key):
+            proof = time_bytes(self.session.payee_nonce, self._signer.public_key, message.time_s)
+            if not verify(issuer_key, proof, message.signature):
+                raise PeerError(errors.BAD_TIME)
+            reason = self._clock.tell(issuer_key, message.time_s, now_ms)
+            if reason:
+                raise PeerError(reason)
         self.session.send(TimeTaken(time_s=message.time_s), now_ms)
 
     def _on_accept(self, accept: "Accept", now_ms: int) -> None:
         price_per_kwh, record = self._offered_price_per_kwh, self._offered_record
         assert record is not None
-        time_s = self._clock.time_s(now_ms)
-        if time_s is None:
-            raise PeerError(errors.TIME_UNKNOWN)
         meter = self._trusted_meter()
         certificate = Certificate.from_bytes(accept.certificate)
-        admission = self.admission
-        reason = (
-            admission.certificate_reason(
-                certificate, self.session.channel_id, self.session.payer_key, time_s
-            )
-            or admission.proof_reason(self.session, accept)
-            or admission.start_reason(record, accept.prepay, price_per_kwh, certificate.capacity)
+        admission, session = self.admission, self.session
+        reason = admission.certificate_reason(
+            certificate, session.channel_id, session.payer_key, now_ms
+        ) or admission.proof_reason(session, accept)
+        if reason:
+            raise PeerError(reason)
+        certificate = admission.newest(certificate, session.channel_id, session.payer_key, now_ms)
+        standing = self.books.records.standing(session.channel_id)
+        settled = max(standing.settled, certificate.claimed)
+        admission.settle_due(record, accept, settled, price_per_kwh)
+        reason = admission.start_reason(
+            record.amount_due,
+            max(record.amount, settled),
+            accept.prepay,
+            price_per_kwh,
+            certificate.capacity,
         )
         if reason:
             raise PeerError(reason)
+        self._clock.begin(certificate, now_ms)
         charging = ChargingSession(
             self._config,
             certificate,
             Verifier(certificate.payer_key, self._table),
             record,
+            settled,
             price_per_kwh,
             meter.total_mwh,
-            time_s,
+            self._clock.time_s(now_ms),
             now_ms,
         )
-        self.books.open_session(charging, meter, now_ms)
+        self.books.open_session(charging, meter)
         self.charging = charging
         self.last_charging = charging
         self.receipt = None
@@ -309,6 +310,9 @@ class Payee:
         record = paid_record(update, charging)
         self.books.store_claim(charging.channel_id, record)
         charging.pay(record)
+        if record.amount >= charging.proven_at:
+            self._clock.keep_floor(charging.certificate)
+            charging.proven_at = MAX_AMOUNT + 1
 
     def _on_tariff_accept(self, message: "TariffAccept", now_ms: int) -> None:
         if not self._tariff_changes.is_waiting or self._closing.is_under_way:
@@ -323,13 +327,11 @@ class Payee:
             return  # without room for the certificate the pole asks again later
         charging = self._open_charging()
         certificate = Certificate.from_bytes(message.certificate)
-        time_s = self._clock.time_s(now_ms)
-        if time_s is None:
-            raise PeerError(errors.TIME_UNKNOWN)
-        reason = renewal_reason(certificate, charging, self.admission, self.session, time_s)
+        reason = renewal_reason(certificate, charging, self.admission, self.session, now_ms)
         if reason:
             raise PeerError(reason)
-        self.books.admit(certificate, charging.record, now_ms)
+        self.books.admit(certificate, charging.record)
+        self._clock.begin(certificate, now_ms)
         charging.renew(certificate)
         self._renewal.begin()
         self.session.send(
@@ -353,18 +355,15 @@ class Payee:
         charging: ChargingSession,
         meter: "EnergyCounter",
         is_connected: bool,
-        time_s: "int | None",
+        time_s: int,
     ) -> int:
         """Return the reason why the open session must stop at the unix time `time_s`, or 0."""
         if not is_connected:
             return errors.UNPLUGGED
         if meter.reason:
             return meter.reason
-        if time_s is None:
-            return errors.TIME_UNKNOWN
-        reason = expiry_reason(charging.certificate, time_s)
-        if reason:
-            return reason
+        if time_s >= charging.expires_at_s:
+            return errors.CERTIFICATE_EXPIRED
         if self._tariff_changes.is_overdue(charging.energy_mwh):
             return errors.TARIFF_REFUSED
         if charging.amount_due >= charging.certificate.capacity:
@@ -428,7 +427,7 @@ class Payee:
         self.receipt = Receipt(
             reason=self._closing.reason,
             started_s=charging.started_s,
-            ended_s=self._clock.time_s(now_ms) or charging.started_s,
+            ended_s=self._clock.time_s(now_ms),
             start_energy_mwh=charging.start_energy_mwh,
             energy_mwh=record.energy_mwh,
             amount_due=record.amount_due,
@@ -461,7 +460,8 @@ class Payee:
     def _price(self, now_ms: int) -> int:
         """Return the price that holds now, in claim units per kWh.
 
-        While the time is unknown it is the price at the unix time 0; nothing is energised then.
+        While nothing tells the time it is the price at the unix time 0. A session that opens then
+        changes to the price of its time.
         """
-        price: int = self._prices.price_per_kwh(self._clock.time_s(now_ms) or 0)
+        price: int = self._prices.price_per_kwh(self._clock.price_s(now_ms))
         return price

@@ -1,7 +1,7 @@
 """RENEW: the pole asks for the next certificate in time, and checks the one that comes."""
 
 from joulestream.compat import const
-from joulestream.errors import BAD_FIELD
+from joulestream.errors import BAD_FIELD, CERTIFICATE_OLD
 from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
@@ -45,12 +45,14 @@ def renewal_reason(
     charging: "ChargingSession",
     admission: "Admission",
     session: "ProtocolSession",
-    time_s: int,
+    now_ms: int,
 ) -> int:
     """Return the reason to refuse `certificate` in place of the one in use, or 0."""
     reason = admission.certificate_reason(
-        certificate, session.channel_id, session.payer_key, time_s
+        certificate, session.channel_id, session.payer_key, now_ms, is_renewal=True
     )
     if reason:
         return reason
+    if certificate.issued_at_s < charging.certificate.issued_at_s:
+        return CERTIFICATE_OLD
     return BAD_FIELD if certificate.expires_at_s <= charging.certificate.expires_at_s else 0

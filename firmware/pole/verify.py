@@ -18,7 +18,7 @@ def update_reason(update: "Update", charging: "ChargingSession") -> int:
     """
     reason = claim_reason(
         update.amount,
-        charging.record.amount,
+        charging.paid,
         charging.invoice_due,
         charging.certificate.capacity,
     )

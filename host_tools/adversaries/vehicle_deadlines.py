@@ -22,6 +22,7 @@ from joulestream.host_tools.adversaries.stage import PACKET
 from joulestream.host_tools.adversaries.vehicle_certificates import ShowsAnothersCertificate
 from joulestream.host_tools.adversaries.vehicle_debts import StopsPaying
 from joulestream.messages import TimeProof
+from joulestream.runtime import BUILT_S
 
 
 class WithoutATime(StopsPaying):
@@ -84,7 +85,7 @@ def _expired_after_a_power_cut(play: Play) -> None:
     false_times = (
         ("stranger", None, START_S + 30, "UNTRUSTED_ISSUER"),
         ("issuer", old_nonce, START_S + 30, "BAD_TIME"),
-        ("issuer", None, START_S - 1, "BAD_TIME"),
+        ("issuer", None, BUILT_S - 1, "BAD_TIME"),
         ("vehicle", None, START_S + 30, "UNTRUSTED_ISSUER"),
         ("issuer", None, stage.now_s, "CERTIFICATE_EXPIRED"),
     )
@@ -132,8 +133,8 @@ LIARS = (
         VEHICLE,
         "Offers a false time to a pole that lost the time: signed by itself, by a stranger, or by "
         "an issuer long ago.",
-        "accepts a time only from a trusted issuer, signed with the nonce of this session, and "
-        "not earlier than the time in its journal",
+        "accepts a time only from a trusted issuer, for that issuer's certificates, and signed "
+        "with the nonce of this session",
         DELAY,
         _expired_after_a_power_cut,
     ),

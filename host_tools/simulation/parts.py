@@ -153,7 +153,8 @@ class Board(contract.Board):
         is_plugged: whether its end of the cable is plugged in.
         crash: whether its next operation on the link raises CrashError.
         hears_chatter: whether noise comes in on the link in every round.
-        unix_s: the time of its real-time clock in s; None: the clock does not know it.
+        unix_s: the time of its clock in s; None: the clock does not know it.
+        quality: the quality of that time.
         fed: how often the watchdog was fed.
     """
 
@@ -178,6 +179,7 @@ class Board(contract.Board):
         self.crash = False
         self.hears_chatter = False
         self.unix_s: int | None = None
+        self.quality = contract.CLOCK_RTC
         self.fed = 0
         self._start_ms = start_ms
         self._drift_ppm = drift_ppm
@@ -222,11 +224,8 @@ class Board(contract.Board):
     def now_ms(self) -> int:
         return self._now_ms
 
-    def time_s(self) -> int | None:
-        return self.unix_s
-
-    def clock_quality(self) -> int:
-        return contract.CLOCK_UNKNOWN if self.unix_s is None else contract.CLOCK_RTC
+    def clock(self) -> tuple[int, int]:
+        return contract.NO_CLOCK if self.unix_s is None else (self.unix_s, self.quality)
 
     def wait(self, most_ms: int) -> bool:
         """Return at once, since the world alone moves the time on: True while the line is silent.

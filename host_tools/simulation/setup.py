@@ -86,7 +86,7 @@ def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
         channel,
         SIGNERS["issuer"],
         capacity=capacity,
-        issued_at_s=START_S - 60,
+        issued_at_s=START_S,
         expires_at_s=START_S + expires_s,
     )
 

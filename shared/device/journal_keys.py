@@ -32,8 +32,8 @@ _VEHICLE_CHANNELS = const(31)
 # (role, key or prefix, the value's meaning, its largest size in bytes, number of keys)
 TABLE = (
     (POLE, PAYEE_RECORD, "PayeeRecord", 90, EACH_CHANNEL),
-    (POLE, CERTIFICATE, "Standing, Certificate", 16 + CERTIFICATE_SIZE, EACH_CHANNEL),
-    (POLE, TIME, "latest trusted time, s", 8, 1),
+    (POLE, CERTIFICATE, "Standing, Certificate", 24 + CERTIFICATE_SIZE, EACH_CHANNEL),
+    (POLE, TIME, "birth of the journal, and an IssuerTime for each of 4 issuers", 200, 1),
     (POLE, SESSION, "LoggedSession", 66, 1),
     (POLE, FAULT, "why the loop failed", FAULT_SIZE, 1),
     (POLE, RESERVED, "nothing yet", 0, 1),

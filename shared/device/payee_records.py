@@ -53,16 +53,30 @@ class PayeeRecord(Record):
     )
 
 
+def new_record() -> PayeeRecord:
+    """Return the record of a channel that is new to the pole."""
+    return PayeeRecord(
+        amount=0,
+        signature=bytes(SIGNATURE_SIZE),
+        amount_due=0,
+        remainder=0,
+        energy_mwh=0,
+    )
+
+
 class Standing(Record):
     """The ledger's word on one channel. It is stored with the channel's certificate.
 
     - `settled`: the highest amount that a certificate said the ledger had accepted.
     - `collected_at_s`: `issued_at_s` of the first certificate that said so; 0 if there is none.
+    - `collected`: the highest amount that a host saw arrive on the operator's account. An issuer's
+      word is not enough for it, or an issuer could owe more than it is trusted for.
     """
 
     settled: int
     collected_at_s: int
-    LAYOUT = (("settled", 8, UINT), ("collected_at_s", 8, UINT))
+    collected: int
+    LAYOUT = (("settled", 8, UINT), ("collected_at_s", 8, UINT), ("collected", 8, UINT))
 
     def note(self, certificate: Certificate) -> None:
         """Take the certificate's word into account. A lower amount changes nothing."""
@@ -75,12 +89,13 @@ _STANDING_SIZE = size_of(Standing.LAYOUT)
 
 
 class _Channel:
-    """The figures of a channel that stay in memory: journal key, issuer's key, best amount."""
+    """The figures of a channel in memory: journal key, issuer's key, best and collected amount."""
 
     def __init__(self, channel_id: bytes) -> None:
         self.key = journal_keys.PAYEE_RECORD + channel_id
         self.issuer_key: bytes | None = None
         self.amount = 0
+        self.collected = 0
 
 
 class PayeeRecords:
@@ -116,6 +131,10 @@ class PayeeRecords:
         """Iterate over the ids of all channels."""
         return iter(list(self._channels))
 
+    def __contains__(self, channel_id: bytes) -> bool:
+        """Return whether the journal holds a record of the channel."""
+        return channel_id in self._channels
+
     def load(self, channel_id: bytes) -> PayeeRecord:
         """Return the channel's record; a new record for a channel that is new to the pole.
 
@@ -143,7 +162,7 @@ class PayeeRecords:
         """Return the ledger's word on the channel, as the stored certificates gave it."""
         data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
         if data is None:
-            return Standing(settled=0, collected_at_s=0)
+            return Standing(settled=0, collected_at_s=0, collected=0)
         return Standing.from_bytes(data[:_STANDING_SIZE])
 
     def can_store(self) -> bool:
@@ -168,9 +187,7 @@ class PayeeRecords:
             raise JournalFull("there is no room for another channel")
         standing = self.standing(channel_id)
         standing.note(certificate)
-        self._journal.put(
-            journal_keys.CERTIFICATE + channel_id, standing.to_bytes() + certificate.to_bytes()
-        )
+        self._put_certificate(certificate, standing)
         self.store(channel_id, record)
         self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
 
@@ -199,13 +216,43 @@ class PayeeRecords:
         self._channels[channel_id] = channel
 
     def uncollected(self, issuer_key: bytes, but_channel_id: bytes) -> int:
-        """Return the sum of the best claims on the issuer's channels, without one channel's."""
+        """Return the debt of the issuer's channels, without one channel's, in claim units.
+
+        It is the sum of their best claims, less the amounts that were collected.
+        """
         total = 0
         for channel_id in self._channels:
             channel = self._channels[channel_id]
             if channel.issuer_key == issuer_key and channel_id != but_channel_id:
-                total += channel.amount
+                total += max(channel.amount - channel.collected, 0)
         return total
+
+    def collect(self, certificate: Certificate) -> bool:
+        """Note that `certificate.claimed` arrived on the operator's account.
+
+        A host calls it for a pole that is stopped. The certificate is a genuine one of the
+        channel, which its ledger gave after it had paid.
+
+        Returns False for a channel that is not known here. Raises JournalFull or OSError.
+        """
+        channel_id = certificate.channel_id
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            return False
+        standing = self.standing(channel_id)
+        standing.note(certificate)
+        channel.collected = standing.collected = max(standing.collected, certificate.claimed)
+        held = self.certificate(channel_id)
+        if held is not None and held.issued_at_s > certificate.issued_at_s:
+            certificate = held
+        self._put_certificate(certificate, standing)
+        return True
+
+    def _put_certificate(self, certificate: Certificate, standing: Standing) -> None:
+        self._journal.put(
+            journal_keys.CERTIFICATE + certificate.channel_id,
+            standing.to_bytes() + certificate.to_bytes(),
+        )
 
     def _select(self, channel: _Channel, channel_id: bytes) -> None:
         """Read the figures that the journal holds of the channel to be stored next."""
@@ -218,13 +265,7 @@ class PayeeRecords:
         data = self._journal.get(journal_keys.PAYEE_RECORD + channel_id)
         if data is not None:
             return PayeeRecord.from_bytes(data)
-        return PayeeRecord(
-            amount=0,
-            signature=bytes(SIGNATURE_SIZE),
-            amount_due=0,
-            remainder=0,
-            energy_mwh=0,
-        )
+        return new_record()
 
     def _mount(self, channel_id: bytes) -> None:
         """Take a channel over from the journal."""
@@ -236,6 +277,8 @@ class PayeeRecords:
             # of another version.
             issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]
             channel.issuer_key = self._shared(issuer_key)
+            if len(data) == _STANDING_SIZE + CERTIFICATE_SIZE:
+                channel.collected = Standing.from_bytes(data[:_STANDING_SIZE]).collected
 
     def _shared(self, issuer_key: bytes) -> bytes:
         """Return the key, as the same object for all channels of one issuer."""

@@ -32,6 +32,8 @@ TIME_UNKNOWN = const(41)
 BAD_TIME = const(42)
 PREPAY_TOO_SMALL = const(43)
 CHANNELS_FULL = const(44)
+CERTIFICATE_OLD = const(45)
+CAPACITY_TOO_SMALL = const(46)
 
 BAD_SIGNATURE = const(48)
 AMOUNT_SHRINKS = const(49)
@@ -87,6 +89,8 @@ REASONS = {
     BAD_TIME: ("BAD_TIME", "the proof of time is not acceptable"),
     PREPAY_TOO_SMALL: ("PREPAY_TOO_SMALL", "credit and prepay together are below one packet"),
     CHANNELS_FULL: ("CHANNELS_FULL", "the pole's store has no room for another channel"),
+    CERTIFICATE_OLD: ("CERTIFICATE_OLD", "the pole needs a certificate that was issued later"),
+    CAPACITY_TOO_SMALL: ("CAPACITY_TOO_SMALL", "the pole takes no new channel this small"),
     BAD_SIGNATURE: ("BAD_SIGNATURE", "a signature does not verify"),
     AMOUNT_SHRINKS: ("AMOUNT_SHRINKS", "the update pays less than the claim before it"),
     OVER_CAPACITY: ("OVER_CAPACITY", "the update exceeds the channel's capacity"),

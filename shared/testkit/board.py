@@ -70,7 +70,8 @@ class MemoryBoard(contract.Board):
         flash: the storage.
         pilot: the pilot state.
         tick_ms: the tick that `now_ms` returns.
-        unix_s: the time that `time_s` returns, or None.
+        unix_s: the time of the clock in s, or None.
+        quality: the quality of that time.
         closed: how the contactor was driven last.
         on_contactor: called with every `closed`, if it is set.
         fed: how often the watchdog was fed.
@@ -83,6 +84,7 @@ class MemoryBoard(contract.Board):
         self.pilot = PILOT_C
         self.tick_ms = 0
         self.unix_s: int | None = None
+        self.quality = contract.CLOCK_RTC
         self.closed = False
         self.on_contactor: Callable[[bool], None] | None = None
         self.fed = 0
@@ -124,13 +126,9 @@ class MemoryBoard(contract.Board):
         """Return True at once: the test decides when time passes."""
         return True
 
-    def time_s(self) -> "int | None":
-        """Return the time that the test set."""
-        return self.unix_s
-
-    def clock_quality(self) -> int:
-        """Return CLOCK_RTC if the test set a time."""
-        return contract.CLOCK_UNKNOWN if self.unix_s is None else contract.CLOCK_RTC
+    def clock(self) -> "tuple[int, int]":
+        """Return the time and the quality that the test set."""
+        return contract.NO_CLOCK if self.unix_s is None else (self.unix_s, self.quality)
 
     def feed_watchdog(self) -> None:
         """Count the call in `fed`."""

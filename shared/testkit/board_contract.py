@@ -6,6 +6,7 @@ It runs on CPython, on MicroPython and on the board itself.
 from joulestream.boards import contract
 from joulestream.compat import const
 from joulestream.device.keystore import SOURCE_DEVICE, SOURCE_PASSPHRASE
+from joulestream.runtime import BUILT_S
 from joulestream.runtime.pilot import PILOT_STATES
 from joulestream.units import TICKS_PERIOD, ticks_diff
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 _LEAST_BLOCKS = 6
 _PAGE = 256
 _RANDOM_SIZE = 32
-# Unix time of 2001-09-09. A clock that shows an earlier day was never set.
-_EARLIEST_S = 1_000_000_000
 
 
 def check_board(board: "Any") -> None:
@@ -108,10 +107,8 @@ def _check_clock(board: "Any") -> None:
     before, after = board.now_ms(), board.now_ms()
     assert 0 <= before < TICKS_PERIOD and 0 <= after < TICKS_PERIOD
     assert ticks_diff(after, before) >= 0
-    time_s = board.time_s()
-    quality = board.clock_quality()
-    if time_s is None:
-        assert quality == contract.CLOCK_UNKNOWN
-    else:
-        assert isinstance(time_s, int) and time_s >= _EARLIEST_S
+    time_s, quality = board.clock()
+    assert isinstance(time_s, int) and time_s >= 0
+    if quality != contract.CLOCK_NONE:
+        assert time_s >= BUILT_S
         assert quality in (contract.CLOCK_RTC, contract.CLOCK_NETWORK)

@@ -50,8 +50,7 @@ def certificate(
 ) -> Certificate:
     """Return the certificate of a channel, signed by an issuer.
 
-    The defaults are a capacity of 1,000,000 claim units, issue one hour before NOW_S and expiry
-    one day after NOW_S.
+    The defaults are a capacity of 1,000,000 claim units, issue at NOW_S and expiry one day later.
 
     Args:
         channel: the channel's terms. Default: terms().
@@ -67,7 +66,7 @@ def certificate(
     fields["channel_id"] = channel.channel_id()
     fields["capacity"] = 1_000_000
     fields["claimed"] = 0
-    fields["issued_at_s"] = NOW_S - 3_600
+    fields["issued_at_s"] = NOW_S
     fields["expires_at_s"] = NOW_S + DAY_S
     fields["return_capacity"] = 0
     fields["return_channel_id"] = bytes(32)

@@ -6,18 +6,20 @@ Runs on CPython and on MicroPython. Time passes only when the test calls `step`.
 from hashlib import sha256
 
 from joulestream import messages
+from joulestream.boards import contract
 from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.config import check_table
 from joulestream.pole import config as pole_config
 from joulestream.pole.books import Books
-from joulestream.pole.clock import TrustedClock
+from joulestream.pole.clock import PoleClock
 from joulestream.pole.limits import PowerLimits
 from joulestream.pole.payee import Payee
 from joulestream.pole.prices import open_prices
 from joulestream.signing import TABLE_SIZE
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash, mount
+from joulestream.units import ticks_diff
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.payer import Payer
 from joulestream.vehicle.wallet import Wallet
@@ -130,7 +132,7 @@ class Pair:
     Args:
         pole, vehicle: changes of their configurations.
         certificates: the vehicle's certificates; without them, one of the standard channel.
-        time_s: the pole's clock at its start, unix time in s; None: it does not know the time.
+        time_s: the pole's clock at its start, unix time in s; None: its board has no clock.
         flash: the flash of the pole and of the vehicle.
 
     Attributes:
@@ -141,6 +143,7 @@ class Pair:
         pole_random: the pole's random bytes; a test may replace it at any time.
         signer: the vehicle's signer, from its next boot on.
         renewals: certificates that the vehicle finds later.
+        quality: the quality of the clock of the pole's board.
     """
 
     def __init__(
@@ -167,6 +170,9 @@ class Pair:
         self.signer: Any = KEYS["payer"]
         self.certificates = certificates or [certificate()]
         self.renewals: list[Certificate] = []
+        self.quality = contract.CLOCK_RTC
+        self._unix_s: int | None = None
+        self._unix_ms = 0
         self.pole_config = pole_config.consistent(
             check_table(pole_config.TABLE, pole_values(**(pole or {})))
         )
@@ -182,15 +188,15 @@ class Pair:
 
     def boot_pole(self, time_s: "int | None", key: str = "payee") -> None:
         """Switch the pole on with its flash, a clock that says `time_s` and the key `key`."""
+        self.set_clock(time_s)
         config = self.pole_config
         self.pole_journal = journal = mount(
             self.pole_flash, journal_keys.key_count(journal_keys.POLE, config.max_channels)
         )
         self._pole_start_mwh = self.pole_energy_mwh
-        self.clock = TrustedClock(journal)
-        if time_s is not None:
-            self.clock.set(time_s, self.now_ms)
-        self.books = Books(config, journal, self.clock)
+        issuer_keys = [issuer.key for issuer in config.issuers]
+        self.clock = PoleClock(journal, self.board_clock, issuer_keys, self.now_ms)
+        self.books = Books(config, journal)
         self.payee_records = self.books.records
         no_board: Any = None  # neither the price schedule nor the configured maximum asks it
         self.pole_random: Callable[[int], bytes] = Nonces(b"pole %d" % self.now_ms)
@@ -204,6 +210,16 @@ class Pair:
             lambda size: self.pole_random(size),
             TABLE,
         )
+
+    def set_clock(self, time_s: "int | None") -> None:
+        """Set the clock of the pole's board to a unix time in s; None: it has no clock."""
+        self._unix_s, self._unix_ms = time_s, self.now_ms
+
+    def board_clock(self) -> "tuple[int, int]":
+        """Return what the clock of the pole's board says, as boards.contract.Board.clock does."""
+        if self._unix_s is None:
+            return contract.NO_CLOCK
+        return self._unix_s + ticks_diff(self.now_ms, self._unix_ms) // 1_000, self.quality
 
     def boot_vehicle(self) -> None:
         """Switch the vehicle on with its flash."""

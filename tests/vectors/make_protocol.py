@@ -187,7 +187,7 @@ def certify(terms, capacity, expires_at_s, channel_id=None, claimed=0):
         channel_id=channel_id or terms.channel_id(),
         capacity=capacity,
         claimed=claimed,
-        issued_at_s=NOW_S - 3_600,
+        issued_at_s=NOW_S,
         expires_at_s=expires_at_s,
     )
 
@@ -200,8 +200,8 @@ TERMS = {
 XRPL_CHANNEL_ID = pattern("the ledger's own channel id", 32)
 CERTIFICATES = {
     "sql": certify(TERMS["sql"], (1 << 41), NOW_S + 60),
-    "evm": certify(TERMS["evm"], (1 << 53) + 1, NOW_S + DAY_S, claimed=1 << 52),
-    "xrpl": certify(TERMS["xrpl"], 10**6, NOW_S + DAY_S, XRPL_CHANNEL_ID),
+    "evm": certify(TERMS["evm"], (1 << 53) + 1, NOW_S + DAY_S),
+    "xrpl": certify(TERMS["xrpl"], (1 << 53) + 2, NOW_S + DAY_S, XRPL_CHANNEL_ID, 1 << 52),
 }
 
 
