@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 _LEDGER_FIELDS = ("kind", "chain_id", "contract", "asset", "base_units_per_claim_unit")
 
 
+def is_older(certificate: "Certificate", held: "Certificate") -> bool:
+    """Return whether `certificate` shows an earlier state of the ledger than `held`.
+
+    The times of two issuers are not compared: no issuer judges another one's certificates.
+    """
+    return certificate.issuer_key == held.issuer_key and (
+        (certificate.issued_at_s, certificate.claimed) < (held.issued_at_s, held.claimed)
+    )
+
+
 class Admission:
     """The pole's rules for certificates and for the start of a session.
 
@@ -94,7 +104,7 @@ class Admission:
         Raises PeerError(CERTIFICATE_OLD) if the newer one cannot be taken.
         """
         held = self._records.certificate(channel_id)
-        if held is None or (held.issued_at_s, held.claimed) <= (shown.issued_at_s, shown.claimed):
+        if held is None or not is_older(shown, held):
             return shown
         if self.certificate_reason(held, channel_id, payer_key, now_ms):
             raise PeerError(errors.CERTIFICATE_OLD)

@@ -2,6 +2,7 @@
 
 from joulestream.compat import const
 from joulestream.errors import BAD_FIELD, CERTIFICATE_OLD
+from joulestream.pole.admission import is_older
 from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
@@ -53,6 +54,6 @@ def renewal_reason(
     )
     if reason:
         return reason
-    if certificate.issued_at_s < charging.certificate.issued_at_s:
+    if is_older(certificate, charging.certificate):
         return CERTIFICATE_OLD
     return BAD_FIELD if certificate.expires_at_s <= charging.certificate.expires_at_s else 0

@@ -1,12 +1,16 @@
 """Issuers that lie. A pole trusts each of its issuers up to a limit, and no further."""
 
-from joulestream.channel import Certificate, Terms
+from typing import Any
+
+from joulestream.channel import Certificate, Terms, time_bytes
 from joulestream.host_tools.adversaries.bank import DAY_S, SIGNERS, START_S
-from joulestream.host_tools.adversaries.liar import ISSUER, Liar
+from joulestream.host_tools.adversaries.liar import ATTEMPTS, ISSUER, Liar
 from joulestream.host_tools.adversaries.lying_vehicle import DELAY
 from joulestream.host_tools.adversaries.peers import VehiclePeer
 from joulestream.host_tools.adversaries.play import Play
-from joulestream.host_tools.adversaries.stage import CREDIT, PACKET
+from joulestream.host_tools.adversaries.stage import CREDIT, PACKET, PoleStage, issuer_row
+from joulestream.messages import TimeProof
+from joulestream.runtime import BUILT_S
 from joulestream.testkit.certificates import certificate
 
 _CHANNELS = 3
@@ -17,15 +21,110 @@ _LIMIT = (_CHANNELS - 1) * _PACKETS * PACKET
 _MAX_GAIN = (_LIMIT + _CHANNELS * CREDIT) / PACKET + _CHANNELS * DELAY
 
 
-def _certify(terms: Terms, capacity: int) -> Certificate:
+# A channel of one claim unit is refused for one of these, or its claim is.
+_REFUSED = ("PREPAY_TOO_SMALL", "CAPACITY_TOO_SMALL", "CAPACITY_EXHAUSTED", "OVER_CAPACITY")
+# NTP's first era ends then, and a clock that takes 0 for a time shows it.
+_ERA_S = 2_085_978_496
+
+
+def _certify(
+    terms: Terms,
+    capacity: int,
+    issuer: str = "issuer",
+    issued_at_s: int = START_S,
+    claimed: int = 0,
+) -> Certificate:
     """Return a good certificate of a channel that is on no ledger."""
     return certificate(
         terms,
-        SIGNERS["issuer"],
+        SIGNERS[issuer],
         capacity=capacity,
-        issued_at_s=START_S,
-        expires_at_s=START_S + DAY_S,
+        claimed=claimed,
+        issued_at_s=issued_at_s,
+        expires_at_s=issued_at_s + DAY_S,
     )
+
+
+class ToldTheTime(VehiclePeer):
+    """A vehicle with a friend that issues certificates, and that tells any time.
+
+    Attributes:
+        witness: the name of the key that signs the time.
+        told_s: the time, in unix seconds; None: none.
+    """
+
+    witness = "stranger"
+    told_s: int | None = None
+
+    def on_offer(self, offer: Any) -> None:
+        if self.told_s is not None:
+            signer = SIGNERS[self.witness]
+            proof = signer.sign(time_bytes(offer.nonce, offer.payee_key, self.told_s))
+            key = signer.public_key
+            self.send(TimeProof(issuer_key=key, time_s=self.told_s, signature=proof))
+        super().on_offer(offer)
+
+
+def _pole_with_a_small_issuer(play: Play) -> PoleStage:
+    """Return a pole that trusts the honest issuer, and the liar for one claim unit."""
+    return play.pole(issuers=[issuer_row("issuer"), issuer_row("stranger", limit=1)])
+
+
+def _tell_2036(play: Play) -> None:
+    """Tell a pole without a clock that it is 2036; then an honest vehicle charges there."""
+    stage = _pole_with_a_small_issuer(play)
+    stage.knows_time = False
+    terms = play.certificate().terms()
+    for number in range(ATTEMPTS):
+        stage.cut_power()
+        liar = ToldTheTime(stage, _certify(terms, 1, "stranger", _ERA_S + number))
+        liar.told_s = _ERA_S + number
+        liar.greet()
+        stage.run_to_end(*_REFUSED)
+        play.take_stock()
+        honest = ToldTheTime(stage, play.bank.certify(terms, stage.now_s))
+        honest.witness, honest.told_s = "issuer", stage.now_s
+        honest.charge(_PACKETS)
+        stage.replug()
+        stage.run(stage.ended)
+        play.take_stock()
+
+
+def _revive_an_expired_certificate(play: Play) -> None:
+    """Tell any time for a friend whose certificate of the honest issuer has expired."""
+    stage = _pole_with_a_small_issuer(play)
+    liar = ToldTheTime(stage, play.certificate(valid_s=60))
+    liar.charge(_PACKETS)
+    stage.skip(3_600)
+    flowed_mwh = stage.flowed_mwh
+    for knows_time, reason in ((False, "TIME_UNKNOWN"), (True, "CERTIFICATE_EXPIRED")):
+        stage.knows_time = knows_time
+        for liar.told_s in (BUILT_S, START_S, START_S + 30):
+            stage.cut_power()
+            liar.greet()
+            stage.run_to_end(reason)
+            assert stage.flowed_mwh == flowed_mwh
+            play.take_stock()
+
+
+def _say_that_it_was_paid(play: Play) -> None:
+    """Spend the limit on invented channels, say that all is paid, and go on."""
+    stage = play.pole(limit=_LIMIT)
+    for number in range(_CHANNELS):
+        terms = play.bank.terms(number)
+        capacity = _PACKETS * PACKET
+        liar = VehiclePeer(stage, _certify(terms, capacity))
+        if number < _CHANNELS - 1:
+            liar.charge(_PACKETS)
+            stage.run_to_end("CAPACITY_EXHAUSTED")
+            # The same channel again, now with more of its capacity paid by the ledger, so it says.
+            liar.certificate = _certify(terms, capacity, claimed=capacity)
+            liar.greet()
+            stage.run_to_end("CAPACITY_EXHAUSTED")
+        else:
+            liar.greet()
+            stage.run_to_end("ISSUER_LIMIT")
+        play.take_stock()
 
 
 def _certify_fictions(play: Play) -> None:
@@ -56,5 +155,35 @@ LIARS = (
         f"the pole trusts the issuer up to a configured `limit`, {_LIMIT // PACKET} packets here; "
         "the credit of each channel comes on top",
         attempts=_CHANNELS,
+    ),
+    Liar(
+        "says that it has paid",
+        ISSUER,
+        "Signs that its invented channels were paid, so that they count less against its limit.",
+        "counts an amount as collected only when the operator's own host saw it arrive, and stops "
+        "with ISSUER_LIMIT",
+        _MAX_GAIN,
+        _say_that_it_was_paid,
+        f"as above: the pole trusts the issuer up to {_LIMIT // PACKET} packets",
+        attempts=_CHANNELS,
+    ),
+    Liar(
+        "tells that it is 2036",
+        ISSUER,
+        "Is trusted for one claim unit. Tells a pole without a clock that it is 2036, so that all "
+        "other certificates look expired.",
+        "uses the time of an issuer for that issuer's certificates alone; the next honest vehicle "
+        "charges",
+        DELAY,
+        _tell_2036,
+    ),
+    Liar(
+        "tells the past for another issuer's certificate",
+        ISSUER,
+        "Is trusted for one claim unit. Tells a time in which its friend's certificate of another "
+        "issuer was still valid.",
+        "stops with TIME_UNKNOWN without a clock, and with CERTIFICATE_EXPIRED with one",
+        DELAY,
+        _revive_an_expired_certificate,
     ),
 )

@@ -101,6 +101,7 @@ class VehiclePeer(Peer):
     Attributes:
         packets: invoices of this session that it has answered.
         paid: the highest amount that it signed, in claim units.
+        due: the highest amount due that it was asked for, in claim units.
         lying: whether a liar lies by now.
     """
 
@@ -115,7 +116,7 @@ class VehiclePeer(Peer):
         """Pay with the channel of this certificate from now on."""
         self.certificate = certificate
         self.claim = Claim(certificate.channel_id)
-        self.paid = 0
+        self.paid = self.due = 0
         self.packets = 0
         self.offer: Any = None
 
@@ -148,13 +149,17 @@ class VehiclePeer(Peer):
         accept = Accept(
             certificate=self.certificate.to_bytes(),
             prepay=self.prepay,
-            amount_due=self.offer.amount_due,
-            remainder=self.offer.remainder,
+            amount_due=self.stated_due(),
+            remainder=0,
             link_timeout_ms=LINK_TIMEOUT_MS,
             signature=b"",
         )
         accept.signature = self.make_proof(accept)
         return accept
+
+    def stated_due(self) -> int:
+        """Return the amount due that it knows of."""
+        return max(self.due, self.offer.amount_due)
 
     def make_proof(self, accept: Accept) -> bytes:
         hello, offer = self.hello, self.offer
@@ -166,6 +171,7 @@ class VehiclePeer(Peer):
         update = self.make_update(invoice)
         if update is not None:
             self.packets += 1
+            self.due = max(self.due, invoice.amount_due)
             self.send(update)
 
     def make_update(self, invoice: Any) -> Any:

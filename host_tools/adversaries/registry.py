@@ -13,6 +13,7 @@ from joulestream.host_tools.adversaries import (
     vehicle_claims,
     vehicle_deadlines,
     vehicle_debts,
+    vehicle_journals,
     vehicle_tariffs,
 )
 from joulestream.host_tools.adversaries.liar import Liar
@@ -24,6 +25,7 @@ LIARS: tuple[Liar, ...] = (
     *vehicle_certificates.LIARS,
     *vehicle_tariffs.LIARS,
     *vehicle_deadlines.LIARS,
+    *vehicle_journals.LIARS,
     *pole_billing.LIARS,
     *pole_tariffs.LIARS,
     *pole_debts.LIARS,

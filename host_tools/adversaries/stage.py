@@ -121,6 +121,12 @@ class Stage:
         self.boot()
         self.pass_time(_WARM_UP_MS)
 
+    def lose_journal(self) -> None:
+        """Start the honest side with an empty flash, as after a failed chip."""
+        self.supervisor = None
+        self.board.flash = NorFlash(_BLOCKS, _BLOCK_SIZE)
+        self.cut_power()
+
     def step(self) -> None:
         """Let one step of time pass: energy flows, both sides act, the contact follows."""
         self.now_ms += STEP_MS
@@ -228,26 +234,30 @@ class Stage:
                 self.peer.receive(payload)
 
 
+def issuer_row(name: str, limit: int = 1 << 40) -> dict[str, Any]:
+    """Return the row of the pole's configuration for the issuer of that name."""
+    return {
+        "key": SIGNERS[name].public_key.hex(),
+        "limit": limit,
+        "kind": "sql",
+        "chain_id": LEDGER_NUMBER,
+        "contract": SIGNERS["issuer"].public_key.hex(),
+        "asset": asset_name(ASSET),
+        "base_units_per_claim_unit": 1,
+    }
+
+
 class PoleStage(Stage):
     """The stage of an honest pole. The pole's own contactor drives the contact."""
 
     def __init__(self, key: str = "pole", **changes: Any) -> None:
         super().__init__(key)
         self._signer = SIGNERS[key]
-        issuer = {
-            "key": SIGNERS["issuer"].public_key.hex(),
-            "limit": changes.pop("limit", 1 << 40),
-            "kind": "sql",
-            "chain_id": LEDGER_NUMBER,
-            "contract": SIGNERS["issuer"].public_key.hex(),
-            "asset": asset_name(ASSET),
-            "base_units_per_claim_unit": 1,
-        }
         values = {
             "board": {},
             "seed_file": "-",
             "payout_account": PAYOUT_ACCOUNT.hex(),
-            "issuers": [issuer],
+            "issuers": [issuer_row("issuer", changes.pop("limit", 1 << 40))],
             "collect_within_s": COLLECT_WITHIN_S,
             "prices": [{"from_s": 0, "price_per_kwh": PRICE}],
             "credit": CREDIT,
