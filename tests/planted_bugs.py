@@ -256,6 +256,77 @@ BUGS = (
         "return 0",
         "tests/test_fuzz.py::test_the_corpus_holds[charging]",
     ),
+    Bug(
+        "a time believed for good, whatever its source",
+        "firmware/pole/clock.py",
+        "        floor_s = self._rows[key].floor_s\n",
+        "        row = self._rows[key]\n"
+        "        row.floor_s = floor_s = max(row.floor_s, start + self.tick(now_ms))\n",
+        "tests/test_pole_clock.py::test_all_histories_of_up_to_four_events",
+    ),
+    Bug(
+        "an issuer's time judges another's certificates",
+        "firmware/pole/clock.py",
+        "        start = self._told.get(key, self._board)\n",
+        "        start = max(self._told.values()) if self._told else self._board\n",
+        "tests/test_adversaries.py::test_a_liar_gains_no_more_than_documented[issuer-tells-the-past-for-another-issuer's-certificate]",
+    ),
+    Bug(
+        "the board's clock read once",
+        "firmware/pole/clock.py",
+        "        self._board = self._read_board()\n        self._ahead_s = 0\n",
+        "",
+        "tests/test_pole_clock.py::test_a_clock_that_is_corrected_seconds_later_refuses_nothing_then",
+    ),
+    Bug(
+        "a build date taken for the time",
+        "firmware/pole/clock.py",
+        "        if not quality or not BUILT_S",
+        "        if not BUILT_S",
+        "tests/test_pole_clock.py::test_all_histories_of_up_to_four_events",
+    ),
+    Bug(
+        "a clock that jumps in a session believed at once",
+        "firmware/pole/clock.py",
+        "        if abs(ahead_s - self._ahead_s) <= _AGREE_S:\n",
+        "        if ahead_s:\n",
+        "tests/test_pole_clock.py::test_a_clock_that_jumps_in_a_session_and_comes_back_stops_nothing",
+    ),
+    Bug(
+        "a new journal takes old certificates",
+        "firmware/pole/clock.py",
+        "        return CERTIFICATE_OLD if certificate.issued_at_s < born_s else 0\n",
+        "        return 0\n",
+        "tests/test_adversaries.py::test_a_liar_gains_no_more_than_documented[vehicle-shows-its-old-certificate-when-the-pole's-journal-is-gone]",
+    ),
+    Bug(
+        "a lying issuer moves the journal's birth for all",
+        "firmware/pole/clock.py",
+        "                row.born_s = start\n",
+        "                self._born_s = start\n",
+        "tests/test_pole_clock.py::test_a_liar_moves_the_birth_for_itself_alone",
+    ),
+    Bug(
+        "the collected amount is no floor for claims",
+        "firmware/pole/verify.py",
+        "        charging.paid,\n",
+        "        charging.record.amount,\n",
+        "tests/test_adversaries.py::test_a_liar_gains_no_more_than_documented[vehicle-signs-its-old-totals-again-when-the-pole's-journal-is-gone]",
+    ),
+    Bug(
+        "a certificate raises the debt of a healthy pole",
+        "firmware/pole/admission.py",
+        "        if record.amount < settled:  #",
+        "        if settled:  #",
+        "tests/test_paid_floor.py::test_a_pole_that_lost_nothing_asks_for_no_more_because_of_a_certificate",
+    ),
+    Bug(
+        "an older certificate taken again",
+        "firmware/pole/admission.py",
+        "        if held is None or not is_older(shown, held):\n",
+        "        if True:\n",
+        "tests/test_paid_floor.py::test_an_older_certificate_is_never_taken_again",
+    ),
 )
 
 

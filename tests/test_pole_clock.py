@@ -205,8 +205,11 @@ def test_a_clock_that_is_corrected_seconds_later_refuses_nothing_then():
         fresh = Shown(HONEST, NOW_S)
         pole.boot(off_s, quality)
         assert pole.visit(fresh) == reason
+        # It is corrected after the OFFER, before the ACCEPT.
+        pole.clock.offer_s(pole.now_ms)
         pole.wait(5_000)
         corrected(pole)
+        assert not pole.clock.reason(fresh, pole.now_ms)
         assert not pole.visit(fresh)
 
 

@@ -99,7 +99,7 @@ LIARS = (
         VEHICLE,
         "Shows a new certificate, and signs claims below the amount that was collected.",
         "takes no claim below the certificate's `claimed`, and stops with AMOUNT_SHRINKS",
-        DELAY,
+        CREDIT_AND_DELAY,
         _again(SignsItsOldTotalsAgain),
     ),
     Liar(
