@@ -1,22 +1,27 @@
 """Collecting: reads the best claims out of the flash image of a stopped pole.
 
-The image file is only read. Collecting removes nothing from the pole, so it can be repeated.
+Reading changes nothing, so it can be repeated. After the ledger has paid, `mark_collected` writes
+the ledger's word into the image. Then the pole knows what it need not be owed any more, and
+nothing ever asks for an empty journal.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from joulestream.channel import Certificate
+from joulestream.channel import Certificate, genuine_reason
 from joulestream.device.journal import Journal, JournalFull
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import MalformedError
-from joulestream.host_tools.flash_image import FlashImage, FlashImageError
+from joulestream.host_tools.flash_image import (
+    BLOCK_SIZE,
+    BLOCKS,
+    FlashImage,
+    FlashImageError,
+    edited,
+)
 from joulestream.host_tools.settlement import ChannelClaim
 
-# Defaults of storage_blocks and storage_block_size in the configuration of a board.
-BLOCKS = 64
-BLOCK_SIZE = 4096
 # A journal with fewer blocks has no room for its copies. The others are those of a configuration.
 _FEWEST_BLOCKS = 6
 _MOST_BLOCKS = 4096
@@ -38,21 +43,71 @@ def collect(
 
     Raises FlashImageError if the file is not the flash of a pole.
     """
-    records = _read_records(image_path, blocks, block_size)
-    return list(_claims(records))
+    _check_size(blocks, block_size)
+    image = FlashImage.read(image_path, blocks, block_size)
+    return list(_claims(_records(image, image_path, block_size)))
 
 
-def _read_records(image_path: str | Path, blocks: int, block_size: int) -> PayeeRecords:
+def mark_collected(
+    image_path: str | Path,
+    certificates: Sequence[Certificate],
+    blocks: int = BLOCKS,
+    block_size: int = BLOCK_SIZE,
+) -> None:
+    """Note in a stopped pole's flash image what the ledger has paid.
+
+    Args:
+        image_path: file with the raw flash of the pole.
+        certificates: genuine ones of the pole's channels, which their ledgers gave after they had
+            paid `claimed`.
+        blocks: number of blocks in the flash.
+        block_size: bytes in a block.
+
+    Raises FlashImageError if the image cannot be read or written; it is as before then.
+    """
+    _check_size(blocks, block_size)
+    if not certificates:
+        return
+    with edited(image_path, blocks, block_size) as image:
+        records = _records(image, image_path, block_size)
+        try:
+            for certificate in certificates:
+                _check_mark(records, certificate)
+                records.erase_ahead()
+                records.collect(certificate)
+        except OSError as error:
+            raise FlashImageError(f"{image_path} takes no more records: {error}") from None
+        except MalformedError as error:
+            raise FlashImageError(f"{image_path} holds a broken certificate: {error}") from None
+
+
+def _check_mark(records: PayeeRecords, certificate: Certificate) -> None:
+    """Raise FlashImageError unless the certificate is of a channel here and of its issuer."""
+    name = certificate.channel_id.hex()
+    held = records.certificate(certificate.channel_id)
+    if held is None:
+        raise FlashImageError(f"the pole knows no channel {name}; check the certificate")
+    if held.issuer_key != certificate.issuer_key or genuine_reason(certificate):
+        raise FlashImageError(
+            f"the certificate of channel {name} is not signed by the issuer of the channel"
+        )
+
+
+def _check_size(blocks: int, block_size: int) -> None:
     if not (_FEWEST_BLOCKS <= blocks <= _MOST_BLOCKS and 1 <= block_size <= _LARGEST_BLOCK):
         raise FlashImageError(
             f"a pole's flash has {_FEWEST_BLOCKS} blocks or more, {_MOST_BLOCKS} at most, of up "
             f"to {_LARGEST_BLOCK} bytes; correct the numbers"
         )
-    image = FlashImage.read(image_path, blocks, block_size)
+
+
+def _records(image: FlashImage, image_path: str | Path, block_size: int) -> PayeeRecords:
+    """Return the records in an image. Raises FlashImageError, with `image_path` for its name."""
     blank = image.is_erased()
     try:
-        journal = Journal(image, os.urandom)
-        records = PayeeRecords(journal, blocks * block_size)
+        # A host adds no keys. The journal keeps the number of keys that its pole gave it.
+        journal = Journal(image, os.urandom, 1)
+        records = PayeeRecords(journal, len(image.data()))
     except MalformedError as error:
         raise FlashImageError(
             f"{image_path} holds a record that is not readable ({error}); "
@@ -85,4 +140,11 @@ def _claims(records: PayeeRecords) -> Iterator[ChannelClaim]:
                 error = "the pole's flash holds no certificate of this channel"
         except MalformedError as malformed:
             error = f"the certificate in the pole's flash is not readable: {malformed}"
-        yield ChannelClaim(channel_id, certificate, record.amount, record.signature, error)
+        yield ChannelClaim(
+            channel_id,
+            certificate,
+            record.amount,
+            record.signature,
+            error,
+            min(records.standing(channel_id).collected, record.amount) if certificate else 0,
+        )

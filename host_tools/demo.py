@@ -24,14 +24,14 @@ from joulestream.host_tools.bench.setup import (
     START_S,
     BenchSetup,
 )
-from joulestream.host_tools.collect import collect
+from joulestream.host_tools.collect import collect, mark_collected
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.ledger import book
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.requests import CLOSE_BY_PAYEE, close_request
 from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
 from joulestream.host_tools.own_files import own_files
-from joulestream.host_tools.settlement import settle
+from joulestream.host_tools.settlement import certify_collected, settle
 from joulestream.units import MWH_PER_KWH, energy_from_power
 
 _DAY_PRICE_PER_KWH = 320_000
@@ -175,10 +175,16 @@ class Demo:
             raise DemoError("the session did not end in 30 minutes of its own time")
 
     def _settle(self, ledger: Ledger, setup: BenchSetup, bench: Bench) -> None:
-        """Claim the last signed balance, then let the pole close the channel."""
+        """Claim the last signed balance, tell the pole, then let it close the channel."""
         now_s = bench.time_s
         claims = collect(self.directory / "pole.flash")
-        settle(claims, [SqlSettlementLedger(ledger)], now_s)
+        on_ledger = SqlSettlementLedger(ledger)
+        settled = settle(claims, [on_ledger], now_s)
+        signer = setup.issuer.signer
+        mark_collected(
+            self.directory / "pole.flash",
+            certify_collected(claims, settled, on_ledger, signer, now_s),
+        )
         request = close_request(setup.terms, CLOSE_BY_PAYEE, now_s)
         signature = setup.payee.sign(request.signed_bytes())
         channel_id = setup.terms.channel_id()

@@ -105,18 +105,18 @@ def create_whole(path: str | Path, data: bytes, mode: int = 0o666) -> None:
         new.publish()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write `data` to a file in the place of an older one.
 
     The caller has made sure that this program wrote the older one. An interruption leaves the old
-    file, or none, but no part of one.
+    file, or none, but no part of one. `mode` less the umask is the file's new permissions.
 
     Raises:
         OSError: the file cannot be written; the old one stays.
     """
     unfinished = _unfinished(path)
     try:
-        _write(unfinished, data, os.O_CREAT | os.O_EXCL)
+        _write(unfinished, data, os.O_CREAT | os.O_EXCL, mode)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

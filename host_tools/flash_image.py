@@ -1,13 +1,25 @@
-"""A pole's flash in a file, read into memory. Nothing is written to the file."""
+"""A device's flash in a file, read into memory, and written back whole where it is changed."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from joulestream.boards.file_flash import StreamFlash
 from joulestream.host_tools.errors import CommandError
-from joulestream.host_tools.files import FileError, read_file
+from joulestream.host_tools.files import FileError, read_file, write_whole
 
 _ERASED = b"\xff"
+# Defaults of storage_blocks and storage_block_size in the configuration of a board.
+BLOCKS = 64
+BLOCK_SIZE = 4096
+
+BlocksOption = Annotated[int, typer.Option("--blocks", help="Number of blocks in the flash.")]
+BlockSizeOption = Annotated[int, typer.Option("--block-size", help="Bytes in a block.")]
 
 
 class FlashImageError(CommandError):
@@ -56,7 +68,49 @@ class FlashImage(StreamFlash):
         except ValueError as error:
             raise FlashImageError(f"{path} cannot be read: {error}") from None
 
+    def data(self) -> bytes:
+        """Return the raw image as it is now."""
+        return self._image.getvalue()
+
     def is_erased(self) -> bool:
         """Return whether nothing is stored in it at all."""
-        data = self._image.getvalue()
+        data = self.data()
         return data.count(_ERASED) == len(data)
+
+
+@contextmanager
+def edited(path: str | Path, blocks: int, block_size: int) -> Iterator[FlashImage]:
+    """Give the image of a stopped device, to be changed; write it back when the block is left.
+
+    The file is replaced whole, and only if the block raises nothing. Arguments are those of
+    `FlashImage.read`.
+
+    Raises FlashImageError when the file cannot be read or written, or a program uses it.
+    """
+    real = Path(os.path.realpath(path))
+    image = FlashImage.read(real, blocks, block_size)
+    before = image.data()
+    yield image
+    if image.data() == before:
+        return
+    if _is_open(real):
+        raise FlashImageError(f"{path} is in use; stop the device, then repeat the command")
+    if FlashImage.read(real, blocks, block_size).data() != before:
+        raise FlashImageError(
+            f"{path} changed meanwhile; stop the device, then repeat the command"
+        )
+    try:
+        write_whole(real, image.data(), real.stat().st_mode & 0o777)
+    except OSError as error:
+        raise FlashImageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether a process has the file open, as far as this system and user can tell."""
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(descriptor) == str(path):
+                return True
+        except OSError:  # the process ended, or is another user's
+            continue
+    return False

@@ -11,10 +11,11 @@ The commands of `joulestream ledger` (open, certificate, close, show) use the SQ
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from joulestream.channel import Certificate
 from joulestream.host_tools.errors import CommandError, Unavailable
+from joulestream.signing import Signer
 
 # Name of a ledger: its module. The name is the first part of a location, as in "sql:ledger.db".
 LEDGERS = {"sql": "joulestream.host_tools.ledger.settlement_ledger"}
@@ -38,6 +39,7 @@ class ChannelClaim:
         amount: the total ever paid on the channel, in claim units.
         signature: the payer's signature of the 44-byte claim, 64 bytes.
         error: why the certificate is None, for people; empty if there is a certificate.
+        collected: the part of `amount` of which the pole knows that the ledger paid it.
     """
 
     channel_id: bytes
@@ -45,6 +47,7 @@ class ChannelClaim:
     amount: int
     signature: bytes
     error: str = ""
+    collected: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,28 @@ class SettlementLedger(Protocol):
 
     def close(self) -> None:
         """Release files and connections."""
+
+
+@runtime_checkable
+class CertifyingLedger(Protocol):
+    """A ledger that can also certify what it has accepted on a channel."""
+
+    def check_signer(self, signer: Signer) -> None:
+        """Raise CommandError if `signer` is not of the ledger's key."""
+
+    def certify(
+        self, channel_id: bytes, validity_s: int | None, signer: Signer, now_s: int | None
+    ) -> Certificate:
+        """Return a new certificate of a channel, with `claimed` as the ledger has stored it.
+
+        Args:
+            channel_id: 32 bytes.
+            validity_s: time from issue to expiry in s; None: the ledger's usual one.
+            signer: the ledger's key.
+            now_s: see `SettlementLedger.claim`.
+
+        Raises CommandError if it cannot.
+        """
 
 
 @dataclass(frozen=True)
@@ -152,6 +177,46 @@ def settle(
     """
     down: dict[int, str] = {}
     return [_settle(claim, ledgers, now_s, down) for claim in claims]
+
+
+def certify_collected(
+    claims: Iterable[ChannelClaim],
+    settlements: Iterable[Settlement],
+    ledger: CertifyingLedger,
+    signer: Signer,
+    now_s: int | None = None,
+) -> list[Certificate]:
+    """Return the ledger's word on each claim that it has accepted and the pole does not know of.
+
+    It is asked for after the ledger's commit, so it never tells of a payment that did not happen.
+
+    Args:
+        claims: the claims.
+        settlements: what `settle` returned for them on this ledger alone.
+        ledger: the ledger.
+        signer: its key.
+        now_s: see `SettlementLedger.claim`.
+
+    Raises CommandError if the ledger cannot certify.
+    """
+    certificates = []
+    for claim, done in zip(claims, settlements, strict=True):
+        held = claim.certificate
+        if held is None or claim.amount <= claim.collected:
+            continue
+        if done.outcome in (PAID, NOTHING_NEW):
+            # As long as the vehicle's, so that the pole takes both or neither.
+            validity_s = held.expires_at_s - held.issued_at_s
+            certificates.append(
+                ledger.certify(claim.channel_id, max(validity_s, 1), signer, now_s)
+            )
+    return certificates
+
+
+def place_of(location: str) -> str:
+    """Return the place in a location, without the name of a ledger from LEDGERS."""
+    name, _, place = location.partition(":")
+    return place if name in LEDGERS else location
 
 
 def _settle(

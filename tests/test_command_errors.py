@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from joulestream.channel import Claim
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import keys
+from joulestream.host_tools.certificate_files import read_certificate
 from joulestream.host_tools.cli import app
 from joulestream.host_tools.commands import COMMANDS
 from joulestream.host_tools.flash_image import FlashImage
 from joulestream.host_tools.layout import ROOT
-from joulestream.host_tools.ledger.certificate_files import read_certificate
 from joulestream.testkit.flash import mount
 
 NOW_S = 1_800_000_000

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from joulestream.boards.file_flash import FileFlash
 from joulestream.host_tools import demo, keys
+from joulestream.host_tools.certificate_files import read_certificate
 from joulestream.host_tools.cli import app
 from joulestream.host_tools.files import NewFile, create_whole, write_whole
 from joulestream.host_tools.ledger import Ledger, LedgerError
-from joulestream.host_tools.ledger.certificate_files import read_certificate
 from joulestream.host_tools.ledger.creation import create_ledger
 from joulestream.host_tools.ledger.database import Database
 from joulestream.host_tools.ledger.errors import CommitUncertain

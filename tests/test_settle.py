@@ -1,16 +1,17 @@
 """Collecting and settling: each best claim is paid once, and one bad channel stops no other."""
 
 import json
+import resource
 from random import Random
 
 import pytest
 from typer.testing import CliRunner
 
-from joulestream.channel import KIND_EVM, Claim
+from joulestream.channel import KIND_EVM, Certificate, Claim, expiry_reason, genuine_reason
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import settlement
 from joulestream.host_tools.cli import app
-from joulestream.host_tools.collect import collect
+from joulestream.host_tools.collect import collect, mark_collected
 from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.ledger import Ledger, book, requests
 from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
@@ -312,3 +313,147 @@ def test_a_payee_record_begins_with_its_claim():
     """The claim is the first two fields of the pole's record."""
     assert [name for name, _, _ in PayeeRecord.LAYOUT][:2] == ["amount", "signature"]
     assert book.asset_name(book.asset_id("uEUR")) == "uEUR"
+
+
+def marked(pole, ledger):
+    """Settle and mark as the command does; return the ledger's certificates."""
+    on_ledger = SqlSettlementLedger(ledger)
+    claims = collect(pole.save(), pole.blocks, pole.block_size)
+    done = settle(claims, [on_ledger], NOW_S)
+    certificates = settlement.certify_collected(claims, done, on_ledger, LEDGER, NOW_S)
+    mark_collected(pole.path, certificates, pole.blocks, pole.block_size)
+    return certificates
+
+
+def test_the_command_marks_what_it_has_paid(ledger, pole, tmp_path):
+    from joulestream.host_tools import keys
+
+    channel, certified = channel_of(ledger, 1)
+    pole.receive(certified, 10)
+    size = ("--blocks", BLOCKS, "--block-size", BLOCK_SIZE)
+    words = ("settle", pole.save(), "--ledger", tmp_path / "ledger.db", "--json", *size)
+
+    def told(*words, status=0):
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == status, result.stderr
+        return json.loads(result.stdout) if result.stdout else result.stderr
+
+    before = pole.path.read_bytes()
+    keys.write_seed(tmp_path / "stranger.seed", bytes([4]) * 32)
+    for seed_file in ("stranger.seed", "missing.seed"):
+        told(*words, "--seed-file", tmp_path / seed_file, status=1)
+        assert balances(ledger)[1] == 0
+    (row,) = told(*words)["channels"]  # without a seed the claim is paid all the same
+    assert (row["paid_now_claim_units"], row["marked"]) == (10, False)
+    assert pole.path.read_bytes() == before
+    keys.write_seed(tmp_path / "ledger.db.seed", bytes([1]) * 32)
+    assert not told(*words, "--no-mark")["channels"][0]["marked"]
+    (row,) = told(*words)["channels"]
+    assert (row["outcome"], row["marked"]) == (NOTHING_NEW, True)
+    assert standings(pole.path) == {channel.id: (10, 10)}
+    (row,) = told(*words)["channels"]
+    assert not row["marked"]
+    # The operator of a pole who has no seed gets a certificate from the ledger's operator.
+    pole.receive(certified, 30)
+    (row,) = told("collect", pole.save(), "--json", *size)
+    assert (row["claimed_claim_units"], row["collected_claim_units"]) == (30, 0)
+    told(*words, "--no-mark")
+    word = ledger.with_signer(LEDGER).certify_collected(channel.id, NOW_S)
+    (tmp_path / "word.cert").write_bytes(word.to_bytes())
+    (row,) = told("collect", pole.path, tmp_path / "word.cert", "--json", *size)
+    assert (row["claimed_claim_units"], row["collected_claim_units"]) == (30, 30)
+
+
+def standings(path, blocks=BLOCKS, block_size=BLOCK_SIZE):
+    """Return what a pole with this flash knows: {channel id: (settled, collected)}."""
+    records = PayeeRecords(mount(FlashImage.read(path, blocks, block_size)), 64)
+    rows = {channel_id: records.standing(channel_id) for channel_id in records}
+    return {channel_id: (row.settled, row.collected) for channel_id, row in rows.items()}
+
+
+def test_the_pole_learns_what_the_ledger_has_paid(ledger, pole):
+    first, first_certificate = channel_of(ledger, 1)
+    second, second_certificate = channel_of(ledger, 2)
+    fresh, fresh_certificate = channel_of(ledger, 3)
+    pole.receive(first_certificate, 199)
+    pole.receive(second_certificate, 1000, STRANGER)
+    pole.receive(fresh_certificate, 0)
+    (word,) = marked(pole, ledger)
+    assert (word.channel_id, word.claimed, word.issued_at_s) == (first.id, 199, NOW_S)
+    assert word.expires_at_s - word.issued_at_s == 60  # as long as the vehicle's own certificate
+    known = standings(pole.path)
+    assert known == {first.id: (199, 199), second.id: (0, 0), fresh.id: (0, 0)}
+    # Nothing else changed, and a second run has nothing to tell.
+    claims = collect(pole.path, BLOCKS, BLOCK_SIZE)
+    assert {row.channel_id: row.amount for row in claims} == {
+        first.id: 199,
+        second.id: 1000,
+        fresh.id: 0,
+    }
+    before = pole.path.read_bytes()
+    on_ledger = SqlSettlementLedger(ledger)
+    done = settle(claims, [on_ledger], NOW_S)
+    assert settlement.certify_collected(claims, done, on_ledger, LEDGER, NOW_S) == []
+    mark_collected(pole.path, [], BLOCKS, BLOCK_SIZE)
+    assert pole.path.read_bytes() == before
+
+
+def test_many_channels_are_marked_in_a_small_flash(ledger, tmp_path):
+    pole = Pole(tmp_path / "pole.flash", 12, 4096)
+    channels = [channel_of(ledger, number) for number in range(14)]
+    for amount in (1, 2, 3):
+        for _, certified in channels:
+            pole.receive(certified, amount)
+    assert len(marked(pole, ledger)) == 14
+    known = standings(pole.path, 12, 4096)
+    assert known == {channel.id: (3, 3) for channel, _ in channels}
+    assert {row.amount for row in collect(pole.path, 12, 4096)} == {3}
+
+
+def test_a_channel_that_closed_is_marked_and_never_charged_on_again(ledger, pole):
+    channel, certified = channel_of(ledger, 1)
+    pole.receive(certified, 10)
+    close(ledger, channel, requests.CLOSE_BY_PAYER)
+    (word,) = marked(pole, ledger)
+    assert standings(pole.path) == {channel.id: (10, 10)}
+    assert word.expires_at_s <= word.issued_at_s
+    assert word.claimable_until_s == ledger.channel(channel.id).closes_at_s
+    assert genuine_reason(word) == 0 and expiry_reason(word, word.issued_at_s)
+
+
+def test_only_the_channel_s_issuer_is_believed(ledger, pole, tmp_path):
+    channel, certified = channel_of(ledger, 1)
+    pole.receive(certified, 10)
+    before = pole.save().read_bytes()
+    with Ledger.create(tmp_path / "other.db", 7, STRANGER) as other:
+        _, stranger_s = channel_of(other, 2)
+    forged = certificate(certified.terms(), STRANGER, channel_id=channel.id, claimed=10)
+    torn = Certificate.from_bytes(certified.to_bytes())
+    torn.claimed = 5
+    for word in (stranger_s, forged, torn):
+        with pytest.raises(FlashImageError):
+            mark_collected(pole.path, [certified, word], BLOCKS, BLOCK_SIZE)
+    assert pole.path.read_bytes() == before
+
+
+def test_an_image_is_changed_whole_and_only_of_a_stopped_pole(ledger, pole):
+    channel, certified = channel_of(ledger, 1)
+    pole.receive(certified, 10)
+    claim(ledger, channel, 10)
+    word = ledger.with_signer(LEDGER).certify_collected(channel.id, NOW_S)
+    before = pole.save().read_bytes()
+    pole.path.chmod(0o600)
+    with open(pole.path, "r+b"):
+        with pytest.raises(FlashImageError, match="in use"):
+            mark_collected(pole.path, [word], BLOCKS, BLOCK_SIZE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (BLOCK_SIZE, hard))
+    try:
+        with pytest.raises(FlashImageError, match="cannot be written"):
+            mark_collected(pole.path, [word], BLOCKS, BLOCK_SIZE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert pole.path.read_bytes() == before and not list(pole.path.parent.glob(".joulestream*"))
+    mark_collected(pole.path, [word], BLOCKS, BLOCK_SIZE)
+    assert pole.path.stat().st_mode & 0o777 == 0o600
+    assert standings(pole.path) == {channel.id: (10, 10)}

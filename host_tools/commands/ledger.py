@@ -7,6 +7,7 @@ import typer
 
 from joulestream.channel import CERTIFICATE_SIZE, MAX_AMOUNT, SIGNATURE_SIZE
 from joulestream.host_tools import keys
+from joulestream.host_tools.certificate_files import check_replaceable, write_certificate
 from joulestream.host_tools.commands import COMMANDS
 from joulestream.host_tools.files import NewFile
 from joulestream.host_tools.ledger import requests, views
@@ -28,7 +29,6 @@ from joulestream.host_tools.ledger.arguments import (
     signer_from,
 )
 from joulestream.host_tools.ledger.book import asset_id
-from joulestream.host_tools.ledger.certificate_files import check_replaceable, write_certificate
 from joulestream.host_tools.ledger.creation import create_ledger
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger

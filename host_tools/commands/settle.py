@@ -6,13 +6,25 @@ from typing import Annotated
 
 import typer
 
-from joulestream.host_tools.collect import BLOCK_SIZE, BLOCKS, collect
+from joulestream.channel import Certificate
+from joulestream.host_tools.collect import collect, mark_collected
 from joulestream.host_tools.errors import CommandError
-from joulestream.host_tools.ledger.arguments import DEFAULT_LOCATION, NowOption
+from joulestream.host_tools.flash_image import BLOCK_SIZE, BLOCKS, BlockSizeOption, BlocksOption
+from joulestream.host_tools.keys import read_signer
+from joulestream.host_tools.ledger.arguments import DEFAULT_LOCATION, NowOption, SeedOption
 from joulestream.host_tools.ledger.checks import check_time
-from joulestream.host_tools.settlement import NOT_DECIDED, REFUSED, open_ledger
+from joulestream.host_tools.settlement import (
+    NOT_DECIDED,
+    REFUSED,
+    CertifyingLedger,
+    certify_collected,
+    open_ledger,
+    place_of,
+)
 from joulestream.host_tools.settlement import settle as settle_claims
 from joulestream.host_tools.terminal import JsonOption, print_json, print_list
+from joulestream.host_tools.unlock import DeviceSecretOption, Unlock
+from joulestream.signing import Signer
 
 app = typer.Typer(add_completion=False)
 
@@ -31,33 +43,66 @@ LedgerOption = Annotated[
 @app.command()
 def settle(
     image: Annotated[
-        Path, typer.Argument(metavar="IMAGE", help="File with the pole's flash; only read.")
+        Path,
+        typer.Argument(metavar="IMAGE", help="File with the flash of a pole that is stopped."),
     ],
     ledger: LedgerOption = DEFAULT_LOCATION,
-    blocks: Annotated[int, typer.Option(help="Number of blocks in the flash.")] = BLOCKS,
-    block_size: Annotated[int, typer.Option(help="Bytes in a block.")] = BLOCK_SIZE,
+    blocks: BlocksOption = BLOCKS,
+    block_size: BlockSizeOption = BLOCK_SIZE,
+    mark: Annotated[
+        bool, typer.Option(help="Write into the image what the ledger has paid.")
+    ] = True,
+    seed_file: SeedOption = None,
+    device_secret: DeviceSecretOption = None,
     now_s: NowOption = None,
     json: JsonOption = False,
 ) -> None:
     """Pay the best claims of a pole's flash on the ledger.
 
     To repeat it pays nothing twice. A refused claim does not stop the others, but sets exit
-    status 1, as a ledger does that cannot decide.
+    status 1, as a ledger does that cannot decide. Without the ledger's seed nothing is marked; the
+    ledger's operator then gives a certificate to 'collect'.
     """
     if now_s is not None:
         check_time(now_s)
+    signer = _signer(place_of(ledger), seed_file, device_secret) if mark else None
     with closing(open_ledger(ledger)) as opened:
+        if signer is not None and isinstance(opened, CertifyingLedger):
+            opened.check_signer(signer)
         claims = collect(image, blocks, block_size)
         settlements = settle_claims(claims, [opened], now_s)
-    channels = [settlement.fields() for settlement in settlements]
+        marks: list[Certificate] = []
+        failure = ""
+        if signer is not None and isinstance(opened, CertifyingLedger):
+            try:
+                marks = certify_collected(claims, settlements, opened, signer, now_s)
+                mark_collected(image, marks, blocks, block_size)
+            except CommandError as error:
+                failure, marks = str(error), []
+    marked = {certificate.channel_id for certificate in marks}
+    channels = [
+        {**settlement.fields(), "marked": settlement.channel_id in marked}
+        for settlement in settlements
+    ]
     if json:
         paid_now = sum(settlement.paid_now_base_units for settlement in settlements)
         print_json({"channels": channels, "paid_now_base_units": paid_now})
     else:
         print_list(f"{image}: {len(channels)} channels", channels)
+    if failure:
+        raise CommandError(f"the ledger has paid, but {image} is not marked: {failure}")
     for outcome, words in _FAILURES.items():
         failed = [settlement for settlement in settlements if settlement.outcome == outcome]
         if failed:
             raise CommandError(
                 f"{len(failed)} of {len(channels)} claims were {words}: {failed[0].why}"
             )
+
+
+def _signer(place: str, seed_file: Path | None, device_secret: Path | None) -> Signer | None:
+    """Return the ledger's signer; None if no seed is named and there is none beside the ledger."""
+    if seed_file is None:
+        seed_file = Path(f"{place}.seed")
+        if "://" in place or not seed_file.is_file():
+            return None
+    return read_signer(seed_file, Unlock(device_secret))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from joulestream.host_tools.certificate_files import read_certificate
 from joulestream.host_tools.keys import read_signer
-from joulestream.host_tools.ledger.certificate_files import read_certificate
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.schema import ID_SIZE

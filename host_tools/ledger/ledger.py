@@ -106,6 +106,13 @@ class Ledger:
         """
         return cls(Database(location, lock_timeout_s), signer)
 
+    def with_signer(self, signer: Signer) -> "Ledger":
+        """Return the same ledger, on the same database, with its key.
+
+        Raises LedgerError if `signer` is of another key.
+        """
+        return Ledger(self._database, signer)
+
     def close(self) -> None:
         """Close the database."""
         self._database.dispose()
@@ -213,7 +220,7 @@ class Ledger:
         with self._database.writing() as connection:
             at_s = self._at_s(connection, now_s)
             channel = self._open(connection, terms, deposit, at_s)
-            return channel, self._certify(connection, channel.id, at_s, validity_s)
+            return channel, self._certify(connection, channel, at_s, validity_s)
 
     def _open(self, connection: Connection, terms: Terms, deposit: int, now_s: int) -> Channel:
         try:
@@ -286,27 +293,54 @@ class Ledger:
         """
         with self._database.writing() as connection:
             at_s = self._at_s(connection, now_s)
-            return self._certify(connection, channel_id, at_s, validity_s)
+            channel = channels.load(connection, channel_id)
+            if channel.state != IS_OPEN:
+                raise LedgerError(
+                    f"channel {short(channel_id)} is {channel.state} and gets no certificate; "
+                    "open another channel"
+                )
+            return self._certify(connection, channel, at_s, validity_s)
+
+    def certify_collected(
+        self, channel_id: bytes, now_s: Now = None, validity_s: int | None = None
+    ) -> Certificate:
+        """Return a certificate that tells a pole what this ledger has paid on a channel.
+
+        That of a channel which is closing or closed has expired when it is issued: it still
+        proves the payment, and nobody charges on it any more.
+
+        Args:
+            channel_id: 32 bytes.
+            now_s: see `Now`.
+            validity_s: of an open channel's certificate; None: half the dispute window.
+
+        Raises LedgerError for an unknown channel, or if the ledger was opened without its seed.
+        """
+        with self._database.writing() as connection:
+            at_s = self._at_s(connection, now_s)
+            channel = channels.load(connection, channel_id)
+            window_s = channel.terms.dispute_window_s
+            if validity_s is None or validity_s > window_s:
+                validity_s = max(window_s // 2, 1)
+            return self._certify(connection, channel, at_s, validity_s)
 
     def _certify(
-        self, connection: Connection, channel_id: bytes, now_s: int, validity_s: int
+        self, connection: Connection, channel: Channel, now_s: int, validity_s: int
     ) -> Certificate:
+        """Sign a channel's present state, in a transaction that writes."""
         signer = self._need_signer("certify")
-        channel = channels.load(connection, channel_id)
-        if channel.state != IS_OPEN:
-            raise LedgerError(
-                f"channel {short(channel_id)} is {channel.state} and gets no certificate; "
-                "open another channel"
-            )
         check_range("validity in s", validity_s, 1, channel.terms.dispute_window_s)
+        expires_s, claimable_s = now_s + validity_s, now_s + channel.terms.dispute_window_s
+        if channel.closes_at_s is not None or channel.closed_at_s is not None:
+            expires_s, claimable_s = now_s, channel.closed_at_s or channel.closes_at_s or 0
         fields = {
             **vars(channel.terms),
-            "channel_id": channel_id,
+            "channel_id": channel.id,
             "capacity": channel.deposit,
             "claimed": channel.paid,
             "issued_at_s": now_s,
-            "expires_at_s": now_s + validity_s,
-            "claimable_until_s": now_s + channel.terms.dispute_window_s,
+            "expires_at_s": expires_s,
+            "claimable_until_s": claimable_s,
             "return_capacity": 0,
             "return_channel_id": bytes(ID_SIZE),
             "issuer_key": self.key,

@@ -3,6 +3,7 @@
 from joulestream.channel import KIND_SQL, Certificate
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.settlement import ChannelClaim, Payout
+from joulestream.signing import Signer
 
 
 class SqlSettlementLedger:
@@ -23,6 +24,20 @@ class SqlSettlementLedger:
         """
         payment = self._ledger.claim(claim.channel_id, claim.amount, claim.signature, now_s)
         return Payout(payment.paid_now, payment.paid_now_base_units)
+
+    def check_signer(self, signer: Signer) -> None:
+        """Raise LedgerError if `signer` is not of the ledger's key."""
+        self._ledger.with_signer(signer)
+
+    def certify(
+        self, channel_id: bytes, validity_s: int | None, signer: Signer, now_s: int | None
+    ) -> Certificate:
+        """Return what the ledger has paid on a channel, see `Ledger.certify_collected`.
+
+        Raises LedgerError.
+        """
+        ledger = self._ledger.with_signer(signer)
+        return ledger.certify_collected(channel_id, now_s, validity_s)
 
     def close(self) -> None:
         """Close the database."""
