@@ -1,4 +1,4 @@
-"""What a command makes is there whole or not at all, and it removes only what it made itself.
+"""A new file is whole or not there at all, and a command removes only its own files.
 
 A disk is full here when a file may not grow beyond a limit of the system (RLIMIT_FSIZE).
 """
@@ -340,7 +340,7 @@ def test_a_flash_is_made_whole_or_not_at_all(tmp_path):
         with full_disk(free_bytes), pytest.raises(OSError):
             FileFlash(str(path), 8, 4096)
         assert list(tmp_path.iterdir()) == []
-    # What a start that was killed left behind stands in nobody's way.
+    # The remains of a start that was killed stand in nobody's way.
     (tmp_path / "pole.flash.joulestream-new").write_bytes(b"\xff" * 100)
     FileFlash(str(path), 8, 4096)
     assert path.read_bytes() == b"\xff" * 8 * 4096 and len(list(tmp_path.iterdir())) == 1
