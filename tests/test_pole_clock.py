@@ -248,7 +248,7 @@ def test_a_clock_that_jumps_in_a_session_and_comes_back_stops_nothing():
         for _ in range(4):  # forth and back, faster than two comparisons
             pole.off_s, pole.quality = off_s, quality
             assert session_ends(pole, shown, 5) is None
-            assert pole.clock.price_s(pole.now_ms) <= pole.true_s
+            assert pole.clock.price_s <= pole.true_s
             corrected(pole)
             assert session_ends(pole, shown, 5) is None
         assert session_ends(pole, shown, 30) == 20

@@ -87,6 +87,11 @@ class PoleClock:
         issuer_keys: the keys of the issuers that the pole trusts. Others are forgotten.
         now_ms: the present tick.
 
+    Attributes:
+        price_s: the unix time in s that chooses the price, as of the last `offer_s` or `time_s`; 0
+            if nothing tells the time. It is the board's time: an issuer's word must not choose
+            the price. Only a pole whose board has no clock goes by the session's time.
+
     Raises OSError when the journal fails.
     """
 
@@ -108,6 +113,7 @@ class PoleClock:
         self._compare_at_s = 0
         self._cached_at_s = -1
         self._time_s = 0
+        self.price_s = 0
         self._board = self._read_board()  # the start by the board's clock, None if unknown
         data = journal.get(journal_keys.TIME)
         self._born_s, rows = read_times(data)
@@ -139,7 +145,8 @@ class PoleClock:
         """
         self._told.clear()
         self._look(now_ms)
-        return 0 if self._board is None else self._board + self._uptime_s
+        self.price_s = 0 if self._board is None else self._board + self._uptime_s
+        return self.price_s
 
     def tell(self, issuer_key: bytes, time_s: int, now_ms: int) -> int:
         """Take the time that an issuer signed over this OFFER's nonce; return BAD_TIME or 0.
@@ -198,17 +205,8 @@ class PoleClock:
             if self._board is not None and self._board > start and not self._is_told:
                 start = self._board
             self._time_s = start + self._uptime_s
+            self.price_s = self._time_s if self._board is None else self._board + self._uptime_s
         return self._time_s
-
-    def price_s(self, now_ms: int) -> int:
-        """Return the unix time in s that chooses the price; 0 if nothing tells the time.
-
-        It is the board's time: an issuer's word must not choose the price. Only a pole whose board
-        has no clock goes by the session's time.
-        """
-        uptime_s = self.tick(now_ms)
-        start = self._session if self._board is None else self._board
-        return 0 if start is None else start + uptime_s
 
     def keep_floor(self, certificate: "Certificate") -> None:
         """Journal that a packet was paid under `certificate`: its issuer's time is past its issue.

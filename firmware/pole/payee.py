@@ -168,7 +168,7 @@ class Payee:
         if reason:
             self.stop(reason, now_ms)
             return
-        price_per_kwh = self._price(now_ms)
+        price_per_kwh = self._price()
         if price_per_kwh != charging.tariff.price_per_kwh:
             self._step_tariff(charging, price_per_kwh, now_ms)
         if time_s >= charging.renew_from_s:
@@ -227,7 +227,7 @@ class Payee:
         meter = self._trusted_meter()
         record = self.books.record_for_offer(hello.channel_id, meter)
         time_s = self._clock.offer_s(now_ms)
-        price_per_kwh = self._price(now_ms)
+        price_per_kwh = self._price()
         offer = build_offer(
             self._config,
             record,
@@ -457,11 +457,11 @@ class Payee:
             raise PeerError(meter.reason)
         return meter
 
-    def _price(self, now_ms: int) -> int:
+    def _price(self) -> int:
         """Return the price that holds now, in claim units per kWh.
 
         While nothing tells the time it is the price at the unix time 0. A session that opens then
         changes to the price of its time.
         """
-        price: int = self._prices.price_per_kwh(self._clock.price_s(now_ms))
+        price: int = self._prices.price_per_kwh(self._clock.price_s)
         return price
