@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
+from joulestream.boards.contract import CLOCK_NETWORK, CLOCK_NONE, CLOCK_RTC, NO_CLOCK
 from joulestream.errors import OWNER_STOP
-from joulestream.host_tools.simulation.plan import Event
+from joulestream.host_tools.simulation.plan import START_S, Event
+from joulestream.runtime import BUILT_S
 
 if TYPE_CHECKING:
     from joulestream.host_tools.simulation.world import Side, World
+
+# 2036-02-07, to which NTP's first era wraps.
+_ERA_S = 2_085_978_496
 
 
 class Events:
@@ -22,15 +27,21 @@ class Events:
 
     def __init__(self, world: "World", events: Iterable[Event]) -> None:
         self.world = world
-        self.no_time_until_ms = 0
+        self.clock_shows = ""
         self._waiting = deque(events)
         self._ends: list[tuple[int, Event]] = []
         self._active: list[Event] = []
 
-    @property
-    def is_time_known(self) -> bool:
-        """Whether the pole's real-time clock knows the time now."""
-        return self.world.now_ms >= self.no_time_until_ms
+    def pole_clock(self) -> tuple[int, int]:
+        """Return the time of the clock of the pole's board, and its quality."""
+        true_s = self.world.unix_s
+        return {
+            "": (true_s, CLOCK_NETWORK),
+            "nothing": NO_CLOCK,
+            "build date": (BUILT_S, CLOCK_NONE),
+            "1970": (true_s - START_S, CLOCK_RTC),
+            "2036": (true_s - START_S + _ERA_S, CLOCK_NETWORK),
+        }[self.clock_shows]
 
     def apply(self) -> None:
         """End the events that are over, then begin the ones that are due."""
@@ -56,7 +67,7 @@ class Events:
             self._end(event)
         self._ends.clear()
         self._waiting.clear()
-        self.no_time_until_ms = 0
+        self.clock_shows = ""
 
     def is_active(self, kind: str) -> bool:
         """Return whether an event of this kind has begun and not ended."""
@@ -151,11 +162,16 @@ def _end_meter(events: Events, event: Event) -> None:
             side.board.meter.set_fault("")
 
 
-def _begin_no_time(events: Events, event: Event) -> None:
+def _begin_clock(events: Events, event: Event) -> None:
     world = events.world
-    events.no_time_until_ms = world.now_ms + event.for_ms + event.values["unknown_ms"]
-    if world.pole.supervisor is not None:
-        world.cut_power(world.pole, world.now_ms + event.for_ms)
+    events.clock_shows = event.values["shows"]
+    if event.values["off_ms"] and world.pole.supervisor is not None:
+        world.cut_power(world.pole, world.now_ms + event.values["off_ms"])
+
+
+def _end_clock(events: Events, event: Event) -> None:
+    if not events.is_active("clock"):
+        events.clock_shows = ""
 
 
 def _begin_crash(events: Events, event: Event) -> None:
@@ -182,7 +198,7 @@ _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "flash_cut": (_begin_flash_cut, None),
     "flash_error": (_begin_flash_error, None),
     "meter": (_begin_meter, _end_meter),
-    "no_time": (_begin_no_time, None),
+    "clock": (_begin_clock, _end_clock),
     "crash": (_begin_crash, None),
     "stop": (_begin_stop, None),
     "stall": (_begin_stall, None),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from joulestream.channel import Claim
 from joulestream.errors import reason_name
+from joulestream.host_tools.simulation.plan import START_S
 from joulestream.host_tools.simulation.setup import AUDIT_PERCENT
 from joulestream.messages import INVOICE, RECEIPT, STOP, UPDATE
 from joulestream.session import OPEN
@@ -193,6 +194,11 @@ class Invariants:
             packets: packets that were paid in the calm.
         """
         assert world.plugged is not None
+        ends_s = START_S + world.plan.parameters.expires_s
+        if world.vehicles[world.plugged].reason() == "CERTIFICATE_EXPIRED" and (
+            world.unix_s < ends_s
+        ):
+            raise Violation(f"a certificate of {ends_s} was over at {world.unix_s}")
         if not packets and world.vehicles[world.plugged].reason() not in _LASTING_REASONS:
             raise Violation(f"nothing was paid in the calm: {world.reasons()}")
         self.check_flash(world)
@@ -295,8 +301,8 @@ class Invariants:
         is_open = pole.payee.session.state == OPEN
         if not is_open or pole.meter.reason or not board.is_plugged:
             raise Violation(f"the contactor is closed: {pole.status()}")
-        time_s = board.unix_s
-        if time_s is not None and time_s > charging.certificate.expires_at_s:
+        # The pole reads its clock in whole seconds, and runs on by ticks.
+        if world.unix_s > charging.certificate.expires_at_s + 1:
             raise Violation("the contactor is closed beyond the certificate's end")
         # One percent for the drift of clocks, one step for the order of the parts of a step.
         late_ms = world.pole_config.link_timeout_ms * 101 // 100 + 2 * world.plan.step_ms

@@ -177,9 +177,12 @@ def _meter(rng: Random) -> _Details:
     return rng.randrange(300, 4_000), {"side": _side(rng), "fault": fault}
 
 
-def _no_time(rng: Random) -> _Details:
-    """Draw a restart of the pole after which its clock does not know the time for a while."""
-    return rng.randrange(200, 2_000), {"unknown_ms": rng.randrange(500, 5_000)}
+def _clock(rng: Random) -> _Details:
+    """Draw a time in which the pole's clock is wrong, in a session or from a restart on."""
+    return rng.randrange(500, 6_000), {
+        "shows": rng.choice(("nothing", "build date", "1970", "2036")),
+        "off_ms": rng.choice((0, rng.randrange(200, 2_000))),
+    }
 
 
 def _crash(rng: Random) -> _Details:
@@ -207,7 +210,7 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "flash_cut": (4, _flash_cut),
     "flash_error": (2, _flash_error),
     "meter": (3, _meter),
-    "no_time": (1, _no_time),
+    "clock": (3, _clock),
     "crash": (1, _crash),
     "stop": (2, _stop),
     "stall": (2, _stall),

@@ -155,6 +155,11 @@ class World:
         for side in self.sides():
             self._boot(side)
 
+    @property
+    def unix_s(self) -> int:
+        """The true time, in s of unix time."""
+        return START_S + self.now_ms // 1_000
+
     def sides(self) -> list[Side]:
         """Return the pole and all vehicles."""
         return [self.pole, *self.vehicles]
@@ -340,8 +345,7 @@ class World:
     def _set_clocks(self, side: Side) -> int:
         """Set the board's clocks; return its tick."""
         if side is self.pole:
-            known = self._events.is_time_known
-            side.board.unix_s = START_S + self.now_ms // 1_000 if known else None
+            side.board.unix_s, side.board.quality = self._events.pole_clock()
         return side.board.set_time(self.now_ms)
 
     def cut_power(self, side: Side, until_ms: int) -> None:
