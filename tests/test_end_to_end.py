@@ -92,6 +92,34 @@ def opened_within(scenario, limit_ms):
     assert not scenario.bench.plant.contact
 
 
+def test_a_vehicle_that_stops_reading_and_greets_without_end_cannot_hang_the_pole(tmp_path):
+    """A HELLO of 88 bytes asks for an OFFER of 391, which nobody reads."""
+    hellos = []
+
+    def keep_hello(sender, data):
+        if sender == "vehicle" and not hellos:
+            hellos.append(data)
+        return data
+
+    def greet(scenario):
+        scenario.bench.put("pole", "link", hellos[0] * 3)
+
+    scenario = Scenario(tmp_path)
+    scenario.bench.tamper = keep_hello
+    scenario.run(
+        charging(5),
+        do(lambda s: s.bench.unheard.add("pole")),
+        *[act for _ in range(100) for act in (do(greet), for_ms(100))],
+        do(lambda s: opened_within(s, 100)),
+        do(lambda s: setattr(s, "then", s.bench.elapsed_ms)),
+        do(lambda s: setattr(s.bench.plant, "plugged", False)),
+        for_ms(500),
+    )
+    assert scenario.bench.elapsed_ms == scenario.then + 500, "the pole goes on stepping"
+    assert scenario.pole["frames_unsent"] > 0
+    assert not scenario.bench.plant.contact
+
+
 def test_a_vehicle_that_refuses_to_pay_gets_no_more_than_the_credit(tmp_path):
     def drop_updates(sender, data):
         return b"" if sender == "vehicle" else data

@@ -1,12 +1,13 @@
 """A link sends an outbox, delivers payloads, counts; one more kind is one module and one row."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from joulestream.device.config import ConfigError
 from joulestream.errors import MalformedError
-from joulestream.framing import MAX_FRAME, encode
+from joulestream.framing import MAX_FRAME, Decoder, encode
 from joulestream.link import LINKS, check_link, open_link
 from joulestream.testkit.pole_bench import PoleBench
 
@@ -22,6 +23,7 @@ class Link:
         self._uart = board.uart("link")
         self.gap_ms = config.gap_ms
         self.dropped = 0
+        self.unsent = 0
         self.bytes_sent = 0
 
     def attach(self, deliver):
@@ -43,9 +45,10 @@ class Link:
 
 
 class Uart:
-    """A UART with the bytes `sent` to it and the bytes `coming` from it."""
+    """A UART with the bytes `sent` to it, the bytes `coming` from it, and `room` to send."""
 
     def __init__(self) -> None:
+        self.room: int | None = None
         self.sent = b""
         self.coming = b""
 
@@ -53,13 +56,32 @@ class Uart:
         assert name == "link"
         return self
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
+        if self.room is not None:
+            data = data[: self.room]
+            self.room -= len(data)
         self.sent += bytes(data)
+        return len(data)
 
     def readinto(self, buffer: bytearray) -> int:
         size = min(len(buffer), len(self.coming))
         buffer[:size], self.coming = self.coming[:size], self.coming[size:]
         return size
+
+
+def frames_of(sent: bytes) -> list[bytes]:
+    """Return the payloads of all frames in `sent`, each of which must be good."""
+    came: list[bytes] = []
+    decoder = Decoder(lambda payload: came.append(bytes(payload)))
+    decoder.feed(bytearray(sent), len(sent))
+    assert not decoder.bad_cobs + decoder.bad_crc + decoder.oversized
+    return came
+
+
+def size_of_buffers(link: Any) -> int:
+    """Return the bytes in all buffers and lists of a link."""
+    held = [value for value in vars(link).values() if hasattr(value, "__len__")]
+    return sum(len(value) for value in held)
 
 
 def frame(payload: bytes) -> bytes:
@@ -75,6 +97,49 @@ def test_flush_sends_every_payload_in_order_and_clears_the_outbox():
     assert outbox == []
     assert uart.sent == frame(b"one") + frame(b"two")
     assert link.bytes_sent == len(uart.sent)
+
+
+@pytest.mark.parametrize("kind", sorted(LINKS))
+def test_a_peer_that_never_reads_costs_frames_and_nothing_else(kind):
+    """Whatever room the wire has, flush returns, and the peer sees whole frames when it reads."""
+    payload = bytes(range(1, 200))
+    for room in (0, 1, 40, len(frame(payload)), 300, 900):
+        uart = Uart()
+        uart.room = room
+        link = open_link(check_link({"kind": kind}), uart)
+        sent = 0
+        for _ in range(50):
+            outbox = [payload, b"short"]
+            link.flush(outbox)
+            assert outbox == []
+            sent += 2
+        held = size_of_buffers(link)
+        for _ in range(500):
+            link.flush([payload])
+            sent += 1
+        assert size_of_buffers(link) == held, "what waits has a fixed size"
+        assert link.unsent and len(uart.sent) == link.bytes_sent == room
+        uart.room = None
+        link.flush([b"again"])
+        link.flush([b"again"])
+        came = frames_of(uart.sent)
+        assert set(came) <= {payload, b"short", b"again"}, "no half a frame ever goes out"
+        assert came[-1] == b"again"
+        assert len(came) == sent + 2 - link.unsent
+
+
+def test_a_uart_that_takes_a_few_bytes_at_a_time_gets_whole_frames():
+    uart = Uart()
+    link = open_link(check_link({}), uart)
+    payloads = [bytes([number]) * number for number in range(1, 90)]
+    for payload in payloads:
+        uart.room = 7
+        link.flush([payload])
+        while not uart.sent.endswith(frame(payload)):
+            uart.room = 7
+            link.flush([])
+    assert frames_of(uart.sent) == payloads
+    assert link.unsent == 0
 
 
 def test_poll_delivers_every_payload_and_counts_frames_without_a_message():

@@ -27,6 +27,7 @@ class Line:
 
     def write(self, data):
         self.sent += bytes(data)
+        return len(data)
 
     def readinto(self, buffer):
         count = min(len(self.coming), len(buffer))

@@ -29,9 +29,17 @@ class Board:
     def uart(self, name: str) -> "Any":
         """Return the UART `name`: "link" or "meter"; the same object every time.
 
-        It has `readinto(buffer)`, which moves the bytes that came into `buffer`, returns their
-        number, 0 if none came, and never blocks; and `write(data)`, which may block for the time
-        that `data` takes on the wire. Both raise OSError when the peripheral fails.
+        Neither of its methods ever blocks, whatever the other end does:
+
+            readinto(buffer)  moves the bytes that have come into `buffer` and returns their
+                              number, 0 if none came. It waits for no other byte;
+            write(data)       takes as much of `data` as there is room for now, from its start
+                              on, and returns the number of bytes, from 0 to all of them.
+
+        Both raise OSError when the peripheral fails. A driver that waits inside needs care: on
+        MicroPython's esp32 port `write` blocks until all is buffered, so a board writes only
+        after `txdone()` and with a `txbuf` of two frames; on its rp2 port `readinto` waits for
+        the next character, so a board reads only `any()` bytes.
 
         Raises ValueError, in one sentence, when the board has no such UART.
         """

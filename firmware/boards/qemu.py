@@ -42,9 +42,10 @@ class ReplUart:
         self._poller = select.poll()
         self._poller.register(sys.stdin, select.POLLIN)
 
-    def write(self, data: bytes) -> None:
-        """Send `data`."""
+    def write(self, data: bytes) -> int:
+        """Send `data`; return its size. QEMU takes each byte at once."""
         sys.stdout.buffer.write(data)
+        return len(data)
 
     def readinto(self, buffer: bytearray) -> int:
         """Move the bytes that came into `buffer`; return their number."""

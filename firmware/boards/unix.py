@@ -59,18 +59,20 @@ TABLE = (
 
 
 class Uart:
-    """The terminal at `path`. The caller has set it to raw with VMIN 0, or reading would block."""
+    """The terminal at `path`, which the caller has set to raw."""
 
     def __init__(self, path: str) -> None:
         self.file = open(path, "r+b", buffering=0)
+        _never_block(self.file.fileno())
         self.sent = 0
         self._rx = bytearray(_RX_SIZE)
         self._count = 0
 
-    def write(self, data: bytes) -> None:
-        """Send `data`."""
-        self.sent += len(data)
-        self.file.write(data)
+    def write(self, data: bytes) -> int:
+        """Send as much of `data` as there is room for; return the number of bytes."""
+        size = self.file.write(data) or 0
+        self.sent += size
+        return size
 
     def readinto(self, buffer: bytearray) -> int:
         """Move the bytes that came into `buffer`; return their number."""
@@ -249,6 +251,18 @@ def _passphrase() -> bytes:
     if not passphrase:
         raise ValueError("the key needs its passphrase; set %s" % _PASSPHRASE_VARIABLE)
     return passphrase.encode()
+
+
+def _never_block(descriptor: int) -> None:
+    """Let no call on the open file `descriptor` block. Raises ValueError."""
+    if hasattr(os, "set_blocking"):  # CPython
+        os.set_blocking(descriptor, False)
+        return
+    # MicroPython has no fcntl. The flag belongs to the open file, which a child shares, and dd
+    # sets it on its own output without writing anything.
+    system: Any = os
+    if system.system("dd oflag=nonblock count=0 status=none </dev/null >&%d" % descriptor):
+        raise ValueError("the board's terminals cannot be opened; install dd of GNU coreutils")
 
 
 def time_ms() -> int:

@@ -8,13 +8,17 @@ Each kind of link is one module and one row of LINKS. The module has
         attach(deliver)  from now on, `poll` calls `deliver(payload)` for every payload that came.
                          `payload` is a memoryview, valid during the call. MalformedError that
                          `deliver` raises counts as a dropped frame, any other exception passes;
-        poll()           reads the bytes that have come; never blocks;
-        flush(outbox)    sends every payload of the list `outbox` in order, then clears the list;
-                         never blocks;
+        poll()           reads the bytes that have come, and waits for no other; never blocks;
+        flush(outbox)    sends the payloads of the list `outbox` in order, then clears the list;
+                         never blocks. Bytes that the wire does not take now wait in a buffer of
+                         fixed size; a payload without room there is dropped and counted;
         dropped          frames that came and held no message;
+        unsent           payloads that were dropped, since the wire took no more;
         bytes_sent       bytes put on the wire, framing included.
 
 A link may lose, damage, double and reorder frames: the session sends again, and drops copies.
+A peer that never reads costs a link nothing but its frames. tests/test_link.py holds every row to
+that.
 """
 
 from joulestream.compat import const

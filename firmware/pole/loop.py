@@ -123,6 +123,7 @@ class PoleLoop:
             "frames_dropped": self._link.dropped,
             "frames_late": payee.session.stale,
             "retransmissions": payee.session.retransmissions,
+            "frames_unsent": self._link.unsent,
             "bytes_sent": self._link.bytes_sent,
             "bad_meter_answers": meter.driver.bad_answers,
             "meter_bytes_skipped": meter.driver.skipped_bytes,

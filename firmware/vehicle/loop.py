@@ -97,6 +97,7 @@ class VehicleLoop:
             "frames_dropped": self._link.dropped,
             "frames_late": payer.session.stale,
             "retransmissions": payer.session.retransmissions,
+            "frames_unsent": self._link.unsent,
             "bytes_sent": self._link.bytes_sent,
             "journal_damaged": self._journal.damaged,
             "journal_bad_blocks": self._journal.bad_blocks(),

@@ -28,6 +28,7 @@ class Bench:
 
     A caller sets faults while it runs: `link_cut`, `plant.plugged`, `pole_meter.set_fault`,
     `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
+    Nobody reads what the firmwares in `unheard` send on the link.
     `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
@@ -52,6 +53,7 @@ class Bench:
         self.step_ms = step_ms
         self.elapsed_ms = 0
         self.link_cut = False
+        self.unheard: set[str] = set()
         self.tamper: Callable[[str, bytes], bytes] | None = None
         self.realtime = realtime
         self._start_ms = start_ms
@@ -169,11 +171,12 @@ class Bench:
     async def _carry(self) -> None:
         """Carry the bytes sent in this tick to the other ends, which read them in the next."""
         for role, other in (("pole", "vehicle"), ("vehicle", "pole")):
-            data = self._take_sent(role, "link")
-            self._put(other, "link", self._through_link(role, data))
+            if role not in self.unheard:
+                data = self._take_sent(role, "link")
+                self.put(other, "link", self._through_link(role, data))
             request = self._take_sent(role, "meter")
             if request:
-                self._put(role, "meter", await self._meters[role].answer(request))
+                self.put(role, "meter", await self._meters[role].answer(request))
 
     def _take_sent(self, role: str, name: str) -> bytes:
         return self._ports[role][name].read_exactly(self._firmwares[role].take_sent(name))
@@ -183,7 +186,8 @@ class Bench:
             return b""
         return self.tamper(sender, data) if self.tamper and data else data
 
-    def _put(self, role: str, name: str, data: bytes) -> None:
+    def put(self, role: str, name: str, data: bytes) -> None:
+        """Let `data` arrive on a firmware's UART in the next tick."""
         if data:
             self._ports[role][name].write(data)
             self._came[role][name] = self._came[role].get(name, 0) + len(data)

@@ -188,6 +188,15 @@ def _begin_stall(events: Events, event: Event) -> None:
     events.side(event).stalled_until_ms = events.world.now_ms + event.for_ms
 
 
+def _begin_deaf(events: Events, event: Event) -> None:
+    events.side(event).board.link.room = event.values["room"]
+
+
+def _end_deaf(events: Events, event: Event) -> None:
+    for side in events.world.sides():
+        side.board.link.room = None
+
+
 # kind of event: (begin, end); None: its end changes nothing
 _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "frames": (_begin_frames, _end_frames),
@@ -202,4 +211,5 @@ _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "crash": (_begin_crash, None),
     "stop": (_begin_stop, None),
     "stall": (_begin_stall, None),
+    "deaf": (_begin_deaf, _end_deaf),
 }

@@ -91,9 +91,14 @@ class Wire:
 
 
 class LinkUart:
-    """One board's end of the wire."""
+    """One board's end of the wire.
+
+    Attributes:
+        room: how many bytes it takes while the other side does not read; None: it reads.
+    """
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
+        self.room: int | None = None
         self._send = send
         self._received = bytearray()
 
@@ -105,9 +110,14 @@ class LinkUart:
         """Receive `data`. Bytes beyond the buffer's size are lost."""
         self._received += data[: _RECEIVE_BYTES - len(self._received)]
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Send `data`."""
-        self._send(bytes(data))
+    def write(self, data: bytes | memoryview) -> int:
+        """Send as much of `data` as there is room for; return the number of bytes."""
+        if self.room is not None:
+            data = data[: self.room]
+            self.room -= len(data)
+        if data:
+            self._send(bytes(data))
+        return len(data)
 
     def readinto(self, buffer: bytearray) -> int:
         """Move received bytes into `buffer`; return their number."""
@@ -200,9 +210,9 @@ class Board(contract.Board):
             raise ValueError(f"the simulated board has no UART '{name}'")
         return self if name == "link" else self.meter
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes | memoryview) -> int:
         self._crash_if_told()
-        self.link.write(data)
+        return self.link.write(data)
 
     def readinto(self, buffer: bytearray) -> int:
         self._crash_if_told()

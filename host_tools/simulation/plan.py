@@ -195,6 +195,11 @@ def _stop(rng: Random) -> _Details:
     return 0, {"side": _side(rng)}
 
 
+def _deaf(rng: Random) -> _Details:
+    """Draw a time in which one side's UART takes few bytes or none: nobody reads them."""
+    return rng.randrange(500, 6_000), {"side": _side(rng), "room": rng.choice((0, 5, 50, 1_000))}
+
+
 def _stall(rng: Random) -> _Details:
     """Draw a time in which one side's loop does not run."""
     return rng.randrange(100, 1_500), {"side": _side(rng)}
@@ -214,6 +219,7 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "crash": (1, _crash),
     "stop": (2, _stop),
     "stall": (2, _stall),
+    "deaf": (2, _deaf),
 }
 
 

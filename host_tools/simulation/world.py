@@ -355,6 +355,8 @@ class World:
         side.off_until_ms = until_ms
         side.board.contactor_closed = False
         side.board.link = side.board.link.restarted()
+        # Half a frame that the UART took before is no part of the next one.
+        self._decoders[side.name].feed(bytearray(1), 1)
         side.board.flash.power_up()
         side.board.crash = False
         if side is self.pole:

@@ -17,18 +17,24 @@ class Uart:
     """One end of a cable. Bytes that one end writes, the end `other` reads.
 
     Bytes that come while the buffer of 1,024 bytes is full are lost, as in a real UART. An end
-    without `other` is connected to nothing.
+    without `other` is connected to nothing. `room` is how many bytes it takes before the other
+    side stops reading; None: it takes all.
     """
 
     def __init__(self) -> None:
         self.other: Uart | None = None
+        self.room: int | None = None
         self._buffer = bytearray(_RX_SIZE)
         self._size = 0
 
-    def write(self, data: bytes) -> None:
-        """Send `data` to the other end."""
+    def write(self, data: bytes) -> int:
+        """Send `data` to the other end as far as there is room; return the number of bytes."""
+        if self.room is not None:
+            data = data[: self.room]
+            self.room -= len(data)
         if self.other is not None:
             self.other.put(data)
+        return len(data)
 
     def put(self, data: bytes) -> None:
         """Append `data` to the bytes that came in."""

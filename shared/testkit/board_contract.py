@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _LEAST_BLOCKS = 6
 _PAGE = 256
 _RANDOM_SIZE = 32
+# More than a pseudo-terminal, a pipe or a UART holds for an end that does not read.
+_FRAME_SIZE = 400
+_FRAMES = 400
 
 
 def check_board(board: "Any") -> None:
@@ -40,6 +43,26 @@ def check_board(board: "Any") -> None:
     _check_pins(board)
     _check_clock(board)
     assert board.wait(0) in (True, False)
+
+
+def check_writing(board: "Any") -> int:
+    """Check that writing never blocks; return how many bytes the link took.
+
+    Args:
+        board: the board. Nobody reads the other end of its link, and no byte comes from there.
+
+    Raises:
+        AssertionError: the board breaks a promise. A call that blocks hangs here.
+    """
+    uart = board.uart("link")
+    data = bytes(_FRAME_SIZE)
+    sent = 0
+    for _ in range(_FRAMES):
+        taken = uart.write(data)
+        assert isinstance(taken, int) and 0 <= taken <= len(data), taken
+        sent += taken
+        assert uart.readinto(bytearray(16)) == 0
+    return sent
 
 
 def _refusal(call: "Callable[..., Any]", *arguments: "Any") -> str:

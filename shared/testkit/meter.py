@@ -259,7 +259,7 @@ class Meter:
 
     # The UART
 
-    def write(self, request: "bytes | bytearray | memoryview") -> None:
+    def write(self, request: "bytes | bytearray | memoryview") -> int:
         """Take a request; on an ideal line the answer can be read at once."""
         request = bytes(request)
         answer = self.answer(request)
@@ -267,6 +267,7 @@ class Meter:
             self._received = answer
         else:
             self.line.carry(request, answer, self.now_ms)
+        return len(request)
 
     def readinto(self, buffer: bytearray) -> int:
         """Move the bytes that have arrived into `buffer`; return their number."""
