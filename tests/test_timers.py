@@ -98,8 +98,30 @@ def renewal(clock, pause_ms):
 
 
 def contactor(clock, pause_ms):
-    one = Contactor(lambda closed: None, 500)
-    check_pause(clock, pause_ms, 500, one.arm, one.expired)
+    journal = Journal(RamFlash())
+    journal.erase_ahead()
+    one = Contactor(lambda closed: None, 500, journal, clock.now_ms)
+    check_pause(clock, pause_ms, 500, one.arm, one.follow)
+    for _ in range(30):
+        one.arm(clock.now_ms)
+        assert one.closed
+        one.open(clock.now_ms)
+        assert not one.rests(clock.add(120_000))
+        journal.erase_ahead()
+    check_pause(
+        clock,
+        pause_ms,
+        120_000,
+        lambda now_ms: (one.arm(now_ms), one.open(now_ms)),
+        lambda now_ms: not one.rests(now_ms),
+    )
+    for _ in range(17):  # a level is forgotten every two minutes, or sooner after a long pause
+        clock.add(pause_ms)
+        one.follow(clock.now_ms)
+        one.follow(clock.add(120_000))
+    one.arm(clock.now_ms)
+    one.open(clock.now_ms)
+    assert not one.rests(clock.now_ms)
 
 
 def packetizer(clock, pause_ms):
@@ -325,6 +347,8 @@ ROWS = {
     "firmware/pole/clock.py PoleClock.tick": pole_clock,
     "firmware/pole/closing.py Closing._until_meter_is_final": closing,
     "firmware/pole/contactor.py Contactor._hold": contactor,
+    "firmware/pole/contactor.py Contactor._rest": contactor,
+    "firmware/pole/contactor.py Contactor._until_forgotten": contactor,
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
     "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,

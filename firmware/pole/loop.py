@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from joulestream.pole.payee import Payee
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
+CONTACTOR_RESTS = "CONTACTOR_RESTS"
 IDLE = "IDLE"
 
 
@@ -48,7 +49,9 @@ class PoleLoop:
         self._payee = payee
         self._journal = journal
         self._now_ms = board.now_ms()
-        self._contactor = Contactor(board.contactor, config.contactor_hold_ms)
+        self._contactor = Contactor(
+            board.contactor, config.contactor_hold_ms, journal, self._now_ms
+        )
         self._recorded_fault = load_fault(journal)
         link.attach(self._deliver)
 
@@ -73,7 +76,7 @@ class PoleLoop:
             self._switch(pilot, now_ms)
             self._link.flush(self._payee.session.outbox)
         except Exception:
-            self._contactor.open()
+            self._contactor.open(now_ms)
             raise
 
     def idle(self) -> None:
@@ -91,7 +94,7 @@ class PoleLoop:
                 # One erase at most: two take longer than the contactor holds.
                 self._journal.erase_block()
         except Exception:
-            self._contactor.open()
+            self._contactor.open(self._now_ms)
             raise
 
     def stop(self, reason: int) -> None:
@@ -116,6 +119,7 @@ class PoleLoop:
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
             "charging": self._contactor.closed,
+            "contactor_closings": self._contactor.closings,
             "why": self._why(),
             "meter": errors.reason_name(meter.reason) if meter.reason else "GOOD",
             "last_stop": errors.stop_name(payee.last_stop),
@@ -150,7 +154,8 @@ class PoleLoop:
             return "CHARGING"
         payee = self._payee
         if payee.charging is not None and payee.last_stop is None:
-            return WAITING_FOR_PAYMENT
+            rests = payee.may_energise() and self._contactor.rests(self._now_ms)
+            return CONTACTOR_RESTS if rests else WAITING_FOR_PAYMENT
         stopped = errors.stop_name(payee.last_stop)
         if stopped is None and self._meter.reason:
             stopped = errors.reason_name(self._meter.reason)
@@ -160,10 +165,11 @@ class PoleLoop:
         self._payee.receive(payload, self._now_ms)
 
     def _switch(self, pilot: str, now_ms: int) -> None:
-        if self._contactor.expired(now_ms):
-            self._contactor.open()
+        contactor = self._contactor
+        if contactor.follow(now_ms):
+            contactor.open(now_ms)
             self._payee.stop(errors.INTERNAL, now_ms)
         if self._payee.may_energise() and not self._meter.reason and wants_power(pilot):
-            self._contactor.arm(now_ms)
-        elif self._contactor.closed:
-            self._contactor.open()
+            contactor.arm(now_ms)
+        elif contactor.closed:
+            contactor.open(now_ms)

@@ -21,8 +21,7 @@ TIME = b"t"
 SESSION = b"s"
 PAYER_RECORD = b"c"
 FAULT = b"f"
-# No value has this key. It makes room for one more in the blocks of every pole.
-RESERVED = b""
+CLOSINGS = b"o"
 
 EACH_CHANNEL = const(0)
 FAULT_SIZE = const(60)
@@ -36,7 +35,7 @@ TABLE = (
     (POLE, TIME, "birth of the journal, and an IssuerTime for each of 4 issuers", 200, 1),
     (POLE, SESSION, "LoggedSession", 66, 1),
     (POLE, FAULT, "why the loop failed", FAULT_SIZE, 1),
-    (POLE, RESERVED, "nothing yet", 0, 1),
+    (POLE, CLOSINGS, "closings of the contactor", 5, 1),
     (VEHICLE, PAYER_RECORD, "PayerRecord", 90, EACH_CHANNEL),
     (VEHICLE, FAULT, "why the loop failed", FAULT_SIZE, 1),
 )
@@ -56,7 +55,7 @@ def live_bytes(role: int, channels: int) -> int:
     """
     total = 0
     for row_role, prefix, _, size, how_many in TABLE:
-        if row_role == role and prefix:
+        if row_role == role:
             key_size = len(prefix) + (0 if how_many else CHANNEL_ID_SIZE)
             total += (how_many or channels) * record_size(key_size, size)
     return total
