@@ -83,7 +83,7 @@ def test_the_unix_board_keeps_the_contract_in_virtual_time(tmp_path):
     printed = unix_board(tmp_path, "bench", pins)
     report, sent, kept = printed.splitlines()
     assert (report, kept) == ("0 0 -", "kept C (1790000000, 1)")
-    # What a pseudo-terminal holds differs from kernel to kernel.
+    # The size of a pseudo-terminal differs from kernel to kernel.
     assert 0 < int(sent.split()[1]) < 160_000
 
 

@@ -1,4 +1,4 @@
-"""A contactor closes a few times an hour at most, whoever asks, and keeps count of it."""
+"""A contactor closes a few times an hour at most, and keeps count of it."""
 
 from joulestream.device.journal import Journal
 from joulestream.pole.contactor import Contactor
@@ -10,7 +10,7 @@ HOLD_MS = 500
 
 
 class Asker:
-    """A contactor, and somebody who asks for as many closings as there can be."""
+    """A contactor, and a peer that asks for as many closings as there can be."""
 
     def __init__(self):
         self.now_ms = 1_000
@@ -21,7 +21,7 @@ class Asker:
 
     def boot(self):
         """Start the pole anew, with its journal alone."""
-        self.journal = Journal(self._flash)
+        self.journal = Journal(self._flash, bytes)
         self.contactor = Contactor(self._switch, HOLD_MS, self.journal, self.now_ms)
 
     def _switch(self, closed):

@@ -109,7 +109,7 @@ def test_a_vehicle_that_stops_reading_and_greets_without_end_cannot_hang_the_pol
     scenario.run(
         charging(5),
         do(lambda s: s.bench.unheard.add("pole")),
-        *[act for _ in range(100) for act in (do(greet), for_ms(100))],
+        *[act for _ in range(300) for act in (do(greet), for_ms(100))],
         do(lambda s: opened_within(s, 100)),
         do(lambda s: setattr(s, "then", s.bench.elapsed_ms)),
         do(lambda s: setattr(s.bench.plant, "plugged", False)),

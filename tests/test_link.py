@@ -117,7 +117,7 @@ def test_a_peer_that_never_reads_costs_frames_and_nothing_else(kind):
         for _ in range(500):
             link.flush([payload])
             sent += 1
-        assert size_of_buffers(link) == held, "what waits has a fixed size"
+        assert size_of_buffers(link) == held, "the buffer has a fixed size"
         assert link.unsent and len(uart.sent) == link.bytes_sent == room
         uart.room = None
         link.flush([b"again"])

@@ -69,7 +69,7 @@ def test_an_update_one_unit_too_little():
         due = world.payee.charging.packetizer.invoiced_mwh * PRICE // 1_000_000
         sign_claim(update, due - 1)
 
-    world = Pair(vehicle={"prepay": PACKET_PRICE})
+    world = Pair()
     world.charge(4)
     # Once nothing is prepaid, an invoice asks for more than was paid before it.
     world.payer.payments.prepay = 0

@@ -47,7 +47,7 @@ class Vehicle:
             message.certificate = self.shown.to_bytes()
             message.amount_due = self.stated_due
             message.remainder = 0
-            message.prepay = PACKET_PRICE
+            message.prepay = 2 * PACKET_PRICE
             session = self.world.payer.session
             message.signature = KEYS["payer"].sign(session.signed_text(message))
         elif payload[0] == INVOICE:

@@ -22,7 +22,8 @@ from joulestream.host_tools.layout import ROOT
 from joulestream.pole.admission import Admission
 from joulestream.pole.charging_session import ChargingSession
 from joulestream.pole.clock import PoleClock, mark_restored
-from joulestream.pole.offer import asked_prepay
+from joulestream.pole.contactor import ORDERLY_STOP_MS
+from joulestream.pole.offer import asked_prepay, least_cover, paying_amount
 from joulestream.runtime import BUILT_S
 from joulestream.tariff import Tariff
 from joulestream.testkit.flash import RamFlash, mount
@@ -152,16 +153,27 @@ def by_code_7_2(v):
         link_timeout_ms=2,
         credit=v.credit,
         prepay=0,
+        max_power_mw=v.max_power_mw,
+        meter=SimpleNamespace(interval_ms=v.paying_ms, reading_ms=0),
     )
     certificate = Certificate(channel_id=bytes(32), expires_at_s=0)
     charge = ChargingSession(
-        config, certificate, None, record, v.settled, v.price_per_kwh, 0, 0, 0
+        config, certificate, None, record, v.settled, v.price_per_kwh, 0, 0, 0, v.accepted_prepay
     )
+    assert v.orderly_ms == ORDERLY_STOP_MS
+    # Nothing is paid now, so an orderly stop begins as soon as its price is all that is left.
+    starts_at = charge.credit - (v.orderly if v.in_order else 0)
+    for unpaid in (starts_at - 1, starts_at):
+        charge.unpaid = unpaid
+        assert charge.must_pause() == (unpaid == starts_at)
+    charge.unpaid = v.flowed_due - v.paid
     return {
         "paid": charge.paid,
         "credit_now": charge.credit,
         "packet": packet_amount(v.price_per_kwh, v.packet_energy_mwh),
         "unpaid": charge.unpaid,
+        "paying": paying_amount(config, v.price_per_kwh),
+        "least_cover": least_cover(config, v.price_per_kwh),
         "least_prepay": asked_prepay(config, record, v.price_per_kwh),
     }
 
@@ -310,6 +322,8 @@ def is_possible(section, given):
         return max(given["offer_remainder"], given["stated_remainder"]) < MWH_PER_KWH
     if section == "7.1":
         return given["start_energy_mwh"] <= min(given["from_energy_mwh"], given["energy_mwh"])
+    if section == "7.2":
+        given["orderly_ms"] = ORDERLY_STOP_MS
     if section == "8.4":
         # The record is still the OFFER's, and so is the mark.
         given["own_mwh"] = given["mark_own_mwh"] = given["start_own_mwh"]

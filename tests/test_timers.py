@@ -98,7 +98,7 @@ def renewal(clock, pause_ms):
 
 
 def contactor(clock, pause_ms):
-    journal = Journal(RamFlash())
+    journal = mount(RamFlash())
     journal.erase_ahead()
     one = Contactor(lambda closed: None, 500, journal, clock.now_ms)
     check_pause(clock, pause_ms, 500, one.arm, one.follow)
@@ -349,6 +349,7 @@ ROWS = {
     "firmware/pole/contactor.py Contactor._hold": contactor,
     "firmware/pole/contactor.py Contactor._rest": contactor,
     "firmware/pole/contactor.py Contactor._until_forgotten": contactor,
+    "firmware/pole/loop.py PoleLoop._stop": timer,
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
     "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,

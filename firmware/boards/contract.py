@@ -125,6 +125,13 @@ class Board:
         """
         return None
 
+    def pause(self, paused: bool) -> None:
+        """Ask the vehicle to draw no current, or no longer: a pilot duty of 100 %, or the usual.
+
+        A board that cannot ask ignores it. The pole opens its contactor in pilot state B, or
+        after an orderly stop's longest time.
+        """
+
     def current_limit_ma(self, limit_ma: int) -> None:
         """Tell the vehicle the highest current it may draw, in mA.
 

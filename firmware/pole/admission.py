@@ -4,7 +4,7 @@ from joulestream import errors
 from joulestream.channel import genuine_reason, window_reason
 from joulestream.compat import const
 from joulestream.errors import PeerError
-from joulestream.pole.offer import earned_credit
+from joulestream.pole.offer import earned_credit, least_cover
 from joulestream.signing import verify
 from joulestream.units import MWH_PER_KWH, packet_amount
 
@@ -147,7 +147,7 @@ class Admission:
         price_per_kwh: int,
         capacity: int,
     ) -> int:
-        """Return the reason why no packet could be paid, or 0.
+        """Return the reason why current could not flow steadily, or 0.
 
         Args:
             amount_due: the amount that the first invoice asks for, in claim units.
@@ -156,8 +156,8 @@ class Admission:
             price_per_kwh: the offered price, in claim units per kWh.
             capacity: the channel's capacity, in claim units.
         """
-        packet = packet_amount(price_per_kwh, self._config.packet_energy_mwh)
-        if earned_credit(self._config.credit, paid) + prepay < packet:
+        config = self._config
+        if earned_credit(config.credit, paid) + prepay < least_cover(config, price_per_kwh):
             return errors.PREPAY_TOO_SMALL
         if amount_due > capacity:
             return errors.CAPACITY_EXHAUSTED

@@ -3,10 +3,11 @@
 from joulestream.channel import Claim
 from joulestream.compat import const
 from joulestream.device.payee_records import new_record
-from joulestream.pole.offer import earned_credit
+from joulestream.pole.contactor import ORDERLY_STOP_MS
+from joulestream.pole.offer import earned_credit, least_cover, paying_amount
 from joulestream.pole.packetizer import Packetizer
 from joulestream.tariff import Tariff
-from joulestream.units import packet_amount, small_int
+from joulestream.units import energy_from_power, packet_amount, small_int
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class ChargingSession:
         total_mwh: the meter's running total now, in mWh.
         time_s: the unix time, in s.
         now_ms: the present tick.
+        prepay: the amount that the vehicle promised to pay ahead, in claim units.
 
     Attributes:
         channel_id: the channel that pays.
@@ -40,6 +42,8 @@ class ChargingSession:
         energy_mwh: the channel's energy that has flowed so far.
         amount_due: the total due for it, in claim units.
         credit: the unpaid amount at which the contactor opens, in claim units.
+        stop_amount: the price of all that flows in an orderly stop; 0 when credit and prepayment
+            do not cover one.
         unpaid: `amount_due` less `paid`; negative while prepaid.
         invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
             a claim unit that it rounded off, in millionths.
@@ -58,6 +62,7 @@ class ChargingSession:
         total_mwh: int,
         time_s: int,
         now_ms: int,
+        prepay: int = 0,
     ) -> None:
         self.channel_id = certificate.channel_id
         self._renew_before_s = config.renew_before_s
@@ -86,8 +91,10 @@ class ChargingSession:
         self.max_unpaid = 0
         self.max_prepaid = 0
         self.unpaid = small_int(record.amount_due - self.paid)
-        self._most_credit = config.credit
+        self._config = config
         self.credit = earned_credit(config.credit, self.paid)
+        self._prepay = prepay
+        self._follow_price()
         self._offset_mwh = record.energy_mwh - total_mwh
 
     def renew(self, certificate: "Certificate") -> None:
@@ -110,9 +117,30 @@ class ChargingSession:
         self.spare_record, self.record = self.record, record
         self.packets += 1
         self.paid = record.amount
-        self.credit = earned_credit(self._most_credit, record.amount)
         self.tariff.advance(record.energy_mwh)
+        credit = earned_credit(self._config.credit, record.amount)
+        if credit != self.credit or self.tariff.price_per_kwh != self._price_per_kwh:
+            self.credit = credit
+            self._follow_price()
         self._update_unpaid()
+
+    def change_price(self, from_energy_mwh: int, price_per_kwh: int) -> None:
+        """Let the accepted price hold beyond the channel energy `from_energy_mwh`."""
+        self.tariff.change(from_energy_mwh, price_per_kwh)
+        self._follow_price()
+
+    def covers(self, price_per_kwh: int) -> bool:
+        """Return whether current flows steadily at a price, with this credit and prepayment."""
+        return self.credit + self._prepay >= least_cover(self._config, price_per_kwh)
+
+    def must_invoice(self) -> bool:
+        """Return whether credit and prepayment last just until an invoice of now is paid."""
+        left = self.credit - self.stop_amount - self.unpaid
+        return left < self._paying and self.has_uninvoiced_energy()
+
+    def must_pause(self) -> bool:
+        """Return whether an orderly stop has to begin now, so that the credit lasts to its end."""
+        return self.credit - self.stop_amount <= self.unpaid
 
     def has_uninvoiced_energy(self) -> bool:
         """Return whether energy has flowed that no invoice has asked for yet."""
@@ -133,6 +161,21 @@ class ChargingSession:
         record.amount_due = self.amount_due
         record.remainder = self.tariff.remainder(self.energy_mwh)
         return record
+
+    def _follow_price(self) -> None:
+        """Note the price of what flows while a packet is paid, and in an orderly stop.
+
+        If credit and prepayment do not cover an orderly stop beside that, the pole opens at once.
+        """
+        config = self._config
+        self._price_per_kwh = self.tariff.price_per_kwh
+        # A price that is ahead may begin before the next payment.
+        price_per_kwh = max(self._price_per_kwh, self.tariff.next_price_per_kwh or 0)
+        self._paying = paying_amount(config, price_per_kwh)
+        stop_mwh = energy_from_power(config.max_power_mw, ORDERLY_STOP_MS)
+        stop = packet_amount(price_per_kwh, stop_mwh)
+        least = least_cover(config, price_per_kwh)
+        self.stop_amount = stop if self.credit + self._prepay >= least + stop else 0
 
     def _update_unpaid(self) -> None:
         self.unpaid = small_int(self.amount_due - self.paid)

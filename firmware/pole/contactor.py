@@ -4,7 +4,7 @@ It stays closed only while it is armed again and again. Each closing wears the c
 vehicle that asks for many of them has to wait. Each closing raises a level by one, and a level is
 forgotten every two minutes. From the sixth level on the contactor stays open for 10 s after an
 opening, from the seventh for 20 s, and so on up to two minutes. So the first closings are free,
-and whoever asks gets fewer than 60 in an hour (tests/test_contactor.py counts them).
+and fewer than 60 fit into an hour (tests/test_contactor.py counts them).
 """
 
 from joulestream.compat import const
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from joulestream.device.journal import Journal
+
+# An orderly stop takes so long at most. The vehicle is asked to draw no current, and the contactor
+# opens in pilot state B or then. Source: IEC 61851-1, Annex A (duty of 100 %).
+ORDERLY_STOP_MS = const(6_000)
 
 _FREE = const(5)
 _REST_STEP_MS = const(10_000)
@@ -67,7 +71,7 @@ class Contactor:
     def arm(self, now_ms: int) -> None:
         """Close the contactor, or keep it closed, until `hold_ms` after `now_ms`.
 
-        A contactor that rests, or whose closing cannot be stored, stays open.
+        A contactor that rests stays open, and so does one that cannot store its closing.
         """
         if not self.closed:
             if self.rests(now_ms) or not self._count():
@@ -84,7 +88,7 @@ class Contactor:
         self._switch(False)
 
     def rests(self, now_ms: int) -> bool:
-        """Return whether the contactor has to stay open, whoever asks."""
+        """Return whether the contactor has to stay open now."""
         return not self._rest.is_over(now_ms)
 
     def follow(self, now_ms: int) -> bool:

@@ -2,10 +2,11 @@
 
 from joulestream import errors
 from joulestream.compat import const
-from joulestream.pole.contactor import Contactor
+from joulestream.pole.contactor import ORDERLY_STOP_MS, Contactor
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.runtime.pilot import is_connected, wants_power
 from joulestream.session import STATE_NAMES
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class PoleLoop:
         self._contactor = Contactor(
             board.contactor, config.contactor_hold_ms, journal, self._now_ms
         )
+        self._paused = False
+        self._stop = Timer()
+        board.pause(False)
         self._recorded_fault = load_fault(journal)
         link.attach(self._deliver)
 
@@ -119,6 +123,7 @@ class PoleLoop:
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
             "charging": self._contactor.closed,
+            "paused": self._paused,
             "contactor_closings": self._contactor.closings,
             "why": self._why(),
             "meter": errors.reason_name(meter.reason) if meter.reason else "GOOD",
@@ -169,7 +174,28 @@ class PoleLoop:
         if contactor.follow(now_ms):
             contactor.open(now_ms)
             self._payee.stop(errors.INTERNAL, now_ms)
-        if self._payee.may_energise() and not self._meter.reason and wants_power(pilot):
+        payee = self._payee
+        # The duty of the pilot changes rarely, so a pause lasts as long as the longest stop.
+        if self._paused and self._stop.is_over(now_ms) and not payee.must_pause():
+            self._pause(False)
+        if not payee.may_energise() or self._meter.reason or not wants_power(pilot):
+            if contactor.closed:
+                contactor.open(now_ms)
+        elif not payee.must_pause():
             contactor.arm(now_ms)
         elif contactor.closed:
-            contactor.open(now_ms)
+            self._stop_in_order(now_ms)
+
+    def _stop_in_order(self, now_ms: int) -> None:
+        """Go on with an orderly stop: current shall end before the contacts open."""
+        if not self._paused:
+            self._pause(True)
+            self._stop.start(now_ms, ORDERLY_STOP_MS)
+        if self._stop.is_over(now_ms):
+            self._contactor.open(now_ms)
+        else:
+            self._contactor.arm(now_ms)
+
+    def _pause(self, paused: bool) -> None:
+        self._paused = paused
+        self._board.pause(paused)

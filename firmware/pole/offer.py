@@ -3,7 +3,7 @@
 from joulestream.channel import KEY_SIZE
 from joulestream.compat import const
 from joulestream.messages import MAX_ISSUERS, VERSION, Offer
-from joulestream.units import packet_amount
+from joulestream.units import energy_from_power, packet_amount
 
 # The longest time that a contactor's contacts take to part.
 CONTACTOR_OPENING_MS = const(100)
@@ -40,6 +40,8 @@ def build_offer(
         nonce: 16 fresh random bytes.
         payee_key: the pole's public key.
     """
+    # A price that the schedule rises to shall not end the session for want of cover.
+    dearest_per_kwh = max(price_per_kwh, max([row.price_per_kwh for row in config.prices]))
     issuers = b"".join([issuer.key for issuer in config.issuers])
     return Offer(
         version=VERSION,
@@ -49,7 +51,7 @@ def build_offer(
         time_s=time_s,
         price_per_kwh=price_per_kwh,
         credit=config.credit,
-        prepay=asked_prepay(config, record, price_per_kwh),
+        prepay=asked_prepay(config, record, dearest_per_kwh),
         packet_energy_mwh=config.packet_energy_mwh,
         packet_ms=config.packet_ms,
         link_timeout_ms=config.link_timeout_ms,
@@ -81,10 +83,33 @@ def earned_credit(credit: int, paid_amount: int) -> int:
     return min(credit, paid_amount)
 
 
+def paying_amount(config: "PoleConfig", price_per_kwh: int) -> int:
+    """Return the most that flows while a packet is paid, but at most a packet, in claim units.
+
+    The vehicle pays once its own meter, a reading later, shows the energy too. A packet's way over
+    the wire and both signatures take less time than a reading does.
+    """
+    meter = config.meter
+    paying_ms = max(meter.interval_ms, meter.reading_ms) + meter.reading_ms
+    energy_mwh = energy_from_power(config.max_power_mw, paying_ms)
+    return packet_amount(price_per_kwh, min(energy_mwh, config.packet_energy_mwh))
+
+
+def least_cover(config: "PoleConfig", price_per_kwh: int) -> int:
+    """Return the least sum of earned credit and prepayment, in claim units.
+
+    It covers one packet, or no session could start. It also covers what flows while a packet is
+    paid, twice: once for the packet that is being paid and once for the next one. With less, the
+    contactor would open and close at every packet.
+    """
+    packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+    return max(packet, 2 * paying_amount(config, price_per_kwh))
+
+
 def asked_prepay(config: "PoleConfig", record: "PayeeRecord", price_per_kwh: int) -> int:
     """Return the prepayment that the pole asks for, in claim units.
 
-    Earned credit and prepayment together cover one packet at least, or no session could start.
+    With the earned credit it is the least cover, or more.
     """
-    packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
-    return max(config.prepay, packet - earned_credit(config.credit, record.amount))
+    least = least_cover(config, price_per_kwh)
+    return max(config.prepay, least - earned_credit(config.credit, record.amount))

@@ -194,6 +194,10 @@ class Payee:
             and charging.is_claimed()
         )
 
+    def must_pause(self) -> bool:
+        """Return whether an orderly stop for non-payment has to begin, or goes on."""
+        return self.charging is not None and self.charging.must_pause()
+
     def stop(self, reason: int, now_ms: int) -> None:
         """End the session for `reason` (errors.py). The contactor stays open from now on."""
         if self._closing.is_under_way:
@@ -291,6 +295,7 @@ class Payee:
             meter.total_mwh,
             self._clock.time_s(now_ms),
             now_ms,
+            accept.prepay,
         )
         self.books.open_session(charging, meter)
         self.charging = charging
@@ -371,6 +376,10 @@ class Payee:
         return 0
 
     def _step_tariff(self, charging: ChargingSession, price_per_kwh: int, now_ms: int) -> None:
+        if not charging.covers(price_per_kwh):
+            # A vehicle that has agreed to this prepayment cannot pay that price steadily.
+            self.stop(errors.PREPAY_TOO_SMALL, now_ms)
+            return
         message = self._tariff_changes.announce(charging, price_per_kwh)
         if message is not None:
             self.session.send_signed(message, self._signer, now_ms)
@@ -385,6 +394,8 @@ class Payee:
         if self.session.is_waiting_for(UPDATE):
             return
         energy_mwh = charging.packetizer.end_of_packet(charging.energy_mwh, now_ms)
+        if energy_mwh is None and charging.must_invoice():
+            energy_mwh = charging.energy_mwh
         if energy_mwh is None:
             return
         if self.books.can_store():

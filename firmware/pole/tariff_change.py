@@ -54,5 +54,5 @@ class TariffChanges:
             self._from_energy_mwh,
         ):
             raise PeerError(BAD_FIELD)
-        charging.tariff.change(self._from_energy_mwh, self._price_per_kwh)
+        charging.change_price(self._from_energy_mwh, self._price_per_kwh)
         self.is_waiting = False

@@ -5,7 +5,7 @@ from joulestream.channel import Claim
 from joulestream.compat import const
 from joulestream.messages import Update
 from joulestream.tariff import Tariff
-from joulestream.units import energy_from_power
+from joulestream.units import energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
 from joulestream.vehicle.offer_check import agreed_prepay
 from joulestream.vehicle.tariff_check import record_prices
@@ -32,6 +32,7 @@ PAID_AFTER_STOP = (
     errors.CERTIFICATE_WINDOW,
     errors.TARIFF_REFUSED,
     errors.PRICE_TOO_HIGH,
+    errors.PREPAY_TOO_SMALL,
     errors.METER_SILENT,
     errors.METER_STALE,
     errors.METER_FROZEN,
@@ -90,6 +91,7 @@ class Payments:
         self.start_energy_mwh = offer.energy_mwh
         self.energy_mwh = offer.energy_mwh
         self._packet_energy_mwh = offer.packet_energy_mwh
+        self._credit = offer.credit
         self._wallet = wallet
         self._channel_id = certificate.channel_id
         self._claim = Claim(certificate.channel_id)
@@ -103,6 +105,11 @@ class Payments:
         # Each claim moves money from the budget to `signed`: their sum stays the same all session.
         allowed = self.record.signed + self._wallet.budget_left
         self.limit = min(allowed, certificate.capacity)
+
+    def covers_packet(self, price_per_kwh: int) -> bool:
+        """Return whether earned credit and prepayment cover one packet at a price."""
+        credit = min(self._credit, self.record.signed)
+        return credit + self.prepay >= packet_amount(price_per_kwh, self._packet_energy_mwh)
 
     def limit_reason(self) -> int:
         """Return which limit is the nearer one: CAPACITY_EXHAUSTED or BUDGET_EXHAUSTED."""

@@ -5,7 +5,7 @@ signed the TARIFF) and the last one (the record is stored).
 """
 
 from joulestream.compat import const
-from joulestream.errors import BAD_FIELD, PRICE_TOO_HIGH
+from joulestream.errors import BAD_FIELD, PREPAY_TOO_SMALL, PRICE_TOO_HIGH
 from joulestream.vehicle.config import AUDIT_METER
 
 TYPE_CHECKING = const(0)
@@ -46,7 +46,7 @@ def tariff_reason(
             return BAD_FIELD
     if change.price_per_kwh > config.max_price_per_kwh:
         return PRICE_TOO_HIGH
-    return 0
+    return 0 if payments.covers_packet(change.price_per_kwh) else PREPAY_TOO_SMALL
 
 
 def record_prices(record: "PayerRecord", tariff: "Tariff") -> None:

@@ -18,7 +18,8 @@ def charge(play: Play) -> None:
         vehicle.stop(OWNER_STOP)
         stage.run_to_end("OWNER_STOP")
         play.take_stock()
-    assert stage.flowed_mwh > _PACKETS * PACKET_MWH
+    # It prepays only once, so that its credit ends before a full packet: its packets are smaller.
+    assert stage.flowed_mwh > _PACKETS * PACKET_MWH // 2
 
 
 def deliver(play: Play) -> None:

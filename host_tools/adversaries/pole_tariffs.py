@@ -13,7 +13,6 @@ from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import (
     AUDIT_PERCENT,
     AUDIT_WAIT_MS,
-    HIGHEST_PRICE,
     MAX_POWER_W,
     PACKET_MWH,
     PRICE,
@@ -70,8 +69,8 @@ class ChangesTheTariffWithinTolerance(LyingPole):
         stage.replug()
 
     def raise_price(self, from_energy_mwh: int) -> None:
-        """Announce the highest price from `from_energy_mwh` on, and wait for the answer."""
-        self.change_tariff(HIGHEST_PRICE, from_energy_mwh)
+        """Announce a dearer price from `from_energy_mwh` on, and wait for the answer."""
+        self.change_tariff(DEAR_PRICE, from_energy_mwh)
         self.stage.run(lambda: self.tariff.next_price_per_kwh or self.stop_reason)
 
 
@@ -87,7 +86,7 @@ class BillsAtTheDearerPrice(ChangesTheTariffWithinTolerance):
         self.raise_price(self.invoiced_mwh + PACKET_MWH)
         self.charge(self.packets + 2)
         stage.run(lambda: not self.waiting)
-        stage.price_per_kwh = HIGHEST_PRICE
+        stage.price_per_kwh = DEAR_PRICE
         self.lying = True
         self.delivers = False
         for _ in range(_LONG_SESSION):
@@ -131,7 +130,7 @@ class RaisesItsPriceThroughAReconnect(LyingPole):
 class CarriesOverAtAPriceOfLater(LyingPole):
     """Delivers on credit, and carries the debt over at a price agreed for later energy."""
 
-    later_price = HIGHEST_PRICE
+    later_price = DEAR_PRICE
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
@@ -155,7 +154,8 @@ class CarriesOverAtAPriceOfLater(LyingPole):
         self.delivers = False
         self.meet()
         if self.stop_reason:
-            assert self.stage.last_stop() == "CARRIED_DEBT"
+            # A vehicle that took a part on trust before prepays less: too little for a packet.
+            assert self.stage.last_stop() in ("CARRIED_DEBT", "PREPAY_TOO_SMALL")
             self.energy_mwh, self.amount_due = honest
             self.amount_due += gap_mwh * PRICE // 1_000_000
             self.energy_mwh += gap_mwh
@@ -225,7 +225,7 @@ LIARS = (
         POLE,
         f"Counts {AUDIT_PERCENT} % too little, raises its price, and bills the rest then.",
         "tolerates no difference from before the rise of a price, and stops with OVERBILLED",
-        PREPAID + ATTEMPTS * (STEP + _LATE) * (HIGHEST_PRICE / PRICE - 1) + _ROUNDING,
+        PREPAID + ATTEMPTS * (STEP + _LATE) * (DEAR_PRICE / PRICE - 1) + _ROUNDING,
         again(BillsAtTheDearerPrice),
         "on top of the prepayment, one step of the meter and the energy that flows while an "
         "invoice may wait, at the difference of the prices, for each rise of the price: "

@@ -11,6 +11,7 @@ from joulestream.host_tools.adversaries.bank import (
 )
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, PAYER, VEHICLE, Liar
 from joulestream.host_tools.adversaries.lying_vehicle import (
+    CREDIT_AND_DELAY,
     DELAY,
     HONEST_PACKETS,
     LyingVehicle,
@@ -135,7 +136,7 @@ LIARS = (
         "an issuer long ago.",
         "accepts a time only from a trusted issuer, for that issuer's certificates, and signed "
         "with the nonce of this session",
-        DELAY,
+        CREDIT_AND_DELAY,
         _expired_after_a_power_cut,
     ),
     Liar(

@@ -58,7 +58,7 @@ class Firmware:
         role: str,
         config: dict[str, Any],
         directory: Path,
-        heap: str = "272k",
+        heap: str = "304k",
         working_directory: Path | None = None,
     ) -> None:
         """Start the process.

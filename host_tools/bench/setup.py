@@ -126,7 +126,7 @@ class BenchSetup:
             "budget": 700_000,
             "max_price_per_kwh": 500_000,
             "energy_wanted_mwh": 40_000_000,
-            "prepay": 2 * PRICE_PER_KWH * PACKET_MWH // 1_000_000,
+            "prepay": 3 * PRICE_PER_KWH * PACKET_MWH // 1_000_000,
             "max_power_w": 11_500,
             "meter": {"model": "sdm120"},
         } | changes

@@ -13,6 +13,7 @@ from joulestream.errors import reason_name
 from joulestream.host_tools.simulation.plan import START_S
 from joulestream.host_tools.simulation.setup import AUDIT_PERCENT
 from joulestream.messages import INVOICE, RECEIPT, STOP, UPDATE
+from joulestream.pole.contactor import ORDERLY_STOP_MS
 from joulestream.session import OPEN
 from joulestream.signing import verify
 from joulestream.units import MS_PER_HOUR, MWH_PER_KWH
@@ -141,6 +142,17 @@ class Invariants:
             raise Violation(f"{side.name} forgot a signed amount: {stored} after {signed}")
         if wallet.budget_left > world.plan.parameters.budgets[side.number] - signed:
             raise Violation(f"{side.name}'s budget grew to {wallet.budget_left}")
+
+    def opened(self, world: "World") -> None:
+        """Check that non-payment opened no contactor under load, where a stop was covered."""
+        board = world.pole.board
+        loop = world.pole.loop
+        charging = None if loop is None else loop.payee.charging
+        if charging is None or loop.payee.session.state != OPEN or loop.payee.may_energise():
+            return
+        asked_ms = world.now_ms if board.paused_ms is None else board.paused_ms
+        if charging.stop_amount and world.now_ms - asked_ms < ORDERLY_STOP_MS:
+            raise Violation(f"opened under load {world.now_ms - asked_ms} ms after a pause")
 
     def gave_up(self, side: "Side", why: str) -> None:
         """Check that a loop gave up only for a fault of its board."""

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from joulestream.boards import contract
-from joulestream.runtime.pilot import PILOT_A, PILOT_C
+from joulestream.runtime.pilot import PILOT_A, PILOT_B, PILOT_C
 from joulestream.testkit.flash import NorFlash
 from joulestream.testkit.meter import Meter
 
@@ -160,6 +160,8 @@ class Board(contract.Board):
         flash: the flash of the journal.
         contactor_closed: the contactor output.
         contactor_told_ms: the world's time of the last trigger.
+        paused_ms: the world's time since which it asks the vehicle to pause; None: it does not.
+        is_paused: whether the vehicle that is plugged in draws nothing, since it was asked.
         is_plugged: whether its end of the cable is plugged in.
         crash: whether its next operation on the link raises CrashError.
         hears_chatter: whether noise comes in on the link in every round.
@@ -185,6 +187,8 @@ class Board(contract.Board):
         self.contactor_closed = False
         self.contactor_told_ms = 0
         self.world_ms = 0
+        self.paused_ms: int | None = None
+        self.is_paused = False
         self.is_plugged = False
         self.crash = False
         self.hears_chatter = False
@@ -223,7 +227,12 @@ class Board(contract.Board):
         self.contactor_told_ms = self.world_ms
 
     def pilot_state(self) -> str:
-        return PILOT_C if self.is_plugged else PILOT_A
+        if not self.is_plugged:
+            return PILOT_A
+        return PILOT_B if self.is_paused else PILOT_C
+
+    def pause(self, paused: bool) -> None:
+        self.paused_ms = self.world_ms if paused else None
 
     def storage(self) -> NorFlash:
         return self.flash

@@ -60,6 +60,8 @@ class Parameters:
         link_timeout_ms, retry_ms: a silent link ends a session; a message is sent again.
         meter_ms: time between two readings of a meter.
         register_step_mwh: the step of every meter's register.
+        pause_ms: time until a vehicle that is asked to pause draws no current and shows pilot
+            state B.
         contactor_delay_ms: time until the contact follows the pole's contactor output.
         budgets: the most that each vehicle may spend, in claim units.
         capacities: the most that each channel can pay, in claim units.
@@ -83,6 +85,7 @@ class Parameters:
     retry_ms: int
     meter_ms: int
     register_step_mwh: int
+    pause_ms: int
     contactor_delay_ms: int
     budgets: list[int]
     capacities: list[int]
@@ -247,8 +250,16 @@ def _parameters(rng: Random, length_ms: int) -> Parameters:
     highest_price = max(row["price_per_kwh"] for row in prices)
     packet_mwh = rng.choice((300, 500, 777, 1_000))
     packet = -(-highest_price * packet_mwh // 1_000_000)
-    credit = rng.choice((0, packet, 2 * packet, 3 * packet))
-    prepay = rng.choice((packet, 2 * packet, 4 * packet))
+    max_power_w = rng.choice((7_400, 11_000, 22_000))
+    meter_ms = rng.choice((100, 200))
+    # What flows while a packet is paid, and in an orderly stop of six seconds.
+    paying, stop = (
+        -(-highest_price * max_power_w * flows_ms // 3_600_000_000) + 1
+        for flows_ms in (meter_ms + 400, 6_000)
+    )
+    cover = packet + max(packet, paying)
+    credit = rng.choice((0, cover, 2 * cover, cover + stop))
+    prepay = rng.choice((cover, 2 * cover, cover + stop))
     near_wrap = TICKS_PERIOD - rng.randrange(1, length_ms + 60_000)
     expires_s = rng.choice((DAY_S, DAY_S, DAY_S, length_ms // 2_000 + 3, 5))
     return Parameters(
@@ -258,18 +269,19 @@ def _parameters(rng: Random, length_ms: int) -> Parameters:
         credit=credit,
         pole_prepay=rng.choice((0, prepay)) if credit else prepay,
         vehicle_prepay=prepay + (packet if credit == 0 else 0),
-        max_power_w=rng.choice((7_400, 11_000, 22_000)),
+        max_power_w=max_power_w,
         link_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
         retry_ms=rng.choice((100, 250)),
-        meter_ms=rng.choice((100, 200)),
+        meter_ms=meter_ms,
         register_step_mwh=rng.choice((1, 100, 1_000)),
+        pause_ms=rng.choice((300, 3_000, 9_000)),
         contactor_delay_ms=rng.choice((10, 30, 60)),
         budgets=[
-            rng.choice((_UNLIMITED, _UNLIMITED, 60 * packet, 200 * packet))
+            rng.choice((_UNLIMITED, _UNLIMITED, 60 * cover, 200 * packet + cover))
             for _ in range(VEHICLES)
         ],
         capacities=[
-            rng.choice((_UNLIMITED, _UNLIMITED, 80 * packet, 300 * packet))
+            rng.choice((_UNLIMITED, _UNLIMITED, 80 * cover, 300 * packet + cover))
             for _ in range(VEHICLES)
         ],
         gains_ppm=[rng.randrange(-12_000, 12_000) for _ in range(VEHICLES + 1)],

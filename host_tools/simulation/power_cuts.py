@@ -58,7 +58,7 @@ def cut_plan(seed: int) -> Plan:
     parameters = replace(
         plan.parameters,
         packet_mwh=300,
-        credit=price // 1_000 + 1,
+        credit=2 * (price // 1_000 + 1),
         pole_prepay=0,
         vehicle_prepay=2 * price // 1_000 + 2,
         max_power_w=22_000,

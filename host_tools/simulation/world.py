@@ -253,7 +253,11 @@ class World:
         elapsed_ms = self.plan.step_ms
         vehicle = None if self.plugged is None else self.vehicles[self.plugged]
         power_mw = 0
-        if self.contact_closed and vehicle is not None:
+        board = self.pole.board
+        since_ms = board.paused_ms
+        pause_ms = self.plan.parameters.pause_ms
+        board.is_paused = since_ms is not None and self.now_ms - since_ms >= pause_ms
+        if self.contact_closed and vehicle is not None and not board.is_paused:
             power_mw = self._power_mw[self.now_ms // 1_000]
         self.pole.board.meter.advance(power_mw, elapsed_ms)
         if vehicle is not None:
@@ -271,6 +275,8 @@ class World:
             self._contact_wanted = closed
             self._contact_at_ms = self.now_ms + self.plan.parameters.contactor_delay_ms
             self.note("contactor", "closes" if closed else "opens")
+            if not closed and self.contact_closed:
+                self.watch.opened(self)
 
     # Frames
 
@@ -354,6 +360,7 @@ class World:
         side.supervisor = None
         side.off_until_ms = until_ms
         side.board.contactor_closed = False
+        side.board.paused_ms = None
         side.board.link = side.board.link.restarted()
         # Half a frame that the UART took before is no part of the next one.
         self._decoders[side.name].feed(bytearray(1), 1)

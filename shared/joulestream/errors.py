@@ -87,7 +87,10 @@ REASONS = {
     BAD_PROOF: ("BAD_PROOF", "the proof of key is not the payer's"),
     TIME_UNKNOWN: ("TIME_UNKNOWN", "the pole does not know the time and energises nothing"),
     BAD_TIME: ("BAD_TIME", "the proof of time is not acceptable"),
-    PREPAY_TOO_SMALL: ("PREPAY_TOO_SMALL", "credit and prepay together are below one packet"),
+    PREPAY_TOO_SMALL: (
+        "PREPAY_TOO_SMALL",
+        "credit and prepay together are too small for a steady current",
+    ),
     CHANNELS_FULL: ("CHANNELS_FULL", "the pole's store has no room for another channel"),
     CERTIFICATE_OLD: ("CERTIFICATE_OLD", "the pole needs a certificate that was issued later"),
     CAPACITY_TOO_SMALL: ("CAPACITY_TOO_SMALL", "the pole takes no new channel this small"),

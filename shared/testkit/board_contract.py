@@ -123,6 +123,8 @@ def _check_pins(board: "Any") -> None:
     gate = board.gate()
     assert gate is None or isinstance(gate, str)
     assert board.current_limit_ma(6_000) is None
+    for paused in (True, False):
+        assert board.pause(paused) is None
     assert board.feed_watchdog() is None
 
 

@@ -344,15 +344,15 @@ def known_channel():
 
 def fresh_channel():
     """A channel never seen before: token-first, stopped by the pole."""
-    packet = PRICE * PACKET_MWH // units.MWH_PER_KWH
+    prepay = 2 * PRICE * PACKET_MWH // units.MWH_PER_KWH
     transcript = Transcript("fresh channel")
-    transcript.open(CERTIFICATES["evm"], 0, 0, 0, packet)
-    transcript.packet(0, packet)
-    transcript.packet(1_000, packet)
-    transcript.packet(2_000, packet)
+    transcript.open(CERTIFICATES["evm"], 0, 0, 0, prepay)
+    transcript.packet(0, prepay)
+    transcript.packet(1_000, prepay)
+    transcript.packet(2_000, prepay)
     transcript.stop(POLE, errors.UNPLUGGED)
-    transcript.packet(3_100, 0)
-    transcript.receipt(errors.UNPLUGGED, 0, 3_100)
+    transcript.packet(4_500, 0)
+    transcript.receipt(errors.UNPLUGGED, 0, 4_500)
     return transcript.document()
 
 
