@@ -184,8 +184,7 @@ def test_an_older_certificate_is_refused_when_the_newer_one_cannot_be_taken():
 def test_a_host_marks_a_channel_and_an_issuers_word_does_not():
     world, amount = collected()
     issuer_key = KEYS["issuer"].public_key
-    meet(world, fresh(amount))
-    world.charge(8)
+    meet(world, fresh(amount), least=amount + 2 * PACKET_PRICE)
     world.replug()
     owed = world.payee_records.uncollected(issuer_key, b"")
     assert owed == world.payee_records.load(CHANNEL_ID).amount > amount
