@@ -83,7 +83,7 @@ def make_pole(vectors):
     return Payee(
         config,
         vectors.signers["pole"],
-        Books(config, store),
+        Books(config, store, clock, 1_000),
         clock,
         open_prices(config, None),
         PowerLimits(config, None),

@@ -26,6 +26,7 @@ from joulestream.pole.closing import WAIT, Closing
 from joulestream.pole.contactor import Contactor
 from joulestream.pole.packetizer import Packetizer
 from joulestream.pole.renewal import Renewal
+from joulestream.pole.write_budget import WriteBudget
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.session import CLOSED, ProtocolSession
@@ -134,6 +135,13 @@ def packetizer(clock, pause_ms):
         lambda now_ms: one.end_of_packet(7, now_ms) is not None,
     )
     check_pause(clock, pause_ms, 3_000, lambda now_ms: one.begin(0, now_ms), one.is_late)
+
+
+def write_budget(clock, pause_ms):
+    one = WriteBudget(clock.now_ms)
+    while one.take(1, clock.now_ms):
+        pass
+    assert one.allows(clock.add(pause_ms)) == (pause_ms >= 1_000)
 
 
 def closing(clock, pause_ms):
@@ -353,6 +361,7 @@ ROWS = {
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
     "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,
+    "firmware/pole/write_budget.py WriteBudget.allows": write_budget,
     "firmware/runtime/heap.py HeapWatch._pause": heap,
     "firmware/runtime/supervisor.py Supervisor._pause": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_idle": supervisor,

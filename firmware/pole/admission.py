@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from joulestream.pole.config import PoleConfig
     from joulestream.session import ProtocolSession
 
+# A new channel is worth so many packets, unless the configuration says otherwise.
+_LEAST_PACKETS = const(100)
 _LEDGER_FIELDS = ("kind", "chain_id", "contract", "asset", "base_units_per_claim_unit")
 
 
@@ -138,6 +140,15 @@ class Admission:
         """Return BAD_PROOF unless the payer's key signed `accept` over this very offer, or 0."""
         text = session.signed_text(accept)
         return 0 if verify(session.payer_key, text, accept.signature) else errors.BAD_PROOF
+
+    def place_reason(self, certificate: "Certificate", price_per_kwh: int) -> int:
+        """Return CAPACITY_TOO_SMALL for a new channel that is not worth a place, or 0."""
+        if certificate.channel_id in self._records:
+            return 0
+        config = self._config
+        packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+        least = config.min_capacity or _LEAST_PACKETS * packet
+        return errors.CAPACITY_TOO_SMALL if certificate.capacity < least else 0
 
     def start_reason(
         self,

@@ -10,14 +10,20 @@ from joulestream.device.journal import JournalFull
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import PeerError
 from joulestream.pole.recovery import SessionLog
+from joulestream.pole.slots import Slots
+from joulestream.pole.write_budget import WriteBudget
+
+# A session's log and its end, and the record at its end, as claims' records.
+_LOG_RECORDS = const(3)
+_CERTIFICATE_RECORDS = const(4)
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from joulestream.channel import Certificate
     from joulestream.device.journal import Journal
     from joulestream.device.payee_records import PayeeRecord
     from joulestream.meter.counter import EnergyCounter
     from joulestream.pole.charging_session import ChargingSession
+    from joulestream.pole.clock import PoleClock
     from joulestream.pole.config import PoleConfig
 
 
@@ -27,10 +33,21 @@ class Books:
     Args:
         config: the pole's configuration.
         journal: the device's journal.
+        clock: the pole's time.
+        now_ms: the present tick.
+
+    Attributes:
+        records: the stored records of all channels.
+        slots: the places for channels.
+        budget: the writes that nobody paid for.
     """
 
-    def __init__(self, config: "PoleConfig", journal: "Journal") -> None:
+    def __init__(
+        self, config: "PoleConfig", journal: "Journal", clock: "PoleClock", now_ms: int
+    ) -> None:
         self.records = PayeeRecords(journal, config.max_channels)
+        self.slots = Slots(config, self.records, clock)
+        self.budget = WriteBudget(now_ms)
         self._session_log = SessionLog(config, journal, self.records)
         # (channel id, record) of a closed session that the journal did not take yet
         self._unstored: tuple[bytes, PayeeRecord] | None = None
@@ -40,13 +57,11 @@ class Books:
         """Whether the session before this start is billed to its end."""
         return self._session_log.is_recovered
 
-    def can_store(self) -> bool:
-        """Return whether a packet's claim can be stored without an erase."""
+    def can_store(self, charging: "ChargingSession | None") -> bool:
+        """Return whether the next claim of a session can be stored without an erase."""
+        if charging is not None and charging.must_admit:
+            return self.records.can_admit()
         return self.records.can_store()
-
-    def can_admit(self) -> bool:
-        """Return whether a certificate, and a packet's claim, can be stored without an erase."""
-        return self.records.can_admit()
 
     def erase_ahead(self) -> bool:
         """Erase flash ahead of need, which takes long; return whether that worked."""
@@ -73,32 +88,34 @@ class Books:
         Raises PeerError(STORE_FAILED) while an earlier session is not stored to its end.
         """
         self.recover(meter)
-        if self._unstored is not None:
-            self.close_session(*self._unstored)
+        self._store_closed()
         if self._unstored is not None or not self._session_log.is_recovered:
             raise PeerError(errors.STORE_FAILED)
         return self.records.load(channel_id)
 
-    def open_session(self, charging: "ChargingSession", meter: "EnergyCounter") -> None:
-        """Store certificate, record and log of a session before its contactor may close.
+    def open_session(self, charging: "ChargingSession", now_ms: int) -> None:
+        """Prepare for a session's claims. It writes nothing: nobody has paid yet.
 
-        Raises PeerError with CHANNELS_FULL or STORE_FAILED.
+        Raises PeerError(CHANNELS_FULL) if the journal has no place for a new channel.
         """
         self.erase_ahead()
-        self.admit(charging.certificate, charging.record)
-        self.log_prices(charging, meter)
-
-    def admit(self, certificate: "Certificate", record: "PayeeRecord") -> None:
-        """Store a certificate that opens or renews a session, with the channel's record.
-
-        Raises PeerError with CHANNELS_FULL or STORE_FAILED.
-        """
-        try:
-            self.records.admit(certificate, record)
-        except JournalFull:
+        channel_id = charging.channel_id
+        if channel_id in self.records:
+            held = self.records.certificate(channel_id)
+            charging.must_admit = held is None or held.signature != charging.certificate.signature
+        elif not self.slots.find(charging.certificate, now_ms)[0]:
             raise PeerError(errors.CHANNELS_FULL)
-        except OSError:
-            raise PeerError(errors.STORE_FAILED)
+
+    def log_session(
+        self, charging: "ChargingSession", meter: "EnergyCounter", now_ms: int
+    ) -> None:
+        """Store that energy may flow from now on, unless too much was written unpaid.
+
+        Raises PeerError(STORE_FAILED).
+        """
+        if self.budget.take(_LOG_RECORDS, now_ms):
+            self.log_prices(charging, meter)
+            charging.is_logged = True
 
     def log_prices(self, charging: "ChargingSession", meter: "EnergyCounter") -> None:
         """Store at which prices the session's energy flows. Raises PeerError(STORE_FAILED)."""
@@ -109,26 +126,68 @@ class Books:
         except OSError:
             raise PeerError(errors.STORE_FAILED)
 
-    def store_claim(self, channel_id: bytes, record: "PayeeRecord") -> None:
+    def store_claim(self, charging: "ChargingSession", record: "PayeeRecord", now_ms: int) -> None:
         """Store `record` with its better claim; it survives a power cut when this returns.
 
-        Raises PeerError(STORE_FAILED); then the record before it still counts.
+        The first claim of a new channel, worth a packet at least, takes a place in the journal. A
+        claim that pays less than a packet, without a whole packet of energy, is an unpaid write.
+
+        Raises PeerError with PREPAY_TOO_SMALL, CHANNELS_FULL or STORE_FAILED; then the record
+        before it still counts.
         """
+        known = charging.record
         try:
-            self.records.store(channel_id, record)
+            if charging.must_admit and self._admit(charging, record, now_ms):
+                return
+            if (
+                record.amount - known.amount < charging.packet
+                and not charging.packetizer.is_full
+                and (record.amount != known.amount or record.energy_mwh != known.energy_mwh)
+                and not self.budget.take(1, now_ms)
+            ):
+                raise PeerError(errors.STORE_FAILED)
+            self.records.store(charging.channel_id, record)
+        except JournalFull:
+            raise PeerError(errors.CHANNELS_FULL if charging.must_admit else errors.STORE_FAILED)
         except OSError:
             raise PeerError(errors.STORE_FAILED)
 
-    def close_session(self, channel_id: bytes, record: "PayeeRecord") -> None:
+    def _admit(self, charging: "ChargingSession", record: "PayeeRecord", now_ms: int) -> bool:
+        """Store the session's certificate with its claim; return False if it must wait."""
+        certificate = charging.certificate
+        instead_of = None
+        if certificate.channel_id in self.records:
+            if not self.budget.take(_CERTIFICATE_RECORDS, now_ms):
+                return False
+        else:
+            if record.amount < charging.packet:
+                raise PeerError(errors.PREPAY_TOO_SMALL)
+            has_place, instead_of = self.slots.find(certificate, now_ms)
+            if not has_place:
+                raise PeerError(errors.CHANNELS_FULL)
+            if instead_of is not None:
+                self.slots.taken(instead_of)
+        self.records.admit(certificate, record, instead_of)
+        charging.must_admit = False
+        return True
+
+    def close_session(self, charging: "ChargingSession") -> None:
         """Store the record of a session whose contactor is open, and that the session is closed.
+
+        Nothing is written for a session in which no energy could flow: its claims are stored.
 
         If the journal fails, the record is kept in memory, and `record_for_offer` lets no other
         session begin before it is stored.
         """
-        self._unstored = (channel_id, record)
-        if self.erase_ahead():
+        record = charging.close_record()
+        if charging.is_logged:
+            self._unstored = charging.channel_id, record
+            self._store_closed()
+
+    def _store_closed(self) -> None:
+        if self._unstored is not None and self.erase_ahead():
             try:
-                self.records.store(channel_id, record)
+                self.records.store(*self._unstored)
                 self._session_log.close()
                 self._unstored = None
             except OSError:

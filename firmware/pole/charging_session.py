@@ -48,6 +48,10 @@ class ChargingSession:
         invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
             a claim unit that it rounded off, in millionths.
         packets: how many invoices were paid.
+        packet: the price of a packet when the session began, in claim units.
+        must_admit: whether the next stored claim brings its certificate along. A new channel
+            takes its place in the journal then.
+        is_logged: whether the journal knows that energy may flow.
         max_unpaid, max_prepaid: the extremes of `unpaid` in this session.
     """
 
@@ -66,7 +70,8 @@ class ChargingSession:
     ) -> None:
         self.channel_id = certificate.channel_id
         self._renew_before_s = config.renew_before_s
-        self._packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+        self.packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+        self.is_logged = False
         self.paid = max(record.amount, settled)
         self.renew(certificate)
         self.record = record
@@ -101,8 +106,9 @@ class ChargingSession:
         """Go on with `certificate`. From `renew_from_s` on the pole asks for the next one."""
         self.certificate = certificate
         self.expires_at_s = certificate.expires_at_s
+        self.must_admit = True
         self.renew_from_s = certificate.expires_at_s - self._renew_before_s
-        self.proven_at = self.paid + self._packet
+        self.proven_at = self.paid + self.packet
 
     def follow(self, total_mwh: int) -> None:
         """Bring the figures up to the meter's running total, in mWh."""

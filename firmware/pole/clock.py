@@ -185,6 +185,16 @@ class PoleClock:
         born_s = min(self._born_s, row.born_s)
         return CERTIFICATE_OLD if certificate.issued_at_s < born_s else 0
 
+    def issuer_s(self, issuer_key: bytes, now_ms: int) -> "tuple[int, int]":
+        """Return an issuer's time in s, with the board's clock and by its own evidence alone."""
+        row = self._rows.get(issuer_key)
+        floor_s = 0 if row is None else row.floor_s
+        uptime_s = self.tick(now_ms)
+        told = self._told.get(issuer_key)
+        proven_s = floor_s if told is None else max(told + uptime_s, floor_s)
+        start = self._board if told is None else told
+        return proven_s if start is None else max(start + uptime_s, floor_s), proven_s
+
     # In a session
 
     def begin(self, certificate: "Certificate", now_ms: int) -> None:

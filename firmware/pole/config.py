@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         contract: bytes
         asset: bytes
         base_units_per_claim_unit: int
+        channels: int
 
     class PriceConfig(Config):
         """One row of `prices`: a price from a unix time on."""
@@ -65,11 +66,13 @@ if TYPE_CHECKING:
         retry_ms: int
         contactor_hold_ms: int
         max_channels: int
+        min_capacity: int
         max_power_mw: int
 
 
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
 _MINUTE_MS = 60_000
+_MOST_CHANNELS = 1024
 
 
 def _kind(value: object) -> int:
@@ -97,6 +100,7 @@ _ISSUER = (
     ("contract", hexadecimal(32), REQUIRED),
     ("asset", _asset, REQUIRED),
     ("base_units_per_claim_unit", whole(1, MAX_AMOUNT), REQUIRED),
+    ("channels", whole(0, _MOST_CHANNELS), 0),
 )
 
 _PRICE = (
@@ -123,7 +127,8 @@ TABLE = (
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("contactor_hold_ms", whole(20, 10_000), 500),
-    ("max_channels", whole(1, 1024), 64),
+    ("max_channels", whole(1, _MOST_CHANNELS), 64),
+    ("min_capacity", whole(0, MAX_AMOUNT), 0),
 )
 
 
@@ -155,5 +160,10 @@ def consistent(config: "Any") -> "PoleConfig":
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     if config.packet_ms + config.retry_ms >= config.link_timeout_ms:
         raise ConfigError("packet_ms", "plus 'retry_ms' must be below 'link_timeout_ms'")
+    for issuer in config.issuers:
+        if not issuer.channels:
+            # One issuer among several never fills the journal.
+            shares = 1 if len(config.issuers) == 1 else 2
+            issuer.channels = -(-config.max_channels // shares)
     checked: PoleConfig = config
     return checked

@@ -50,7 +50,7 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
     payee = Payee(
         config,
         signer,
-        Books(config, journal),
+        Books(config, journal, clock, board.now_ms()),
         clock,
         open_prices(config, board),
         PowerLimits(config, board),

@@ -15,6 +15,7 @@ class Packetizer:
         now_ms: the present tick.
 
     Attributes:
+        is_full: whether the last packet ended at its energy, not at its time.
         invoiced_mwh: the channel's energy at the end of the last packet, in mWh.
     """
 
@@ -24,6 +25,7 @@ class Packetizer:
         self._energy_mwh = energy_mwh
         self._packet_ms = packet_ms
         self._late_ms = late_ms
+        self.is_full = False
         self._longest = Timer()
         self._in_time = Timer()
         self.begin(start_mwh, now_ms)
@@ -34,7 +36,8 @@ class Packetizer:
         Several full packets become one: a slow payer gets one invoice for all of them.
         """
         flowed_mwh = small_int(total_mwh - self.invoiced_mwh)
-        if flowed_mwh >= self._energy_mwh:
+        self.is_full = flowed_mwh >= self._energy_mwh
+        if self.is_full:
             return total_mwh - flowed_mwh % self._energy_mwh
         if self._longest.is_over(now_ms):
             return total_mwh

@@ -174,6 +174,8 @@ class Payee:
         if time_s >= charging.renew_from_s:
             self._step_renewal(charging, now_ms)
         self._step_invoice(charging, now_ms)
+        if not charging.is_logged:
+            self._step_log(charging, meter, now_ms)
 
     def is_in_packet(self) -> bool:
         """Return whether an invoice waits for its payment. Nothing slow may be done then."""
@@ -181,7 +183,7 @@ class Payee:
 
     def can_store(self) -> bool:
         """Return whether a packet's claim can be stored without an erase."""
-        return self.books.can_store()
+        return self.books.can_store(self.charging)
 
     def may_energise(self) -> bool:
         """Return whether the contactor may be closed, as of the last step."""
@@ -189,9 +191,8 @@ class Payee:
         return (
             charging is not None
             and not self._closing.is_under_way
-            and self.session.state == OPEN
-            and charging.unpaid < charging.credit
-            and charging.is_claimed()
+            and charging.is_logged
+            and self._is_covered(charging)
         )
 
     def must_pause(self) -> bool:
@@ -269,6 +270,7 @@ class Payee:
         reason = admission.certificate_reason(
             certificate, session.channel_id, session.payer_key, now_ms
         ) or admission.proof_reason(session, accept)
+        reason = reason or admission.place_reason(certificate, price_per_kwh)
         if reason:
             raise PeerError(reason)
         certificate = admission.newest(certificate, session.channel_id, session.payer_key, now_ms)
@@ -297,7 +299,7 @@ class Payee:
             now_ms,
             accept.prepay,
         )
-        self.books.open_session(charging, meter)
+        self.books.open_session(charging, now_ms)
         self.charging = charging
         self.last_charging = charging
         self.receipt = None
@@ -313,7 +315,7 @@ class Payee:
         if reason:
             raise PeerError(reason)
         record = paid_record(update, charging)
-        self.books.store_claim(charging.channel_id, record)
+        self.books.store_claim(charging, record, now_ms)
         charging.pay(record)
         if record.amount >= charging.proven_at:
             self._clock.keep_floor(charging.certificate)
@@ -325,19 +327,20 @@ class Payee:
         charging = self._open_charging()
         meter = self._trusted_meter()
         self._tariff_changes.accept(message, charging)
-        self.books.log_prices(charging, meter)
+        if charging.is_logged:
+            self.books.log_prices(charging, meter)
 
     def _on_renew(self, message: "Renew", now_ms: int) -> None:
-        if self._closing.is_under_way or not self.books.can_admit():
-            return  # without room for the certificate the pole asks again later
+        if self._closing.is_under_way:
+            return
         charging = self._open_charging()
         certificate = Certificate.from_bytes(message.certificate)
         reason = renewal_reason(certificate, charging, self.admission, self.session, now_ms)
         if reason:
             raise PeerError(reason)
-        self.books.admit(certificate, charging.record)
         self._clock.begin(certificate, now_ms)
         charging.renew(certificate)
+        self.books.records.vouch(charging.channel_id, certificate.issuer_key)
         self._renewal.begin()
         self.session.send(
             Renewed(expires_at_s=certificate.expires_at_s, capacity=certificate.capacity), now_ms
@@ -385,7 +388,7 @@ class Payee:
             self.session.send_signed(message, self._signer, now_ms)
 
     def _step_renewal(self, charging: ChargingSession, now_ms: int) -> None:
-        if self._renewal.is_due(now_ms) and self.books.can_admit():
+        if self._renewal.is_due(now_ms):
             sequence = self._renewal.asked(now_ms)
             expires_at_s = charging.certificate.expires_at_s
             self.session.send(RenewRequest(sequence=sequence, valid_until_s=expires_at_s), now_ms)
@@ -398,11 +401,29 @@ class Payee:
             energy_mwh = charging.energy_mwh
         if energy_mwh is None:
             return
-        if self.books.can_store():
+        # An invoice that came by its time alone costs a write that hardly anybody pays for.
+        is_due = charging.packetizer.is_full or self.books.budget.allows(now_ms)
+        if is_due and self.books.can_store(charging):
             self._send_invoice(charging, energy_mwh, now_ms)
         elif charging.packetizer.is_late(now_ms):
             # No energy flows for which no invoice can be cut: recovery.py counts on it.
             self.stop(errors.STORE_FAILED, now_ms)
+
+    def _step_log(self, charging: ChargingSession, meter: "EnergyCounter", now_ms: int) -> None:
+        """Log the session once money covers its energy, before the contactor may close."""
+        if self._is_covered(charging):
+            try:
+                self.books.log_session(charging, meter, now_ms)
+            except PeerError as error:
+                self.stop(error.reason, now_ms)
+
+    def _is_covered(self, charging: ChargingSession) -> bool:
+        """Return whether credit or prepayment covers energy that flows now."""
+        return (
+            self.session.state == OPEN
+            and charging.unpaid < charging.credit
+            and charging.is_claimed()
+        )
 
     def _step_closing(self, charging: ChargingSession, timeout: int, now_ms: int) -> None:
         hello_waits = self._waiting_hello is not None
@@ -433,8 +454,8 @@ class Payee:
 
     def _send_receipt(self, charging: ChargingSession, now_ms: int) -> None:
         """Store the final figures, then send them."""
-        record = charging.close_record()
-        self.books.close_session(charging.channel_id, record)
+        self.books.close_session(charging)
+        record = charging.record
         self.receipt = Receipt(
             reason=self._closing.reason,
             started_s=charging.started_s,
@@ -449,7 +470,7 @@ class Payee:
 
     def _close(self, charging: ChargingSession) -> None:
         """Close the session with the energy that has flowed by now, with or without a receipt."""
-        self.books.close_session(charging.channel_id, charging.close_record())
+        self.books.close_session(charging)
         self.charging = None
         self._closing.end()
 

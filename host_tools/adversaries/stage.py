@@ -259,6 +259,7 @@ class PoleStage(Stage):
             "payout_account": PAYOUT_ACCOUNT.hex(),
             "issuers": [issuer_row("issuer", changes.pop("limit", 1 << 40))],
             "collect_within_s": COLLECT_WITHIN_S,
+            "min_capacity": 1,
             "prices": [{"from_s": 0, "price_per_kwh": PRICE}],
             "credit": CREDIT,
             "prepay": PREPAY,

@@ -59,10 +59,8 @@ class PromisesToPrepay(LyingVehicle):
     def attempt(self, play: Play) -> None:
         self.lying = True
         self.greet()
-        self.stage.run(lambda: self.packets >= 3)
+        self.stage.run_to_end("PREPAY_TOO_SMALL")
         assert self.stage.flowed_mwh == 0
-        self.stop(OWNER_STOP)
-        self.stage.run_to_end("OWNER_STOP")
         play.take_stock()
 
     def amount(self, invoice: Any) -> int:
@@ -177,7 +175,7 @@ LIARS = (
         "promises to prepay",
         VEHICLE,
         "Accepts a prepayment of one packet, and signs claims for an amount of 0.",
-        "keeps the contactor open until a claim pays the first packet",
+        "stops the session: the first claim pays no packet, and takes no place in the journal",
         0,
         again(PromisesToPrepay),
     ),

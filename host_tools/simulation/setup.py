@@ -135,6 +135,7 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
         "payout_account": account_id(PAYOUT_NAME).hex(),
         "issuers": [issuer],
         "collect_within_s": 2 * DAY_S,
+        "min_capacity": 1,
         "renew_before_s": 4,
         "prices": parameters.prices,
         "credit": parameters.credit,

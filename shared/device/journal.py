@@ -134,11 +134,12 @@ class Journal:
         """Return all keys, in no particular order."""
         return list(self._entries)
 
-    def put(self, key: bytes, value: "Buffer") -> None:
+    def put(self, key: bytes, value: "Buffer", instead_of: "bytes | None" = None) -> None:
         """Store `value` as the newest value of `key`. Never erases.
 
-        A value that is the newest already is not written again. Raises JournalFull, or the
-        device's OSError.
+        A value that is the newest already is not written again. A key that is new takes the place
+        of the key `instead_of`, in one step: a power cut leaves one of the two. Raises
+        JournalFull, or the device's OSError.
         """
         known = self._entries.get(key)
         if known and known[2] == len(value):
@@ -147,12 +148,21 @@ class Journal:
             if view == value:
                 return
         size = _OVERHEAD + len(key) + len(value)
-        grows = len(value) - known[2] if known else size
+        slot = None
+        if known:
+            grows = len(value) - known[2]
+        elif instead_of is None:
+            grows = size
+        else:
+            _, _, old_size, slot = self._entries[instead_of]
+            grows = size - (_OVERHEAD + len(instead_of) + old_size)
         if grows:
-            self._check_room(size, grows, known is None)
+            self._check_room(size, grows, known is None and slot is None)
         if not self.can_put(size):
             raise JournalFull("the journal has no erased block left to write to")
-        self._append(key, known, value, size)
+        self._append(key, known if slot is None else [0, 0, 0, slot], value, size)
+        if slot is not None and instead_of is not None:
+            del self._entries[instead_of]
         self._live_bytes += grows
         self._emptied = 0
 

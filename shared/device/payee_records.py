@@ -177,22 +177,35 @@ class PayeeRecords:
         """Erase ahead as far as possible. Raises JournalFull or OSError."""
         self._journal.erase_ahead()
 
-    def admit(self, certificate: Certificate, record: PayeeRecord) -> None:
-        """Store the certificate that opens or renews a session, then `record`. Never erases.
+    def admit(
+        self,
+        certificate: Certificate,
+        record: PayeeRecord,
+        instead_of: "bytes | None" = None,
+    ) -> None:
+        """Store a certificate and `record`, which holds a claim under it. Never erases.
+
+        A channel that is new takes the place of the channel `instead_of`, if it is given. The
+        journal forgets that one in the same step in which it gets the new claim.
 
         Raises JournalFull, OSError, or BrokenRecord as `store` does.
         """
         channel_id = certificate.channel_id
-        if channel_id not in self._channels and len(self._channels) >= self._most:
+        is_new = channel_id not in self._channels
+        if is_new and instead_of is None and len(self._channels) >= self._most:
             raise JournalFull("there is no room for another channel")
         standing = self.standing(channel_id)
         standing.note(certificate)
-        self._put_certificate(certificate, standing)
-        self.store(channel_id, record)
+        self._put_certificate(certificate, standing, self._orphan() if is_new else None)
+        self.store(channel_id, record, instead_of if is_new else None)
         self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
 
-    def store(self, channel_id: bytes, record: PayeeRecord) -> None:
+    def store(
+        self, channel_id: bytes, record: PayeeRecord, instead_of: "bytes | None" = None
+    ) -> None:
         """Store `record`; it survives a power cut when this returns. Never erases.
+
+        `instead_of` is a channel that gives its place to this one.
 
         Raises BrokenRecord, and stores nothing, if the amount, the amount due or the energy is
         less than the journal holds; JournalFull or OSError if the journal cannot store it.
@@ -209,11 +222,31 @@ class PayeeRecords:
         ):
             raise BrokenRecord("the amounts and the energy of a channel never shrink")
         write_fields(PayeeRecord.LAYOUT, record, self._buffer, 0)
-        self._journal.put(channel.key, self._buffer)
+        if instead_of is None:
+            self._journal.put(channel.key, self._buffer)
+        else:
+            self._journal.put(channel.key, self._buffer, self._channels[instead_of].key)
+            del self._channels[instead_of]
         channel.amount = record.amount
         self._stored_due = record.amount_due
         self._stored_energy_mwh = record.energy_mwh
         self._channels[channel_id] = channel
+
+    def count(self, issuer_key: "bytes | None" = None) -> int:
+        """Return how many channels there are, or how many of one issuer."""
+        if issuer_key is None:
+            return len(self._channels)
+        rows = self._channels.values()
+        return sum([1 for channel in rows if channel.issuer_key == issuer_key])
+
+    def issuer_key(self, channel_id: bytes) -> "bytes | None":
+        """Return the key of the channel's issuer; None if its certificate is missing."""
+        return self._channels[channel_id].issuer_key
+
+    def vouch(self, channel_id: bytes, issuer_key: bytes) -> None:
+        """Count the channel's claims as those of another issuer; the next `admit` stores it."""
+        if channel_id in self._channels:
+            self._channels[channel_id].issuer_key = self._shared(issuer_key)
 
     def uncollected(self, issuer_key: bytes, but_channel_id: bytes) -> int:
         """Return the debt of the issuer's channels, without one channel's, in claim units.
@@ -248,11 +281,19 @@ class PayeeRecords:
         self._put_certificate(certificate, standing)
         return True
 
-    def _put_certificate(self, certificate: Certificate, standing: Standing) -> None:
-        self._journal.put(
-            journal_keys.CERTIFICATE + certificate.channel_id,
-            standing.to_bytes() + certificate.to_bytes(),
-        )
+    def _put_certificate(
+        self, certificate: Certificate, standing: Standing, instead_of: "bytes | None" = None
+    ) -> None:
+        key = journal_keys.CERTIFICATE + certificate.channel_id
+        value = standing.to_bytes() + certificate.to_bytes()
+        self._journal.put(key, value, None if key == instead_of else instead_of)
+
+    def _orphan(self) -> "bytes | None":
+        """Return the key of a certificate that no record needs any more, or None."""
+        for key in self._journal.keys():
+            if key[:1] == journal_keys.CERTIFICATE and key[1:] not in self._channels:
+                return key
+        return None
 
     def _select(self, channel: _Channel, channel_id: bytes) -> None:
         """Read the figures that the journal holds of the channel to be stored next."""

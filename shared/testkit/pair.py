@@ -96,6 +96,7 @@ def pole_values(**changes: "Any") -> "dict[str, Any]":
             }
         ],
         "collect_within_s": 2 * DAY_S,
+        "min_capacity": 1,
         "prices": [{"from_s": 0, "price_per_kwh": PRICE}],
         "credit": 3 * PACKET_PRICE,
         "prepay": 0,
@@ -196,7 +197,7 @@ class Pair:
         self._pole_start_mwh = self.pole_energy_mwh
         issuer_keys = [issuer.key for issuer in config.issuers]
         self.clock = PoleClock(journal, self.board_clock, issuer_keys, self.now_ms)
-        self.books = Books(config, journal)
+        self.books = Books(config, journal, self.clock, self.now_ms)
         self.payee_records = self.books.records
         no_board: Any = None  # neither the price schedule nor the configured maximum asks it
         self.pole_random: Callable[[int], bytes] = Nonces(b"pole %d" % self.now_ms)
@@ -242,7 +243,8 @@ class Pair:
         self.now_ms += STEP_MS
         if self.payee.may_energise() and self.plugged and not self.meter_reason:
             self.pole_energy_mwh += self.step_energy_mwh * self.pole_percent // 100
-            self.own_energy_mwh += self.step_energy_mwh * self.own_percent // 100
+            # Rounded up, so that 98 percent of a small step do not become 96.
+            self.own_energy_mwh -= -self.step_energy_mwh * self.own_percent // 100
         # The pole's total starts at 0 with each boot. The vehicle's goes on with its register.
         self.pole_meter.total_mwh = self.pole_energy_mwh - self._pole_start_mwh
         self.pole_meter.register_mwh = self.pole_energy_mwh

@@ -1,0 +1,92 @@
+"""Which channel gives its place in a full journal to a new one: never one whose money is at stake.
+
+A channel gives its place, in this order, and smallest uncollected amount first:
+
+1. The ledger paid its best claim, nothing is due beyond that, and no older certificate is valid.
+2. The same, and an amount is due.
+3. The ledger pays nothing any more, and has not for 30 days.
+
+A certificate that expired is no reason: its claims can still be collected.
+"""
+
+from joulestream.compat import const
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from joulestream.channel import Certificate
+    from joulestream.device.payee_records import PayeeRecords
+    from joulestream.pole.clock import PoleClock
+    from joulestream.pole.config import PoleConfig
+
+_LONG_PAST_S = const(30 * 86_400)
+_NEVER = const(4)
+
+
+class Slots:
+    """The places for channels in the pole's journal.
+
+    Args:
+        config: the pole's configuration.
+        records: the stored records of all channels.
+        clock: the pole's time.
+
+    Attributes:
+        given_up: claims that were given up because no ledger pays them any more, in claim units.
+    """
+
+    def __init__(self, config: "PoleConfig", records: "PayeeRecords", clock: "PoleClock") -> None:
+        self._config = config
+        self._records = records
+        self._clock = clock
+        self.given_up = 0
+
+    def find(self, certificate: "Certificate", now_ms: int) -> "tuple[bool, bytes | None]":
+        """Look for a place for the certificate's channel, which is new to the journal.
+
+        Returns whether there is one, and the id of the channel that gives its place; None: a place
+        is free. An issuer that has all the places of its quota can only take its own.
+        """
+        records = self._records
+        own_key = certificate.issuer_key
+        own_only = records.count(own_key) >= self._quota(own_key)
+        if not own_only and records.count() < self._config.max_channels:
+            return True, None
+        best: tuple[int, int] | None = None
+        found = None
+        for channel_id in records:
+            if own_only and records.issuer_key(channel_id) != own_key:
+                continue
+            order, uncollected = self._order(channel_id, now_ms)
+            if order < _NEVER and (best is None or (order, uncollected) < best):
+                best = order, uncollected
+                found = channel_id
+        return found is not None, found
+
+    def taken(self, channel_id: bytes) -> None:
+        """Count the claim that is given up with the place of a channel."""
+        record = self._records.load(channel_id)
+        self.given_up += max(record.amount - self._records.standing(channel_id).settled, 0)
+
+    def _quota(self, issuer_key: bytes) -> int:
+        for issuer in self._config.issuers:
+            if issuer.key == issuer_key:
+                return issuer.channels
+        return 0
+
+    def _order(self, channel_id: bytes, now_ms: int) -> "tuple[int, int]":
+        """Return the channel's place in the order, _NEVER if it keeps its own, and its claim."""
+        records = self._records
+        certificate = records.certificate(channel_id)
+        if certificate is None:
+            return _NEVER, 0
+        record = records.load(channel_id)
+        standing = records.standing(channel_id)
+        uncollected = max(record.amount - standing.settled, 0)
+        window_s = certificate.dispute_window_s - self._config.collect_within_s
+        now_s, proven_s = self._clock.issuer_s(certificate.issuer_key, now_ms)
+        if not uncollected and now_s >= standing.collected_at_s + window_s:
+            return (1 if record.amount_due <= record.amount else 2), 0
+        # The board's clock alone must not give up a claim: it may be in a wrong era.
+        if proven_s >= certificate.claimable_until_s + _LONG_PAST_S:
+            return 3, uncollected
+        return _NEVER, 0

@@ -1,0 +1,39 @@
+"""The writes to flash that nobody paid for: one record a second on average, whoever asks.
+
+So the flash wears out no faster under attack than under paid packets of one a second. The budget
+belongs to the pole, not to a session: a peer that connects again has no new one.
+"""
+
+from joulestream.compat import const
+from joulestream.units import ticks_diff
+
+_RECORD_MS = const(1_000)
+# So many records may be written at once.
+_BURST_MS = const(60_000)
+
+
+class WriteBudget:
+    """Counts unpaid records. A record is as large as that of a claim.
+
+    Args:
+        now_ms: the present tick.
+    """
+
+    def __init__(self, now_ms: int) -> None:
+        self._last_ms = now_ms
+        self._owed_ms = 0
+
+    def allows(self, now_ms: int) -> bool:
+        """Return whether an unpaid record may be written at the tick `now_ms`."""
+        elapsed_ms = ticks_diff(now_ms, self._last_ms)
+        self._last_ms = now_ms
+        # After more than six days without a look the distance is negative: nothing is owed.
+        self._owed_ms = max(self._owed_ms - elapsed_ms, 0) if elapsed_ms >= 0 else 0
+        return self._owed_ms < _BURST_MS
+
+    def take(self, records: int, now_ms: int) -> bool:
+        """Count `records` unpaid records, if one may be written; return whether that is so."""
+        if not self.allows(now_ms):
+            return False
+        self._owed_ms += records * _RECORD_MS
+        return True
