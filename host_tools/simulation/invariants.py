@@ -103,6 +103,9 @@ class Invariants:
         # Three steps of the register: it counts in steps, and the driver only estimates between.
         self._most_late_mwh = self._energy_mwh(delay_ms) + 3 * self._step_mwh
         self._most_late = self._price(self._most_late_mwh)
+        if self._meter_failed:
+            # After a restart such a register is billed up to the bound of recovery.py.
+            self._most_late += self._price(self._most_ahead_mwh)
 
     def _energy_mwh(self, ms: int) -> int:
         """Return the energy that flows in that time at the highest power."""
