@@ -191,6 +191,28 @@ BUGS = (
         "tests/test_pole_loop.py::test_no_energy_flows_for_which_no_invoice_can_be_cut",
     ),
     Bug(
+        "a place taken back though its claim is not collected",
+        "firmware/pole/slots.py",
+        "        if not uncollected and now_s",
+        "        if now_s",
+        "tests/test_slots.py::test_a_place_is_given_in_the_order_of_the_rules",
+    ),
+    Bug(
+        "a first claim below a packet takes a place",
+        "firmware/pole/books.py",
+        "            if record.amount < charging.packet:\n",
+        "            if False:\n",
+        "tests/test_slots.py::test_a_first_claim_below_a_packet_takes_no_place",
+    ),
+    Bug(
+        "unpaid writes without a budget",
+        "firmware/pole/write_budget.py",
+        "        return self._owed_ms + records * self._record_ms <= _BURST_MS\n",
+        "        return True\n",
+        "tests/test_wear.py"
+        "::test_an_attack_writes_no_more_than_paid_traffic_of_one_packet_a_second",
+    ),
+    Bug(
         "debt carried over at the dearest price agreed",
         "firmware/vehicle/carried_debt.py",
         "    tariff = Tariff(record.energy_mwh, 0, record.price_per_kwh)\n",

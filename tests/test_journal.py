@@ -516,6 +516,33 @@ def test_a_record_that_moved_while_the_flash_failed_outlives_a_restart():
             assert journal.get(key) in [model[key]] + failed.get(key, []), seed
 
 
+def test_a_key_takes_the_place_of_another_in_one_step():
+    """Over the ring and restarts, in a full journal, and with power cuts: one of both is there."""
+    for cut_in in (None, 0, 1, 2, 3):
+        for torn in (0, 0.5, 0.999):
+            flash = NorFlash(8, 512, Random(7))
+            journal = mounted(flash)
+            for number in range(KEYS):
+                put(journal, bytes([number]), bytes([number]) * 9)
+            assert isinstance(raised(put, journal, b"new", b""), JournalFull)
+            journal.erase_ahead()
+            flash.cut_in, flash.torn = cut_in, torn
+            try:
+                journal.put(b"new", b"value", b"\3")
+                assert journal.get(b"\3") is None and len(journal.keys()) == KEYS
+            except PowerCut:
+                flash.power_up()
+            flash.cut_in = None
+            found = reading(flash)
+            assert (found.get(b"new"), found.get(b"\3")) in ((b"value", None), (None, b"\3" * 9))
+            journal = mounted(flash)
+            for number in range(60):
+                put(journal, b"\0", number.to_bytes(20, "big"))
+            later = reading(flash)
+            assert (later.get(b"new"), later.get(b"\3")) == (found.get(b"new"), found.get(b"\3"))
+            assert len(later) == KEYS
+
+
 # Content that a peer chose
 
 

@@ -138,10 +138,10 @@ def packetizer(clock, pause_ms):
 
 
 def write_budget(clock, pause_ms):
-    one = WriteBudget(clock.now_ms)
+    one = WriteBudget(clock.now_ms, 2_000)
     while one.take(1, clock.now_ms):
         pass
-    assert one.allows(clock.add(pause_ms)) == (pause_ms >= 1_000)
+    assert one.allows(1, clock.add(pause_ms)) == (pause_ms >= 1_000)
 
 
 def closing(clock, pause_ms):

@@ -15,7 +15,8 @@ from joulestream.pole.write_budget import WriteBudget
 
 # A session's log and its end, and the record at its end, as claims' records.
 _LOG_RECORDS = const(3)
-_CERTIFICATE_RECORDS = const(4)
+# A certificate, and the record of the claim that it comes with.
+_CERTIFICATE_RECORDS = const(5)
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Books:
     ) -> None:
         self.records = PayeeRecords(journal, config.max_channels)
         self.slots = Slots(config, self.records, clock)
-        self.budget = WriteBudget(now_ms)
+        self.budget = WriteBudget(now_ms, config.link_timeout_ms)
         self._session_log = SessionLog(config, journal, self.records)
         # (channel id, record) of a closed session that the journal did not take yet
         self._unstored: tuple[bytes, PayeeRecord] | None = None

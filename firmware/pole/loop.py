@@ -138,6 +138,7 @@ class PoleLoop:
             "meter_bytes_skipped": meter.driver.skipped_bytes,
             "journal_damaged": self._journal.damaged,
             "journal_bad_blocks": self._journal.bad_blocks(),
+            "claims_given_up": payee.books.slots.given_up,
             "recorded_fault": self._recorded_fault,
         }
         status["power_limit_mw"], status["power_limit_reason"] = payee.power_limit()

@@ -402,7 +402,7 @@ class Payee:
         if energy_mwh is None:
             return
         # An invoice that came by its time alone costs a write that hardly anybody pays for.
-        is_due = charging.packetizer.is_full or self.books.budget.allows(now_ms)
+        is_due = charging.packetizer.is_full or self.books.budget.allows(1, now_ms)
         if is_due and self.books.can_store(charging):
             self._send_invoice(charging, energy_mwh, now_ms)
         elif charging.packetizer.is_late(now_ms):

@@ -1,7 +1,8 @@
 """The writes to flash that nobody paid for: one record a second on average, whoever asks.
 
 So the flash wears out no faster under attack than under paid packets of one a second. The budget
-belongs to the pole, not to a session: a peer that connects again has no new one.
+belongs to the pole, not to a session: a peer that connects again has no new one. An invoice that
+waits for the budget must not be late, so a short link timeout makes the pace quicker.
 """
 
 from joulestream.compat import const
@@ -17,23 +18,25 @@ class WriteBudget:
 
     Args:
         now_ms: the present tick.
+        link_timeout_ms: the pole's link timeout.
     """
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, link_timeout_ms: int) -> None:
         self._last_ms = now_ms
         self._owed_ms = 0
+        self._record_ms = min(_RECORD_MS, link_timeout_ms // 2)
 
-    def allows(self, now_ms: int) -> bool:
-        """Return whether an unpaid record may be written at the tick `now_ms`."""
+    def allows(self, records: int, now_ms: int) -> bool:
+        """Return whether so many unpaid records may be written at the tick `now_ms`."""
         elapsed_ms = ticks_diff(now_ms, self._last_ms)
         self._last_ms = now_ms
         # After more than six days without a look the distance is negative: nothing is owed.
         self._owed_ms = max(self._owed_ms - elapsed_ms, 0) if elapsed_ms >= 0 else 0
-        return self._owed_ms < _BURST_MS
+        return self._owed_ms + records * self._record_ms <= _BURST_MS
 
     def take(self, records: int, now_ms: int) -> bool:
-        """Count `records` unpaid records, if one may be written; return whether that is so."""
-        if not self.allows(now_ms):
+        """Count `records` unpaid records, if they may be written; return whether that is so."""
+        if not self.allows(records, now_ms):
             return False
-        self._owed_ms += records * _RECORD_MS
+        self._owed_ms += records * self._record_ms
         return True

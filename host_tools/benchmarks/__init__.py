@@ -49,5 +49,8 @@ PARTS = {
     "adversaries": Part(_HERE + "adversaries", RELIABILITY, "scripted liars, 20 s"),
     "fuzzing": Part(_HERE + "fuzzing", RELIABILITY, "each fuzz target for 60 s, three minutes"),
     "heap": Part(_HERE + "heap", RELIABILITY, "an hour of packets in virtual time, a minute"),
+    "wear": Part(
+        _HERE + "wear", RELIABILITY, "attacks that write to a pole's flash, half a minute"
+    ),
     "journal": Part(_HERE + "journal", RELIABILITY, "storing a claim on the emulated board, 15 s"),
 }

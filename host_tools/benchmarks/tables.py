@@ -45,6 +45,9 @@ _RELIABILITY = {
     "fuzz_crashes": ("of these, crashes or broken invariants", "0"),
     "heap_packets": ("packets in the hour of packets", "-"),
     "heap_growth_bytes_per_hour": ("heap that the hour used up, bytes, the worse side", "0"),
+    "flash_bytes_per_hour_under_attack": ("bytes an hour that attacks write to a flash", "-"),
+    "flash_years_under_attack": ("years that a flash of 256 KB lasts under attack", "as below"),
+    "flash_years_paid": ("years that it lasts at one paid packet a second", "-"),
     "journal_append_rv32_instructions": ("storing a claim, rv32 instructions", "-"),
 }
 

@@ -164,6 +164,10 @@ def journals() -> list[bytes]:
         attack += bytes((start, number, number % 3, 0, 0, 0, 1))
         acts = bytes((2 + bool(read) + 2,))
         inputs.append(b"\2\0" + acts + puts[:8] + read + attack)
+    # A key takes the place of another, and the power goes.
+    for cut, torn, new in product(range(3), (0, 0x80, 0xFF), range(5)):
+        acts = b"\x05" + puts + bytes((6, cut, torn, 9, new, 1 + new % 3)) + b"newvalue" + b"\5"
+        inputs.append(b"\2\0" + acts)
     # Any content: blocks with heads, pointers and records of chosen fields.
     nothing = b"\0\0\0\0\0"
     for first, second in product(range(8), range(8)):

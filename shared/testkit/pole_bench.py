@@ -8,12 +8,13 @@ from joulestream import messages
 from joulestream.channel import Claim
 from joulestream.compat import const
 from joulestream.link import open_link
-from joulestream.messages import PAYER, Accept, Hello, Invoice, Offer, Stop, Update
+from joulestream.messages import PAYER, Accept, Hello, Invoice, Offer, Renew, Stop, Update
 from joulestream.meter.counter import open_meter
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
 from joulestream.testkit.board import MemoryBoard, cable
 from joulestream.testkit.certificates import KEYS, certificate
+from joulestream.testkit.flash import RamFlash
 from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import STEP_MS, Pair
 from joulestream.units import MS_PER_HOUR, energy_from_power
@@ -67,6 +68,7 @@ class PoleBench:
     """A pole that charges, step by step.
 
     Args:
+        flash: the pole's flash. Default: one in memory.
         pole: fields of the pole's configuration that replace those of `pair.pole_values`.
 
     Attributes:
@@ -75,12 +77,13 @@ class PoleBench:
         board, link, meter, outlet: the board, the pole's end of the link, the meter, the load.
         at_ms: the time now.
         paying: whether the vehicle pays invoices.
+        prepay: the amount that it pays beyond an invoice, in claim units.
         contactor_log: every state in which the pole drove the contactor, in order.
         stops: the reasons of the STOP messages that the vehicle got.
     """
 
-    def __init__(self, **pole: "Any") -> None:
-        self.world = Pair(pole=pole)
+    def __init__(self, flash: "Any" = None, **pole: "Any") -> None:
+        self.world = Pair(pole=pole, flash=(flash or RamFlash(), RamFlash()))
         self.payee = self.world.payee
         self.outlet = Outlet()
         self.meter = Meter()
@@ -100,6 +103,7 @@ class PoleBench:
             self.world.pole_journal,
         )
         self.paying = True
+        self.prepay = PREPAY
         self.stops: list[int] = []
         self._offer: Offer | None = None
         self._greetings = 0
@@ -166,6 +170,14 @@ class PoleBench:
         accept.signature = KEYS["payer"].sign(self._session.signed_text(accept))
         self._send(accept)
 
+    def renew(self, later_s: int) -> None:
+        """Send a certificate that was issued `later_s` after the first, and ends as much later."""
+        first = certificate()
+        data = certificate(
+            issued_at_s=first.issued_at_s + later_s, expires_at_s=first.expires_at_s + later_s
+        ).to_bytes()
+        self._send(Renew(certificate=data))
+
     def charge(self, packets: int = 14) -> None:
         """Open a session; run until `packets` are paid and the contacts are closed."""
         self.run(lambda: not self.counter.reason)
@@ -209,6 +221,6 @@ class PoleBench:
         elif isinstance(message, Stop):
             self.stops.append(message.reason)
         elif isinstance(message, Invoice) and self.paying:
-            amount = message.amount_due + PREPAY
+            amount = message.amount_due + self.prepay
             signature = KEYS["payer"].sign(self._claim.message(amount))
             self._send(Update(sequence=message.sequence, amount=amount, signature=signature))
