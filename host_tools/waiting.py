@@ -28,6 +28,10 @@ def _ended(status: _Status) -> bool:
 
 _POLE: _Rows = (
     (_is_restarting, "restarting after {last_fault}"),
+    (
+        lambda status: status["contactor_alarm"],
+        "waiting for a person: current through the open contactor, alarm {contactor_alarm}",
+    ),
     (lambda status: status["charging"], "charging: {packets} packets, {energy}, {paid} paid"),
     (_state("stopping", "receipted"), "ending the session: {last_stop}"),
     (lambda status: not is_connected(status["pilot"]), "waiting for a vehicle (pilot {pilot})"),

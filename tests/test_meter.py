@@ -28,9 +28,9 @@ def reading_at(time_ms, energy_mwh, power_mw=11_000_000, voltage_mv=230_000, ste
     return Reading(time_ms, energy_mwh, step_mwh, power_mw, voltage_mv)
 
 
-def follow(estimate, reading, late_ms=0):
+def follow(estimate, reading):
     """Let an estimate follow a reading of a register whose step is known."""
-    estimate.follow(reading, reading.step_mwh, late_ms)
+    estimate.follow(reading, reading.step_mwh)
 
 
 def started(reading):
@@ -103,16 +103,6 @@ def test_a_distrusted_register_counts_nothing():
     assert estimate.advance(9_300) == 3_300 and estimate.before_mwh == 800
     follow(estimate, reading_at(9_400, 77_002_000, 0))
     assert estimate.advance(9_400) == 4_300
-
-
-def test_a_register_that_is_late_lets_the_estimate_lead():
-    """At 3.6 kW 1 mWh flows in 1 ms; the register shows it a second later."""
-    estimate = started(reading_at(0, 0, 3_600_000))
-    follow(estimate, reading_at(200, 0, 3_600_000), late_ms=1_000)
-    assert estimate.advance(1_500) == 1_500
-    assert estimate.advance(5_000) == 1_999
-    follow(estimate, reading_at(5_000, 5_000, 3_600_000), late_ms=1_000)
-    assert estimate.advance(5_000) == 5_000
 
 
 class Heard:

@@ -1,8 +1,10 @@
 """The pole's loop on a Modbus meter: which faults open the contactor, which energy is billed."""
 
 from joulestream import errors
+from joulestream.pole.contactor import WeldWatch
 from joulestream.runtime.pilot import PILOT_A, PILOT_B, PILOT_C, PILOT_STATES
 from joulestream.testkit.certificates import NOW_S, certificate
+from joulestream.testkit.pair import METER
 from joulestream.testkit.pole_bench import PoleBench
 
 
@@ -288,3 +290,75 @@ def test_no_energy_flows_for_which_no_invoice_can_be_cut():
     bench.run_ms(5_000)
     assert unpaid(bench) <= bench.bound()
     assert bench.record.energy_mwh >= bench.outlet.energy_mwh - 1_000
+
+
+def welded_bench(stuck_ms, **pole):
+    """Charge, then let the contacts stick for `stuck_ms` while the session ends; run on."""
+    bench = PoleBench(**pole)
+    bench.charge()
+    bench.outlet.stuck = True
+    bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
+    bench.run_ms(stuck_ms)
+    bench.outlet.stuck = False
+    bench.run_ms(3_000)
+    return bench
+
+
+def test_contacts_that_weld_raise_an_alarm_and_the_last_channel_pays():
+    bench = welded_bench(60_000)
+    assert bench.outlet.energy_mwh > 180_000
+    assert bench.counter.reason == errors.CONTACTOR_WELDED and not bench.counter.doubt
+    status = bench.loop.status()
+    assert status["contactor_alarm"] == 1 and status["meter"] == "GOOD"
+    record = bench.record
+    assert -1_000 <= bench.outlet.energy_mwh - record.energy_mwh <= 1_500
+    assert record.amount_due == bench.amount(record.energy_mwh)
+
+
+def test_contacts_that_open_in_time_raise_none_and_late_ones_do():
+    for stuck_ms, alarm in ((0, None), (80, None), (2_000, 1)):
+        bench = welded_bench(stuck_ms)
+        assert bench.loop.status()["contactor_alarm"] == alarm, stuck_ms
+        assert bench.record.energy_mwh >= bench.outlet.energy_mwh - 1_500
+
+
+def test_a_slow_coarse_meter_raises_no_alarm():
+    """Its last step comes long after the contactor opened."""
+    for refresh_ms in (1_000, 5_000):
+        bench = PoleBench(
+            meter=dict(METER, step_mwh=10_000, refresh_ms=refresh_ms),
+            packet_energy_mwh=20_000,
+            prices=[{"from_s": 0, "price_per_kwh": 32_000}],
+        )
+        bench.meter.step_mwh, bench.meter.refresh_ms = 10_000, refresh_ms
+        for _ in range(3):
+            bench.charge(0)
+            bench.run_ms(7_777)
+            bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
+            bench.run_ms(12_000)
+        assert bench.loop.status()["contactor_alarm"] is None
+
+
+def test_the_alarm_outlives_a_restart_until_a_person_names_it():
+    bench = welded_bench(5_000)
+    journal = bench.world.pole_journal
+    for checked, alarm in ((0, errors.CONTACTOR_WELDED), (1, 0)):
+        watch = WeldWatch(journal, checked, 11_000_000)
+        assert watch.number == 1 and watch.alarm == alarm
+    bench.run_ms(2_000)
+    bench.send_hello()
+    bench.run_ms(2_000)
+    assert bench.stops[-1] == errors.CONTACTOR_WELDED
+
+
+def test_current_through_a_contactor_that_opened_for_money_is_billed():
+    bench = PoleBench()
+    bench.charge()
+    bench.paying = False
+    bench.outlet.stuck = True
+    bench.run(lambda: bench.counter.alarm)
+    assert opened(bench)
+    bench.run_ms(30_000)
+    record = bench.record
+    assert -1_000 <= bench.outlet.energy_mwh - record.energy_mwh <= 1_500
+    assert opened(bench) and bench.payee.charging is None

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from joulestream.boards import unix
-from joulestream.errors import LINK_TIMEOUT
+from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS
 from joulestream.messages import PAYEE, PAYER, Hello, encode
@@ -23,7 +23,7 @@ from joulestream.meter.counter import open_meter
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import PoleClock
 from joulestream.pole.closing import WAIT, Closing
-from joulestream.pole.contactor import Contactor
+from joulestream.pole.contactor import Contactor, WeldWatch
 from joulestream.pole.packetizer import Packetizer
 from joulestream.pole.renewal import Renewal
 from joulestream.pole.write_budget import WriteBudget
@@ -35,6 +35,7 @@ from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, te
 from joulestream.testkit.flash import RamFlash, mount
 from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import METER as PAIR_METER
+from joulestream.testkit.pair import Meter as PairMeter
 from joulestream.testkit.pair import Pair
 from joulestream.units import LONGEST_MS, TICKS_PERIOD, Timer, ticks_add
 from joulestream.vehicle import config as vehicle_config
@@ -149,7 +150,8 @@ def closing(clock, pause_ms):
         unpaid = 0
 
     session = ProtocolSession(PAYER, 250, 2_000)
-    one = Closing(200)
+    one = Closing()
+    one.settle_ms = 500  # and the contacts have 100 ms to open
     check_pause(
         clock,
         pause_ms,
@@ -157,6 +159,28 @@ def closing(clock, pause_ms):
         lambda now_ms: one.begin(LINK_TIMEOUT, now_ms),
         lambda now_ms: one.next_step(session, Charging(), 0, False, now_ms) != WAIT,
     )
+
+
+def welding(clock, pause_ms):
+    """Contacts weld after days at rest."""
+    meter = PairMeter()
+    meter.asked_ms = 0
+    meter.power_mw = 5_000_000
+    one = WeldWatch(mount(RamFlash(), 8), 0, 11_000_000)
+    one.follow(True, meter, clock.now_ms)
+
+    def follow(now_ms):
+        meter.asked_ms = now_ms
+        one.follow(False, meter, now_ms)
+
+    follow(clock.add(pause_ms))
+    for _ in range(6):
+        assert not one.alarm
+        follow(clock.add(100))
+    for _ in range(4):  # one reading to begin with, and three that show the current
+        assert not one.alarm
+        follow(clock.add(100))
+    assert one.alarm == CONTACTOR_WELDED
 
 
 def heap(clock, pause_ms):
@@ -358,6 +382,7 @@ ROWS = {
     "firmware/pole/contactor.py Contactor._rest": contactor,
     "firmware/pole/contactor.py Contactor._until_forgotten": contactor,
     "firmware/pole/loop.py PoleLoop._stop": timer,
+    "firmware/pole/contactor.py WeldWatch._settling": welding,
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
     "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,

@@ -49,7 +49,9 @@ class EnergyCounter:
             if that is longer.
         power_mw: the power in the newest reading.
         asked_ms: the tick of the newest reading's first question.
-        reason: why the meter cannot be trusted (errors.py), or 0.
+        doubt: why the meter cannot be trusted (errors.py), or 0.
+        alarm: a reason that lasts until a person ends it, or 0; the pole's loop sets it.
+        reason: the doubt, or the alarm, or 0.
     """
 
     def __init__(self, driver: "Driver", watch: MeterWatch, interval_ms: int) -> None:
@@ -63,7 +65,8 @@ class EnergyCounter:
         self.refresh_ms = watch.refresh_ms
         self.power_mw = 0
         self.asked_ms = 0
-        self.reason = errors.METER_SILENT
+        self.alarm = 0
+        self.doubt = self.reason = errors.METER_SILENT
 
     @property
     def register_mwh(self) -> "int | None":
@@ -93,10 +96,11 @@ class EnergyCounter:
         reading = self.driver.poll(now_ms)
         if reading is not None:
             self.follow(reading, contactor_closed)
-        self.reason = self._watch.reason(now_ms)
-        if not self.reason and self.register_mwh is None:
+        self.doubt = self._watch.reason(now_ms)
+        if not self.doubt and self.register_mwh is None:
             # The fault is over by its time, but the register is followed from the next reading on.
-            self.reason = errors.METER_STALE
+            self.doubt = errors.METER_STALE
+        self.reason = self.doubt or self.alarm
         self.total_mwh = self._estimate.advance(now_ms)
 
     def follow(self, reading: "Reading", contactor_closed: "bool | None") -> None:
@@ -114,7 +118,7 @@ class EnergyCounter:
             return
         if watch.has_new_start:
             estimate.forget_register()
-        estimate.follow(reading, watch.step_mwh, watch.lead_ms)
+        estimate.follow(reading, watch.step_mwh)
         self.before_mwh = estimate.before_mwh
 
     def skip_counted(self, counted_mwh: int) -> None:

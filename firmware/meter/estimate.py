@@ -1,10 +1,11 @@
 """The energy between two steps of a meter's register.
 
-A register counts in steps, and shows them late. In between only the power is known, so the
-estimate adds power times time. It stops 1 mWh short of the next step, plus the energy of the time
-by which the register may be late. The register is the truth; the estimate only fills the gap.
+A register counts in steps, from 1 Wh to 100 Wh. Inside a step only the power is known, so the
+estimate adds power times time. It stops 1 mWh short of the next step: had more flowed, the
+register would have moved, or will when it is refreshed. The register is the truth; the estimate
+only fills the gap.
 
-An example with steps of 1,000 mWh that are shown at once, and 11 kW, which are 3.06 mWh in 1 ms:
+An example with steps of 1,000 mWh and 11 kW, which are 3.06 mWh in 1 ms:
 
     time, ms        0    100    200    300    350    400    500
     reading       5 Wh          5 Wh                 6 Wh
@@ -12,8 +13,8 @@ An example with steps of 1,000 mWh that are shown at once, and 11 kW, which are 
                     |<---- power times time --->| the register moved: the estimate starts anew
                                             held at 1 mWh below the step
 
-The first reading tells the register, and not how far the next step is. So of the first move only
-power times time counts. The rest of that step flowed before (`before_mwh`).
+The first reading tells the register, and not how far the next step is. So of the first step only
+power times time counts. The rest of it flowed before (`before_mwh`).
 """
 
 from joulestream.compat import const
@@ -44,7 +45,7 @@ class EnergyEstimate:
         self.before_mwh = 0
         self.is_following = False
         self._is_first_step = True
-        self._most_inside_mwh = 0
+        self._step_mwh = 0
         # Energy since the register last moved: whole mWh, and the rest below 1 mWh in W times ms.
         # Both stay small integers on a board, which need no allocation.
         self._inside_mwh = 0
@@ -52,7 +53,7 @@ class EnergyEstimate:
         self._power_w = 0
         self._time_ms = 0
 
-    def follow(self, reading: "Reading", step_mwh: int, late_ms: int = 0) -> None:
+    def follow(self, reading: "Reading", step_mwh: int) -> None:
         """Follow the register to a reading that the watch found good.
 
         The first reading only says where the register stands; it adds nothing to the total.
@@ -60,7 +61,6 @@ class EnergyEstimate:
         Args:
             reading: the reading.
             step_mwh: the step of the register.
-            late_ms: by how much time the register may be behind.
         """
         self.advance(reading.time_ms)
         self.is_following = True
@@ -72,7 +72,8 @@ class EnergyEstimate:
                 moved_mwh = small_int(reading.energy_mwh - self.register_mwh)
                 if self._is_first_step:
                     self._is_first_step = False
-                    counted_mwh = min(self.total_mwh - self.register_total_mwh, moved_mwh)
+                    inside_mwh = self.total_mwh - self.register_total_mwh
+                    counted_mwh = min(max(inside_mwh, moved_mwh - step_mwh), moved_mwh)
                     self.before_mwh += moved_mwh - counted_mwh
                     moved_mwh = counted_mwh
                 self.register_total_mwh += moved_mwh
@@ -82,7 +83,7 @@ class EnergyEstimate:
             self._inside_mwh = max(self.total_mwh - self.register_total_mwh, 0)
             self._inside_w_ms = 0
         self._power_w = max(reading.power_mw, 0) // MW_PER_W
-        self._most_inside_mwh = step_mwh - 1 + self._power_w * late_ms // W_MS_PER_MWH
+        self._step_mwh = step_mwh
         self.advance(reading.time_ms)
 
     def pause(self) -> None:
@@ -111,7 +112,7 @@ class EnergyEstimate:
             if self._inside_w_ms >= W_MS_PER_MWH:
                 self._inside_mwh += self._inside_w_ms // W_MS_PER_MWH
                 self._inside_w_ms %= W_MS_PER_MWH
-        inside_mwh = min(self._inside_mwh, self._most_inside_mwh)
+        inside_mwh = min(self._inside_mwh, self._step_mwh - 1)
         total_mwh = self.register_total_mwh + inside_mwh
         if total_mwh > self.total_mwh:
             self.total_mwh = total_mwh

@@ -78,7 +78,6 @@ class MeterWatch:
         step_mwh: the step of the register, as declared, or as it was seen if that is longer.
         refresh_ms: the time between two refreshes, as declared, or as it was seen if that is
             longer.
-        lead_ms: by how much time the register may be behind now.
         elapsed_ms: the time between the questions of the newest two readings.
         has_new_start: whether the register of the newest reading continues none before it.
     """
@@ -93,7 +92,6 @@ class MeterWatch:
         self._declared_refresh_ms = meter.refresh_ms
         self.step_mwh = meter.step_mwh
         self.refresh_ms = meter.refresh_ms
-        self.lead_ms = 0
         self.elapsed_ms = 0
         self.has_new_start = False
         self._last: Reading | None = None
@@ -143,7 +141,6 @@ class MeterWatch:
         self._lost = False
         if last is None:
             self.step_mwh = reading.step_mwh
-            self.lead_ms = self.refresh_ms + reading.age_ms
             return True
         self.elapsed_ms = elapsed_ms
         reason = self._register_reason(reading, last, elapsed_ms, contactor_closed)
@@ -237,10 +234,9 @@ class MeterWatch:
                 self._changes = 0
         else:
             self._same_ms = 0
-        self.lead_ms = self._refresh_now_ms() + reading.age_ms
         most_step_mwh = max(self._most_step_mwh, reading.step_mwh)
         if not moved_mwh:
-            behind_ms = max(self.lead_ms, 2 * self.refresh_ms + reading.age_ms)
+            behind_ms = max(self._refresh_now_ms(), 2 * self.refresh_ms) + reading.age_ms
             over_mwh = (self._expected_w_ms - self._peak_w * behind_ms) // W_MS_PER_MWH
             self._over_mwh = over_mwh
             if over_mwh > most_step_mwh + most_step_mwh // _STEP_MARGIN + reading.step_mwh:

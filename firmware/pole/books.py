@@ -41,6 +41,8 @@ class Books:
         records: the stored records of all channels.
         slots: the places for channels.
         budget: the writes that nobody paid for.
+        total_mwh: the meter's running total up to which the channels' energy is known.
+        has_rest: whether the last session was closed without a meter to tell its last energy.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Books:
         self.slots = Slots(config, self.records, clock)
         self.budget = WriteBudget(now_ms, config.link_timeout_ms)
         self._session_log = SessionLog(config, journal, self.records)
+        self.total_mwh = 0
+        self.has_rest = False
         # (channel id, record) of a closed session that the journal did not take yet
         self._unstored: tuple[bytes, PayeeRecord] | None = None
 
@@ -80,6 +84,23 @@ class Books:
         if not self._session_log.is_recovered and self.erase_ahead():
             try:
                 self._session_log.bill_interrupted(meter)
+            except OSError:
+                pass
+        if self.has_rest:
+            self.bill_rest(meter)
+            self.has_rest = self.total_mwh != meter.total_mwh
+
+    def bill_rest(self, meter: "EnergyCounter") -> None:
+        """Bill what flowed after the last session to its channel. If that fails, the next call
+        tries again.
+
+        `meter` is the meter.counter.EnergyCounter, whose register can be trusted now.
+        """
+        more_mwh = meter.total_mwh - self.total_mwh
+        if more_mwh and self.erase_ahead():
+            try:
+                self._session_log.bill_more(more_mwh)
+                self.total_mwh = meter.total_mwh
             except OSError:
                 pass
 

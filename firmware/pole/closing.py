@@ -7,6 +7,7 @@ invoiced; the record is stored; the receipt goes out; the vehicle acknowledges i
 
 from joulestream.compat import const
 from joulestream.messages import UPDATE
+from joulestream.pole.offer import CONTACTOR_OPENING_MS
 from joulestream.session import RECEIPTED
 from joulestream.units import Timer
 
@@ -21,9 +22,6 @@ SEND_RECEIPT = const(2)
 CLOSE = const(3)  # without a receipt, or after it
 CLOSE_FOR_HELLO = const(4)  # the vehicle greeted anew and waits for an offer
 
-# The meter is read this often after the contactor opened before its figure counts as final.
-_FINAL_INTERVALS = const(3)
-
 
 class Closing:
     """The closing of the open session.
@@ -31,10 +29,11 @@ class Closing:
     Attributes:
         is_under_way: whether the open session is closing.
         reason: the reason code of the closing that is under way. Any code may come, 0 too.
+        settle_ms: the time after which the meter shows all that flowed until now.
     """
 
-    def __init__(self, meter_interval_ms: int) -> None:
-        self._final_ms = _FINAL_INTERVALS * meter_interval_ms
+    def __init__(self) -> None:
+        self.settle_ms = 0
         self._until_meter_is_final = Timer()
         self.is_under_way = False
         self.reason = 0
@@ -43,7 +42,7 @@ class Closing:
         """Begin to close for `reason` (errors.py) at the tick `now_ms`."""
         self.is_under_way = True
         self.reason = reason
-        self._until_meter_is_final.start(now_ms, self._final_ms)
+        self._until_meter_is_final.start(now_ms, CONTACTOR_OPENING_MS + self.settle_ms)
 
     def end(self) -> None:
         """The session is closed."""

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         link_timeout_ms: int
         retry_ms: int
         contactor_hold_ms: int
+        contactor_checked: int
         max_channels: int
         min_capacity: int
         max_power_mw: int
@@ -127,6 +128,7 @@ TABLE = (
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("contactor_hold_ms", whole(20, 10_000), 500),
+    ("contactor_checked", whole(0, 0xFFFFFFFF), 0),
     ("max_channels", whole(1, _MOST_CHANNELS), 64),
     ("min_capacity", whole(0, MAX_AMOUNT), 0),
 )

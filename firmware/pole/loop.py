@@ -2,7 +2,7 @@
 
 from joulestream import errors
 from joulestream.compat import const
-from joulestream.pole.contactor import ORDERLY_STOP_MS, Contactor
+from joulestream.pole.contactor import ORDERLY_STOP_MS, Contactor, WeldWatch
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.runtime.pilot import is_connected, wants_power
 from joulestream.session import STATE_NAMES
@@ -56,6 +56,7 @@ class PoleLoop:
         self._paused = False
         self._stop = Timer()
         board.pause(False)
+        self._welding = WeldWatch(journal, config.contactor_checked, config.max_power_mw)
         self._recorded_fault = load_fault(journal)
         link.attach(self._deliver)
 
@@ -74,6 +75,8 @@ class PoleLoop:
         try:
             self._now_ms = now_ms
             self._meter.advance(self._contactor.closed, now_ms)
+            self._welding.follow(self._contactor.closed, self._meter, now_ms)
+            self._meter.alarm = self._welding.alarm
             self._link.poll()
             pilot = self._board.pilot_state()
             self._payee.step(self._meter, is_connected(pilot), now_ms)
@@ -126,7 +129,8 @@ class PoleLoop:
             "paused": self._paused,
             "contactor_closings": self._contactor.closings,
             "why": self._why(),
-            "meter": errors.reason_name(meter.reason) if meter.reason else "GOOD",
+            "contactor_alarm": self._welding.number if self._welding.alarm else None,
+            "meter": errors.reason_name(meter.doubt) if meter.doubt else "GOOD",
             "last_stop": errors.stop_name(payee.last_stop),
             "power_mw": meter.power_mw,
             "frames_dropped": self._link.dropped,

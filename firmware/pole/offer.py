@@ -57,7 +57,7 @@ def build_offer(
         link_timeout_ms=config.link_timeout_ms,
         max_power_mw=max_power_mw,
         step_mwh=meter.step_mwh,
-        refresh_ms=config.meter.interval_ms,
+        refresh_ms=meter.refresh_ms,
         stop_ms=stop_ms(config),
         energy_mwh=record.energy_mwh,
         amount_due=record.amount_due,

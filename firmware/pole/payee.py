@@ -110,7 +110,7 @@ class Payee:
         self._invoices = InvoiceCutter()
         self._tariff_changes = TariffChanges(config)
         self._renewal = Renewal(config.link_timeout_ms)
-        self._closing = Closing(config.meter.interval_ms)
+        self._closing = Closing()
         self.session = ProtocolSession(PAYEE, config.retry_ms, config.link_timeout_ms)
         self.charging: ChargingSession | None = None
         self.last_charging: ChargingSession | None = None
@@ -151,8 +151,13 @@ class Payee:
         """
         self._meter = meter
         self._clock.tick(now_ms)
-        if not meter.reason:
+        self._closing.settle_ms = meter.settle_ms
+        if not meter.doubt:
             self.books.recover(meter)
+            if meter.alarm and self.charging is None:
+                more_mwh = meter.total_mwh - self.books.total_mwh
+                if more_mwh >= self._config.packet_energy_mwh:
+                    self.books.bill_rest(meter)
         charging = self.charging
         timeout = self.session.poll(now_ms)
         if charging is None:
@@ -160,6 +165,7 @@ class Payee:
                 self.stop(timeout, now_ms)
             return
         charging.follow(meter.total_mwh)
+        self.books.total_mwh = meter.total_mwh
         if self._closing.is_under_way:
             self._step_closing(charging, timeout, now_ms)
             return
@@ -471,6 +477,8 @@ class Payee:
     def _close(self, charging: ChargingSession) -> None:
         """Close the session with the energy that has flowed by now, with or without a receipt."""
         self.books.close_session(charging)
+        assert self._meter is not None
+        self.books.has_rest = self._meter.doubt != 0
         self.charging = None
         self._closing.end()
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class LoggedSession(Record):
     """A session as it is journaled when the contactor may close.
 
-    The register said `register_mwh` when the channel's energy was `energy_mwh`. A
-    `price_per_kwh` of 0 says that the session is closed. `next_price_per_kwh` holds beyond
-    `next_from_mwh`; it is 0 while no change of price is agreed.
+    The register said `register_mwh` when the channel's energy was `energy_mwh`.
+    `next_price_per_kwh` holds beyond `next_from_mwh`; it is 0 while no change of price is agreed.
+    `is_closed` is 1 once the session is closed.
     """
 
     channel_id: bytes
@@ -36,6 +36,7 @@ class LoggedSession(Record):
     price_per_kwh: int
     next_price_per_kwh: int
     next_from_mwh: int
+    is_closed: int
     LAYOUT = (
         ("channel_id", 32, BYTES),
         ("register_mwh", 6, UINT),
@@ -43,6 +44,7 @@ class LoggedSession(Record):
         ("price_per_kwh", 8, UINT),
         ("next_price_per_kwh", 8, UINT),
         ("next_from_mwh", 6, UINT),
+        ("is_closed", 1, UINT),
     )
 
 
@@ -96,13 +98,14 @@ class SessionLog:
             price_per_kwh=tariff.price_per_kwh,
             next_price_per_kwh=tariff.next_price_per_kwh or 0,
             next_from_mwh=tariff.next_from_mwh,
+            is_closed=0,
         )
         self._journal.put(journal_keys.SESSION, self._last.to_bytes())
 
     def close(self) -> None:
         """Store that the session is closed. Raises OSError when it cannot be stored."""
-        if self._last is not None and self._last.price_per_kwh:
-            self._last.price_per_kwh = 0
+        if self._last is not None and not self._last.is_closed:
+            self._last.is_closed = 1
             self._journal.put(journal_keys.SESSION, self._last.to_bytes())
 
     def bill_interrupted(self, meter: "EnergyCounter") -> None:
@@ -124,7 +127,7 @@ class SessionLog:
         else:
             energy_mwh = last.energy_mwh + register_mwh - last.register_mwh
         ahead_mwh = record.energy_mwh - energy_mwh
-        if last.price_per_kwh and ahead_mwh < 0:
+        if not last.is_closed and ahead_mwh < 0:
             self._bill(record, energy_mwh, meter.step_mwh)
         if 0 < ahead_mwh <= meter.step_mwh:
             meter.skip_counted(ahead_mwh)
@@ -135,10 +138,7 @@ class SessionLog:
         """Store the amount due up to `energy_mwh`, or up to the most that can have flowed."""
         last = self._last
         most_mwh = self._most_mwh(step_mwh)
-        tariff = Tariff(record.energy_mwh, record.amount_due, last.price_per_kwh, record.remainder)
-        if last.next_price_per_kwh:
-            from_mwh = max(last.next_from_mwh, record.energy_mwh)
-            tariff.change(from_mwh, last.next_price_per_kwh)
+        tariff = self._tariff(record)
         dearest = max(last.price_per_kwh, last.next_price_per_kwh)
         most_due = record.amount + self._config.credit + packet_amount(dearest, most_mwh)
         energy_mwh = min(energy_mwh, record.energy_mwh + most_mwh)
@@ -150,10 +150,31 @@ class SessionLog:
                 least_mwh = middle_mwh
             else:
                 energy_mwh = middle_mwh - 1
+        self._store(record, tariff, energy_mwh)
+
+    def bill_more(self, more_mwh: int) -> None:
+        """Bill `more_mwh` that flowed after the last session, at the prices agreed in it.
+
+        Raises OSError when it cannot be stored.
+        """
+        if self._last is not None:
+            record = self._records.load(self._last.channel_id)
+            self._store(record, self._tariff(record), record.energy_mwh + more_mwh)
+
+    def _tariff(self, record: "PayeeRecord") -> Tariff:
+        """Return the prices of the last session's energy from `record` on."""
+        last = self._last
+        tariff = Tariff(record.energy_mwh, record.amount_due, last.price_per_kwh, record.remainder)
+        if last.next_price_per_kwh:
+            from_mwh = max(last.next_from_mwh, record.energy_mwh)
+            tariff.change(from_mwh, last.next_price_per_kwh)
+        return tariff
+
+    def _store(self, record: "PayeeRecord", tariff: Tariff, energy_mwh: int) -> None:
         record.remainder = tariff.remainder(energy_mwh)
         record.amount_due = tariff.amount_due(energy_mwh)
         record.energy_mwh = energy_mwh
-        self._records.store(last.channel_id, record)
+        self._records.store(self._last.channel_id, record)
 
     def _most_mwh(self, step_mwh: int) -> int:
         """Return the most energy that can flow between the last stored payment and the open

@@ -38,6 +38,8 @@ PAID_AFTER_STOP = (
     errors.METER_FROZEN,
     errors.METER_BACKWARD,
     errors.METER_JUMP,
+    errors.METER_OUT_OF_RANGE,
+    errors.CONTACTOR_WELDED,
 )
 
 

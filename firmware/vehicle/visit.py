@@ -28,6 +28,7 @@ _COME_BACK_REASONS = (
     errors.METER_FROZEN,
     errors.METER_BACKWARD,
     errors.METER_JUMP,
+    errors.METER_OUT_OF_RANGE,
 )
 
 

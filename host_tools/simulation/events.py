@@ -184,6 +184,16 @@ def _begin_stop(events: Events, event: Event) -> None:
         side.loop.stop(OWNER_STOP)
 
 
+def _begin_weld(events: Events, event: Event) -> None:
+    events.world.contact_sticks = True
+    events.world.watch.contactor_failed()
+
+
+def _end_weld(events: Events, event: Event) -> None:
+    if not events.is_active("weld"):
+        events.world.repair_contactor()
+
+
 def _begin_stall(events: Events, event: Event) -> None:
     events.side(event).stalled_until_ms = events.world.now_ms + event.for_ms
 
@@ -212,4 +222,5 @@ _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "stop": (_begin_stop, None),
     "stall": (_begin_stall, None),
     "deaf": (_begin_deaf, _end_deaf),
+    "weld": (_begin_weld, _end_weld),
 }

@@ -20,6 +20,7 @@ from joulestream.units import MS_PER_HOUR, MWH_PER_KWH
 
 if TYPE_CHECKING:
     from joulestream.host_tools.simulation.world import Side, World
+    from joulestream.meter.config import MeterConfig
     from joulestream.pole.charging_session import ChargingSession
     from joulestream.pole.payee import Payee
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _DRIVER_STEP_MWH = 1_000
 # A float32 register of 1,024 kWh and more has steps of 0.122 Wh, rounded up.
 _FLOAT_ERROR_MWH = 200
+# A pole waits so long, beside the age of its figures, before it looks for welded contacts.
+_SETTLE_MS = 1_000
 # Reasons for which a vehicle may rightly not charge any more, though no fault is active.
 _LASTING_REASONS = (
     "BUDGET_EXHAUSTED",
@@ -60,17 +63,28 @@ class Invariants:
         config = world.pole_config
         meter = config.meter
         self._highest_price = max(row["price_per_kwh"] for row in parameters.prices)
-        self._step_mwh = max(parameters.register_step_mwh, _DRIVER_STEP_MWH) + _FLOAT_ERROR_MWH
+        self._steps_mwh = [
+            max(kind.step_mwh, _DRIVER_STEP_MWH) + _FLOAT_ERROR_MWH for kind in parameters.meters
+        ]
         contactor_ms = parameters.contactor_delay_ms + 2 * world.plan.step_ms
+        # How old a meter's figures may be: the pole's, then each vehicle's.
+        self._ages_ms = [
+            _age_ms(section, kind.refresh_ms)
+            for section, kind in zip(world.meter_configs, parameters.meters, strict=True)
+        ]
         # The delay until a pole bills energy: one reading, and the contact's closing and opening.
-        self._bill_delay_ms = meter.interval_ms + 2 * contactor_ms
+        self._bill_delay_ms = self._ages_ms[0] + 2 * contactor_ms
         # The time until a pole notices a faulty meter.
-        self._meter_delay_ms = meter.timeout_ms + meter.frozen_ms
+        self._meter_delay_ms = meter.timeout_ms + meter.frozen_ms + self._ages_ms[0]
         # The longest time without readings: a meter falls silent, sessions time out, a restart.
         self._restart_ms = meter.timeout_ms + 2 * config.link_timeout_ms + config.contactor_hold_ms
         self._max_power_mw = config.max_power_mw
         self._packet_mwh = config.packet_energy_mwh
         self._meter_failed = False
+        self._contactor_failed = False
+        # In mW times ms: what flowed through welded contacts, and the part without any pole.
+        self._welded = 0
+        self._unseen = 0
         self._set_limits()
         # By channel id: the largest amount that the pole held, and that the vehicle signed.
         self._held: dict[bytes, int] = {}
@@ -90,18 +104,34 @@ class Invariants:
         self._meter_failed = True
         self._set_limits()
 
+    def contactor_failed(self) -> None:
+        """The contacts do not open from now on: energy flows until the pole raises its alarm."""
+        self._contactor_failed = True
+        self._set_limits()
+
+    def flowed_welded(self, mw_ms: int, is_seen: bool) -> None:
+        """Energy flowed through contacts that should be open; `is_seen`: the pole's loop ran."""
+        self._welded += mw_ms
+        if not is_seen:
+            self._unseen += mw_ms
+
     def _set_limits(self) -> None:
         """Compute the limits of energy. A faulty meter raises them until the pole notices."""
         delay_ms = self._bill_delay_ms
+        step_mwh = self._steps_mwh[0]
         # The register may stand just below its next step, and the estimate nearly a step ahead.
-        self._most_ahead_mwh = 2 * self._step_mwh
+        self._most_ahead_mwh = 2 * step_mwh
         if self._meter_failed:
             delay_ms += self._meter_delay_ms
             # A jump of the register while the pole has no power looks like energy of that time.
             self._most_ahead_mwh += self._energy_mwh(max(delay_ms, self._restart_ms))
             self._most_ahead_mwh += self._packet_mwh
         # Three steps of the register: it counts in steps, and the driver only estimates between.
-        self._most_late_mwh = self._energy_mwh(delay_ms) + 3 * self._step_mwh
+        self._most_late_mwh = self._energy_mwh(delay_ms) + 3 * step_mwh
+        if self._contactor_failed:
+            # After the session three readings raise the alarm, and a packet is billed at a time.
+            self._most_late_mwh += self._energy_mwh(5 * self._ages_ms[0] + _SETTLE_MS)
+            self._most_late_mwh += self._packet_mwh
         self._most_late = self._price(self._most_late_mwh)
         if self._meter_failed:
             # After a restart such a register is billed up to the bound of recovery.py.
@@ -167,7 +197,7 @@ class Invariants:
         number = message.number
         if number == STOP:
             reason = reason_name(message.reason)
-            if reason in _ACCUSATIONS and not self._meter_failed:
+            if reason in _ACCUSATIONS and not (self._meter_failed or self._contactor_failed):
                 raise Violation(f"{sender} stops with {reason}, and both are honest")
         elif number == UPDATE:
             self._check_update(world, sender, message.amount)
@@ -267,9 +297,12 @@ class Invariants:
             billed_mwh += energy_mwh
             unpaid = amount_due - amount
             limit = min(credit, amount) + self._most_late
+            limit += self._price(self._welded // MS_PER_HOUR)
             if unpaid > limit:
                 raise Violation(f"{unpaid} unpaid on a channel, {limit} at most")
         unbilled_mwh = world.pole.board.meter.energy_mwh - billed_mwh
+        if unbilled_mwh > 0:
+            unbilled_mwh = max(unbilled_mwh - self._unseen // MS_PER_HOUR, 0)
         if unbilled_mwh > self._most_late_mwh and payee.books.is_recovered:
             raise Violation(f"{unbilled_mwh} mWh flowed unbilled, {self._most_late_mwh} at most")
         if -unbilled_mwh > self._most_ahead_mwh:
@@ -287,7 +320,9 @@ class Invariants:
             for channel_id in payee.books.records:
                 record = payee.books.records.load(channel_id)
                 self._books[channel_id] = (record.energy_mwh, record.amount_due, record.amount)
-        self._must_read_books = charging is not None or not payee.books.is_recovered
+        self._must_read_books = (
+            charging is not None or not payee.books.is_recovered or self._contactor_failed
+        )
 
     def _check_amount(self, world: "World", side: "Side") -> None:
         """Check that a vehicle's own meter, budget and capacity justify the amount it signed.
@@ -299,7 +334,8 @@ class Invariants:
         signed = self._signed[self._channels[number]]
         parameters = world.plan.parameters
         counted_mwh = side.board.meter.energy_mwh
-        justified_mwh = counted_mwh * (100 + AUDIT_PERCENT) // 100 + 3 * self._step_mwh
+        justified_mwh = counted_mwh * (100 + AUDIT_PERCENT) // 100
+        justified_mwh += 3 * self._steps_mwh[number + 1]
         justified = self._price(justified_mwh) + parameters.vehicle_prepay
         limit = min(justified, parameters.budgets[number], parameters.capacities[number])
         if signed > limit:
@@ -329,6 +365,11 @@ class Invariants:
     def _price(self, energy_mwh: int) -> int:
         """Return the price of energy at the highest price of the world, rounded up."""
         return -(-energy_mwh * self._highest_price // MWH_PER_KWH)
+
+
+def _age_ms(meter: "MeterConfig", refresh_ms: int) -> int:
+    """Return how old the figures of a meter may be: a refresh, and the time between readings."""
+    return refresh_ms + max(meter.interval_ms, meter.reading_ms) + meter.reading_ms
 
 
 def _holds(side: "Side", data: bytes) -> bool:

@@ -10,9 +10,10 @@ from random import Random
 from typing import Any
 
 from joulestream.boards import contract
+from joulestream.host_tools.simulation.plan import MeterKind
 from joulestream.runtime.pilot import PILOT_A, PILOT_B, PILOT_C
 from joulestream.testkit.flash import NorFlash
-from joulestream.testkit.meter import Meter
+from joulestream.testkit.meter import Line, Meter
 
 TICKS_MASK = (1 << 30) - 1
 # The contactor's one-shot driver opens so long after its last trigger.
@@ -142,6 +143,19 @@ def damaging(rng: Random) -> Callable[[bytes], bytes]:
         return bytes(damaged[: rng.randrange(1, len(damaged) + 1)])
 
     return damage
+
+
+def meter_line(kind: MeterKind) -> Line | None:
+    """Return the line of a kind of meter; None for an ideal one."""
+    if not kind.baud:
+        return None
+    return Line(
+        kind.baud,
+        kind.turnaround_ms,
+        echoes=kind.echoes,
+        before=kind.before,
+        behind=kind.behind,
+    )
 
 
 class CrashError(Exception):

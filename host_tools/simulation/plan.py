@@ -6,7 +6,7 @@ random generator, so a change of the order of the draws changes every seed's pla
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -44,6 +44,30 @@ class Event:
 
 
 @dataclass(frozen=True)
+class MeterKind:
+    """What a meter and its line are.
+
+    Attributes:
+        step_mwh: the step of its register.
+        refresh_ms: the time between two refreshes of its figures; 0: they are always new.
+        is_declared: whether the configuration says so; if not, the driver's figures hold.
+        baud: the speed of its line; 0: all bytes arrive at once.
+        turnaround_ms: the time until it begins to answer.
+        echoes: whether the adapter echoes each request.
+        before, behind: stray bytes around each answer.
+    """
+
+    step_mwh: int
+    refresh_ms: int = 0
+    is_declared: bool = True
+    baud: int = 0
+    turnaround_ms: int = 0
+    echoes: bool = False
+    before: bytes = b""
+    behind: bytes = b""
+
+
+@dataclass(frozen=True)
 class Parameters:
     """The figures of a world that stay fixed.
 
@@ -59,7 +83,7 @@ class Parameters:
         max_power_w: the most power that the pole delivers.
         link_timeout_ms, retry_ms: a silent link ends a session; a message is sent again.
         meter_ms: time between two readings of a meter.
-        register_step_mwh: the step of every meter's register.
+        meters: the pole's meter and line, then each vehicle's.
         pause_ms: time until a vehicle that is asked to pause draws no current and shows pilot
             state B.
         contactor_delay_ms: time until the contact follows the pole's contactor output.
@@ -84,7 +108,7 @@ class Parameters:
     link_timeout_ms: int
     retry_ms: int
     meter_ms: int
-    register_step_mwh: int
+    meters: list[MeterKind]
     pause_ms: int
     contactor_delay_ms: int
     budgets: list[int]
@@ -175,7 +199,20 @@ def _flash_error(rng: Random) -> _Details:
 def _meter(rng: Random) -> _Details:
     """Draw a fault of a meter (testkit/meter.py)."""
     fault = rng.choice(
-        ("silent", "late", "damaged", "frozen", "repeating", "jump", "backward", "reset")
+        (
+            "silent",
+            "late",
+            "damaged",
+            "frozen",
+            "repeating",
+            "jump",
+            "backward",
+            "reset",
+            "glitch",
+            "huge",
+            "absurd",
+            "nan",
+        )
     )
     return rng.randrange(300, 4_000), {"side": _side(rng), "fault": fault}
 
@@ -203,6 +240,11 @@ def _deaf(rng: Random) -> _Details:
     return rng.randrange(500, 6_000), {"side": _side(rng), "room": rng.choice((0, 5, 50, 1_000))}
 
 
+def _weld(rng: Random) -> _Details:
+    """Draw contacts that do not open, until a person has repaired them."""
+    return rng.choice((300, 1_000, 4_000, 9_000)), {}
+
+
 def _stall(rng: Random) -> _Details:
     """Draw a time in which one side's loop does not run."""
     return rng.randrange(100, 1_500), {"side": _side(rng)}
@@ -223,6 +265,7 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "stop": (2, _stop),
     "stall": (2, _stall),
     "deaf": (2, _deaf),
+    "weld": (1, _weld),
 }
 
 
@@ -244,13 +287,68 @@ def _prices(rng: Random, length_ms: int) -> list[dict[str, int]]:
     return [by_time[from_s] for from_s in sorted(by_time)]
 
 
-def _parameters(rng: Random, length_ms: int) -> Parameters:
+def _line(rng: Random) -> dict[str, Any]:
+    """Draw the line of a meter, which may be slow, echo, or put stray bytes around answers."""
+    if rng.random() < 0.5:
+        return {}
+    return {
+        "baud": rng.choice((2_400, 9_600, 9_600, 19_200)),
+        "turnaround_ms": rng.choice((0, 25, 38)),
+        "echoes": rng.random() < 0.3,
+        "before": rng.choice((b"", b"", b"\0", b"\xff", b"\1\4")),
+        "behind": rng.choice((b"", b"", b"\0", b"\xff\xff")),
+    }
+
+
+def _fine(rng: Random) -> MeterKind:
+    """Draw a meter whose register moves at once, in steps of 1 Wh at the most."""
+    return MeterKind(rng.choice((1, 100, 1_000)), **_line(rng))
+
+
+def _refreshed(rng: Random) -> MeterKind:
+    """Draw a meter that shows new figures now and then."""
+    is_declared = rng.random() < 0.7
+    return MeterKind(1_000, rng.choice((300, 1_000, 1_000, 2_500)), is_declared, **_line(rng))
+
+
+def _coarse(rng: Random) -> MeterKind:
+    """Draw a meter with long steps."""
+    step_mwh = rng.choice((10_000, 10_000, 100_000))
+    return MeterKind(step_mwh, rng.choice((0, 1_000)), rng.random() < 0.7, **_line(rng))
+
+
+# A function that draws a kind of meter: its weight among all kinds.
+METERS: dict[Callable[[Random], MeterKind], int] = {_fine: 6, _refreshed: 2, _coarse: 1}
+
+
+def _meters(rng: Random) -> list[MeterKind]:
+    """Draw the meters of the pole and of the vehicles.
+
+    A vehicle's owner knows the own meter, and its figures are no older than an invoice may wait.
+    """
+    draws = rng.choices(list(METERS), list(METERS.values()), k=VEHICLES + 1)
+    pole, *vehicles = [draw(rng) for draw in draws]
+    return [
+        pole,
+        *(
+            replace(kind, is_declared=True, refresh_ms=min(kind.refresh_ms, 300))
+            for kind in vehicles
+        ),
+    ]
+
+
+def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Parameters:
     """Draw the parameters of a world in which at least one packet can be paid for."""
     prices = _prices(rng, length_ms)
     highest_price = max(row["price_per_kwh"] for row in prices)
-    packet_mwh = rng.choice((300, 500, 777, 1_000))
-    packet = -(-highest_price * packet_mwh // 1_000_000)
+    # A packet holds a step of the pole's register, and what flows in one of its refreshes.
     max_power_w = rng.choice((7_400, 11_000, 22_000))
+    packet_mwh = max(
+        rng.choice((300, 500, 777, 1_000)),
+        meters[0].step_mwh,
+        max_power_w * meters[0].refresh_ms // 3_600 + 1,
+    )
+    packet = -(-highest_price * packet_mwh // 1_000_000)
     meter_ms = rng.choice((100, 200))
     # What flows while a packet is paid, and in an orderly stop of six seconds.
     paying, stop = (
@@ -273,7 +371,7 @@ def _parameters(rng: Random, length_ms: int) -> Parameters:
         link_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
         retry_ms=rng.choice((100, 250)),
         meter_ms=meter_ms,
-        register_step_mwh=rng.choice((1, 100, 1_000)),
+        meters=meters,
         pause_ms=rng.choice((300, 3_000, 9_000)),
         contactor_delay_ms=rng.choice((10, 30, 60)),
         budgets=[
@@ -303,7 +401,9 @@ def make_plan(seed: int) -> Plan:
     """Return the plan of `seed`."""
     rng = Random(seed)
     length_ms = rng.randrange(30_000, 75_000)
-    parameters = _parameters(rng, length_ms)
+    # A generator of their own: the rest of a plan does not depend on them.
+    meters = _meters(Random(f"meters {seed}"))
+    parameters = _parameters(rng, length_ms, meters)
     kinds = list(KINDS)
     weights = [weight for weight, _ in KINDS.values()]
     events = []

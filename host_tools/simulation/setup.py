@@ -19,6 +19,7 @@ from joulestream.host_tools.simulation.plan import (
     Parameters,
     Plan,
 )
+from joulestream.meter.config import check_meter
 from joulestream.pole import config as pole_config
 from joulestream.signing import Signer
 from joulestream.testkit import certificates
@@ -37,14 +38,10 @@ AUDIT_PERCENT = 3
 # One for each vehicle, and one to spare.
 _MAX_CHANNELS = VEHICLES + 1
 # Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
-_METER = {
-    "model": "sdm120",
-    "baud": 9_600,
-    "turnaround_ms": 40,
-    "timeout_ms": 600,
-    "frozen_ms": 1_500,
-    "recover_ms": 1_000,
-}
+_METER = {"model": "sdm120", "turnaround_ms": 40, "recover_ms": 1_000}
+_FROZEN_MS = 1_500
+_BAUD = 9_600
+_LEAST_WAIT_MS = 700
 SIGNERS = {
     name: Signer(sha256(b"simulation " + name.encode()).digest())
     for name in ("pole", "issuer", *VEHICLE_NAMES)
@@ -114,8 +111,29 @@ def power_profile(plan: Plan, rng: Random) -> list[int]:
     ]
 
 
-def _meter_values(parameters: Parameters) -> dict[str, Any]:
-    return {**_METER, "interval_ms": parameters.meter_ms}
+def _meter_values(parameters: Parameters, number: int) -> dict[str, Any]:
+    """Return the section of the meter with that number in `parameters.meters`."""
+    kind = parameters.meters[number]
+    values = {
+        **_METER,
+        "interval_ms": parameters.meter_ms,
+        "baud": kind.baud or _BAUD,
+        "frozen_ms": max(_FROZEN_MS, 3 * kind.refresh_ms),
+    }
+    if kind.baud in (0, _BAUD):
+        # Shorter than the default, so that a fault and the recovery from it fit into a minute.
+        values["timeout_ms"] = 600
+    if kind.is_declared:
+        values["step_mwh"] = max(kind.step_mwh, 1_000)
+        values["refresh_ms"] = max(kind.refresh_ms, 200)
+    return values
+
+
+def _audit_wait_ms(parameters: Parameters, number: int) -> int:
+    """Return how long an invoice may wait for that meter: as long as its figures may be old."""
+    meter = check_meter(_meter_values(parameters, number))
+    age_ms = parameters.meters[number].refresh_ms + 2 * max(meter.interval_ms, meter.reading_ms)
+    return min(max(age_ms, _LEAST_WAIT_MS), parameters.link_timeout_ms - 100)
 
 
 def pole_configuration(parameters: Parameters) -> "PoleConfig":
@@ -143,7 +161,7 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
         "packet_energy_mwh": parameters.packet_mwh,
         "packet_ms": parameters.packet_ms,
         "max_power_w": parameters.max_power_w,
-        "meter": _meter_values(parameters),
+        "meter": _meter_values(parameters, 0),
         "link_timeout_ms": parameters.link_timeout_ms,
         "retry_ms": parameters.retry_ms,
         "max_channels": _MAX_CHANNELS,
@@ -163,9 +181,9 @@ def vehicle_configuration(parameters: Parameters, number: int) -> "VehicleConfig
         "energy_wanted_mwh": 1 << 40,
         "prepay": parameters.vehicle_prepay,
         "audit_percent": AUDIT_PERCENT,
-        "audit_wait_ms": 700,
+        "audit_wait_ms": _audit_wait_ms(parameters, number + 1),
         "max_power_w": parameters.max_power_w,
-        "meter": _meter_values(parameters),
+        "meter": _meter_values(parameters, number + 1),
         "link_timeout_ms": parameters.link_timeout_ms,
         "retry_ms": parameters.retry_ms,
         "reconnect_ms": 300,

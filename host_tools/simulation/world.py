@@ -22,6 +22,7 @@ from joulestream.host_tools.simulation.parts import (
     LinkUart,
     Wire,
     damaging,
+    meter_line,
 )
 from joulestream.host_tools.simulation.plan import CALM_MS, START_S, VEHICLES, Plan
 from joulestream.host_tools.simulation.setup import (
@@ -41,6 +42,7 @@ from joulestream.vehicle import main as vehicle_main
 
 if TYPE_CHECKING:
     from joulestream.host_tools.simulation.invariants import Invariants
+    from joulestream.vehicle.config import VehicleConfig
 
 POLE_NAME = "pole"
 _BLOCK_SIZE = 2_048
@@ -112,9 +114,11 @@ class World:
     Attributes:
         now_ms: virtual time since the start.
         pole, vehicles: the sides.
+        meter_configs: the meters' sections: the pole's, then each vehicle's.
         wire: the cable between the pole and the plugged vehicle.
         plugged: the number of the vehicle that is plugged in; None while there is none.
         contact_closed: whether current can flow.
+        contact_sticks: whether closed contacts do not open.
         sessions, packets: sessions that were opened and packets that were paid, counted by the
             watch.
     """
@@ -134,6 +138,7 @@ class World:
         self.sessions = 0
         self.plugged: int | None = 0
         self.contact_closed = False
+        self.contact_sticks = False
         self._contact_wanted = False
         self._contact_at_ms = 0
         self._history = History()
@@ -147,10 +152,19 @@ class World:
         # A generator of its own: the power does not depend on the number of events.
         self._power_mw = power_profile(plan, Random(plan.seed ^ 0x5EED))
         self.pole_config = pole_configuration(plan.parameters)
+        vehicle_configs = [
+            vehicle_configuration(plan.parameters, number) for number in range(VEHICLES)
+        ]
+        self.meter_configs = [self.pole_config.meter]
+        for config in vehicle_configs:
+            assert config.meter is not None
+            self.meter_configs.append(config.meter)
         self.certificates = [certificate_pair(plan, number) for number in range(VEHICLES)]
         self._make_flash = make_flash
         self.pole = self._make_pole()
-        self.vehicles = [self._make_vehicle(number) for number in range(VEHICLES)]
+        self.vehicles = [
+            self._make_vehicle(number, config) for number, config in enumerate(vehicle_configs)
+        ]
         watch.begin(self)
         for side in self.sides():
             self._boot(side)
@@ -168,6 +182,7 @@ class World:
 
     def _make_board(self, name: str, number: int) -> Board:
         parameters = self.plan.parameters
+        kind = parameters.meters[number]
         rng = Random(f"{self.plan.seed} {name}")
 
         def send(frame: bytes) -> None:
@@ -178,9 +193,11 @@ class World:
             LinkUart(send),
             Meter(
                 parameters.registers_mwh[number],
-                parameters.register_step_mwh,
+                kind.step_mwh,
                 parameters.gains_ppm[number],
                 damage=damaging(rng),
+                refresh_ms=kind.refresh_ms,
+                line=meter_line(kind),
             ),
             self._make_flash(parameters.blocks, _BLOCK_SIZE, FlashRandom(rng)),
             parameters.starts_ms[number],
@@ -197,10 +214,9 @@ class World:
 
         return self._watched_side(board, None, assemble)
 
-    def _make_vehicle(self, number: int) -> Side:
+    def _make_vehicle(self, number: int, config: "VehicleConfig") -> Side:
         name = VEHICLE_NAMES[number]
         board = self._make_board(name, number + 1)
-        config = vehicle_configuration(self.plan.parameters, number)
 
         def load() -> list[Certificate]:
             first, renewed = self.certificates[number]
@@ -262,8 +278,10 @@ class World:
         self.pole.board.meter.advance(power_mw, elapsed_ms)
         if vehicle is not None:
             vehicle.board.meter.advance(power_mw, elapsed_ms)
+        if self.contact_sticks and power_mw and not self._contact_wanted:
+            self.watch.flowed_welded(power_mw * elapsed_ms, self.pole.loop is not None)
         if self._contact_wanted != self.contact_closed and self.now_ms >= self._contact_at_ms:
-            self.contact_closed = self._contact_wanted
+            self.contact_closed = self._contact_wanted or self.contact_sticks
 
     def _follow_contactor(self) -> None:
         """Open the one-shot driver in time; let the contact follow the output after its delay."""
@@ -346,7 +364,8 @@ class World:
             self.note(side.name, f"does not start: {error}")
             side.off_until_ms = self.now_ms + _START_AGAIN_MS
             return
-        self.watch.booted(self, side)
+        if side.loop is not None:  # None: its first start is tried again
+            self.watch.booted(self, side)
 
     def _set_clocks(self, side: Side) -> int:
         """Set the board's clocks; return its tick."""
@@ -388,6 +407,16 @@ class World:
             self.step()
         self.plug(number)
 
+    # The contactor
+
+    def repair_contactor(self) -> None:
+        """Let the contacts open again. A person names the alarm and starts the pole anew."""
+        self.contact_sticks = False
+        alarm = self.pole.loop.status()["contactor_alarm"] if self.pole.loop else None
+        if alarm:
+            self.pole_config.contactor_checked = alarm
+            self.cut_power(self.pole, self.now_ms + _OFF_MS)
+
     # The calm
 
     def forget_events(self) -> None:
@@ -397,6 +426,7 @@ class World:
     def _begin_calm(self) -> None:
         """Repair everything, and plug the vehicle in again."""
         self.forget_events()
+        self.repair_contactor()
         for side in self.sides():
             side.board.flash.cut_in = side.board.flash.fail_in = None
             side.board.meter.set_fault("")

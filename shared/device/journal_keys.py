@@ -22,6 +22,7 @@ SESSION = b"s"
 PAYER_RECORD = b"c"
 FAULT = b"f"
 CLOSINGS = b"o"
+ALARMS = b"a"
 
 EACH_CHANNEL = const(0)
 FAULT_SIZE = const(60)
@@ -33,9 +34,10 @@ TABLE = (
     (POLE, PAYEE_RECORD, "PayeeRecord", 90, EACH_CHANNEL),
     (POLE, CERTIFICATE, "Standing, Certificate", 24 + CERTIFICATE_SIZE, EACH_CHANNEL),
     (POLE, TIME, "birth of the journal, and an IssuerTime for each of 4 issuers", 200, 1),
-    (POLE, SESSION, "LoggedSession", 66, 1),
+    (POLE, SESSION, "LoggedSession", 67, 1),
     (POLE, FAULT, "why the loop failed", FAULT_SIZE, 1),
     (POLE, CLOSINGS, "closings of the contactor", 5, 1),
+    (POLE, ALARMS, "number of contactor alarms", 4, 1),
     (VEHICLE, PAYER_RECORD, "PayerRecord", 90, EACH_CHANNEL),
     (VEHICLE, FAULT, "why the loop failed", FAULT_SIZE, 1),
 )

@@ -51,9 +51,17 @@ class Meter:
     def __init__(self, step_mwh: int = 1_000) -> None:
         self.total_mwh = 0
         self.step_mwh = step_mwh
+        self.refresh_ms = 0
+        self.settle_ms = 600
         self.reason = 0
+        self.alarm = 0
         self.register_mwh = 0
         self.skipped_mwh = 0
+
+    @property
+    def doubt(self) -> int:
+        """Why it cannot be trusted; it raises no alarm."""
+        return self.reason
 
     @property
     def register_total_mwh(self) -> int:

@@ -39,12 +39,14 @@ class Outlet:
         power_mw: the power that flows while the contacts are closed.
         coil: whether the coil is driven.
         contact: whether the contacts are closed. They follow the coil CONTACTOR_MS later.
+        stuck: whether closed contacts do not open.
     """
 
     def __init__(self) -> None:
         self.power_mw = 11_000_000
         self.coil = False
         self.contact = False
+        self.stuck = False
         self._flowed = 0
 
     @property
@@ -56,7 +58,7 @@ class Outlet:
         """Let one step of STEP_MS pass; it is as long as CONTACTOR_MS."""
         if self.contact:
             self._flowed += self.power_mw * STEP_MS
-        self.contact = self.coil
+        self.contact = self.coil or (self.contact and self.stuck)
 
 
 def _new_session() -> ProtocolSession:
@@ -143,6 +145,11 @@ class PoleBench:
 
     def greet(self) -> None:
         """Send a HELLO with a new nonce and wait for the offer."""
+        self.send_hello()
+        self.run(lambda: self._offer is not None)
+
+    def send_hello(self) -> None:
+        """Send a HELLO with a new nonce."""
         self._greetings += 1
         self._offer = None
         self._session = _new_session()
@@ -154,7 +161,6 @@ class PoleBench:
         )
         self._session.send(hello, self.at_ms)
         self._send(hello)
-        self.run(lambda: self._offer is not None)
 
     def accept(self) -> None:
         """Accept the offer with the channel's certificate."""
