@@ -249,7 +249,14 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path):
 
 
 PORTS = {"link": "/dev/ttyUSB0", "meter": "/dev/ttyUSB1"}
-POLE = {"state": "idle", "charging": False, "meter": "GOOD", "last_stop": None, "why": "IDLE"}
+POLE = {
+    "state": "idle",
+    "charging": False,
+    "meter": "GOOD",
+    "contactor_alarm": None,
+    "last_stop": None,
+    "why": "IDLE",
+}
 VEHICLE = {"state": "idle", "last_stop": None, "why": "IDLE"}
 
 
@@ -263,6 +270,12 @@ VEHICLE = {"state": "idle", "last_stop": None, "why": "IDLE"}
             {"meter": "METER_SILENT"},
             "C",
             "waiting for the meter on /dev/ttyUSB1: METER_SILENT",
+        ),
+        (
+            "pole",
+            {"contactor_alarm": 3},
+            "C",
+            "waiting for a person: current through the open contactor, alarm 3",
         ),
         ("pole", {"state": "offered"}, "C", "waiting for the vehicle to accept the offer"),
         (

@@ -97,7 +97,7 @@ class Books:
         `meter` is the meter.counter.EnergyCounter, whose register can be trusted now.
         """
         more_mwh = meter.total_mwh - self.total_mwh
-        if more_mwh and self.erase_ahead():
+        if more_mwh and self._unstored is None and self.erase_ahead():
             try:
                 self._session_log.bill_more(more_mwh)
                 self.total_mwh = meter.total_mwh

@@ -51,7 +51,7 @@ class Meter:
     def __init__(self, step_mwh: int = 1_000) -> None:
         self.total_mwh = 0
         self.step_mwh = step_mwh
-        self.refresh_ms = 0
+        self.refresh_ms = 200
         self.settle_ms = 600
         self.reason = 0
         self.alarm = 0
