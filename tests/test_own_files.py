@@ -23,6 +23,7 @@ from joulestream.host_tools.ledger.database import Database
 from joulestream.host_tools.ledger.errors import CommitUncertain
 from joulestream.host_tools.own_files import OwnFilesError, own_files
 from joulestream.host_tools.unlock import Unlock
+from joulestream.testkit.flash import mount
 
 NOW_S = 1_800_000_000
 
@@ -347,6 +348,20 @@ def test_a_flash_is_made_whole_or_not_at_all(tmp_path):
     with pytest.raises(ValueError, match="not 9 blocks"):
         FileFlash(str(path), 9, 4096)
     assert path.read_bytes() == b"\xff" * 8 * 4096
+
+
+def test_a_file_that_is_no_flash_is_never_erased(tmp_path):
+    path = tmp_path / "photos.tar"
+    path.write_bytes(b"photos of last summer".ljust(8 * 4096, b"\xff"))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="holds no journal"):
+        FileFlash(str(path), 8, 4096)
+    assert path.read_bytes() == before
+    path.unlink()
+    journal = mount(FileFlash(str(path), 8, 4096))
+    FileFlash(str(path), 8, 4096)  # before its first record
+    journal.put(b"k", b"value")
+    assert mount(FileFlash(str(path), 8, 4096)).get(b"k") == b"value"
 
 
 def test_a_flash_that_cannot_be_opened_is_never_made_anew(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import os
 
 from joulestream.compat import const
+from joulestream.device.journal_format import ERASED_MARK, MAGIC, OLD_MAGIC
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class StreamFlash:
 class FileFlash(StreamFlash):
     """A StreamFlash in the file at `path`. A file that is missing is made, erased: all or nothing.
 
-    Raises ValueError when the file has another size or `block_size` is no multiple of 256, OSError
-    when it cannot be opened or made.
+    Raises ValueError when the file has another size or content that no journal wrote, or when
+    `block_size` is no multiple of 256; OSError when the file cannot be opened or made.
     """
 
     def __init__(self, path: str, blocks: int, block_size: int) -> None:
@@ -83,6 +84,24 @@ class FileFlash(StreamFlash):
                 "%s has %d bytes, not %d blocks of %d; correct 'storage_blocks' and "
                 "'storage_block_size', or name another file" % (path, size, blocks, block_size)
             )
+        if not self._is_journal():
+            # A mount would erase it.
+            raise ValueError("%s holds no journal; name another file, or move it away" % path)
+
+    def _is_journal(self) -> bool:
+        """Return whether a block has a journal's mark, or the flash is new."""
+        mark = bytearray(len(MAGIC))
+        for block in range(self._blocks):
+            self.readblocks(block, mark)
+            if mark in (MAGIC, OLD_MAGIC, ERASED_MARK):
+                return True
+        page = bytearray(len(_ERASED_PAGE))
+        for block in range(self._blocks):
+            for offset in range(0, self._size, len(page)):
+                self.readblocks(block, page, offset)
+                if page != _ERASED_PAGE:
+                    return False
+        return True
 
 
 def _write(stream: "Any", data: "Buffer") -> None:
