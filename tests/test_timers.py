@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 
 from joulestream.boards import unix
+from joulestream.boards.gate import DRIVE, Gate
 from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS
@@ -339,6 +340,16 @@ def power_bound(clock, pause_ms):
     assert one.total_mwh == 1_000 * (pause_ms // HOUR_MS)
 
 
+def gate(clock, pause_ms):
+    one = Gate(500, lambda closed: None)
+
+    def is_open(now_ms):
+        one.follow(now_ms)
+        return not one.closed
+
+    check_pause(clock, pause_ms, 500, lambda now_ms: one.take(DRIVE, now_ms), is_open)
+
+
 def unix_board(clock, pause_ms):
     stdin, stdout, time_ms = sys.stdin, sys.stdout, unix.time_ms
     sys.stdin, sys.stdout = io.StringIO("0 -1 A 0\n"), io.StringIO()
@@ -366,6 +377,7 @@ ROWS = {
     "shared/joulestream/units.py Timer.is_over": timer,
     "shared/joulestream/session.py ProtocolSession.poll": session,
     "shared/joulestream/session.py _Request.until_next_answer": repeated_answer,
+    "firmware/boards/gate.py Gate._hold": gate,
     "firmware/boards/unix.py Board._pause": unix_board,
     "firmware/meter/eastron.py Driver._interval": meter,
     "firmware/meter/eastron.py Driver._read_answer": meter,

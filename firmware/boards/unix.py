@@ -8,6 +8,9 @@ A line out shows the outputs:
 
     <contactor> <bytes sent on each UART>... <status as JSON, or ->
 
+With the clock "wall" the contactor is a process of its own (gate.py), which prints lines of its
+own on the same stdout. The first word is "-" then.
+
 UARTs are in the order of their names. The status wanted is 0 for none, 1 for one, 2 for one after
 a collection of garbage. With the clock "bench" the firmware does one step a line, at its `now_ms`.
 With the clock "wall" the firmware runs on the machine's clock and takes lines as they come. Where
@@ -19,10 +22,10 @@ import json
 import os
 import select
 import sys
-import time
 
 from joulestream.boards import contract
 from joulestream.boards.file_flash import FileFlash
+from joulestream.boards.gate import DRIVE, HEARTBEAT, RELEASE, time_ms
 from joulestream.compat import const
 from joulestream.device.config import (
     REQUIRED,
@@ -35,7 +38,7 @@ from joulestream.device.config import (
 )
 from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
 from joulestream.runtime.pilot import PILOT_A
-from joulestream.units import TICKS_PERIOD, Timer
+from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ TABLE = (
     ("storage_blocks", whole(6, 4096), 64),
     ("storage_block_size", whole(256, 65536), 4096),
     ("device_secret", text, None),
+    # Longer than the pole's own hold time: the pole notices a late step first, and counts it.
+    ("contactor_hold_ms", whole(20, 10_000), 600),
 )
 
 
@@ -103,6 +108,7 @@ class Board(contract.Board):
         self._uarts = {name: Uart(paths[name]) for name in self._names}
         self._storage: FileFlash | None = None
         self._contactor = False
+        self._gate: Any = None  # the way to the gate's process, once there is one
         self._pilot = PILOT_A
         self._now_ms = 0
         self._time_s = _UNKNOWN_TIME
@@ -154,12 +160,61 @@ class Board(contract.Board):
         return os.urandom(size)
 
     def contactor(self, closed: bool) -> None:
-        """Set the contactor's pin. On the wall clock a change is shown at once."""
+        """Drive the contactor. On the wall clock its own process has the last word.
+
+        Raises OSError when that process does not take the order to close.
+        """
         if closed == self._contactor:
             return
         self._contactor = closed
-        if not self._stepped:
-            self._write_pins("-")
+        if self._stepped:
+            return
+        if closed and self._gate is None:
+            self._gate = self._start_gate()
+        if not self._tell_gate(DRIVE if closed else RELEASE) and closed:
+            self._contactor = False
+            raise OSError("the contactor's process has ended")
+
+    def feed_watchdog(self) -> None:
+        """Tell the contactor's process that a step completed."""
+        if self._contactor and not self._stepped:
+            self._tell_gate(HEARTBEAT)
+
+    def gate(self) -> "str | None":
+        """Return the kind of gate: the bench's own, or a process."""
+        return "bench" if self._stepped else "process"
+
+    def _start_gate(self) -> "Any":
+        """Start the gate's process; return the pipe to it. Raises OSError."""
+        path = self._config.storage + ".gate"
+        # The shell reads the pipe before Python starts, so opening it here waits for no import.
+        command = "mkfifo -m 600 %s && { %s -m joulestream.boards.gate %d <%s & }" % (
+            _quoted(path),
+            _quoted(sys.executable),
+            self._config.contactor_hold_ms,
+            _quoted(path),
+        )
+        system: Any = os
+        if system.system(command):
+            raise OSError("the contactor's process cannot be started")
+        gate = open(path, "wb", buffering=0)
+        os.remove(path)
+        _never_block(gate.fileno())
+        return gate
+
+    def _tell_gate(self, command: bytes) -> bool:
+        """Send one byte to the gate; return whether it took the byte."""
+        if self._gate is None:
+            return False
+        try:
+            if self._gate.write(command):
+                return True
+        except OSError:
+            pass
+        # It has ended, with the contactor open, or it hangs and gets no heartbeat any more.
+        self._gate.close()
+        self._gate = None
+        return False
 
     def pilot_state(self) -> str:
         """Return the pilot state of the last line in."""
@@ -229,7 +284,7 @@ class Board(contract.Board):
         return True
 
     def _write_pins(self, status: str) -> None:
-        words = ["1" if self._contactor else "0"]
+        words = [("1" if self._contactor else "0") if self._stepped else "-"]
         for name in self._names:
             words.append(str(self._uarts[name].sent))
         words.append(status)
@@ -253,6 +308,11 @@ def _passphrase() -> bytes:
     return passphrase.encode()
 
 
+def _quoted(word: str) -> str:
+    """Return `word` as the shell takes it."""
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
 def _never_block(descriptor: int) -> None:
     """Let no call on the open file `descriptor` block. Raises ValueError."""
     if hasattr(os, "set_blocking"):  # CPython
@@ -263,10 +323,3 @@ def _never_block(descriptor: int) -> None:
     system: Any = os
     if system.system("dd oflag=nonblock count=0 status=none </dev/null >&%d" % descriptor):
         raise ValueError("the board's terminals cannot be opened; install dd of GNU coreutils")
-
-
-def time_ms() -> int:
-    """Return the machine's clock in ms, wrapped at units.TICKS_PERIOD."""
-    if hasattr(time, "ticks_ms"):  # MicroPython
-        return time.ticks_ms() & (TICKS_PERIOD - 1)
-    return time.monotonic_ns() // 1_000_000 & (TICKS_PERIOD - 1)

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _NATIVE = ROOT / "build" / "native"
 # A status whose figures of the heap leave garbage out.
 AFTER_COLLECTION = 2
+# A line of the contactor's own process (firmware/boards/gate.py).
+_CONTACTOR = b"contactor "
 _ARCHITECTURES = {"x86_64": "x64", "AMD64": "x64"}
 
 
@@ -48,7 +50,8 @@ class Firmware:
 
     Attributes:
         role: "pole" or "vehicle".
-        contactor: whether the contactor is driven, as the process reported last.
+        contactor: whether the contactor is closed, as it reported last itself: in virtual time
+            with the firmware's reports, on the wall clock from its own process.
         status: the status that the process reported last; empty before the first.
         sent: for each UART, the number of bytes that the process reported as sent.
     """
@@ -155,13 +158,27 @@ class Firmware:
         self._process.kill()
         self._process.wait()
         self._stdin.close()
+        self.await_contactor_process()
         self._stdout.close()
         self._errors.close()
 
+    def await_contactor_process(self) -> None:
+        """Take the last words of the contactor's process, which ends after the firmware."""
+        while chunk := os.read(self._stdout.fileno(), 65536):
+            self._line += chunk
+        for line in self._line.splitlines():
+            if line.startswith(_CONTACTOR):
+                self.contactor = line[len(_CONTACTOR) :] == b"1"
+        self._line = b""
+
     def _take_line(self) -> None:
         line, self._line = self._line.split(b"\n", 1)
+        if line.startswith(_CONTACTOR):
+            self.contactor = line[len(_CONTACTOR) :] == b"1"
+            return
         contactor, *rest = line.split(b" ", 1 + len(self._uarts))
-        self.contactor = contactor == b"1"
+        if contactor != b"-":
+            self.contactor = contactor == b"1"
         if not rest or not rest[0].isdigit():
             # No report: MicroPython prints an exception nobody caught on stdout.
             raise self._ended(line + b"\n" + self._line)
