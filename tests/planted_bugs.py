@@ -482,6 +482,72 @@ BUGS = (
         "0",
         "tests/test_pole_loop.py::test_the_alarm_outlives_a_restart_until_a_person_names_it",
     ),
+    Bug(
+        "a timer takes its time with a sign",
+        "shared/joulestream/units.py",
+        "        if self._runs and (now_ms - self._since_ms) & _TICKS_MASK >= self._duration_ms:",
+        "        if self._runs and ticks_diff(now_ms, self._since_ms) >= self._duration_ms:",
+        "tests/test_timers.py::test_a_timer_that_was_left_alone_for_days_works[renewal-1000]",
+    ),
+    Bug(
+        "a wire that takes no more gets the rest of a frame as a new one",
+        "firmware/link/uart.py",
+        "            if not self._rest_size:",
+        "            if True:",
+        "tests/test_link.py::test_a_uart_that_takes_a_few_bytes_at_a_time_gets_whole_frames",
+    ),
+    Bug(
+        "a peer that does not read makes the outbox grow",
+        "firmware/link/uart.py",
+        "            if end > MAX_FRAME:",
+        "            if end > 1 << 20:",
+        "tests/test_link.py::test_a_peer_that_never_reads_costs_frames_and_nothing_else[uart]",
+    ),
+    Bug(
+        "a restart of the pole forgets the contactor's closings",
+        "firmware/pole/contactor.py",
+        "        self._begin_rest(now_ms)\n        self._until_forgotten.start(",
+        "        self._level = 0\n        self._until_forgotten.start(",
+        "tests/test_contactor.py::test_starts_of_the_pole_bring_no_closing_more",
+    ),
+    Bug(
+        "the contactor closes again at once, however often",
+        "firmware/pole/contactor.py",
+        "            if self.rests(now_ms) or not self._count():",
+        "            if not self._count():",
+        "tests/test_adversaries.py::test_nobody_wears_the_contactor_out[WigglesThePlug]",
+    ),
+    Bug(
+        "packets end at their energy alone",
+        "firmware/pole/payee.py",
+        "        if energy_mwh is None and charging.must_invoice():",
+        "        if False:",
+        "tests/test_steady_current.py::"
+        "test_the_least_cover_that_is_accepted_keeps_the_contactor_closed",
+    ),
+    Bug(
+        "a price without cover is announced",
+        "firmware/pole/payee.py",
+        "        if not charging.covers(price_per_kwh):",
+        "        if False:",
+        "tests/test_steady_current.py::"
+        "test_a_price_without_cover_is_not_announced_and_ends_the_session_in_order",
+    ),
+    Bug(
+        "non-payment opens under full current",
+        "firmware/pole/charging_session.py",
+        "        return self.credit - self.stop_amount <= self.unpaid",
+        "        return False",
+        "tests/test_steady_current.py::test_non_payment_opens_in_order",
+    ),
+    Bug(
+        "a heartbeat closes a contactor that fell open",
+        "firmware/boards/gate.py",
+        "        elif command == DRIVE:",
+        "        else:",
+        "tests/test_gate.py::"
+        "test_a_gate_opens_after_the_hold_time_and_closes_only_when_it_is_driven_anew",
+    ),
 )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from joulestream.host_tools.adversaries import document, honest, registry
+from joulestream.host_tools.adversaries import document, honest, registry, vehicle_closings
 from joulestream.host_tools.adversaries.liar import ISSUER, PAYER, POLE, VEHICLE
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.registry import LIARS, play
@@ -33,6 +33,12 @@ def test_an_honest_side_gains_and_loses_nothing(script):
         script(played)
     assert played.gains
     assert all(abs(gain) <= _ROUNDING for gain in played.gains), played.gains
+
+
+@pytest.mark.parametrize("kind", vehicle_closings.KINDS, ids=lambda kind: kind.__name__)
+def test_nobody_wears_the_contactor_out(kind):
+    """Ten minutes; an hour of it is a benchmark. The first closings are free."""
+    assert 10 < vehicle_closings.closings(kind, 600_000) <= 20
 
 
 def test_a_gain_is_seen():

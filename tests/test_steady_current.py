@@ -34,11 +34,22 @@ def test_the_least_cover_that_is_accepted_keeps_the_contactor_closed():
         (10_000, 3_200, 0),
         (10_000, 0, 3_200),
     ):
+        patient = {"link_timeout_ms": 6_000}
         world = Pair(
-            pole={"packet_energy_mwh": packet_mwh, "credit": credit, "prepay": prepay},
-            vehicle={"prepay": 3_200},
+            pole={
+                "packet_energy_mwh": packet_mwh,
+                "packet_ms": 4_000,
+                "credit": credit,
+                "prepay": prepay,
+                **patient,
+            },
+            vehicle={"prepay": 3_200, **patient},
         )
         world.step_energy_mwh = FULL_STEP_MWH
+        world.charge(12)
+        # With its credit earned, the channel prepays as little as the pole asks for.
+        world.replug()
+        world.boot_vehicle()
         world.charge(3)
         seen = set()
 

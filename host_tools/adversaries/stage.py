@@ -70,6 +70,7 @@ class Stage:
         price_per_kwh: the agreed price of the energy that flows now.
         flowed_mw_ms: energy that flowed, in mW times ms.
         value_numerator: each part of that energy times its price.
+        closings: how often the contact was to be closed.
     """
 
     def __init__(self, name: str) -> None:
@@ -81,6 +82,7 @@ class Stage:
         self.price_per_kwh = PRICE
         self.flowed_mw_ms = 0
         self.value_numerator = 0
+        self.closings = 0
         self._payloads: list[bytes] = []  # on their way to the peer
         self.supervisor: Any = None  # None without power
         self.knows_time = True
@@ -211,6 +213,7 @@ class Stage:
     def _follow_contact(self) -> None:
         wanted = self.wants_contact()
         if wanted != self._contact_wanted:
+            self.closings += wanted
             self._contact_wanted = wanted
             self._contact_at_ms = self.now_ms + CONTACTOR_DELAY_MS
         if self.now_ms >= self._contact_at_ms:

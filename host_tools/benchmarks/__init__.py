@@ -47,6 +47,9 @@ PARTS = {
     ),
     "simulation": Part(_HERE + "simulation", RELIABILITY, "5,000 simulated sessions, two minutes"),
     "adversaries": Part(_HERE + "adversaries", RELIABILITY, "scripted liars, 20 s"),
+    "contactor": Part(
+        _HERE + "contactor", RELIABILITY, "vehicles that wear the contactor out, 30 s"
+    ),
     "fuzzing": Part(_HERE + "fuzzing", RELIABILITY, "each fuzz target for 60 s, three minutes"),
     "heap": Part(_HERE + "heap", RELIABILITY, "an hour of packets in virtual time, a minute"),
     "wear": Part(

@@ -41,6 +41,10 @@ _RELIABILITY = {
     "invariant_violations": ("of these, promises broken", "0"),
     "adversaries": ("scripted liars", "at least 18"),
     "adversary_max_gain_packets": ("most that one gains, in packets", "1, or see security.md"),
+    "contactor_closings_per_hour_worst": (
+        "most closings of the contactor in an hour, under attack",
+        "at most 60",
+    ),
     "fuzz_execs": ("inputs tried by the fuzzers", "-"),
     "fuzz_crashes": ("of these, crashes or broken invariants", "0"),
     "heap_packets": ("packets in the hour of packets", "-"),
@@ -50,6 +54,8 @@ _RELIABILITY = {
     "flash_years_paid": ("years that it lasts at one paid packet a second", "-"),
     "journal_append_rv32_instructions": ("storing a claim, rv32 instructions", "-"),
 }
+
+_MOST_CLOSINGS = 60
 
 # The pole's flash: numbers of blocks, and the erases that a sector endures.
 _CHANNELS = 64
@@ -147,6 +153,10 @@ def misses(file: str, figures: Figures) -> list[str]:
             f"{meaning}: {figures[name]:,}, must be 0"
             for name, (meaning, must) in _RELIABILITY.items()
             if must == "0" and figures.get(name, 0) > 0
+        ] + [
+            f"{_RELIABILITY[name][0]}: {figures[name]:,}, must be at most {most}"
+            for name, most in (("contactor_closings_per_hour_worst", _MOST_CLOSINGS),)
+            if figures.get(name, 0) > most
         ]
     return []
 
