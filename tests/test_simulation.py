@@ -74,7 +74,7 @@ def test_the_seeds_reach_every_kind_of_trouble():
         for event in make_plan(seed).events
         if event.kind == "meter"
     }
-    assert len(faults) == 8
+    assert len(faults) == 12
 
 
 def test_batches_in_processes_are_those_in_this_one():
@@ -92,7 +92,7 @@ def forget_credit(monkeypatch):
 
 def test_a_broken_promise_is_found_and_its_history_shortened(monkeypatch):
     forget_credit(monkeypatch)
-    totals = run_campaign(Totals(), 60, jobs=1)
+    totals = run_campaign(Totals(), 400, jobs=1)
     assert totals.failures
     failing = next(
         outcome for outcome in (play(seed) for seed, _ in totals.failures) if len(outcome.kept) > 2
