@@ -411,6 +411,8 @@ class ProtocolSession:
         """Return whether it is this message's turn; False when an INVOICE or UPDATE is late."""
         if message.number == INVOICE:
             expected = self.sequence + 1
+            if self.state == ACCEPTED and message.sequence != expected:
+                return False  # it comes from the session before, late
         elif message.number == UPDATE:
             expected = self.sequence
         else:
