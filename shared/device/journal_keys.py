@@ -27,7 +27,7 @@ ALARMS = b"a"
 EACH_CHANNEL = const(0)
 FAULT_SIZE = const(60)
 # A vehicle's journal has room for 32 keys in all.
-_VEHICLE_CHANNELS = const(31)
+VEHICLE_CHANNELS = const(31)
 
 # (role, key or prefix, the value's meaning, its largest size in bytes, number of keys)
 TABLE = (
@@ -38,12 +38,12 @@ TABLE = (
     (POLE, FAULT, "why the loop failed", FAULT_SIZE, 1),
     (POLE, CLOSINGS, "closings of the contactor", 5, 1),
     (POLE, ALARMS, "number of contactor alarms", 4, 1),
-    (VEHICLE, PAYER_RECORD, "PayerRecord", 90, EACH_CHANNEL),
+    (VEHICLE, PAYER_RECORD, "PayerRecord", 124, EACH_CHANNEL),
     (VEHICLE, FAULT, "why the loop failed", FAULT_SIZE, 1),
 )
 
 
-def key_count(role: int, channels: int = _VEHICLE_CHANNELS) -> int:
+def key_count(role: int, channels: int = VEHICLE_CHANNELS) -> int:
     """Return how many keys the journal of a POLE or a VEHICLE with so many channels needs."""
     return sum(how_many or channels for row_role, _, _, _, how_many in TABLE if row_role == role)
 
