@@ -1,6 +1,7 @@
 """Simulated sessions in which everything goes wrong."""
 
 from joulestream.host_tools.simulation.campaign import Totals, run_campaign
+from joulestream.host_tools.simulation.invariants import QUARREL
 
 _SESSIONS = 5_000
 
@@ -12,4 +13,5 @@ def measure() -> dict[str, int]:
         "simulated_sessions": totals.sessions,
         "simulated_packets": totals.packets,
         "invariant_violations": len(totals.failures),
+        "honest_quarrels": sum(QUARREL in failure for _, failure in totals.failures),
     }

@@ -39,6 +39,7 @@ _RELIABILITY = {
     "simulated_sessions": ("simulated sessions", "at least 5,000"),
     "simulated_packets": ("packets in them", "20 a session"),
     "invariant_violations": ("of these, promises broken", "0"),
+    "honest_quarrels": ("of these, honest sides that accused each other", "0"),
     "adversaries": ("scripted liars", "at least 18"),
     "adversary_max_gain_packets": ("most that one gains, in packets", "1, or see security.md"),
     "contactor_closings_per_hour_worst": (

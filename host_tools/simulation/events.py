@@ -73,6 +73,12 @@ class Events:
         """Return whether an event of this kind has begun and not ended."""
         return any(event.kind == kind for event in self._active)
 
+    def is_at_home(self, number: int) -> bool:
+        """Return whether the vehicle with that number charges at home if it is parked there."""
+        return any(
+            event.kind == "home" and event.values["vehicle"] == number for event in self._active
+        )
+
     def side(self, event: Event) -> "Side":
         """Return the side that an event disturbs: the pole, or the vehicle on the cable.
 
@@ -129,7 +135,7 @@ def _begin_replug(events: Events, event: Event) -> None:
 
 
 def _end_replug(events: Events, event: Event) -> None:
-    if not events.is_active("replug"):
+    if not events.is_active("replug") and not events.is_active("rekey"):
         events.world.plug(event.values["next"])
 
 
@@ -207,6 +213,31 @@ def _end_deaf(events: Events, event: Event) -> None:
         side.board.link.room = None
 
 
+def _begin_nothing(events: Events, event: Event) -> None:
+    """Charging at home lasts as long as the event is active."""
+
+
+def _end_rekey(events: Events, event: Event) -> None:
+    events.world.rekey()
+    _end_replug(events, event)
+
+
+def _begin_restore(events: Events, event: Event) -> None:
+    events.world.vehicles[event.values["vehicle"]].copy_flash()
+
+
+def _end_restore(events: Events, event: Event) -> None:
+    world = events.world
+    world.restore(world.vehicles[event.values["vehicle"]])
+
+
+def _begin_wipe(events: Events, event: Event) -> None:
+    world = events.world
+    side = world.vehicles[event.values["vehicle"]]
+    side.saved = None
+    world.restore(side)
+
+
 # kind of event: (begin, end); None: its end changes nothing
 _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "frames": (_begin_frames, _end_frames),
@@ -223,4 +254,8 @@ _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "stall": (_begin_stall, None),
     "deaf": (_begin_deaf, _end_deaf),
     "weld": (_begin_weld, _end_weld),
+    "home": (_begin_nothing, None),
+    "rekey": (_begin_replug, _end_rekey),
+    "restore": (_begin_restore, _end_restore),
+    "wipe": (_begin_wipe, None),
 }

@@ -17,6 +17,8 @@ TICKS_PERIOD = 1 << 30
 # At the end no fault happens for this time, and a vehicle must be able to charge.
 CALM_MS = 8_000
 VEHICLES = 3
+# No driver declares a shorter refresh.
+_LEAST_REFRESH_MS = 200
 # A budget or a capacity that no history reaches.
 _UNLIMITED = 1 << 40
 
@@ -81,7 +83,8 @@ class Parameters:
         pole_prepay: the prepayment that the pole asks for, in claim units.
         vehicle_prepay: the most that a vehicle pays ahead, in claim units.
         max_power_w: the most power that the pole delivers.
-        link_timeout_ms, retry_ms: a silent link ends a session; a message is sent again.
+        pole_timeout_ms, vehicle_timeout_ms: a link that is silent for so long ends a session.
+        retry_ms: time after which a message is sent again.
         meter_ms: time between two readings of a meter.
         meters: the pole's meter and line, then each vehicle's.
         pause_ms: time until a vehicle that is asked to pause draws no current and shows pilot
@@ -105,7 +108,8 @@ class Parameters:
     pole_prepay: int
     vehicle_prepay: int
     max_power_w: int
-    link_timeout_ms: int
+    pole_timeout_ms: int
+    vehicle_timeout_ms: int
     retry_ms: int
     meter_ms: int
     meters: list[MeterKind]
@@ -245,6 +249,26 @@ def _weld(rng: Random) -> _Details:
     return rng.choice((300, 1_000, 4_000, 9_000)), {}
 
 
+def _home(rng: Random) -> _Details:
+    """Draw a time in which a vehicle charges at home, where no pole counts."""
+    return rng.randrange(2_000, 9_000), {"vehicle": rng.randrange(VEHICLES)}
+
+
+def _rekey(rng: Random) -> _Details:
+    """Draw a replugging, after which the pole has its other key and that key's flash."""
+    return _replug(rng)
+
+
+def _restore(rng: Random) -> _Details:
+    """Draw the time between a copy of a vehicle's flash and its restoring."""
+    return rng.randrange(1_000, 20_000), {"vehicle": rng.randrange(VEHICLES)}
+
+
+def _wipe(rng: Random) -> _Details:
+    """Draw a vehicle that loses its whole flash."""
+    return 0, {"vehicle": rng.randrange(VEHICLES)}
+
+
 def _stall(rng: Random) -> _Details:
     """Draw a time in which one side's loop does not run."""
     return rng.randrange(100, 1_500), {"side": _side(rng)}
@@ -255,7 +279,7 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "frames": (6, _frames),
     "cut": (3, _cut),
     "chatter": (3, _chatter),
-    "replug": (10, _replug),
+    "replug": (7, _replug),
     "power": (3, _power),
     "flash_cut": (4, _flash_cut),
     "flash_error": (2, _flash_error),
@@ -266,6 +290,10 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "stall": (2, _stall),
     "deaf": (2, _deaf),
     "weld": (1, _weld),
+    "home": (3, _home),
+    "rekey": (1, _rekey),
+    "restore": (1, _restore),
+    "wipe": (1, _wipe),
 }
 
 
@@ -341,12 +369,12 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     """Draw the parameters of a world in which at least one packet can be paid for."""
     prices = _prices(rng, length_ms)
     highest_price = max(row["price_per_kwh"] for row in prices)
-    # A packet holds a step of the pole's register, and what flows in one of its refreshes.
+    # A packet holds a step of the pole's register, and the energy of one of its refreshes.
     max_power_w = rng.choice((7_400, 11_000, 22_000))
     packet_mwh = max(
-        rng.choice((300, 500, 777, 1_000)),
+        rng.choice((1_000, 1_000, 1_377)),
         meters[0].step_mwh,
-        max_power_w * meters[0].refresh_ms // 3_600 + 1,
+        max_power_w * max(meters[0].refresh_ms, _LEAST_REFRESH_MS) // 3_600 + 1,
     )
     packet = -(-highest_price * packet_mwh // 1_000_000)
     meter_ms = rng.choice((100, 200))
@@ -363,12 +391,14 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     return Parameters(
         prices=prices,
         packet_mwh=packet_mwh,
-        packet_ms=rng.choice((400, 700)),
+        # Packets that end at their time alone are stored once a second on average.
+        packet_ms=rng.choice((700, 750)),
         credit=credit,
         pole_prepay=rng.choice((0, prepay)) if credit else prepay,
         vehicle_prepay=prepay + (packet if credit == 0 else 0),
         max_power_w=max_power_w,
-        link_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
+        pole_timeout_ms=rng.choice((1_300, 2_000, 3_000, 6_000)),
+        vehicle_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
         retry_ms=rng.choice((100, 250)),
         meter_ms=meter_ms,
         meters=meters,
@@ -400,7 +430,7 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
 def make_plan(seed: int) -> Plan:
     """Return the plan of `seed`."""
     rng = Random(seed)
-    length_ms = rng.randrange(30_000, 75_000)
+    length_ms = rng.randrange(60_000, 100_000)
     # A generator of their own: the rest of a plan does not depend on them.
     meters = _meters(Random(f"meters {seed}"))
     parameters = _parameters(rng, length_ms, meters)

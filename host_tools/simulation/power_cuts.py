@@ -24,8 +24,11 @@ from joulestream.host_tools.simulation.parts import FlashRandom
 from joulestream.host_tools.simulation.plan import VEHICLES, Event, Plan, make_plan
 from joulestream.host_tools.simulation.world import Side, World
 from joulestream.testkit.flash import FlashMisused, NorFlash
+from joulestream.units import packet_amount
 
 _LENGTH_MS = 14_000
+# As little as a meter that is read every 200 ms at 22 kW allows.
+_PACKET_MWH = 1_300
 # The next session must work within this time: the pole waits for its meter to recover, and the
 # vehicle waits before it connects again.
 _BACK_WITHIN_MS = 12_000
@@ -55,12 +58,13 @@ def cut_plan(seed: int) -> Plan:
     plan = make_plan(seed)
     rng = Random(f"power cuts {seed}")
     price = max(row["price_per_kwh"] for row in plan.parameters.prices)
+    packet = packet_amount(price, _PACKET_MWH)
     parameters = replace(
         plan.parameters,
-        packet_mwh=300,
-        credit=2 * (price // 1_000 + 1),
+        packet_mwh=_PACKET_MWH,
+        credit=2 * (packet + 1),
         pole_prepay=0,
-        vehicle_prepay=2 * price // 1_000 + 2,
+        vehicle_prepay=2 * packet + 2,
         max_power_w=22_000,
         budgets=[_UNLIMITED] * VEHICLES,
         capacities=[_UNLIMITED] * VEHICLES,

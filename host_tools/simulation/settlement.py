@@ -5,6 +5,7 @@ claim is paid, and the channel is closed. Then every balance must have changed b
 claims: a refused claim, or money lost or made, is a Violation.
 """
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from joulestream.host_tools.simulation.setup import (
     ASSET,
     LEDGER_NUMBER,
     PAYOUT_NAME,
+    POLE_KEYS,
     SIGNERS,
     VEHICLE_NAMES,
     account_id,
@@ -46,11 +48,11 @@ class Bank:
 
         Raises Violation when a balance is wrong, LedgerError when a claim is refused.
         """
-        payee_records = world.payee_records()
         before = self._balances()
         paid = dict.fromkeys(before, 0)
-        for number, name in enumerate(VEHICLE_NAMES):
-            channel_terms = terms(world.plan.seed, name)
+        for key, (number, name) in product(POLE_KEYS, enumerate(VEHICLE_NAMES)):
+            payee_records = world.payee_records(key)
+            channel_terms = terms(world.plan.seed, name, key)
             channel_id = channel_terms.channel_id()
             amount = payee_records.load(channel_id).amount
             if not amount:
@@ -60,7 +62,7 @@ class Bank:
             self._ledger.open_channel(channel_terms, capacity, START_S)
             self._ledger.claim(channel_id, amount, signature, START_S)
             request = close_request(channel_terms, CLOSE_BY_PAYEE, START_S)
-            consent = SIGNERS["pole"].sign(request.signed_bytes())
+            consent = SIGNERS[key].sign(request.signed_bytes())
             self._ledger.close_channel(channel_id, CLOSE_BY_PAYEE, START_S, consent, START_S)
             paid[name] -= amount
             paid[PAYOUT_NAME] += amount

@@ -42,9 +42,11 @@ _METER = {"model": "sdm120", "turnaround_ms": 40, "recover_ms": 1_000}
 _FROZEN_MS = 1_500
 _BAUD = 9_600
 _LEAST_WAIT_MS = 700
+# The keys of the one pole. It uses one of them at a time, with a flash for each.
+POLE_KEYS = ("pole", "pole, second key")
 SIGNERS = {
     name: Signer(sha256(b"simulation " + name.encode()).digest())
-    for name in ("pole", "issuer", *VEHICLE_NAMES)
+    for name in (*POLE_KEYS, "issuer", *VEHICLE_NAMES)
 }
 
 
@@ -56,15 +58,15 @@ def account_id(name: str) -> bytes:
     return sha256(SIGNERS["issuer"].public_key + name.encode()).digest()
 
 
-def terms(seed: int, name: str) -> Terms:
-    """Return the terms of the channel from the vehicle `name` to the pole, in a seed's world."""
+def terms(seed: int, name: str, key: str = POLE_KEYS[0]) -> Terms:
+    """Return the terms of a seed's channel from the vehicle `name` to a key of the pole."""
     return certificates.terms(
         chain_id=LEDGER_NUMBER,
         contract=SIGNERS["issuer"].public_key,
         asset=ASSET,
         payer_key=SIGNERS[name].public_key,
         refund_account=account_id(name),
-        payee_key=SIGNERS["pole"].public_key,
+        payee_key=SIGNERS[key].public_key,
         payout_account=account_id(PAYOUT_NAME),
         dispute_window_s=WINDOW_S,
         salt=sha256(b"%d" % seed).digest()[:16],
@@ -88,9 +90,9 @@ def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
     )
 
 
-def certificate_pair(plan: Plan, number: int) -> tuple[Certificate, Certificate]:
-    """Return the first certificate of the vehicle with that number, and its renewal."""
-    channel = terms(plan.seed, VEHICLE_NAMES[number])
+def certificate_pair(plan: Plan, number: int, key: str) -> tuple[Certificate, Certificate]:
+    """Return the vehicle's first certificate for a key of the pole, and its renewal."""
+    channel = terms(plan.seed, VEHICLE_NAMES[number], key)
     capacity = plan.parameters.capacities[number]
     first = certify(channel, capacity, plan.parameters.expires_s)
     # The renewal ends after every first certificate, the longest of which has a day.
@@ -105,7 +107,7 @@ def power_profile(plan: Plan, rng: Random) -> list[int]:
     """
     max_power_mw = plan.parameters.max_power_w * 1_000
     seconds = (plan.length_ms + CALM_MS) // 1_000 + 2
-    percents = (0, 30, 60, 90, 97, 97, 97)
+    percents = (0, 30, 60, 90, 97, 97, 97, 97, 97)
     return [
         max_power_mw * rng.choice(percents) // 100 + rng.randrange(7_000) for _ in range(seconds)
     ]
@@ -133,7 +135,7 @@ def _audit_wait_ms(parameters: Parameters, number: int) -> int:
     """Return how long an invoice may wait for that meter: as long as its figures may be old."""
     meter = check_meter(_meter_values(parameters, number))
     age_ms = parameters.meters[number].refresh_ms + 2 * max(meter.interval_ms, meter.reading_ms)
-    return min(max(age_ms, _LEAST_WAIT_MS), parameters.link_timeout_ms - 100)
+    return min(max(age_ms, _LEAST_WAIT_MS), parameters.vehicle_timeout_ms - 100)
 
 
 def pole_configuration(parameters: Parameters) -> "PoleConfig":
@@ -162,7 +164,7 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
         "packet_ms": parameters.packet_ms,
         "max_power_w": parameters.max_power_w,
         "meter": _meter_values(parameters, 0),
-        "link_timeout_ms": parameters.link_timeout_ms,
+        "link_timeout_ms": parameters.pole_timeout_ms,
         "retry_ms": parameters.retry_ms,
         "max_channels": _MAX_CHANNELS,
         "contactor_hold_ms": HOLD_MS,
@@ -184,7 +186,7 @@ def vehicle_configuration(parameters: Parameters, number: int) -> "VehicleConfig
         "audit_wait_ms": _audit_wait_ms(parameters, number + 1),
         "max_power_w": parameters.max_power_w,
         "meter": _meter_values(parameters, number + 1),
-        "link_timeout_ms": parameters.link_timeout_ms,
+        "link_timeout_ms": parameters.vehicle_timeout_ms,
         "retry_ms": parameters.retry_ms,
         "reconnect_ms": 300,
     }

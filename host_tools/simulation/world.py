@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from joulestream import messages
 from joulestream.channel import Certificate
+from joulestream.device.journal import Journal
+from joulestream.device.journal_keys import VEHICLE, key_count
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.framing import Decoder
+from joulestream.host_tools import wallet
 from joulestream.host_tools.simulation.events import Events
 from joulestream.host_tools.simulation.history import History
 from joulestream.host_tools.simulation.parts import (
@@ -26,6 +29,7 @@ from joulestream.host_tools.simulation.parts import (
 )
 from joulestream.host_tools.simulation.plan import CALM_MS, START_S, VEHICLES, Plan
 from joulestream.host_tools.simulation.setup import (
+    POLE_KEYS,
     SIGNERS,
     VEHICLE_NAMES,
     certificate_pair,
@@ -56,6 +60,9 @@ _START_AGAIN_MS = 1_000
 _NOISE = b"\x03\x01\x00"
 # Long enough for both firmwares to see that the plug is out.
 _UNPLUGGED_MS = 1_000
+# A vehicle is at home, or parked, so long after it was unplugged, with a socket of so much power.
+_AT_HOME_AFTER_MS = 1_500
+_HOME_MW = 7_000_000
 
 
 class Side:
@@ -68,6 +75,10 @@ class Side:
         supervisor: the running supervisor; None while the board has no power.
         off_until_ms: the time at which the power comes back.
         stalled_until_ms: the time until which the firmware does not run.
+        starts: how often it was started.
+        saved: the copy of its flash that a person made, or None.
+        restored: how often its flash was restored from a copy, or lost.
+        home_mwh: the part of its meter's count that flowed at home.
     """
 
     def __init__(self, board: Board, number: int | None, assemble: Callable[[], Any]) -> None:
@@ -77,11 +88,20 @@ class Side:
         self.supervisor: Supervisor | None = None
         self.off_until_ms = 0
         self.stalled_until_ms = 0
+        self.starts = 0
+        self.saved: NorFlash | None = None
+        self.restored = 0
+        self.home_mwh = 0
         self._assemble = assemble
 
     def start(self) -> None:
         """Start the firmware. Raises PowerCut or OSError if its flash fails."""
+        self.starts += 1
         self.supervisor = Supervisor(self._assemble, self.board)
+
+    def copy_flash(self) -> None:
+        """Keep a copy of the flash."""
+        self.saved = self.board.flash.image()
 
     @property
     def loop(self) -> Any:
@@ -159,8 +179,19 @@ class World:
         for config in vehicle_configs:
             assert config.meter is not None
             self.meter_configs.append(config.meter)
-        self.certificates = [certificate_pair(plan, number) for number in range(VEHICLES)]
+        self.pole_key = POLE_KEYS[0]
+        # Of each vehicle, for each key of the pole: the first certificate, and its renewal.
+        self.certificates = [
+            [certificate_pair(plan, number, key) for key in POLE_KEYS]
+            for number in range(VEHICLES)
+        ]
         self._make_flash = make_flash
+        # The flash of the pole's key that is not in use.
+        self._other_flash: NorFlash | None = None
+        # Since when each vehicle is unplugged, and when it charged at home last; at the beginning
+        # a long time before the start.
+        self._unplugged_ms = [-_AT_HOME_AFTER_MS] * VEHICLES
+        self._awake_ms = [-_AT_HOME_AFTER_MS] * VEHICLES
         self.pole = self._make_pole()
         self.vehicles = [
             self._make_vehicle(number, config) for number, config in enumerate(vehicle_configs)
@@ -168,6 +199,11 @@ class World:
         watch.begin(self)
         for side in self.sides():
             self._boot(side)
+        # Both keys of the pole are as old as the world.
+        for _ in POLE_KEYS:
+            self.rekey()
+            self._run(self.pole)
+            self._run(self.pole)
 
     @property
     def unix_s(self) -> int:
@@ -210,7 +246,7 @@ class World:
         table = bytearray(TABLE_SIZE)
 
         def assemble() -> Any:
-            return pole_main.assemble(self.pole_config, board, SIGNERS[POLE_NAME], table)
+            return pole_main.assemble(self.pole_config, board, SIGNERS[self.pole_key], table)
 
         return self._watched_side(board, None, assemble)
 
@@ -219,10 +255,13 @@ class World:
         board = self._make_board(name, number + 1)
 
         def load() -> list[Certificate]:
-            first, renewed = self.certificates[number]
             after_s = self.plan.parameters.renewed_s
             is_renewed = after_s and self.now_ms >= 1_000 * after_s
-            return [first, renewed] if is_renewed else [first]
+            return [
+                certificate
+                for pair in self.certificates[number]
+                for certificate in (pair if is_renewed else pair[:1])
+            ]
 
         def assemble() -> Any:
             return vehicle_main.assemble(config, board, SIGNERS[name], load)
@@ -231,8 +270,17 @@ class World:
 
     def _watched_side(self, board: Board, number: int | None, assemble: Callable[[], Any]) -> Side:
         side = Side(board, number, assemble)
-        board.flash.may_erase = lambda: self.watch.may_erase(self, side)
+        self._fit(side, board.flash)
         return side
+
+    def _fit(self, side: Side, flash: NorFlash) -> None:
+        """Give a side its flash."""
+        side.board.flash = flash
+        flash.may_erase = lambda: self.watch.may_erase(self, side)
+
+    def _new_flash(self, name: str) -> NorFlash:
+        rng = FlashRandom(Random(f"{self.plan.seed} {name} {self.now_ms}"))
+        return self._make_flash(self.plan.parameters.blocks, _BLOCK_SIZE, rng)
 
     # Time
 
@@ -256,9 +304,17 @@ class World:
         self._follow_contactor()
         for number, side in enumerate(self.vehicles):
             # A vehicle that is parked and knows it does nothing: its steps are left out.
-            if number == self.plugged or side.board.is_plugged or not side.is_at_rest:
+            is_parked = number != self.plugged and not side.board.is_plugged
+            if not is_parked or not side.is_at_rest or self._is_awake(number):
                 self._run(side)
         self.watch.after_step(self)
+
+    def _is_awake(self, number: int) -> bool:
+        """Return whether a parked vehicle has something to do: it was unplugged, or charged."""
+        if self._events.is_at_home(number):
+            self._awake_ms[number] = self.now_ms
+        since_ms = max(self._awake_ms[number], self._unplugged_ms[number])
+        return self.now_ms - since_ms < 2 * _AT_HOME_AFTER_MS
 
     def note(self, speaker: str, said: object) -> None:
         """Add a line to the history: a message or a text."""
@@ -280,8 +336,19 @@ class World:
             vehicle.board.meter.advance(power_mw, elapsed_ms)
         if self.contact_sticks and power_mw and not self._contact_wanted:
             self.watch.flowed_welded(power_mw * elapsed_ms, self.pole.loop is not None)
+        for number, side in enumerate(self.vehicles):
+            if number != self.plugged:
+                self._charge_at_home(number, side, elapsed_ms)
         if self._contact_wanted != self.contact_closed and self.now_ms >= self._contact_at_ms:
             self.contact_closed = self._contact_wanted or self.contact_sticks
+
+    def _charge_at_home(self, number: int, side: Side, elapsed_ms: int) -> None:
+        meter = side.board.meter
+        before_mwh = meter.energy_mwh
+        is_there = self.now_ms - self._unplugged_ms[number] >= _AT_HOME_AFTER_MS
+        is_charging = is_there and self._events.is_at_home(number)
+        meter.advance(_HOME_MW if is_charging else 0, elapsed_ms)
+        side.home_mwh += meter.energy_mwh - before_mwh
 
     def _follow_contactor(self) -> None:
         """Open the one-shot driver in time; let the contact follow the output after its delay."""
@@ -392,20 +459,27 @@ class World:
 
     def unplug(self) -> None:
         """Pull the plug; frames on the wire are lost."""
+        if self.plugged is not None:
+            self._unplugged_ms[self.plugged] = self.now_ms
         self.plugged = None
         self.wire.flying.clear()
 
     def plug(self, number: int) -> None:
         """Plug in the vehicle with that number."""
+        if self.plugged is not None:
+            self.unplug()
         self.plugged = number
         self.note("plug", VEHICLE_NAMES[number])
 
     def replug(self, number: int) -> None:
         """Pull the plug, let both sides see it, and plug in the vehicle with that number."""
+        self._unplug_and_wait()
+        self.plug(number)
+
+    def _unplug_and_wait(self) -> None:
         self.unplug()
         for _ in range(_UNPLUGGED_MS // self.plan.step_ms):
             self.step()
-        self.plug(number)
 
     # The contactor
 
@@ -416,6 +490,30 @@ class World:
         if alarm:
             self.pole_config.contactor_checked = alarm
             self.cut_power(self.pole, self.now_ms + _OFF_MS)
+
+    # Keys and copies
+
+    def rekey(self) -> None:
+        """Start the pole with its other key, if it has no open session."""
+        side = self.pole
+        if not side.is_at_rest or self.contact_closed or side.loop.status()["contactor_alarm"]:
+            return
+        self.cut_power(side, self.now_ms)
+        self.pole_key = POLE_KEYS[1 - POLE_KEYS.index(self.pole_key)]
+        flash, self._other_flash = self._other_flash, side.board.flash
+        self._fit(side, flash or self._new_flash(self.pole_key))
+        self.note(side.name, f"has the key '{self.pole_key}'")
+
+    def restore(self, side: Side) -> None:
+        """Start a vehicle with the copy of its flash; without a copy, with an empty flash."""
+        self.cut_power(side, self.now_ms)
+        flash = self._new_flash(side.name)
+        if side.saved is not None:
+            for block, content in enumerate(side.saved.data):
+                flash.data[block][:] = content
+        side.restored += 1
+        self._fit(side, flash)
+        self.note(side.name, "has an old flash" if side.saved else "has an empty flash")
 
     # The calm
 
@@ -432,7 +530,26 @@ class World:
             side.board.meter.set_fault("")
             side.off_until_ms = side.stalled_until_ms = self.now_ms
             side.board.crash = False
+        for side in self.vehicles:
+            self._decide_on_debts(side)
+        plugged = self.plugged
+        self._unplug_and_wait()
+        # The pole runs by now, and tells an alarm that nobody has named.
+        self.repair_contactor()
+        self.plugged = plugged
         self.replug(self.plugged or 0)
+
+    def _decide_on_debts(self, side: Side) -> None:
+        """Let the owner of a vehicle decide on the debts that it refused, if there are any."""
+        if side.reason() != "CARRIED_DEBT":
+            return
+        self.cut_power(side, self.now_ms)
+        journal = Journal(side.board.flash, side.board.random, key_count(VEHICLE))
+        journal.erase_ahead()
+        for channel in list(wallet.channels(journal)):
+            if channel.record.refused_amount:
+                amount = wallet.pay_refused(journal, channel.channel_id)
+                self.note(side.name, f"its owner pays a refused debt of {amount}")
 
     # Results
 
@@ -443,9 +560,11 @@ class World:
             sides.append(self.vehicles[self.plugged])
         return ", ".join(f"{side.name} {side.reason()}" for side in sides)
 
-    def payee_records(self) -> PayeeRecords:
-        """Return the records in the pole's flash, read by the host's code from a copy."""
-        return PayeeRecords(mount(self.pole.board.flash.image()), _JOURNAL_KEYS)
+    def payee_records(self, key: str) -> PayeeRecords:
+        """Return the pole's records under one of its keys, read by the host's code from a copy."""
+        flash = self.pole.board.flash if key == self.pole_key else self._other_flash
+        image = self._new_flash(key) if flash is None else flash.image()
+        return PayeeRecords(mount(image), _JOURNAL_KEYS)
 
     def history_lines(self) -> list[str]:
         """Return the newest lines of the history as text."""
