@@ -29,7 +29,7 @@ STEP = STEP_MWH / PACKET_MWH
 def tolerated(packets: int) -> float:
     """Return the prepayment plus the audit's tolerance for so many packets, in packets."""
     # One packet more is under way when the last update comes.
-    return PREPAID + 2 * STEP + (packets + 1) * AUDIT_PERCENT / 100
+    return PREPAID + 3 * STEP + (packets + 1) * AUDIT_PERCENT / 100
 
 
 class LyingPole(PolePeer):
@@ -116,7 +116,7 @@ def again(kind: type[LyingPole], attempts: int = ATTEMPTS, **changes: Any) -> Sc
 
 
 TOLERANCE = (
-    "on top of the prepayment of one packet, the audit tolerates a step of the meter, another "
+    "on top of the prepayment of one packet, the audit tolerates a step of each meter, another "
     "step since the estimate may be ahead of the register, and `audit_percent` of all energy, "
     f"since two meters and a cable never agree: {AUDIT_PERCENT} %"
 )

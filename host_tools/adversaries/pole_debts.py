@@ -56,6 +56,8 @@ class TellsMoreEnergy(LiesInItsOffer):
 class ForgetsTheChannel(LiesInItsOffer):
     """Offers the channel as a new one, so that the vehicle might pay everything a second time."""
 
+    reason = "WRONG_AMOUNT"
+
     def lies(self) -> dict[str, Any]:
         self.energy_mwh = self.amount_due = self.remainder = 0
         return {"energy_mwh": 0, "amount_due": 0, "remainder": 0, "best_amount": 0}
@@ -142,7 +144,8 @@ LIARS = (
         "forgets the channel",
         POLE,
         "Offers the channel as a new one, so that the vehicle might pay everything a second time.",
-        "signs the total that it has ever paid, so a new claim replaces the old one",
+        "answers with its own total, from which every invoice must count, and stops with "
+        "WRONG_AMOUNT",
         PREPAID,
         again(ForgetsTheChannel),
     ),

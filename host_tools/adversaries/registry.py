@@ -7,6 +7,7 @@ from joulestream.host_tools.adversaries import (
     lying_issuers,
     pole_billing,
     pole_debts,
+    pole_meters,
     pole_offers,
     pole_tariffs,
     vehicle_certificates,
@@ -31,6 +32,7 @@ LIARS: tuple[Liar, ...] = (
     *pole_billing.LIARS,
     *pole_tariffs.LIARS,
     *pole_debts.LIARS,
+    *pole_meters.LIARS,
     *pole_offers.LIARS,
     *lying_issuers.LIARS,
 )

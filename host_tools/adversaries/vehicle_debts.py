@@ -14,7 +14,7 @@ from joulestream.host_tools.adversaries.lying_vehicle import (
     again,
 )
 from joulestream.host_tools.adversaries.play import Play
-from joulestream.host_tools.adversaries.stage import PoleStage
+from joulestream.host_tools.adversaries.stage import PACKET, PoleStage
 
 
 class StopsPaying(LyingVehicle):
@@ -65,6 +65,43 @@ class PromisesToPrepay(LyingVehicle):
 
     def amount(self, invoice: Any) -> int:
         return invoice.amount_due
+
+
+class LeavesItsDebt(StopsPaying):
+    """Uses up its credit, and refuses that debt when it comes back. It pays all later energy."""
+
+    leaves = False
+    left = 0
+
+    def attempt(self, play: Play) -> None:
+        self.leaves = False
+        super().attempt(play)
+        self.lying, self.leaves = False, True
+        self.greet()
+        self.stage.run(lambda: self.packets >= HONEST_PACKETS or self.stage.last_stop())
+        play.take_stock()
+        self.stage.replug()
+
+    def on_offer(self, offer: Any) -> None:
+        self.left = max(offer.amount_due - offer.best_amount, 0) if self.leaves else 0
+        super().on_offer(offer)
+
+    def make_accept(self) -> Any:
+        if not self.leaves:
+            return super().make_accept()
+        # It promises as much prepayment as it takes to start, and never makes it.
+        self.prepay = 10 * PACKET
+        accept: Any = super().make_accept()
+        accept.amount_due -= self.left
+        accept.signature = self.make_proof(accept)
+        self.prepay = 0
+        return accept
+
+    def amount(self, invoice: Any) -> int:
+        if self.left:
+            self.paid = max(self.paid, invoice.amount_due - self.left)
+            return self.paid
+        return super().amount(invoice)
 
 
 class PullsThePlug(StopsPaying):
@@ -178,6 +215,14 @@ LIARS = (
         "stops the session: the first claim pays no packet, and takes no place in the journal",
         0,
         again(PromisesToPrepay),
+    ),
+    Liar(
+        "leaves its debt unpaid",
+        VEHICLE,
+        "Uses up its credit, comes back, and tells a lower amount due than the pole's.",
+        "counts the debt as a part of the credit, and opens the contactor as early as before",
+        CREDIT_AND_DELAY,
+        again(LeavesItsDebt),
     ),
     Liar(
         "stops paying",
