@@ -16,15 +16,17 @@ from joulestream.vehicle.wallet import Wallet
 CHANNEL_ID = terms().channel_id()
 PREPAY = 2 * PACKET_PRICE
 CHEAP = 100_000
-# Energy at maximum power in two link timeouts (growth_limit_mwh in carried_debt.py), counted once.
-LAG_MWH = energy_from_power(11_500_000, 2 * 2_000)
+# Energy that flows at maximum power until the pole has stopped (tail_mwh), counted once.
+LAG_MWH = energy_from_power(11_500_000, 2_000 + 300)
+# Two registers, each with steps of 1 Wh.
+STEPS_MWH = 2_000
 COMING_BACK = {"reconnect_ms": 40}
 LOST = errors.LINK_TIMEOUT
 
 
 def justified(own_mwh, price_per_kwh=PRICE):
     """Return the most that a vehicle may sign after its own meter counted `own_mwh`."""
-    return (own_mwh * 103 // 100 + 1_000) * price_per_kwh // 1_000_000 + PREPAY
+    return (own_mwh * 103 // 100 + STEPS_MWH) * price_per_kwh // 1_000_000 + PREPAY
 
 
 def signed(world, channel_id=CHANNEL_ID):

@@ -10,6 +10,7 @@ from joulestream.messages import (
     INVOICE,
     OFFER,
     RECEIPT,
+    STOP,
     TariffChange,
     signed_body,
 )
@@ -55,6 +56,37 @@ def test_offers_that_are_refused():
     assert offered(packet_ms=2_000) == errors.BAD_FIELD
     assert offered(packet_energy_mwh=1_000_000) == errors.PREPAY_TOO_SMALL
     assert offered(payee_key=KEYS["stranger"].public_key) == errors.NO_CHANNEL
+    assert offered(remainder=1_000_000) == errors.BAD_FIELD
+
+
+def test_an_offer_whose_meter_is_coarser_than_a_packet_is_refused():
+    assert offered(step_mwh=1_001) == errors.BAD_FIELD
+    assert offered(step_mwh=100_000) == errors.BAD_FIELD
+    # A step may cost one prepayment, whatever the pole calls a packet.
+    assert offered(step_mwh=2_001, packet_energy_mwh=2_001) == errors.BAD_FIELD
+    # 11.5 kW for 314 ms are 1,003 mWh.
+    assert offered(refresh_ms=314) == errors.BAD_FIELD
+
+
+def test_an_offer_of_a_pole_that_stops_too_late_is_refused():
+    """By default it must stop within 20 s."""
+    assert offered(link_timeout_ms=20_000) == errors.BAD_FIELD
+    assert offered(stop_ms=20_000) == errors.BAD_FIELD
+
+
+def test_an_offer_that_comes_twice_is_refused_once():
+    world = Pair()
+    sent = []
+
+    def bend(sender, payload):
+        if payload[0] == STOP:
+            sent.append(payload)
+        return [payload, payload] if payload[0] == OFFER else [payload]
+
+    world.pole_config.prices[0].price_per_kwh = 400_001
+    world.bend = bend
+    assert world.run_to_stop() == both(errors.PRICE_TOO_HIGH)
+    assert len(sent) == 1
 
 
 def test_an_offer_changed_on_the_wire():
@@ -96,7 +128,7 @@ def test_an_invoice_for_energy_that_never_flowed():
     assert world.payer.last_stop == errors.OVERBILLED
     signed = world.payer.record.signed
     own = world.own_energy_mwh
-    assert signed <= (own * 103 // 100 + 1_000) * PRICE // 1_000_000 + 2 * PACKET_PRICE
+    assert signed <= (own * 103 // 100 + 2_000) * PRICE // 1_000_000 + 2 * PACKET_PRICE
 
 
 def test_an_invoice_that_does_not_add_up():
@@ -132,10 +164,11 @@ def test_a_tariff_after_the_fact():
 
 def test_a_tariff_for_what_the_tolerance_of_a_long_session_hides():
     """The energy since the last invoice is within the tolerance of the whole session."""
-    world = Pair(vehicle={"audit_percent": 25})
+    world = Pair(vehicle={"audit_percent": 15})
     world.charge(40)
     world.pole_percent = 0
-    until_mwh = world.own_energy_mwh + 8_000
+    world.bend = lambda sender, payload: [] if payload[0] == INVOICE else [payload]
+    until_mwh = world.own_energy_mwh + 4_600
     world.run(lambda: world.own_energy_mwh >= until_mwh)
     from_energy_mwh = world.payer.record.energy_mwh + 1_000
     changed = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=from_energy_mwh)
@@ -161,8 +194,10 @@ def test_what_was_left_out_at_a_low_price_is_not_billed_at_a_high_one():
     world.run(lambda: world.payer.last_stop)
     assert world.payer.last_stop == errors.OVERBILLED
     own_mwh = world.own_energy_mwh - before[0]
-    # One step, and the energy of audit_wait_ms twice: before and after the price rose.
-    most_mwh = own_mwh * (100 + percent) // 100 + 1_000 + 2 * energy_from_power(11_500_000, 600)
+    # A step of each register, the energy of a refresh of the pole's, and that of audit_wait_ms
+    # twice: before and after the price rose.
+    late_mwh = energy_from_power(11_500_000, 200) + 2 * energy_from_power(11_500_000, 600)
+    most_mwh = own_mwh * (100 + percent) // 100 + 2_000 + late_mwh
     assert channel.billed_mwh - before[1] <= most_mwh
 
 

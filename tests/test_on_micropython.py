@@ -32,6 +32,7 @@ FILES = (
 # Both firmwares in one process need both firmwares' heaps.
 PAIRS = (
     "test_carry_over.py",
+    "test_energy_owner.py",
     "test_honest_audit.py",
     "test_lying_pole.py",
     "test_lying_vehicle.py",
@@ -42,6 +43,7 @@ PAIRS = (
     "test_recovery.py",
     "test_restart.py",
     "test_wallet.py",
+    "test_wallet_room.py",
 )
 HEAP_OF_A_PAIR = "heapsize=576k"
 

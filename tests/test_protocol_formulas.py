@@ -29,12 +29,14 @@ from joulestream.tariff import Tariff
 from joulestream.testkit.flash import RamFlash, mount
 from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
-from joulestream.vehicle.carried_debt import carry_debt, growth_mwh
+from joulestream.vehicle.carried_debt import carry_debt
 from joulestream.vehicle.config import AUDIT_METER, AUDIT_POWER
-from joulestream.vehicle.offer_check import agreed_prepay
+from joulestream.vehicle.energy_owner import EnergyOwner
+from joulestream.vehicle.offer_check import agreed_prepay, learn, raise_due
 
+CHANNEL_ID = b"c" * 32
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
-SECTIONS = ("5.2", "5.4", "7.1", "7.2", "8.1", "8.3", "8.4", "8.5")
+SECTIONS = ("5.2", "5.4", "7.1", "7.2", "7.3", "8.1", "8.3", "8.4", "8.5")
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
 TRIES = 300
 BOOLEANS = {"true": True, "false": False}
@@ -178,8 +180,32 @@ def by_code_7_2(v):
     }
 
 
+def by_code_7_3(v):
+    record = PayerRecord(own_total_mwh=v.total_mwh)
+    offer = SimpleNamespace(link_timeout_ms=v.pole_timeout_ms, stop_ms=v.stop_ms)
+    config = SimpleNamespace(max_power_mw=v.max_power_mw, audit_wait_ms=0, audit=AUDIT_METER)
+    meter = SimpleNamespace(total_mwh=v.meter_mwh)
+    records = SimpleNamespace(newest=None, newest_id=CHANNEL_ID)
+    wallet = SimpleNamespace(records=records, store=lambda channel_id, record: None)
+    owner = EnergyOwner(wallet, config)
+    owner.take(CHANNEL_ID, record, offer)
+    found = {
+        "tail_mwh": record.tail_mwh,
+        "running_mwh": owner.more_mwh(CHANNEL_ID, record, meter),
+    }
+    assert owner.more_mwh(bytes(32), record, meter) == 0
+    records.newest = record
+    found["started_mwh"] = EnergyOwner(wallet, config).more_mwh(CHANNEL_ID, record, meter)
+    # A vehicle without a meter.
+    config.audit = AUDIT_POWER
+    started = EnergyOwner(wallet, config)
+    assert started.more_mwh(CHANNEL_ID, record, meter) == record.tail_mwh
+    return found
+
+
 def by_code_8_1(v):
     record = PayerRecord(
+        signed=v.signed,
         amount_due=v.due,
         remainder=v.remainder,
         energy_mwh=v.energy_mwh,
@@ -189,29 +215,46 @@ def by_code_8_1(v):
         next_price_per_kwh=v.next_price,
         next_from_mwh=v.next_from_mwh,
         unproven_amount=v.unproven,
-        own_total_mwh=v.total_mwh,
+        left_amount=v.left,
     )
     offer = SimpleNamespace(
         energy_mwh=v.offer_energy_mwh,
         amount_due=v.offer_due,
         remainder=v.offer_remainder,
         prepay=v.offer_prepay,
+        best_amount=v.best_amount,
+        step_mwh=v.pole_step_mwh,
+        # A packet of 1 kWh costs its price.
+        packet_energy_mwh=1_000_000,
+        price_per_kwh=v.packet,
     )
-    config = SimpleNamespace(
-        max_power_mw=v.max_power_mw, link_timeout_ms=v.timeout_ms, audit=AUDIT_METER
+    spent = []
+    wallet = SimpleNamespace(
+        learn=lambda record, amount: (
+            spent.append(amount - record.signed) or setattr(record, "signed", amount)
+        )
     )
-    growth = growth_mwh(record, v.meter_mwh, config)
-    reason = carry_debt(offer, record, growth, v.percent, v.step_mwh, v.prepay_limit)
-    found = {"growth_mwh": growth, "carried_debt": reason == CARRIED_DEBT}
-    if not reason:
+    learn(offer, v.claimed, record, wallet)
+    found = {
+        "known_signed": record.signed,
+        "newly_spent": sum(spent),
+        "known_due": record.amount_due,
+        "known_remainder": record.remainder,
+        "known_energy_mwh": record.energy_mwh,
+    }
+    reason = carry_debt(offer, record, v.more_mwh, v.percent, v.step_mwh, v.prepay_limit)
+    found["carried_debt"] = reason == CARRIED_DEBT
+    if reason:
+        found["asked_amount"] = record.refused_amount
+    else:
         found["new_unproven"] = record.unproven_amount
         found["new_billed_mwh"] = record.billed_mwh
         found["new_own_mwh"] = record.own_mwh
         found["prepay"] = agreed_prepay(offer, record, v.prepay_limit)
-    # Without a meter, a total below the record's tells that the vehicle has rebooted.
-    config.audit = AUDIT_POWER
-    record.own_total_mwh = v.meter_mwh + 1
-    assert growth_mwh(record, v.meter_mwh, config) == v.growth_limit_mwh
+        raise_due(offer, v.claimed, record)
+        found["new_due"] = record.amount_due
+        found["new_remainder"] = record.remainder
+        found["accept_due"] = record.amount_due - record.left_amount
     return found
 
 
@@ -224,8 +267,9 @@ def audit_of(v):
         v.percent,
         energy_from_power(v.max_power_mw, v.wait_ms),
         energy_from_power(v.max_power_mw, v.timeout_ms),
-        v.start_total_mwh,
         v.start_energy_mwh,
+        v.pole_step_mwh,
+        v.pole_mwh - v.pole_step_mwh,
     )
     return audit, record
 
@@ -262,7 +306,13 @@ def by_code_8_4(v):
 
 def by_code_8_5(v):
     start = SimpleNamespace(
-        start_own_mwh=0, start_billed_mwh=0, max_power_mw=0, wait_ms=0, timeout_ms=0, **vars(v)
+        start_own_mwh=0,
+        start_billed_mwh=0,
+        max_power_mw=0,
+        wait_ms=0,
+        timeout_ms=0,
+        pole_step_mwh=v.pole_mwh,
+        **vars(v),
     )
     audit, _ = audit_of(start)
     least_mwh = audit.least_mwh(v.meter_mwh, v.step_mwh, v.total_mwh, v.energy_mwh)
@@ -274,6 +324,7 @@ BY_CODE = {
     "5.4": by_code_5_4,
     "7.1": by_code_7_1,
     "7.2": by_code_7_2,
+    "7.3": by_code_7_3,
     "8.1": by_code_8_1,
     "8.3": by_code_8_3,
     "8.4": by_code_8_4,
@@ -324,6 +375,8 @@ def is_possible(section, given):
         return given["start_energy_mwh"] <= min(given["from_energy_mwh"], given["energy_mwh"])
     if section == "7.2":
         given["orderly_ms"] = ORDERLY_STOP_MS
+    if section == "8.1":
+        return max(given["remainder"], given["offer_remainder"]) < 1_000_000
     if section == "8.4":
         # The record is still the OFFER's, and so is the mark.
         given["own_mwh"] = given["mark_own_mwh"] = given["start_own_mwh"]
@@ -355,12 +408,12 @@ def test_a_session_of_many_invoices_is_judged_as_the_formulas_say():
     names = list(inputs_of("8.4"))
     for _ in range(100):
         values = dict(inputs_of("8.4"))
-        audit, record = audit_of(SimpleNamespace(**values))
+        audit, record = audit_of(SimpleNamespace(**computed("8.4", values)))
         dearer_price_ahead = False
         for _ in range(20):
             values["meter_mwh"] += source.choice((0, 900, 1_000, 1_100, 5_000))
-            # After 5,000 mWh two meters may disagree by 1,150, not by 1,151.
-            values["invoice_energy_mwh"] += source.choice((0, 900, 1_000, 3_849, 3_850, 5_000))
+            # After 5,000 mWh two meters may disagree by 2,761, not by 2,762.
+            values["invoice_energy_mwh"] += source.choice((0, 900, 1_000, 2_238, 2_239, 5_000))
             dearer_price_ahead = dearer_price_ahead or source.random() < 0.2
             v = SimpleNamespace(**computed("8.4", {name: values[name] for name in names}))
             assert_bound_agrees(audit, vars(v))

@@ -75,7 +75,7 @@ def test_the_registers_word_is_billed_up_to_the_bound_and_once():
         (12_345_678, most_mwh(charging())),
         (0, 0),
         (700, 700),
-        (3_999, 3_999),
+        (1_999, 1_999),
     ):
         world = charging()
         log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)

@@ -201,7 +201,7 @@ def history(seed, kind):
         return values[random.below(len(values))]
 
     price = choice(320_000, 333_333, 17, 99_991)
-    packet_mwh = choice(1_000, 777, 5_000)
+    packet_mwh = choice(1_000, 1_777, 5_000)
     packet = -(-price * packet_mwh // 1_000_000)
     prices = [{"from_s": 0, "price_per_kwh": price}]
     if kind == "tariff":

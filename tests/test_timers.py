@@ -9,12 +9,14 @@ import ast
 import gc
 import io
 import sys
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 
 from joulestream.boards import unix
 from joulestream.boards.gate import DRIVE, Gate
+from joulestream.device.payer_record import PayerRecord
 from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS
@@ -40,6 +42,7 @@ from joulestream.testkit.pair import Meter as PairMeter
 from joulestream.testkit.pair import Pair
 from joulestream.units import LONGEST_MS, TICKS_PERIOD, Timer, ticks_add
 from joulestream.vehicle import config as vehicle_config
+from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.own_meter import PowerBound
 from joulestream.vehicle.visit import Visit
 
@@ -260,6 +263,29 @@ def charge(clock, pause_ms):
             pair.clock.tick(pair.now_ms)
 
 
+def energy_owner(clock, pause_ms):
+    """After its session a channel owns energy for its tail and the wait of the own meter."""
+    record = PayerRecord(own_mwh=0, own_total_mwh=0)
+    records = SimpleNamespace(newest=None)
+    wallet = SimpleNamespace(
+        records=records, store=lambda *_: None, load=lambda _: record, can_store=lambda: True
+    )
+    config = SimpleNamespace(max_power_mw=1_000, audit_wait_ms=600, audit="meter")
+    offer = SimpleNamespace(link_timeout_ms=2_000, stop_ms=300)
+    meter = SimpleNamespace(total_mwh=0, step_mwh=1_000, reason=0)
+
+    def start(now_ms):
+        owner.take(bytes(32), record, offer)
+        owner.end(now_ms)
+
+    def is_over(now_ms):
+        owner.step(meter, now_ms)
+        return owner.channel_id is None
+
+    owner = EnergyOwner(wallet, config)
+    check_pause(clock, pause_ms, 2_900, start, is_over)
+
+
 def session(clock, pause_ms):
     one = ProtocolSession(PAYER, 250, 2_000)
     hello = Hello(version=1, nonce=bytes(16), channel_id=bytes(32), payer_key=bytes(32))
@@ -403,6 +429,7 @@ ROWS = {
     "firmware/runtime/supervisor.py Supervisor._pause": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_idle": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_steady": supervisor,
+    "firmware/vehicle/energy_owner.py EnergyOwner._timer": energy_owner,
     "firmware/vehicle/own_meter.py PowerBound.advance": power_bound,
     "firmware/vehicle/payer.py Payer._audit_wait": charge,
     "firmware/vehicle/visit.py Visit._pause": visit,

@@ -47,6 +47,7 @@ class ChargingSession:
         unpaid: `amount_due` less `paid`; negative while prepaid.
         invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
             a claim unit that it rounded off, in millionths.
+        left: the part of `amount_due` that the vehicle may leave unpaid in this session.
         packets: how many invoices were paid.
         packet: the price of a packet when the session began, in claim units.
         must_admit: whether the next stored claim brings its certificate along. A new channel
@@ -92,6 +93,7 @@ class ChargingSession:
         self.amount_due = record.amount_due
         self.invoice_due = record.amount_due
         self.invoice_remainder = record.remainder
+        self.left = 0
         self.packets = 0
         self.max_unpaid = 0
         self.max_prepaid = 0

@@ -305,6 +305,8 @@ class Payee:
             now_ms,
             accept.prepay,
         )
+        # A debt that the vehicle does not acknowledge stays due, as a part of its credit.
+        charging.left = min(record.amount_due - accept.amount_due, charging.credit)
         self.books.open_session(charging, now_ms)
         self.charging = charging
         self.last_charging = charging

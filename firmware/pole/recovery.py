@@ -121,15 +121,19 @@ class SessionLog:
         record = self._records.load(last.channel_id)
         register_mwh = meter.register_mwh
         assert register_mwh is not None  # a trusted meter is followed
-        # The entry of a new channel's session may be ahead of the register, by a step at most.
-        if register_mwh < last.register_mwh - meter.step_mwh:
+        # The entry of a new channel's session may be ahead of the register: by a step, and by the
+        # energy of the time by which the register is late.
+        meter_config = self._config.meter
+        late_ms = meter_config.refresh_ms + 2 * meter_config.interval_ms
+        late_mwh = energy_from_power(self._config.max_power_mw, late_ms)
+        if register_mwh < last.register_mwh - meter.step_mwh - late_mwh:
             energy_mwh = record.energy_mwh + register_mwh
         else:
             energy_mwh = last.energy_mwh + register_mwh - last.register_mwh
         ahead_mwh = record.energy_mwh - energy_mwh
         if not last.is_closed and ahead_mwh < 0:
             self._bill(record, energy_mwh, meter.step_mwh)
-        if 0 < ahead_mwh <= meter.step_mwh:
+        if 0 < ahead_mwh <= meter.step_mwh + late_mwh:
             meter.skip_counted(ahead_mwh)
         self.close()
         self.is_recovered = True

@@ -16,10 +16,13 @@ def update_reason(update: "Update", charging: "ChargingSession") -> int:
 
     The cheap checks of the amount come first; the signature is verified last.
     """
+    least = charging.invoice_due
+    if charging.left:
+        least -= charging.left
     reason = claim_reason(
         update.amount,
         charging.paid,
-        charging.invoice_due,
+        least,
         charging.certificate.capacity,
     )
     if reason:

@@ -5,22 +5,26 @@ The vehicle believes its own meter. The names here are the symbols of docs/proto
 
 An INVOICE is justified when both bounds hold:
 
-    own_now_mwh    = start_own_mwh + meter_mwh - start_total_mwh
+    own_now_mwh    = start_own_mwh + max(meter_mwh - start_total_mwh, 0)
     billed_now_mwh = start_billed_mwh + invoice_energy_mwh - start_energy_mwh
     tolerated(x)   = x + floor(x * percent / 100)
-    billed_now_mwh <= tolerated(own_now_mwh) + step_mwh
-    billed_now_mwh <= mark_billed_mwh + tolerated(own_now_mwh - mark_own_mwh) + late_mwh + step_mwh
+    since_mwh      = tolerated(own_now_mwh - mark_own_mwh)
+    billed_now_mwh <= tolerated(own_now_mwh) + step_mwh + pole_step_mwh
+    billed_now_mwh <= mark_billed_mwh + since_mwh + late_mwh + step_mwh + pole_mwh
 
 The first bound counts from the beginning of the channel, so that a pole cannot collect the
 tolerance again with every reconnect. The second one counts from the mark: the OFFER, and later
 each INVOICE that was paid while a dearer TARIFF was ahead. Otherwise a pole could bill less than
 flows while energy is cheap, and bill the difference at the dearer price.
 
+Both meters count in steps, so the step of each is tolerated. The pole's register may also be late
+by its refresh: pole_mwh = pole_step_mwh + the energy of that time.
+
 A lost INVOICE comes up to a link timeout late, and the own meter has counted on by then. The
 energy that the INVOICE lags behind is billed later, so the mark leaves it out:
 
     behind_mwh   = lag_mwh + own_more_mwh - billed_more_mwh
-    new_lag_mwh  = 0   when behind_mwh <= floor(own_more_mwh * percent / 100) + step_mwh
+    new_lag_mwh  = 0   when behind_mwh <= floor(own_more_mwh * percent / 100) + step_mwh + pole_mwh
     new_lag_mwh  = min(behind_mwh, own_more_mwh, lag_limit_mwh)   otherwise
     mark_own_mwh = own_now_mwh - new_lag_mwh,   mark_billed_mwh = billed_now_mwh
 """
@@ -42,12 +46,14 @@ class Audit:
     """Judges the INVOICEs of one session.
 
     Args:
-        record: the channel's record when the OFFER is accepted.
+        record: the channel's record when the OFFER is accepted. Its `own_total_mwh` is the own
+            meter's total then (start_total_mwh).
         percent: the tolerance, from 0 to 25.
         late_mwh: energy at maximum power while an INVOICE may wait (audit_wait_ms).
         lag_limit_mwh: energy at maximum power in one link timeout.
-        meter_mwh: total of the own meter at the OFFER (start_total_mwh).
         energy_mwh: channel energy of the OFFER (start_energy_mwh).
+        pole_step_mwh: the step of the pole's register.
+        refresh_mwh: energy at maximum power in one refresh of the pole's register.
     """
 
     def __init__(
@@ -56,16 +62,21 @@ class Audit:
         percent: int,
         late_mwh: int,
         lag_limit_mwh: int,
-        meter_mwh: int,
         energy_mwh: int,
+        pole_step_mwh: int,
+        refresh_mwh: int,
     ) -> None:
-        self._own_offset_mwh = record.own_mwh - meter_mwh
+        self._own_offset_mwh = record.own_mwh - record.own_total_mwh
         self._billed_offset_mwh = record.billed_mwh - energy_mwh
         self._percent = percent
-        self._late_mwh = late_mwh
+        self._pole_step_mwh = pole_step_mwh
+        self._pole_mwh = pole_step_mwh + refresh_mwh
+        # By so much the bound since the mark may exceed the other one's step.
+        self._late_mwh = late_mwh + refresh_mwh
         self._lag_limit_mwh = lag_limit_mwh
         self._lag_mwh = 0
-        self._start_total_mwh = meter_mwh
+        self._start_own_mwh = record.own_mwh
+        self._start_total_mwh = record.own_total_mwh
         self._start_energy_mwh = energy_mwh
         self.move_mark(record)
 
@@ -82,12 +93,13 @@ class Audit:
         own_now_mwh = self._own_now_mwh(meter_mwh)
         own_more_mwh = own_now_mwh - record.own_mwh
         behind_mwh = self._lag_mwh + own_more_mwh - (billed_now_mwh - record.billed_mwh)
-        if behind_mwh <= own_more_mwh * self._percent // _PERCENT + step_mwh:
+        if behind_mwh <= own_more_mwh * self._percent // _PERCENT + step_mwh + self._pole_mwh:
             behind_mwh = 0  # two meters may disagree by that much
         self._lag_mwh = min(behind_mwh, own_more_mwh, self._lag_limit_mwh)
         record.billed_mwh = billed_now_mwh
         record.own_mwh = own_now_mwh
-        record.own_total_mwh = meter_mwh
+        if meter_mwh > record.own_total_mwh:
+            record.own_total_mwh = meter_mwh
 
     def energy_reason(self, energy_mwh: int, meter_mwh: int, step_mwh: int) -> int:
         """Return OVERBILLED while an INVOICE for `energy_mwh` is not justified, else 0."""
@@ -95,11 +107,14 @@ class Audit:
         percent = self._percent
         since_mwh = own_now_mwh - self._mark_own_mwh
         mark_bound_mwh = self._mark_billed_mwh + tolerated(since_mwh, percent) + self._late_mwh
-        bound_mwh = min(tolerated(own_now_mwh, percent), mark_bound_mwh) + step_mwh
+        bound_mwh = min(tolerated(own_now_mwh, percent), mark_bound_mwh)
+        bound_mwh += step_mwh + self._pole_step_mwh
         return OVERBILLED if self._billed_now_mwh(energy_mwh) > bound_mwh else 0
 
     def _own_now_mwh(self, meter_mwh: int) -> int:
-        return small_int(meter_mwh + self._own_offset_mwh)
+        own_now_mwh = small_int(meter_mwh + self._own_offset_mwh)
+        # After a start the own register stands up to a step below its total from before.
+        return own_now_mwh if own_now_mwh > self._start_own_mwh else self._start_own_mwh
 
     def _billed_now_mwh(self, energy_mwh: int) -> int:
         return small_int(energy_mwh + self._billed_offset_mwh)
@@ -109,7 +124,7 @@ class Audit:
 
             since_offer_mwh   = start_energy_mwh + least(meter_mwh - start_total_mwh)
             since_invoice_mwh = energy_mwh + least(meter_mwh - total_mwh)
-            least_mwh         = max(since_offer_mwh, since_invoice_mwh) - step_mwh
+            least_mwh         = max(since_offer_mwh, since_invoice_mwh) - step_mwh - pole_mwh
             least(x)          = floor(x * (100 - percent) / 100)
 
         A TARIFF that begins earlier would change the price of energy that flowed already.
@@ -124,7 +139,8 @@ class Audit:
         offer_more_mwh = (meter_mwh - self._start_total_mwh) * least_percent // _PERCENT
         invoice_more_mwh = (meter_mwh - total_mwh) * least_percent // _PERCENT
         since_offer_mwh = self._start_energy_mwh + offer_more_mwh
-        return max(since_offer_mwh, energy_mwh + invoice_more_mwh) - step_mwh
+        least_mwh = max(since_offer_mwh, energy_mwh + invoice_more_mwh)
+        return least_mwh - step_mwh - self._pole_mwh
 
 
 def tolerated(own_mwh: int, percent: int) -> int:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         meter: "MeterConfig | None"
         link: Config
         link_timeout_ms: int
+        max_tail_ms: int
         retry_ms: int
         reconnect_ms: int
         max_power_mw: int
@@ -69,6 +70,7 @@ TABLE = (
     ("meter", check_meter, None),
     ("link", check_link, check_link({})),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
+    ("max_tail_ms", whole(100, 2 * _MINUTE_MS), 20_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 5_000),
 )

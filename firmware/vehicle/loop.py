@@ -108,6 +108,8 @@ class VehicleLoop:
             status["signed"] = record.signed
             status["amount_due"] = record.amount_due
             status["price_per_kwh"] = payer.tariff.price_per_kwh
+            # The audit tolerates a step of the own meter: that is more than a packet here.
+            status["own_meter_coarse"] = self._own_meter.step_mwh > payer.packet_energy_mwh
         if payer.receipt is not None:
             status["receipt"] = payer.receipt
         return status

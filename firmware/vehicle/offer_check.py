@@ -7,18 +7,20 @@ pole signed the OFFER (BAD_SIGNATURE), the record is stored (WALLET_UNABLE).
 from joulestream import errors
 from joulestream.channel import KEY_SIZE, Claim
 from joulestream.compat import const
-from joulestream.device.payer_record import PayerRecord
+from joulestream.device.payer_record import PERIOD_SIZE, PayerRecord
 from joulestream.errors import PeerError
 from joulestream.messages import MAX_ISSUERS
 from joulestream.signing import verify
-from joulestream.units import packet_amount
-from joulestream.vehicle.carried_debt import carry_debt, growth_mwh
+from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
+from joulestream.vehicle.carried_debt import carry_debt
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.messages import Offer
     from joulestream.vehicle.config import VehicleConfig
+    from joulestream.vehicle.energy_owner import EnergyOwner
+    from joulestream.vehicle.own_meter import Figures
     from joulestream.vehicle.wallet import Wallet
 
 
@@ -26,43 +28,61 @@ def check_offer(
     offer: "Offer",
     certificate: "Certificate",
     wallet: "Wallet",
+    owner: "EnergyOwner",
     config: "VehicleConfig",
-    meter_mwh: int,
-    step_mwh: int,
+    own_meter: "Figures",
 ) -> PayerRecord:
     """Return the channel's record with the figures of `offer`; the caller stores it.
+
+    All that the vehicle's own signature proves is known, and stored, before any check. So an old
+    wallet is as good as one that lost the channel.
 
     Args:
         offer: an OFFER that the pole signed.
         certificate: the certificate of the channel that pays this pole.
         wallet: knows the record and the payer's key.
+        owner: tells the own meter's energy that belongs to the channel.
         config: the vehicle's configuration.
-        meter_mwh: the own meter's total now.
-        step_mwh: one step of the own meter's register.
+        own_meter: the vehicle's view of the energy that flowed.
 
     Raises:
         PeerError: a check fails; it carries the reason.
+        OSError: the record cannot be stored.
     """
-    _check(_terms_reason(offer, certificate.issuer_key, config))
     channel_id = certificate.channel_id
     _check(_best_claim_reason(offer, channel_id, wallet.public_key))
-    record = wallet.load(channel_id) or _new_record(offer, meter_mwh)
-    more_mwh = growth_mwh(record, meter_mwh, config)
+    record = wallet.load(channel_id) or _new_record(offer, own_meter.total_mwh)
+    if learn(offer, certificate.claimed, record, wallet):
+        wallet.store(channel_id, record)
+    _check(_terms_reason(offer, certificate.issuer_key, config))
+    more_mwh = owner.more_mwh(channel_id, record, own_meter)
+    own_now_mwh = record.own_mwh + more_mwh
     percent = config.tolerance_percent
-    _check(carry_debt(offer, record, more_mwh, percent, step_mwh, config.prepay))
-    _check(_prepay_reason(offer, agreed_prepay(offer, record, config.prepay)))
-    record.amount_due = offer.amount_due
-    record.remainder = offer.remainder
-    record.energy_mwh = offer.energy_mwh
-    record.own_total_mwh = meter_mwh
-    # A wallet that lost its state learns from its own signature how much it signed.
-    record.signed = max(record.signed, offer.best_amount)
+    refused = record.refused_amount, record.refused_mwh
+    reason = carry_debt(offer, record, more_mwh, percent, own_meter.step_mwh, config.prepay)
+    if reason:
+        if refused != (record.refused_amount, record.refused_mwh):
+            wallet.store(channel_id, record)
+        raise PeerError(reason)
+    _check(_prepay_reason(offer, record, agreed_prepay(offer, record, config.prepay)))
+    raise_due(offer, certificate.claimed, record)
+    unsure_mwh = own_meter.unsure_mwh
+    if channel_id == owner.channel_id:
+        # Energy that counted for this channel may be forgotten, but never counts again.
+        unsure_mwh = min(unsure_mwh, own_now_mwh - record.own_mwh)
+    record.own_total_mwh = owner.total_mwh(own_meter) - unsure_mwh
     return record
 
 
 def agreed_prepay(offer: "Offer", record: PayerRecord, most: int) -> int:
     """Return the claim units that the vehicle pays ahead: min(OFFER.prepay, most - unproven)."""
     return min(offer.prepay, most - record.unproven_amount)
+
+
+def refresh_mwh(offer: "Offer", config: "VehicleConfig") -> int:
+    """Return the most energy that flows in one refresh of the pole's register."""
+    power_mw = min(offer.max_power_mw, config.max_power_mw)
+    return energy_from_power(power_mw, offer.refresh_ms)
 
 
 def _check(reason: int) -> None:
@@ -74,10 +94,20 @@ def _terms_reason(offer: "Offer", issuer_key: bytes, config: "VehicleConfig") ->
     """Return why the vehicle refuses the price, the packets or the issuers, or 0."""
     if offer.price_per_kwh > config.max_price_per_kwh:
         return errors.PRICE_TOO_HIGH
-    if offer.issuer_count > MAX_ISSUERS:
+    if offer.issuer_count > MAX_ISSUERS or offer.remainder >= MWH_PER_KWH:
         return errors.BAD_FIELD
     # A slower pole would be silent for longer than this vehicle's link timeout.
     if offer.packet_ms + config.retry_ms >= config.link_timeout_ms:
+        return errors.BAD_FIELD
+    # A pole may bill a step of its register too early, and the energy of a refresh too late. The
+    # pole chooses its packets, so the owner's limit holds too.
+    most_mwh = max(offer.step_mwh, refresh_mwh(offer, config))
+    if most_mwh > offer.packet_energy_mwh:
+        return errors.BAD_FIELD
+    if packet_amount(offer.price_per_kwh, most_mwh) > config.prepay:
+        return errors.BAD_FIELD
+    # So long the energy of the own meter belongs to this channel after a session.
+    if offer.link_timeout_ms + offer.stop_ms > config.max_tail_ms:
         return errors.BAD_FIELD
     for at in range(0, offer.issuer_count * KEY_SIZE, KEY_SIZE):
         if offer.issuers[at : at + KEY_SIZE] == issuer_key:
@@ -93,32 +123,71 @@ def _best_claim_reason(offer: "Offer", channel_id: bytes, payer_key: bytes) -> i
     return 0 if verify(payer_key, claim, offer.best_signature) else errors.BAD_SIGNATURE
 
 
-def _prepay_reason(offer: "Offer", prepay: int) -> int:
+def _prepay_reason(offer: "Offer", record: PayerRecord, prepay: int) -> int:
     """Return PREPAY_TOO_SMALL unless credit and prepayment cover one packet, else 0."""
     packet = packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
-    # The pole grants no more credit than the vehicle has paid on this channel.
-    if min(offer.credit, offer.best_amount) + prepay < packet:
+    # The pole grants no more credit than the vehicle has paid on this channel. A debt that is
+    # left unpaid takes a part of it.
+    credit = min(offer.credit, offer.best_amount) - record.left_amount
+    if credit + prepay < packet:
         return errors.PREPAY_TOO_SMALL
     return 0
 
 
 def _new_record(offer: "Offer", meter_mwh: int) -> PayerRecord:
-    """Return the first record of a channel: the wallet never saw it, or lost its record.
-
-    Only this vehicle can have signed the pole's best claim, so its amount was paid.
-    """
+    """Return the first record of a channel: the wallet never saw it, or lost its record."""
     return PayerRecord(
-        signed=offer.best_amount,
-        amount_due=offer.best_amount,
+        signed=0,
+        amount_due=0,
         remainder=0,
         energy_mwh=offer.energy_mwh,
         billed_mwh=0,
         own_mwh=0,
         own_total_mwh=meter_mwh,
+        number=0,
+        spent=0,
+        period=bytes(PERIOD_SIZE),
         price_per_kwh=offer.price_per_kwh,
         next_price_per_kwh=offer.price_per_kwh,
         next_from_mwh=offer.energy_mwh,
+        tail_mwh=0,
         unproven_amount=0,
-        period=bytes(8),
-        spent=0,
+        left_amount=0,
+        refused_amount=0,
+        refused_mwh=0,
     )
+
+
+def learn(offer: "Offer", claimed: int, record: PayerRecord, wallet: "Wallet") -> bool:
+    """Write into `record` all that is proven and that it does not hold; return whether it changed.
+
+    Only this vehicle can have signed the pole's best claim, and `claimed`, which the ledger took.
+    The energy for which it signed was due. So it accepted the debt of the OFFER up to that amount.
+    """
+    proven_amount = max(offer.best_amount, claimed)
+    if proven_amount <= record.signed:
+        return False
+    wallet.learn(record, proven_amount)
+    if offer.amount_due > record.amount_due:
+        is_all = offer.amount_due <= proven_amount
+        record.amount_due = offer.amount_due if is_all else proven_amount
+        record.remainder = offer.remainder if is_all else 0
+        record.energy_mwh = offer.energy_mwh
+    return True
+
+
+def raise_due(offer: "Offer", claimed: int, record: PayerRecord) -> None:
+    """Write the amount due at the start of the session into `record`.
+
+    It is the highest of three: what the OFFER asks for, what the vehicle remembers, and what the
+    ledger has taken less one packet, if the pole holds no such claim any more.
+    """
+    if (offer.amount_due, offer.remainder) > (record.amount_due, record.remainder):
+        record.amount_due = offer.amount_due
+        record.remainder = offer.remainder
+    if offer.best_amount < claimed:
+        least = claimed - packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
+        if least > record.amount_due:
+            record.amount_due = least
+            record.remainder = 0
+    record.energy_mwh = offer.energy_mwh

@@ -1,7 +1,7 @@
 """The vehicle's own view of the energy that flowed: from its meter, or from power and time.
 
 Both classes offer `advance(now_ms)` and the figures that the payer reads: `total_mwh`,
-`step_mwh`, `reason`.
+`unsure_mwh`, `step_mwh`, `reason`.
 """
 
 from joulestream import errors
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         step_mwh: int
         reason: int
 
+        @property
+        def unsure_mwh(self) -> int:
+            """The part of `total_mwh` that the register should have shown by now."""
+
 
 class OwnMeter:
     """Follows the vehicle's own meter through its `counter`.
@@ -39,6 +43,13 @@ class OwnMeter:
         self.total_mwh = 0
         self.reason = errors.METER_SILENT
 
+    @property
+    def unsure_mwh(self) -> int:
+        """The part of the total that the register should have shown, but for its refresh."""
+        counter = self.counter
+        ahead_mwh = counter.total_mwh - counter.register_total_mwh
+        return max(ahead_mwh - self.step_mwh, 0)
+
     def advance(self, now_ms: int) -> None:
         """Bring the figures up to the tick `now_ms`."""
         counter = self.counter
@@ -56,7 +67,10 @@ class PowerBound:
     """The most energy that can have flowed: `max_power_mw` times the time that passed.
 
     For a vehicle without a meter. Nothing makes this bound doubtful, so `reason` is always 0.
+    A second at maximum power counts for one channel only, as a watt-hour of a meter does.
     """
+
+    unsure_mwh = 0
 
     def __init__(self, max_power_mw: int) -> None:
         self._max_power_mw = max_power_mw

@@ -25,6 +25,7 @@ from joulestream.messages import (
 from joulestream.session import CLOSED, OPEN, QUIET_STATES, STOPPING, ProtocolSession
 from joulestream.units import Timer, small_int
 from joulestream.vehicle.audit import invoice_reason
+from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.offer_check import check_offer
 from joulestream.vehicle.payment import PAID_AFTER_STOP, Payments
 from joulestream.vehicle.renewal import load_renewals, newer_certificate
@@ -74,6 +75,7 @@ class Payer:
         self._config = config
         self._wallet = wallet
         self._load_certificates = load_certificates
+        self._owner = EnergyOwner(wallet, config)
         self.session = ProtocolSession(PAYER, config.retry_ms, config.link_timeout_ms)
         self.visit = Visit(config.reconnect_ms, config.energy_wanted_mwh, random)
         self.payments: Payments | None = None
@@ -85,8 +87,7 @@ class Payer:
         self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)
         self._invoice_waits = False
         self._audit_wait = Timer()
-        self._meter_mwh = 0
-        self._step_mwh = 0
+        self._own_meter: Any = None  # the Figures, from the first step on
         self._handlers: dict[int, Callable[[Any, int], None]] = {
             OFFER: self._on_offer,
             INVOICE: self._on_invoice,
@@ -111,6 +112,11 @@ class Payer:
     def tariff(self) -> "Tariff | None":
         """The prices as of the last OFFER that was accepted, or None."""
         return None if self.payments is None else self.payments.tariff
+
+    @property
+    def packet_energy_mwh(self) -> int:
+        """Energy of a packet as of the last OFFER that was accepted; 0 before one."""
+        return 0 if self.payments is None else self.payments.packet_energy_mwh
 
     @property
     def energy_mwh(self) -> int:
@@ -140,13 +146,13 @@ class Payer:
             plugged: the vehicle is connected to a pole.
             now_ms: the present tick.
         """
-        self._meter_mwh = own_meter.total_mwh
-        self._step_mwh = own_meter.step_mwh
+        self._own_meter = own_meter
         session = self.session
         if not plugged:
-            self._unplug()
+            self._unplug(now_ms)
             return
         if session.state in QUIET_STATES:
+            self._owner.step(own_meter, now_ms)
             if not own_meter.reason and self.visit.may_greet(now_ms):
                 self._begin_session(now_ms)
             return
@@ -190,16 +196,15 @@ class Payer:
             self.visit.greet(self.session, self._channel_id, wallet.public_key, now_ms)
             return
         self.session.check_signature(offer, offer.payee_key)
-        record = check_offer(
-            offer,
-            certificate,
-            wallet,
-            self._config,
-            self._meter_mwh,
-            self._step_mwh,
-        )
-        self.payments = Payments(offer, record, certificate, wallet, self._config, self._meter_mwh)
-        self._store(record)
+        self._owner.meet(self._channel_id, self._own_meter, now_ms)
+        try:
+            record = check_offer(
+                offer, certificate, wallet, self._owner, self._config, self._own_meter
+            )
+            self.payments = Payments(offer, record, certificate, wallet, self._config)
+            self._owner.take(self._channel_id, record, offer)
+        except OSError:
+            raise PeerError(errors.WALLET_UNABLE)
         self._accept(certificate, self.payments.prepay, now_ms)
 
     def _on_invoice(self, invoice: "messages.Invoice", now_ms: int) -> None:
@@ -221,12 +226,15 @@ class Payer:
         self.session.check_signature(change, self.session.payee_key)
         payments = self.payments
         assert payments is not None
-        reason = tariff_reason(change, payments, self._config, self._meter_mwh, self._step_mwh)
+        reason = tariff_reason(change, payments, self._config, self._own_meter)
         if reason:
             raise PeerError(reason)
         price_per_kwh, from_energy_mwh = change.price_per_kwh, change.from_energy_mwh
         payments.change_price(price_per_kwh, from_energy_mwh)
-        self._store(payments.record)
+        try:
+            self._wallet.store(self._channel_id, payments.record)
+        except OSError:
+            raise PeerError(errors.WALLET_UNABLE)
         self.session.send(
             TariffAccept(price_per_kwh=price_per_kwh, from_energy_mwh=from_energy_mwh), now_ms
         )
@@ -276,7 +284,7 @@ class Payer:
         accept = Accept(
             certificate=certificate.to_bytes(),
             prepay=prepay,
-            amount_due=record.amount_due,
+            amount_due=record.amount_due - record.left_amount,
             remainder=record.remainder,
             link_timeout_ms=self._config.link_timeout_ms,
             signature=b"",
@@ -294,7 +302,10 @@ class Payer:
         payments = self.payments
         assert payments is not None
         invoice = self._invoice
-        reason = payments.audit.energy_reason(invoice.energy_mwh, self._meter_mwh, self._step_mwh)
+        own_meter = self._own_meter
+        reason = payments.audit.energy_reason(
+            invoice.energy_mwh, own_meter.total_mwh, own_meter.step_mwh
+        )
         if reason:
             if self._audit_wait.is_over(now_ms):
                 self._invoice_waits = False
@@ -309,12 +320,12 @@ class Payer:
     def _pay(self, payments: Payments, prepay: int, now_ms: int) -> None:
         """Send the UPDATE for the waiting INVOICE; stop when the next packet is not wanted."""
         invoice = self._invoice
-        if invoice.amount_due > payments.limit:
+        if payments.amount_to_pay(invoice.amount_due) > payments.limit:
             self.stop(payments.limit_reason(), now_ms)
             return
         self.visit.energy_mwh += small_int(invoice.energy_mwh - payments.energy_mwh)
         try:
-            update = payments.pay(invoice, prepay, self._meter_mwh, self._step_mwh)
+            update = payments.pay(invoice, prepay, self._own_meter)
         except OSError:
             self.stop(errors.WALLET_UNABLE, now_ms)
             return
@@ -324,20 +335,15 @@ class Payer:
             return
         if self.visit.has_energy_wanted():
             self.stop(errors.ENERGY_REACHED, now_ms)
-        elif payments.next_amount_due() > payments.limit:
+        elif payments.next_amount_to_pay() > payments.limit:
             self.stop(payments.limit_reason(), now_ms)
 
-    def _store(self, record: "PayerRecord") -> None:
-        """Store the record, before the vehicle accepts the figures that it holds."""
-        try:
-            self._wallet.store(self.session.channel_id, record)
-        except OSError:
-            raise PeerError(errors.WALLET_UNABLE)
-
-    def _unplug(self) -> None:
+    def _unplug(self, now_ms: int) -> None:
         if not self.session.is_quiet():
             self.last_stop = errors.UNPLUGGED
-            self._end(0)
+            self._end(now_ms)
+        self._owner.unplug(now_ms)
+        self._owner.step(self._own_meter, now_ms)
         self.visit.begin()
 
     def _note_stop(self, reason: int) -> None:
@@ -349,4 +355,5 @@ class Payer:
         """Leave the session."""
         self.session.abort()
         self._invoice_waits = False
+        self._owner.end(now_ms)
         self.visit.end_session(self.last_stop, now_ms)

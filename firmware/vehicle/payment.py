@@ -7,7 +7,7 @@ from joulestream.messages import Update
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
-from joulestream.vehicle.offer_check import agreed_prepay
+from joulestream.vehicle.offer_check import agreed_prepay, refresh_mwh
 from joulestream.vehicle.tariff_check import record_prices
 
 TYPE_CHECKING = const(0)
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from joulestream.device.payer_record import PayerRecord
     from joulestream.messages import Invoice, Offer
     from joulestream.vehicle.config import VehicleConfig
+    from joulestream.vehicle.own_meter import Figures
     from joulestream.vehicle.wallet import Wallet
 
 # After a STOP for one of these the vehicle still pays the energy that flowed until the contactor
@@ -54,7 +55,6 @@ class Payments:
         certificate: the channel's certificate.
         wallet: signs and stores.
         config: the vehicle's configuration.
-        meter_mwh: the own meter's total now.
 
     Attributes:
         record: the same; its prices are now those of the OFFER.
@@ -65,6 +65,7 @@ class Payments:
         limit: the most that may be signed in this session: the budget's or the channel's limit.
         start_energy_mwh: channel energy of the OFFER.
         energy_mwh: channel energy of the last INVOICE paid, or of the OFFER.
+        packet_energy_mwh: energy of a packet, as the OFFER tells.
     """
 
     def __init__(
@@ -74,11 +75,10 @@ class Payments:
         certificate: "Certificate",
         wallet: "Wallet",
         config: "VehicleConfig",
-        meter_mwh: int,
     ) -> None:
         self.record = record
         self.tariff = Tariff(
-            offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
+            offer.energy_mwh, record.amount_due, offer.price_per_kwh, record.remainder
         )
         record_prices(record, self.tariff)
         self.audit = Audit(
@@ -86,13 +86,15 @@ class Payments:
             config.tolerance_percent,
             energy_from_power(config.max_power_mw, config.audit_wait_ms),
             energy_from_power(config.max_power_mw, config.link_timeout_ms),
-            meter_mwh,
             offer.energy_mwh,
+            offer.step_mwh,
+            refresh_mwh(offer, config),
         )
         self.prepay = agreed_prepay(offer, record, config.prepay)
         self.start_energy_mwh = offer.energy_mwh
         self.energy_mwh = offer.energy_mwh
-        self._packet_energy_mwh = offer.packet_energy_mwh
+        self.packet_energy_mwh = offer.packet_energy_mwh
+        self._left_amount = record.left_amount
         self._credit = offer.credit
         self._wallet = wallet
         self._channel_id = certificate.channel_id
@@ -110,8 +112,8 @@ class Payments:
 
     def covers_packet(self, price_per_kwh: int) -> bool:
         """Return whether earned credit and prepayment cover one packet at a price."""
-        credit = min(self._credit, self.record.signed)
-        return credit + self.prepay >= packet_amount(price_per_kwh, self._packet_energy_mwh)
+        credit = min(self._credit, self.record.signed) - self._left_amount
+        return credit + self.prepay >= packet_amount(price_per_kwh, self.packet_energy_mwh)
 
     def limit_reason(self) -> int:
         """Return which limit is the nearer one: CAPACITY_EXHAUSTED or BUDGET_EXHAUSTED."""
@@ -120,32 +122,37 @@ class Payments:
             return errors.CAPACITY_EXHAUSTED
         return errors.BUDGET_EXHAUSTED
 
-    def next_amount_due(self) -> int:
-        """Return the amount that will be due after one more full packet."""
-        return self.tariff.amount_due(self.energy_mwh + self._packet_energy_mwh)
+    def next_amount_to_pay(self) -> int:
+        """Return the amount to pay after one more full packet."""
+        next_due = self.tariff.amount_due(self.energy_mwh + self.packet_energy_mwh)
+        return self.amount_to_pay(next_due)
 
-    def pay(self, invoice: "Invoice", prepay: int, meter_mwh: int, step_mwh: int) -> Update:
+    def amount_to_pay(self, amount_due: int) -> int:
+        """Return `amount_due` without the debt that the owner leaves unpaid."""
+        return amount_due - self._left_amount
+
+    def pay(self, invoice: "Invoice", prepay: int, own_meter: "Figures") -> Update:
         """Return the UPDATE that pays a justified INVOICE and `prepay` ahead.
 
-        The claim's amount is amount_due + prepay, never above the limit, and never below an
+        The claim's amount is amount_to_pay + prepay, never above the limit, and never below an
         amount that was signed before. The next call overwrites the UPDATE.
 
         Args:
-            invoice: the INVOICE; its amount_due is at most `limit`.
+            invoice: the INVOICE; the amount to pay for it is at most `limit`.
             prepay: claim units to pay ahead.
-            meter_mwh: the own meter's total now.
-            step_mwh: one step of the own meter's register.
+            own_meter: the vehicle's view of the energy that flowed.
 
         Raises:
             OSError: the record could not be stored, so nothing was signed.
         """
         record = self.record
-        amount = max(min(invoice.amount_due + prepay, self.limit), record.signed)
+        wanted = invoice.amount_due - self._left_amount + prepay
+        amount = max(min(wanted, self.limit), record.signed)
         energy_mwh = invoice.energy_mwh
         record.amount_due = invoice.amount_due
         record.remainder = self.tariff.remainder(energy_mwh)
         record.energy_mwh = energy_mwh
-        self.audit.accept(record, energy_mwh, meter_mwh, step_mwh)
+        self.audit.accept(record, energy_mwh, own_meter.total_mwh, own_meter.step_mwh)
         self._move_mark()
         self.energy_mwh = energy_mwh
         signature: Any = self._wallet.sign_claim(self._channel_id, record, amount, self._claim)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from joulestream.messages import TariffChange
     from joulestream.tariff import Tariff
     from joulestream.vehicle.config import VehicleConfig
+    from joulestream.vehicle.own_meter import Figures
     from joulestream.vehicle.payment import Payments
 
 
@@ -21,8 +22,7 @@ def tariff_reason(
     change: "TariffChange",
     payments: "Payments",
     config: "VehicleConfig",
-    meter_mwh: int,
-    step_mwh: int,
+    own_meter: "Figures",
 ) -> int:
     """Return why the vehicle refuses a TARIFF, or 0.
 
@@ -30,8 +30,7 @@ def tariff_reason(
         change: the TARIFF.
         payments: the session's payments so far.
         config: the vehicle's configuration.
-        meter_mwh: the own meter's total now.
-        step_mwh: one step of the own meter's register.
+        own_meter: the vehicle's view of the energy that flowed.
     """
     if payments.tariff.next_price_per_kwh is not None:
         return BAD_FIELD
@@ -40,7 +39,10 @@ def tariff_reason(
     # A PowerBound counts the most that can have flowed. Only a meter proves that energy flowed.
     if config.audit == AUDIT_METER:
         least_mwh = payments.audit.least_mwh(
-            meter_mwh, step_mwh, payments.record.own_total_mwh, payments.energy_mwh
+            own_meter.total_mwh,
+            own_meter.step_mwh,
+            payments.record.own_total_mwh,
+            payments.energy_mwh,
         )
         if change.from_energy_mwh < least_mwh:
             return BAD_FIELD

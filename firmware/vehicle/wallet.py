@@ -6,18 +6,17 @@ than it paid, and never less.
 
 from hashlib import sha256
 
-from joulestream.channel import CHANNEL_ID_SIZE, SIGNATURE_SIZE, SIGNED_PREFIX
+from joulestream.channel import SIGNATURE_SIZE, SIGNED_PREFIX
 from joulestream.compat import const
-from joulestream.device.journal_format import record_size
-from joulestream.device.journal_keys import PAYER_RECORD
-from joulestream.device.payer_record import PayerRecord
-from joulestream.fields import size_of, write_fields
+from joulestream.device.journal import JournalFull
+from joulestream.device.payer_record import PERIOD_SIZE, PayerRecords, WalletError
 from joulestream.units import small_int
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate, Claim
     from joulestream.device.journal import Journal
+    from joulestream.device.payer_record import PayerRecord
     from joulestream.fields import Buffer
     from joulestream.signing import Signer
 
@@ -35,6 +34,7 @@ class Wallet:
     Attributes:
         certificates: the same; renewals replace them.
         public_key: the payer's key.
+        records: the stored records of all channels.
         budget_left: claim units that may still be spent in this period.
 
     Raises:
@@ -50,20 +50,12 @@ class Wallet:
         period: str,
     ) -> None:
         self._signer = signer
-        self._journal = journal
-        self._period = sha256(period.encode()).digest()[:8]
-        # Every packet writes one record and one signature. Both buffers are made once.
-        self._buffer = bytearray(size_of(PayerRecord.LAYOUT))
+        # Every packet makes one signature. The buffer is made once.
         self._signature = bytearray(SIGNATURE_SIZE)
-        self._record_size = record_size(len(PAYER_RECORD) + CHANNEL_ID_SIZE, len(self._buffer))
-        # Of the channel stored last: its id, its journal key, and its stored `signed`.
-        self._channel_id = self._journal_key = b""
-        self._stored_signed = 0
         self.certificates = certificates
         self.public_key: bytes = signer.public_key
-        self._spent = self._spent_before()
-        self._stored_spent = self._spent
-        self.budget_left = max(budget - self._spent, 0)
+        self.records = PayerRecords(journal, sha256(period.encode()).digest()[:PERIOD_SIZE])
+        self.budget_left = max(budget - self.records.spent, 0)
 
     def certificate_for(self, payee_key: bytes) -> "Certificate | None":
         """Return the certificate of a channel that pays `payee_key`, or None.
@@ -79,43 +71,45 @@ class Wallet:
 
     def can_store(self) -> bool:
         """Return whether a claim, and a new tariff beside it, can be stored without an erase."""
-        can_put: bool = self._journal.can_put(2 * self._record_size)
-        return can_put
+        return self.records.can_store()
 
     def load(self, channel_id: bytes) -> "PayerRecord | None":
         """Return the channel's record, or None for a channel that is new to this wallet.
 
-        Raises ValueError for a record that forgot money that was signed or spent.
+        Raises WalletError for a record that is not the one stored last.
         """
-        data = self._journal.get(PAYER_RECORD + channel_id)
-        if data is None:
-            return None
-        record = PayerRecord.from_bytes(data)
-        if channel_id == self._channel_id and record.signed < self._stored_signed:
-            raise ValueError("the journal lost a signed amount; restart the vehicle")
-        if record.period == self._period and record.spent > self._spent:
-            raise ValueError("the journal holds more spent than this wallet; restart the vehicle")
-        return record
+        return self.records.load(channel_id)
 
-    def store(self, channel_id: bytes, record: PayerRecord) -> None:
+    def store(self, channel_id: bytes, record: "PayerRecord") -> None:
         """Store `record`. It is safe when this returns.
 
-        Raises ValueError for a record with less signed or spent than the one stored before,
+        When there is no room for another channel, it takes the place of one that has no
+        certificate any more: that channel can pay nothing, and the pole of a channel that comes
+        back proves how much was signed.
+
+        Raises WalletError for a record with less signed or spent than the one stored before,
         OSError (JournalFull among them) when the journal cannot store it.
         """
-        if channel_id != self._channel_id:
-            self._select(channel_id)
-        if record.signed < self._stored_signed or self._spent < self._stored_spent:
-            raise ValueError("signed and spent amounts never shrink")
-        record.period = self._period
-        record.spent = self._spent
-        write_fields(PayerRecord.LAYOUT, record, self._buffer, 0)
-        self._journal.put(self._journal_key, self._buffer)
-        self._stored_signed = record.signed
-        self._stored_spent = self._spent
+        try:
+            self.records.store(channel_id, record)
+        except JournalFull:
+            old_id = self._spare_channel()
+            if old_id is None or self.records.can_add():
+                raise
+            self.records.store_in_place(old_id, channel_id, record)
+
+    def learn(self, record: "PayerRecord", amount: int) -> None:
+        """Note in `record` that `amount` was signed, though this wallet does not remember it.
+
+        The difference counts as spent in this period, since nothing tells when it was spent. A
+        wallet that is full has forgotten whole channels by itself: it had counted their amounts.
+        """
+        if record.number or self.records.can_add():
+            self._spend(small_int(amount - record.signed))
+        record.signed = amount
 
     def sign_claim(
-        self, channel_id: bytes, record: PayerRecord, amount: int, claim: "Claim"
+        self, channel_id: bytes, record: "PayerRecord", amount: int, claim: "Claim"
     ) -> "Buffer":
         """Store that `amount` is signed, then return the signature of `claim.message(amount)`.
 
@@ -128,47 +122,42 @@ class Wallet:
             claim: the channel's Claim.
 
         Raises:
-            ValueError: the amount shrinks, or the budget does not allow it.
+            WalletError: the amount shrinks, or the budget does not allow it.
             OSError: the record cannot be stored; nothing was signed.
         """
         more = small_int(amount - record.signed)
         if more < 0:
-            raise ValueError("a claim never shrinks")
+            raise WalletError("a claim never shrinks")
         if more > self.budget_left:
-            raise ValueError("the budget does not allow this claim")
-        self._spent += more
-        self.budget_left -= more
+            raise WalletError("the budget does not allow this claim")
+        self._spend(more)
         record.signed = amount
-        self.store(channel_id, record)
+        self.records.store_packet(channel_id, record)
         signature: Buffer = self._signer.sign_into(claim.message(amount), self._signature)
         return signature
 
     def prove(self, message: "Buffer") -> bytes:
         """Return the signature of one of the vehicle's statements.
 
-        Raises ValueError for anything else: a peer never chooses bytes that the wallet signs.
+        Raises WalletError for anything else: a peer never chooses bytes that the wallet signs.
         """
         if bytes(message[: len(SIGNED_PREFIX)]) != SIGNED_PREFIX:
-            raise ValueError("the wallet signs nothing but claims and its own statements")
+            raise WalletError("the wallet signs nothing but claims and its own statements")
         signature: bytes = self._signer.sign(message)
         return signature
 
-    def _spent_before(self) -> int:
-        """Return the claim units that were spent in this period before this start.
+    def _spare_channel(self) -> "bytes | None":
+        """Return the channel without a certificate that was stored the longest ago, or None."""
+        certified = [certificate.channel_id for certificate in self.certificates]
+        spare = None
+        oldest = 0
+        for channel_id in self.records:
+            if channel_id not in certified:
+                record = self.records.load(channel_id)
+                if record is not None and (spare is None or record.number < oldest):
+                    spare, oldest = channel_id, record.number
+        return spare
 
-        Each record holds the total at its own storing, so the largest one counts.
-        """
-        spent = 0
-        for key in self._journal.keys():
-            if key[: len(PAYER_RECORD)] == PAYER_RECORD:
-                record = PayerRecord.from_bytes(self._journal.get(key) or b"")
-                if record.period == self._period and record.spent > spent:
-                    spent = record.spent
-        return spent
-
-    def _select(self, channel_id: bytes) -> None:
-        """Prepare to store records of `channel_id`."""
-        record = self.load(channel_id)
-        self._stored_signed = 0 if record is None else record.signed
-        self._channel_id = channel_id
-        self._journal_key = PAYER_RECORD + channel_id
+    def _spend(self, more: int) -> None:
+        self.records.spent += more
+        self.budget_left = max(self.budget_left - more, 0)

@@ -97,6 +97,8 @@ class _LyingPair(Pair):
         # channel id: (amount, signature) that the pole stored last
         self._best: dict[bytes, tuple[int, bytes | None]] = {}
         self.packets = 0
+        # The most by which an amount due that a vehicle stated was above the price of the energy.
+        self._most_stated = 0
         self._last_charging: Any = None
         self._last_packets = 0
         prices = [{"from_s": 0, "price_per_kwh": PRICE}]
@@ -154,9 +156,11 @@ class _LyingPair(Pair):
             return  # the liar signs with the same key
         fail_unless(amount >= self.signed, "the vehicle signs less than before")
         self.signed = amount
+        # A step of the own meter for each start. A step of the pole's register may cost as much as
+        # the prepayment.
         justified_mwh = self.own_energy_mwh * 103 // 100 + 1_000 * self.vehicle_boots
         fail_unless(
-            amount <= justified_mwh * _MAX_PRICE // 1_000_000 + _PREPAY,
+            amount <= justified_mwh * _MAX_PRICE // 1_000_000 + 2 * _PREPAY,
             "the vehicle signs more than its own meter justifies",
         )
         fail_unless(amount <= self._budget, "the vehicle signs more than its budget")
@@ -180,10 +184,22 @@ class _LyingPair(Pair):
     def deliver(self, sender: str, payload: bytes) -> None:
         """Hand a payload from `sender` to the other side. A malformed one is dropped."""
         receiver = self.payer if sender == POLE else self.payee
+        if sender == VEHICLE and payload[0] == ACCEPT:
+            self._watch_stated(payload)
         try:
             receiver.receive(memoryview(payload), self.now_ms)
         except MalformedError:
             pass
+
+    def _watch_stated(self, payload: bytes) -> None:
+        """Note by how much a vehicle may raise the amount due: it remembers lies, or lies."""
+        try:
+            accept: Any = messages.decode(payload)
+        except MalformedError:
+            return
+        flowed_mwh = self._flowed.get(self.payee.session.channel_id, 0)
+        stated = accept.amount_due - _lowest_price(flowed_mwh, self._prices)
+        self._most_stated = max(self._most_stated, stated)
 
     def _check_sent(self, sender: str, payload: bytes) -> None:
         number = payload[0]
@@ -356,6 +372,7 @@ class _LyingPair(Pair):
                 _lowest_price(billed_mwh, self._prices),
                 _highest_price(billed_mwh, self._prices),
             )
+            highest += self._most_stated
             fail_unless(lowest <= due <= highest, "the energy that flowed has another price")
             credit = min(self.pole_config.credit, record.amount)
             limit = credit + _highest_price(_MAX_STEP_MWH, self._prices)

@@ -48,6 +48,8 @@ class Meter:
     `skipped_mwh` keeps the argument of the last `skip_counted`.
     """
 
+    unsure_mwh = 0
+
     def __init__(self, step_mwh: int = 1_000) -> None:
         self.total_mwh = 0
         self.step_mwh = step_mwh

@@ -1,0 +1,274 @@
+"""A debt that the vehicle refused locks no deposit: its owner pays it or leaves it.
+
+A state that is old is no worse than one that is gone: the own signature is proof.
+"""
+
+import pytest
+
+from joulestream import errors, messages
+from joulestream.channel import Claim
+from joulestream.device import journal_keys
+from joulestream.host_tools import wallet
+from joulestream.messages import ACCEPT, INVOICE, UPDATE
+from joulestream.testkit.certificates import KEYS, certificate, terms
+from joulestream.testkit.flash import mount
+from joulestream.testkit.pair import PACKET_PRICE, Pair
+
+CHANNEL_ID = terms().channel_id()
+COMING_BACK = {"reconnect_ms": 40, "prepay": 2 * PACKET_PRICE}
+# More than the vehicle takes on trust.
+DEBT = 3 * PACKET_PRICE
+CREDIT = 8 * PACKET_PRICE
+
+
+def charged(packets=12, **pole):
+    world = Pair(pole={"credit": CREDIT, **pole}, vehicle=COMING_BACK)
+    world.charge(packets)
+    return world
+
+
+def change_pole(world, change):
+    """Change the pole's record of the channel in its journal, while no session is open."""
+    record = world.payee_records.load(CHANNEL_ID)
+    change(record)
+    world.pole_journal.erase_ahead()
+    world.pole_journal.put(journal_keys.PAYEE_RECORD + CHANNEL_ID, record.to_bytes())
+    world.payee_records.__init__(world.pole_journal, world.pole_config.max_channels)
+
+
+def disputed(amount=DEBT, **pole):
+    """Return a pair that stopped with CARRIED_DEBT: energy that only the pole saw."""
+
+    def add(record):
+        record.energy_mwh += 3_000
+        record.amount_due += amount
+
+    world = charged(**pole)
+    world.replug()
+    change_pole(world, add)
+    world.run(lambda: world.payer.last_stop == errors.CARRIED_DEBT)
+    return world
+
+
+def decide(world, decision):
+    """Let the owner decide on the stopped vehicle's journal; return the amount."""
+    journal = mount(world.vehicle_flash)
+    journal.erase_ahead()
+    amount = decision(journal, CHANNEL_ID)
+    world.boot_vehicle()
+    return amount
+
+
+def goes_on(world, packets=10):
+    """Return whether the channel charges on."""
+    world.payer.packets = 0
+    world.run(
+        lambda: (
+            world.payer.packets >= packets
+            or world.payer.last_stop in (errors.CARRIED_DEBT, errors.PREPAY_TOO_SMALL)
+        )
+    )
+    return world.payer.packets >= packets
+
+
+def test_the_owner_sees_the_refused_debt():
+    world = disputed()
+    (channel,) = wallet.channels(mount(world.vehicle_flash.copy()))
+    assert channel.channel_id == CHANNEL_ID and channel.is_newest
+    record = channel.record
+    assert 0 < record.refused_amount <= DEBT
+    assert 0 < record.refused_mwh <= 3_000
+    assert channel.prepaid == record.signed - record.amount_due
+
+
+def test_without_a_decision_the_debt_is_refused_again():
+    world = disputed()
+    world.replug()
+    assert not goes_on(world)
+
+
+def test_a_debt_that_is_paid_opens_the_channel():
+    world = disputed()
+    due = world.payee_records.load(CHANNEL_ID).amount_due
+    assert 0 < decide(world, wallet.pay_refused) <= DEBT
+    assert goes_on(world)
+    record = world.payer.record
+    assert record.signed >= due and record.left_amount == 0
+    assert record.unproven_amount <= 1
+    assert record.refused_amount == record.refused_mwh == 0
+
+
+def test_a_debt_that_is_left_opens_the_channel_and_is_never_paid():
+    world = disputed()
+    left = decide(world, wallet.leave_refused)
+    for _ in range(3):
+        assert goes_on(world)
+        charging = world.payee.charging
+        record = world.payer.record
+        # The pole goes on asking, and bears the debt as a part of its credit.
+        assert record.left_amount == left
+        assert record.signed == record.amount_due - left + world.payer.payments.prepay
+        assert charging.unpaid <= charging.credit + PACKET_PRICE
+        world.replug()
+    # The owner may still change its mind, in the pole's favour alone.
+    with pytest.raises(wallet.RefusedDebtError):
+        decide(world, wallet.leave_refused)
+
+
+def test_a_pole_without_credit_for_it_delivers_nothing_on_a_debt_that_is_left():
+    world = disputed(credit=2 * PACKET_PRICE)
+    decide(world, wallet.leave_refused)
+    assert not goes_on(world)
+    assert world.payer.last_stop == errors.PREPAY_TOO_SMALL
+
+
+def test_a_debt_that_is_left_takes_a_part_of_the_poles_credit():
+    """A vehicle that states nothing may leave the credit unpaid, and not one unit more."""
+    assert stopped_for(less=0) is None
+    assert stopped_for(less=1) == errors.UNDERPAID
+
+
+def stopped_for(less):
+    """Return why the pole stops when `less` than its credit allows is paid."""
+    credit = 2 * PACKET_PRICE
+    world = disputed(amount=3 * DEBT, credit=credit)
+    world.replug()
+    world.payee.last_stop = None
+    world.bend = pays(world, credit + less)
+    decide(world, wallet.pay_refused)
+    world.run(lambda: world.payee.last_stop or world.payee.charging is not None)
+    world.steps(4)
+    assert not world.payee.may_energise()
+    return world.payee.last_stop
+
+
+def pays(world, less):
+    """Return a bend: the vehicle states that nothing is due, and pays `less` than is asked."""
+    due = []
+
+    def bend(sender, payload):
+        message = messages.decode(bytes(payload))
+        if payload[0] == ACCEPT:
+            message.amount_due = message.remainder = 0
+            message.signature = KEYS["payer"].sign(world.payer.session.signed_text(message))
+        elif payload[0] == INVOICE:
+            due.append(message.amount_due)
+        elif payload[0] == UPDATE:
+            message.amount = due[-1] - less
+            claim = Claim(CHANNEL_ID).message(message.amount)
+            message.signature = KEYS["payer"].sign(claim)
+        return [messages.encode(message)]
+
+    return bend
+
+
+def test_a_second_dispute_can_be_decided_too():
+    world = disputed()
+    first = decide(world, wallet.leave_refused)
+    assert goes_on(world)
+    world.replug()
+
+    def add(record):
+        record.amount_due += DEBT
+
+    change_pole(world, add)
+    world.run(lambda: world.payer.last_stop == errors.CARRIED_DEBT)
+    second = decide(world, wallet.pay_refused)
+    assert second >= DEBT - 1
+    assert goes_on(world)
+    assert world.payer.record.left_amount == first
+
+
+def test_what_is_decided_on_one_channel_keeps_the_owner_of_the_energy():
+    """The newest record tells it. A decision stores a record of another channel."""
+    world = disputed()
+    other = world.wallet.load(CHANNEL_ID)
+    other.refused_amount = 0
+    other.tail_mwh = 77
+    world.wallet.store(bytes(32), other)
+    journal = mount(world.vehicle_flash)
+    journal.erase_ahead()
+    wallet.pay_refused(journal, CHANNEL_ID)
+    world.boot_vehicle()
+    assert world.wallet.records.newest_id == bytes(32)
+    assert world.wallet.records.newest.tail_mwh == 77
+
+
+def test_there_is_nothing_to_decide_without_a_debt():
+    world = charged()
+    for decision in (wallet.pay_refused, wallet.leave_refused):
+        with pytest.raises(wallet.RefusedDebtError):
+            decide(world, decision)
+    journal = mount(world.vehicle_flash)
+    with pytest.raises(wallet.RefusedDebtError):
+        wallet.pay_refused(journal, bytes(32))
+
+
+# Old copies
+
+
+def restored(world, old):
+    """Start the vehicle with the old flash `old`."""
+    world.replug()
+    world.vehicle_flash = old.copy()
+    world.boot_vehicle()
+
+
+def test_a_restored_wallet_goes_on_and_counts_what_was_spent():
+    for packets in (1, 4, 20):
+        world = charged(packets)
+        old = world.vehicle_flash.copy()
+        before = world.wallet.load(CHANNEL_ID).signed
+        left = world.wallet.budget_left
+        world.charge(packets + 30)
+        restored(world, old)
+        assert goes_on(world), world.payer.last_stop
+        assert world.payer.record.unproven_amount == 0
+        assert world.wallet.budget_left == left - (world.payer.record.signed - before)
+
+
+def test_what_a_refused_offer_proves_is_counted_once():
+    """The OFFER is refused, so the figures that it proves must be stored on their own."""
+    world = charged(4)
+    old = world.vehicle_flash.copy()
+    world.charge(40)
+    best = world.wallet.load(CHANNEL_ID).signed
+    left = world.wallet.budget_left
+    restored(world, old)
+    world.pole_config.prices[0].price_per_kwh = 400_001
+    for _ in range(3):
+        world.payer.last_stop = 0
+        world.run(lambda: world.payer.last_stop == errors.PRICE_TOO_HIGH)
+        assert world.wallet.budget_left == left
+        assert world.wallet.load(CHANNEL_ID).signed == best
+        world.boot_vehicle()
+        world.replug()
+
+
+def test_the_ledgers_word_is_proof_too():
+    """Pole and vehicle both lost their memory. The certificate says how much was claimed."""
+    world = charged(20)
+    claimed = world.payee_records.load(CHANNEL_ID).amount
+    again = Pair(
+        vehicle={"reconnect_ms": 40},
+        certificates=[certificate(terms(), claimed=claimed)],
+    )
+    left = again.wallet.budget_left
+    assert goes_on(again)
+    record = again.payer.record
+    assert record.signed >= claimed
+    assert again.wallet.budget_left == left - record.signed
+    # All but one packet of the claimed amount was due.
+    assert record.amount_due >= claimed - PACKET_PRICE
+
+
+def test_a_pole_that_lost_its_journal_gets_the_vehicles_memory():
+    world = charged(20)
+    world.replug()
+    due = world.wallet.load(CHANNEL_ID).amount_due
+    signed = world.wallet.load(CHANNEL_ID).signed
+    again = Pair(flash=(world.pole_flash.__class__(), world.vehicle_flash), vehicle=COMING_BACK)
+    again.own_energy_mwh = world.own_energy_mwh
+    again.charge(1)
+    assert again.payee.charging.record.amount >= signed
+    assert again.payee.charging.record.amount_due >= due
