@@ -113,15 +113,15 @@ BUGS = (
     ),
     Bug(
         "budget not persisted",
-        "firmware/vehicle/wallet.py",
-        "                    spent = record.spent\n",
-        "                    pass\n",
+        "shared/device/payer_record.py",
+        "        self.spent = self._stored_spent = spent.get(period, 0)\n",
+        "        self.spent = self._stored_spent = 0\n",
         "tests/test_wallet.py::test_the_budget_outlives_a_power_cut",
     ),
     Bug(
         "claim signed before it is stored",
         "firmware/vehicle/wallet.py",
-        "        self.store(channel_id, record)\n        signature: Buffer",
+        "        self.records.store_packet(channel_id, record)\n        signature: Buffer",
         "        signature: Buffer",
         "tests/test_wallet.py::test_no_claim_leaves_before_the_journal_holds_it",
     ),
@@ -224,8 +224,8 @@ BUGS = (
     Bug(
         "price accepted before it is stored",
         "firmware/vehicle/payer.py",
-        "        self._store(payments.record)\n",
-        "",
+        "            self._wallet.store(self._channel_id, payments.record)\n",
+        "            pass\n",
         "tests/test_carry_over.py::test_prices_are_stored_before_they_are_accepted",
     ),
     Bug(
@@ -259,9 +259,9 @@ BUGS = (
     ),
     Bug(
         "a vehicle's record that shrinks stored",
-        "firmware/vehicle/wallet.py",
-        "        if record.signed < self._stored_signed or self._spent < self._stored_spent:\n",
-        "        if self._spent < self._stored_spent:\n",
+        "shared/device/payer_record.py",
+        "            record.signed < self._stored_signed\n            or record.amount_due",
+        "            record.amount_due",
         "tests/test_wallet.py::test_the_wallet_stores_no_record_that_shrinks",
     ),
     Bug(
@@ -547,6 +547,77 @@ BUGS = (
         "        else:",
         "tests/test_gate.py::"
         "test_a_gate_opens_after_the_hold_time_and_closes_only_when_it_is_driven_anew",
+    ),
+    Bug(
+        "a watt-hour justifies a bill on each channel",
+        "firmware/vehicle/energy_owner.py",
+        "        if channel_id != self.channel_id:\n            return 0\n",
+        "",
+        "tests/test_energy_owner.py::test_energy_of_one_key_justifies_no_bill_of_another",
+    ),
+    Bug(
+        "energy from home belongs to the last pole",
+        "firmware/vehicle/energy_owner.py",
+        "        if self._timer.is_over(now_ms) and self._is_known",
+        "        if False and self._is_known",
+        "tests/test_energy_owner.py::test_energy_from_home_justifies_no_bill",
+    ),
+    Bug(
+        "energy from before a start counts without a bound",
+        "firmware/vehicle/energy_owner.py",
+        "        return min(more_mwh, record.tail_mwh) if self._since_start else more_mwh\n",
+        "        return more_mwh\n",
+        "tests/test_energy_owner.py"
+        "::test_what_flowed_before_a_start_counts_up_to_the_tail_and_once",
+    ),
+    Bug(
+        "register of any step believed",
+        "firmware/vehicle/offer_check.py",
+        "    most_mwh = max(offer.step_mwh, refresh_mwh(offer, config))\n",
+        "    most_mwh = refresh_mwh(offer, config)\n",
+        "tests/test_lying_pole.py::test_an_offer_whose_meter_is_coarser_than_a_packet_is_refused",
+    ),
+    Bug(
+        "own signature of a forgotten claim proves nothing",
+        "firmware/vehicle/offer_check.py",
+        "    if proven_amount <= record.signed:\n",
+        "    if record.number or proven_amount <= record.signed:\n",
+        "tests/test_refused_debt.py::test_a_restored_wallet_goes_on_and_counts_what_was_spent",
+    ),
+    Bug(
+        "amount that a refused offer proves counted again",
+        "firmware/vehicle/offer_check.py",
+        "    if learn(offer, certificate.claimed, record, wallet):\n",
+        "    if learn(offer, certificate.claimed, record, wallet) and False:\n",
+        "tests/test_refused_debt.py::test_what_a_refused_offer_proves_is_counted_once",
+    ),
+    Bug(
+        "pole without a journal delivers again what was paid",
+        "firmware/vehicle/offer_check.py",
+        "    if (offer.amount_due, offer.remainder) > (record.amount_due, record.remainder):\n",
+        "    if True:\n",
+        "tests/test_refused_debt.py::test_a_pole_that_lost_its_journal_gets_the_vehicles_memory",
+    ),
+    Bug(
+        "debt that the owner leaves is paid",
+        "firmware/vehicle/payment.py",
+        "        wanted = invoice.amount_due - self._left_amount + prepay\n",
+        "        wanted = invoice.amount_due + prepay\n",
+        "tests/test_refused_debt.py::test_a_debt_that_is_left_opens_the_channel_and_is_never_paid",
+    ),
+    Bug(
+        "debt that the vehicle leaves is outside the credit",
+        "firmware/pole/payee.py",
+        "min(record.amount_due - accept.amount_due, charging.credit)",
+        "record.amount_due - accept.amount_due",
+        "tests/test_refused_debt.py::test_a_debt_that_is_left_takes_a_part_of_the_poles_credit",
+    ),
+    Bug(
+        "wallet pays no more than 31 poles",
+        "firmware/vehicle/wallet.py",
+        "            if channel_id not in certified:\n",
+        "            if False:\n",
+        "tests/test_wallet_room.py::test_thousands_of_poles_in_sequence_fit_into_one_flash",
     ),
 )
 
