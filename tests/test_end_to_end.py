@@ -56,7 +56,8 @@ def test_the_budget_ends_the_session_and_persists_over_a_reboot(tmp_path):
 
 
 def test_an_empty_channel_ends_the_session(tmp_path):
-    scenario = Scenario(tmp_path, certificate={"capacity": 8_000}).run(until(stopped))
+    scenario = Scenario(tmp_path, pole={"min_capacity": 1}, certificate={"capacity": 8_000})
+    scenario.run(until(stopped))
     ends(scenario, "CAPACITY_EXHAUSTED")
     assert scenario.pole["paid"] <= 8_000
 

@@ -35,7 +35,7 @@ PATIENT = {
     },
 }
 PATIENT_POLE = PATIENT | {"contactor_hold_ms": 10_000}
-PATIENT_VEHICLE = PATIENT | {"audit_wait_ms": 30_000}
+PATIENT_VEHICLE = PATIENT | {"audit_wait_ms": 30_000, "max_tail_ms": 120_000}
 PACKETS = 3
 
 
@@ -137,7 +137,7 @@ async def charge(directory: Path) -> dict[str, Process]:
         role: Process(
             directory,
             role,
-            *("--config", f"{role}.run.json", "--clock", "1790000000"),
+            *("--config", f"{role}.run.json", "--clock", "1789990000"),
             *("--link", terminals[role, "link"].path),
             *("--meter", terminals[role, "meter"].path),
         )

@@ -35,6 +35,8 @@ ASSET = b"uEUR".ljust(32, b"\0")
 VEHICLE_NAMES = tuple(f"vehicle-{number}" for number in range(VEHICLES))
 WINDOW_S = 7 * DAY_S
 AUDIT_PERCENT = 3
+# By the ledger's clock, which may be ahead of the pole's.
+_RENEWAL_ISSUED_S = 10
 # One for each vehicle, and one to spare.
 _MAX_CHANNELS = VEHICLES + 1
 # Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
@@ -73,19 +75,20 @@ def terms(seed: int, name: str, key: str = POLE_KEYS[0]) -> Terms:
     )
 
 
-def certify(channel: Terms, capacity: int, expires_s: int) -> Certificate:
+def certify(channel: Terms, capacity: int, expires_s: int, issued_s: int = 0) -> Certificate:
     """Return a certificate of a channel.
 
     Args:
         channel: the terms of the channel.
         capacity: the most that the channel can pay, in claim units.
         expires_s: the end of the certificate, in s after the start of the world.
+        issued_s: the ledger's time when it was issued, in s after the start of the world.
     """
     return certificates.certificate(
         channel,
         SIGNERS["issuer"],
         capacity=capacity,
-        issued_at_s=START_S,
+        issued_at_s=START_S + issued_s,
         expires_at_s=START_S + expires_s,
     )
 
@@ -95,8 +98,9 @@ def certificate_pair(plan: Plan, number: int, key: str) -> tuple[Certificate, Ce
     channel = terms(plan.seed, VEHICLE_NAMES[number], key)
     capacity = plan.parameters.capacities[number]
     first = certify(channel, capacity, plan.parameters.expires_s)
-    # The renewal ends after every first certificate, the longest of which has a day.
-    return first, certify(channel, capacity, DAY_S + 60)
+    # The renewal ends after every first certificate, the longest of which has a day. It is younger
+    # than a journal whose pole lost its power while it was made.
+    return first, certify(channel, capacity, DAY_S + 60, _RENEWAL_ISSUED_S)
 
 
 def power_profile(plan: Plan, rng: Random) -> list[int]:
