@@ -27,7 +27,7 @@ def test_a_session_of_a_week_renews_and_charges_on(monkeypatch):
             "renew_before_s": 3_600,
             **patient,
         },
-        vehicle={"budget": 1 << 40, **patient},
+        vehicle={"budget": 1 << 40, "max_tail_ms": 120_000, **patient},
         certificates=[first],
     )
     pair.now_ms = TICKS_PERIOD - 4 * 3_600_000
