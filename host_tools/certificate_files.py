@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from joulestream.channel import CERTIFICATE_SIZE, Certificate, genuine_reason
+from joulestream.channel import CERTIFICATE_SIZE, CHANNEL_ID_SIZE, Certificate, genuine_reason
 from joulestream.errors import MalformedError, reason_name
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import FileError, create_whole, read_file, write_whole
@@ -35,6 +35,25 @@ def read_certificate(path: str | Path) -> Certificate:
             f"{path} is no genuine certificate ({reason_name(reason)}); get another"
         )
     return certificate
+
+
+def channel_of(text: str) -> tuple[bytes, Certificate | None]:
+    """Return a channel's id, and its certificate where one names it.
+
+    `text` is an id of 64 hexadecimal digits, or the name of a certificate file. Text of 64
+    characters is an id and never a file. Raises CertificateError.
+    """
+    if len(text) == 2 * CHANNEL_ID_SIZE:
+        try:
+            return bytes.fromhex(text), None
+        except ValueError:
+            raise CertificateError("the channel id must be 64 hexadecimal digits") from None
+    if not os.path.lexists(text):
+        raise CertificateError(
+            f"{text!r} is neither a channel id of 64 hexadecimal digits nor a certificate file"
+        )
+    certificate = read_certificate(text)
+    return certificate.channel_id, certificate
 
 
 def check_replaceable(path: Path, channel_id: bytes) -> None:

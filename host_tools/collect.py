@@ -5,12 +5,10 @@ the ledger's word into the image. Then the pole knows what it need not be owed a
 nothing ever asks for an empty journal.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from joulestream.channel import Certificate, genuine_reason
-from joulestream.device.journal import Journal, JournalFull
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.errors import MalformedError
 from joulestream.host_tools.flash_image import (
@@ -19,13 +17,10 @@ from joulestream.host_tools.flash_image import (
     FlashImage,
     FlashImageError,
     edited,
+    open_journal,
+    read_image,
 )
 from joulestream.host_tools.settlement import ChannelClaim
-
-# A journal with fewer blocks has no room for its copies. The others are those of a configuration.
-_FEWEST_BLOCKS = 6
-_MOST_BLOCKS = 4096
-_LARGEST_BLOCK = 65536
 
 
 def collect(
@@ -43,8 +38,7 @@ def collect(
 
     Raises FlashImageError if the file is not the flash of a pole.
     """
-    _check_size(blocks, block_size)
-    image = FlashImage.read(image_path, blocks, block_size)
+    image = read_image(image_path, blocks, block_size)
     return list(_claims(_records(image, image_path, block_size)))
 
 
@@ -65,7 +59,6 @@ def mark_collected(
 
     Raises FlashImageError if the image cannot be read or written; it is as before then.
     """
-    _check_size(blocks, block_size)
     if not certificates:
         return
     with edited(image_path, blocks, block_size) as image:
@@ -93,40 +86,16 @@ def _check_mark(records: PayeeRecords, certificate: Certificate) -> None:
         )
 
 
-def _check_size(blocks: int, block_size: int) -> None:
-    if not (_FEWEST_BLOCKS <= blocks <= _MOST_BLOCKS and 1 <= block_size <= _LARGEST_BLOCK):
-        raise FlashImageError(
-            f"a pole's flash has {_FEWEST_BLOCKS} blocks or more, {_MOST_BLOCKS} at most, of up "
-            f"to {_LARGEST_BLOCK} bytes; correct the numbers"
-        )
-
-
 def _records(image: FlashImage, image_path: str | Path, block_size: int) -> PayeeRecords:
     """Return the records in an image. Raises FlashImageError, with `image_path` for its name."""
-    blank = image.is_erased()
+    journal = open_journal(image, image_path, block_size)
     try:
-        # A host adds no keys. The journal keeps the number of keys that its pole gave it.
-        journal = Journal(image, os.urandom, 1)
-        records = PayeeRecords(journal, len(image.data()))
+        return PayeeRecords(journal, len(image.data()))
     except MalformedError as error:
         raise FlashImageError(
-            f"{image_path} holds a record that is not readable ({error}); "
-            "use the version of Joulestream that the pole runs"
+            f"{image_path} holds a record that is not readable ({error}); check the file, and use "
+            "the version of Joulestream that the pole runs"
         ) from None
-    except JournalFull as error:
-        raise FlashImageError(
-            f"{image_path} was not written by a pole: {error}; check the file"
-        ) from None
-    except ValueError as error:
-        raise FlashImageError(
-            f"{image_path} cannot be read in blocks of {block_size} bytes: {error}; give the size "
-            "that the pole is configured with"
-        ) from None
-    if not journal.keys() and not blank:
-        raise FlashImageError(
-            f"{image_path} holds no journal; check the file and the size of its blocks"
-        )
-    return records
 
 
 def _claims(records: PayeeRecords) -> Iterator[ChannelClaim]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from joulestream.boards.file_flash import StreamFlash
+from joulestream.device.journal import Journal, JournalFull
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import FileError, read_file, write_whole
 
@@ -17,6 +18,10 @@ _ERASED = b"\xff"
 # Defaults of storage_blocks and storage_block_size in the configuration of a board.
 BLOCKS = 64
 BLOCK_SIZE = 4096
+# A journal with fewer blocks has no room for its copies. The others are those of a configuration.
+_FEWEST_BLOCKS = 6
+_MOST_BLOCKS = 4096
+_LARGEST_BLOCK = 65536
 
 BlocksOption = Annotated[int, typer.Option("--blocks", help="Number of blocks in the flash.")]
 BlockSizeOption = Annotated[int, typer.Option("--block-size", help="Bytes in a block.")]
@@ -61,7 +66,7 @@ class FlashImage(StreamFlash):
             raise FlashImageError(
                 f"{path} has {'more' if len(data) > size else 'fewer'} than {size} bytes, which "
                 f"are {blocks} blocks of {block_size}; give the numbers of blocks and bytes that "
-                "the pole is configured with"
+                "the device is configured with"
             )
         try:
             return cls(data, block_size)
@@ -78,6 +83,16 @@ class FlashImage(StreamFlash):
         return data.count(_ERASED) == len(data)
 
 
+def read_image(path: str | Path, blocks: int, block_size: int) -> FlashImage:
+    """Return a copy of a device's image, as `FlashImage.read`; the numbers are checked too."""
+    if not (_FEWEST_BLOCKS <= blocks <= _MOST_BLOCKS and 1 <= block_size <= _LARGEST_BLOCK):
+        raise FlashImageError(
+            f"a flash has {_FEWEST_BLOCKS} blocks or more, {_MOST_BLOCKS} at most, of up to "
+            f"{_LARGEST_BLOCK} bytes; correct the numbers"
+        )
+    return FlashImage.read(path, blocks, block_size)
+
+
 @contextmanager
 def edited(path: str | Path, blocks: int, block_size: int) -> Iterator[FlashImage]:
     """Give the image of a stopped device, to be changed; write it back when the block is left.
@@ -88,7 +103,7 @@ def edited(path: str | Path, blocks: int, block_size: int) -> Iterator[FlashImag
     Raises FlashImageError when the file cannot be read or written, or a program uses it.
     """
     real = Path(os.path.realpath(path))
-    image = FlashImage.read(real, blocks, block_size)
+    image = read_image(real, blocks, block_size)
     before = image.data()
     yield image
     if image.data() == before:
@@ -103,6 +118,27 @@ def edited(path: str | Path, blocks: int, block_size: int) -> Iterator[FlashImag
         write_whole(real, image.data(), real.stat().st_mode & 0o777)
     except OSError as error:
         raise FlashImageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def open_journal(image: FlashImage, name: str | Path, block_size: int) -> Journal:
+    """Return the journal in a device's image.
+
+    Raises FlashImageError if there is none, with `name` for the image.
+    """
+    blank = image.is_erased()
+    try:
+        # A host adds no keys. The journal keeps the number of keys that its device gave it.
+        journal = Journal(image, os.urandom, 1)
+    except JournalFull as error:
+        raise FlashImageError(f"{name} holds no sound journal: {error}; check the file") from None
+    except ValueError as error:
+        raise FlashImageError(
+            f"{name} cannot be read in blocks of {block_size} bytes: {error}; give the size that "
+            "the device is configured with"
+        ) from None
+    if not journal.keys() and not blank:
+        raise FlashImageError(f"{name} holds no journal; check the file and its block size")
+    return journal
 
 
 def _is_open(path: Path) -> bool:

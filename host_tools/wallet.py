@@ -10,12 +10,38 @@ CARRIED_DEBT. It keeps that debt, so that its owner can decide, once and for goo
 Either way the channel works again. docs/protocol.md, section 8.1, is normative.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 
+from joulestream.channel import Certificate
 from joulestream.device.journal import Journal
 from joulestream.device.payer_record import PayerRecord, PayerRecords
+from joulestream.errors import MalformedError
+from joulestream.host_tools.certificate_files import read_certificate, write_certificate
 from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.flash_image import (
+    FlashImage,
+    FlashImageError,
+    edited,
+    open_journal,
+    read_image,
+)
+
+_T = TypeVar("_T")
+
+
+# The fields that a table for people shows.
+BRIEF = (
+    "channel_id",
+    "capacity_claim_units",
+    "signed_claim_units",
+    "due_claim_units",
+    "unproven_claim_units",
+    "left_claim_units",
+    "refused_claim_units",
+)
 
 
 class RefusedDebtError(CommandError):
@@ -88,3 +114,117 @@ def _known(records: PayerRecords, channel_id: bytes) -> PayerRecord:
     if record is None:
         raise RefusedDebtError(f"the wallet knows no channel {channel_id.hex()}")
     return record
+
+
+def show(
+    image_path: Path, certificate_paths: Sequence[Path], blocks: int, block_size: int
+) -> list[dict[str, Any]]:
+    """Return the fields to show of each channel, those that are only certified so far included.
+
+    Args:
+        image_path: file with the raw flash of a stopped vehicle.
+        certificate_paths: the vehicle's certificate files; some may be missing.
+        blocks: number of blocks in the flash.
+        block_size: bytes in a block.
+
+    Raises CommandError if the image or a certificate cannot be read.
+    """
+    certificates: dict[bytes, Certificate] = {}
+    for path in certificate_paths:
+        if path.exists():
+            found = read_certificate(path)
+            known = certificates.get(found.channel_id)
+            if known is None or found.issued_at_s > known.issued_at_s:
+                certificates[found.channel_id] = found
+    image = read_image(image_path, blocks, block_size)
+    known_channels = {
+        channel.channel_id: channel
+        for channel in _readable(image_path, lambda: channels(_journal(image, image_path)))
+    }
+    return [
+        _fields(channel_id, known_channels.get(channel_id), certificates.get(channel_id))
+        for channel_id in sorted(known_channels.keys() | certificates.keys())
+    ]
+
+
+def decide(
+    image_path: Path, channel_id: bytes, is_left: bool, blocks: int, block_size: int
+) -> int:
+    """Pay or leave the debt that a stopped vehicle refused on a channel; return the amount.
+
+    Raises CommandError if there is none, or the image cannot be read or written.
+    """
+    with edited(image_path, blocks, block_size) as image:
+        journal = _journal(image, image_path)
+        action = leave_refused if is_left else pay_refused
+        try:
+            journal.erase_ahead()
+            (amount,) = _readable(image_path, lambda: [action(journal, channel_id)])
+        except OSError as error:
+            raise FlashImageError(f"{image_path} takes no more records: {error}") from None
+    return amount
+
+
+def take_certificate(new_path: Path, paths: Sequence[Path]) -> Path:
+    """Give a vehicle a new certificate; return the file that holds it now.
+
+    Args:
+        new_path: the file with the certificate.
+        paths: the vehicle's certificate files, as its configuration names them.
+
+    Raises CommandError if it is no genuine certificate, is not newer than the one of its channel,
+    or no file can take it.
+    """
+    new = read_certificate(new_path)
+    free = None
+    for path in paths:
+        if not path.exists():
+            free = free or path
+            continue
+        old = read_certificate(path)
+        if old.channel_id != new.channel_id:
+            continue
+        if old.issued_at_s >= new.issued_at_s:
+            raise CommandError(f"{path} holds a certificate that is as new; nothing was changed")
+        free = path
+        break
+    if free is None:
+        raise CommandError(
+            f"no file can take {new_path}; add the name of a new one to 'certificates' in the "
+            "vehicle's configuration, and name it with --certificate"
+        )
+    write_certificate(free, new)
+    return free
+
+
+def _journal(image: FlashImage, name: Path) -> Journal:
+    return open_journal(image, name, image.ioctl(5, 0))
+
+
+def _readable(name: Path, read: Callable[[], Iterable[_T]]) -> list[_T]:
+    """Return all that `read` gives. Raises FlashImageError if the records are no vehicle's."""
+    try:
+        return list(read())
+    except MalformedError as error:
+        raise FlashImageError(
+            f"{name} holds a record that is not a vehicle's ({error}); check the file, and use "
+            "the version of Joulestream that the vehicle runs"
+        ) from None
+
+
+def _fields(
+    channel_id: bytes, channel: Channel | None, certificate: Certificate | None
+) -> dict[str, Any]:
+    record = channel.record if channel else None
+    return {
+        "channel_id": channel_id.hex(),
+        "capacity_claim_units": certificate.capacity if certificate else None,
+        "signed_claim_units": record.signed if record else 0,
+        "due_claim_units": record.amount_due if record else 0,
+        "prepaid_claim_units": channel.prepaid if channel else 0,
+        "unproven_claim_units": record.unproven_amount if record else 0,
+        "left_claim_units": record.left_amount if record else 0,
+        "refused_claim_units": record.refused_amount if record else 0,
+        "refused_energy_mwh": record.refused_mwh if record else 0,
+        "expires_at_s": certificate.expires_at_s if certificate else None,
+    }

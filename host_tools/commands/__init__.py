@@ -33,6 +33,9 @@ COMMANDS = {
         _HERE + "collect", "Show the claims in a pole's flash, and mark those that are paid."
     ),
     "settle": Command(_HERE + "settle", "Pay the best claims of a pole's flash on the ledger."),
+    "wallet": Command(
+        _HERE + "wallet", "Show a vehicle's channels, take certificates, decide on debts."
+    ),
     "simulate": Command(
         _HERE + "simulate", "Simulate charging sessions in which everything goes wrong."
     ),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from joulestream.host_tools.certificate_files import read_certificate
+from joulestream.host_tools.certificate_files import channel_of
 from joulestream.host_tools.keys import read_signer
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
@@ -83,22 +83,14 @@ def account_from(ledger: Ledger, text: str) -> bytes:
 
 
 def channel_from(ledger: Ledger, text: str) -> bytes:
-    """Return a channel id. `text` is the id in hexadecimal, or the name of a certificate file.
+    """Return a channel id. `text` is as in `certificate_files.channel_of`.
 
-    Text of 64 characters is an id and never a file. A file must be a genuine certificate of
-    `ledger`. Raises LedgerError.
+    A file must be a genuine certificate of `ledger`. Raises CommandError.
     """
-    if len(text) == 2 * ID_SIZE:
-        return bytes_from("channel id", text, ID_SIZE)
-    if not os.path.lexists(text):
-        raise LedgerError(
-            f"{text!r} is neither a channel id of {2 * ID_SIZE} hexadecimal digits nor a "
-            "certificate file"
-        )
-    certificate = read_certificate(text)
-    if not ledger.issued(certificate):
+    channel_id, certificate = channel_of(text)
+    if certificate is not None and not ledger.issued(certificate):
         raise LedgerError(f"{text} is a certificate of another ledger than {ledger.name}")
-    return certificate.channel_id
+    return channel_id
 
 
 def seed_path(location: str, seed_file: Path | None) -> Path:

@@ -1,0 +1,66 @@
+"""`joulestream wallet`: a stopped vehicle's channels, its new certificates, and refused debts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.flash_image import BLOCK_SIZE, BLOCKS, BlockSizeOption, BlocksOption
+from joulestream.host_tools.terminal import JsonOption, print_json, print_list
+
+app = typer.Typer(add_completion=False)
+
+_CHANNEL = "Channel id (64 hex digits) or certificate file."
+
+
+@app.command()
+def wallet(
+    image: Annotated[
+        Path,
+        typer.Argument(metavar="IMAGE", help="File with the flash of a vehicle that is stopped."),
+    ],
+    certificate: Annotated[
+        list[Path] | None,
+        typer.Option(help="A certificate file of the vehicle's configuration; may be repeated."),
+    ] = None,
+    take: Annotated[
+        Path | None,
+        typer.Option(
+            help="A new certificate. It replaces the older one of its channel among the files of "
+            "--certificate, or goes to the first of them that is missing."
+        ),
+    ] = None,
+    pay: Annotated[
+        str | None, typer.Option(help=f"Pay the debt that the vehicle refused. {_CHANNEL}")
+    ] = None,
+    leave: Annotated[
+        str | None, typer.Option(help=f"Leave that debt unpaid for ever. {_CHANNEL}")
+    ] = None,
+    blocks: BlocksOption = BLOCKS,
+    block_size: BlockSizeOption = BLOCK_SIZE,
+    json: JsonOption = False,
+) -> None:
+    """Show a vehicle's channels, take certificates, decide on debts.
+
+    Money is in claim units. An amount in 'refused' waits for its owner: --pay lets the vehicle
+    pay it at the next session, --leave lets it go on without.
+    """
+    from joulestream.host_tools import wallet as wallets
+    from joulestream.host_tools.certificate_files import channel_of
+
+    if pay is not None and leave is not None:
+        raise CommandError("give either --pay or --leave")
+    files = certificate or []
+    if take is not None:
+        wallets.take_certificate(take, files)
+    if pay is not None:
+        wallets.decide(image, channel_of(pay)[0], False, blocks, block_size)
+    if leave is not None:
+        wallets.decide(image, channel_of(leave)[0], True, blocks, block_size)
+    channels = wallets.show(image, files, blocks, block_size)
+    if json:
+        print_json(channels)
+    else:
+        brief = [{name: row[name] for name in wallets.BRIEF} for row in channels]
+        print_list(f"{image}: {len(channels)} channels", brief)
