@@ -21,7 +21,7 @@ from typing import Any
 
 from joulestream.host_tools.simulation.invariants import Invariants, Violation
 from joulestream.host_tools.simulation.parts import FlashRandom
-from joulestream.host_tools.simulation.plan import VEHICLES, Event, Plan, make_plan
+from joulestream.host_tools.simulation.plan import VEHICLES, Event, MeterKind, Plan, make_plan
 from joulestream.host_tools.simulation.world import Side, World
 from joulestream.testkit.flash import FlashMisused, NorFlash
 from joulestream.units import packet_amount
@@ -62,6 +62,8 @@ def cut_plan(seed: int) -> Plan:
     parameters = replace(
         plan.parameters,
         packet_mwh=_PACKET_MWH,
+        # A step or a refresh of a coarser meter would not fit into such a packet.
+        meters=[MeterKind(1_000)] * (1 + VEHICLES),
         credit=2 * (packet + 1),
         pole_prepay=0,
         vehicle_prepay=2 * packet + 2,
