@@ -64,11 +64,12 @@ def test_an_input_that_breaks_an_invariant_is_found_kept_and_replayed(tmp_path):
     assert done.returncode == 1, done.stderr
     assert "1 crashes" in done.stdout
     assert "fuzz: framing: InvariantBroken: " in done.stderr, done.stderr
+    fault = done.stderr.split("InvariantBroken: ")[1].split(";")[0].split("\n")[0]
     name = done.stderr.split("replay framing ")[1].split()[0]
     kept = tree / name
     assert kept.is_file()
     again = run_program("replay", environment, "framing", kept)
-    assert again.returncode == 1 and "InvariantBroken" in again.stderr
+    assert again.returncode == 1 and fault in again.stderr, (fault, again.stderr)
     # The input breaks nothing in the tree without the bug.
     load("framing")(kept.read_bytes())
 
