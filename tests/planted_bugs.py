@@ -58,8 +58,8 @@ BUGS = (
     Bug(
         "claim acknowledged before it is stored",
         "firmware/pole/books.py",
-        "            self.records.store(charging.channel_id, record)\n        except JournalFull:\n",
-        "            pass\n        except JournalFull:\n",
+        "self.records.store(charging.channel_id, record)\n        except JournalFull:\n",
+        "pass\n        except JournalFull:\n",
         "tests/test_restart.py::test_nothing_is_acknowledged_before_it_is_stored",
     ),
     Bug(
