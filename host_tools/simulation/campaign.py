@@ -86,7 +86,10 @@ def play(seed: int, keep: frozenset[int] | None = None, bank: Bank | None = None
     numbers = range(len(plan.events))
     kept = [number for number in numbers if keep is None or number in keep]
     failure = ""
-    world = World(plan, Invariants(), keep)
+    try:
+        world = World(plan, Invariants(), keep)
+    except Violation as error:  # both keys of the pole are started while the world is made
+        return Outcome(seed, 0, 0, str(error), [], kept)
     try:
         world.run()
         if bank is not None:
