@@ -57,7 +57,8 @@ def build_offer(
         link_timeout_ms=config.link_timeout_ms,
         max_power_mw=max_power_mw,
         step_mwh=meter.step_mwh,
-        refresh_ms=meter.refresh_ms,
+        # Not the longest refresh that was seen: one disturbance would lock every vehicle out.
+        refresh_ms=max(config.meter.refresh_ms, config.meter.interval_ms),
         stop_ms=stop_ms(config),
         energy_mwh=record.energy_mwh,
         amount_due=record.amount_due,

@@ -199,12 +199,6 @@ class World:
         watch.begin(self)
         for side in self.sides():
             self._boot(side)
-        # Both keys of the pole are as old as the world.
-        for _ in POLE_KEYS:
-            self.rekey()
-            self._run(self.pole)
-            self._run(self.pole)
-
     @property
     def unix_s(self) -> int:
         """The true time, in s of unix time."""
@@ -286,6 +280,11 @@ class World:
 
     def run(self) -> None:
         """Play the plan to its end, then the calm, in which charging must work."""
+        # Both keys of the pole are as old as the world.
+        for _ in POLE_KEYS:
+            self.rekey()
+            self._run(self.pole)
+            self._run(self.pole)
         while self.now_ms < self.plan.length_ms:
             self.step()
         self._begin_calm()
