@@ -311,6 +311,9 @@ class Invariants:
             # A step that was seen may be a little above a packet, and energy shown late after a
             # restart looks like current through the open contactor.
             lasting += ("BAD_FIELD", "CONTACTOR_WELDED")
+        if self._contactor_failed:
+            # Current at the end of the plan raises its alarm in the calm.
+            lasting += ("CONTACTOR_WELDED",)
         if not packets and side.reason() not in lasting:
             raise Violation(f"nothing was paid in the calm: {world.reasons()}")
         for side in world.vehicles:

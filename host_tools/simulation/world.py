@@ -199,6 +199,7 @@ class World:
         watch.begin(self)
         for side in self.sides():
             self._boot(side)
+
     @property
     def unix_s(self) -> int:
         """The true time, in s of unix time."""
