@@ -56,8 +56,9 @@ def build_offer(
         packet_ms=config.packet_ms,
         link_timeout_ms=config.link_timeout_ms,
         max_power_mw=max_power_mw,
-        step_mwh=meter.step_mwh,
-        # Not the longest refresh that was seen: one disturbance would lock every vehicle out.
+        # No step above a packet and no refresh counts because it was seen once: one disturbance of
+        # the meter would lock every vehicle out.
+        step_mwh=max(config.meter.step_mwh, min(meter.step_mwh, config.packet_energy_mwh)),
         refresh_ms=max(config.meter.refresh_ms, config.meter.interval_ms),
         stop_ms=stop_ms(config),
         energy_mwh=record.energy_mwh,

@@ -146,9 +146,8 @@ class Invariants:
             self._most_late_mwh += self._energy_mwh(5 * self._ages_ms[0] + _SETTLE_MS)
             self._most_late_mwh += self._packet_mwh
         self._most_late = self._price(self._most_late_mwh)
-        if self._meter_failed:
-            # After a restart such a register is billed up to the bound of recovery.py.
-            self._most_late += self._price(self._most_ahead_mwh)
+        # After each restart a register that failed is billed up to the bound of recovery.py.
+        self._most_of_restart_mwh = self._most_ahead_mwh if self._meter_failed else 0
 
     def _energy_mwh(self, ms: int) -> int:
         """Return the energy that flows in that time at the highest power."""
@@ -368,12 +367,14 @@ class Invariants:
     ) -> None:
         """Check the limits of energy not billed, bills not paid, and bills without energy."""
         credit = world.pole_config.credit
+        restarts_mwh = world.pole.starts * self._most_of_restart_mwh
+        restarts = self._price(restarts_mwh) if restarts_mwh else 0
         self._update_books(payee, charging)
         billed_mwh = 0
         for energy_mwh, amount_due, amount in self._books.values():
             billed_mwh += energy_mwh
             unpaid = amount_due - amount
-            limit = min(credit, amount) + self._most_late
+            limit = min(credit, amount) + self._most_late + restarts
             limit += self._price(self._welded // MS_PER_HOUR)
             if unpaid > limit:
                 raise Violation(f"{unpaid} unpaid on a channel, {limit} at most")
@@ -384,7 +385,7 @@ class Invariants:
         most_mwh = self._most_late_mwh + world.pole.starts * self._steps_mwh[0]
         if unbilled_mwh > most_mwh and payee.books.is_recovered:
             raise Violation(f"{unbilled_mwh} mWh flowed unbilled, {most_mwh} at most")
-        if -unbilled_mwh > self._most_ahead_mwh:
+        if -unbilled_mwh > self._most_ahead_mwh + restarts_mwh:
             raise Violation(f"{-unbilled_mwh} mWh were billed that never flowed")
 
     def _update_books(self, payee: "Payee", charging: "ChargingSession | None") -> None:
