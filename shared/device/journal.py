@@ -166,24 +166,6 @@ class Journal:
         self._live_bytes += grows
         self._emptied = 0
 
-    def replace(self, old_key: bytes, key: bytes, value: "Buffer") -> None:
-        """Store `value` under the new `key` in the place of `old_key`. Never erases.
-
-        A power cut leaves either the old key with its value, or the new one. Raises as `put` does.
-        """
-        old = self._entries[old_key]
-        size = _OVERHEAD + len(key) + len(value)
-        grows = size - _OVERHEAD - len(old_key) - old[2]
-        self._check_room(size, grows, False)
-        is_erased = self.can_put(size)
-        if not is_erased:
-            raise JournalFull("the journal has no erased block left to write to")
-        # Of all records with the same slot, the newest counts, whatever its key is.
-        self._append(key, [0, 0, 0, old[3]], value, size)
-        del self._entries[old_key]
-        self._live_bytes += grows
-        self._emptied = 0
-
     def can_add(self, size: int) -> bool:
         """Return whether there is room for one more key, with a record of `size` bytes in all."""
         try:

@@ -209,17 +209,14 @@ class PayerRecords:
         self,
         layout: "tuple[tuple[str, int, int], ...]",
         record: PayerRecord,
-        old_key: bytes = b"",
+        instead_of: "bytes | None" = None,
     ) -> None:
         if self.spent < self._stored_spent or self._shrinks(record):
             raise WalletError("signed, due, billed and spent amounts never shrink")
         record.spent = self.spent
         record.number = self._number + 1
         write_fields(layout, record, self._buffer, 0)
-        if old_key:
-            self._journal.replace(old_key, self._journal_key, self._buffer)
-        else:
-            self._journal.put(self._journal_key, self._buffer)
+        self._journal.put(self._journal_key, self._buffer, instead_of)
         self._number = record.number
         self._stored_spent = record.spent
         self._note(record)
