@@ -463,7 +463,7 @@ BUGS = (
     ),
     Bug(
         "welded contacts not noticed",
-        "firmware/pole/contactor.py",
+        "firmware/pole/welding.py",
         "if self._readings == _READINGS:",
         "if False:",
         "tests/test_pole_loop.py::test_contacts_that_weld_raise_an_alarm_and_the_last_channel_pays",
@@ -477,7 +477,7 @@ BUGS = (
     ),
     Bug(
         "alarm of the contactor forgotten at a start",
-        "firmware/pole/contactor.py",
+        "firmware/pole/welding.py",
         'int.from_bytes(journal.get(ALARMS) or b"", "big")',
         "0",
         "tests/test_pole_loop.py::test_the_alarm_outlives_a_restart_until_a_person_names_it",

@@ -1,7 +1,7 @@
 """The pole's loop on a Modbus meter: which faults open the contactor, which energy is billed."""
 
 from joulestream import errors
-from joulestream.pole.contactor import WeldWatch
+from joulestream.pole.welding import WeldWatch
 from joulestream.runtime.pilot import PILOT_A, PILOT_B, PILOT_C, PILOT_STATES
 from joulestream.testkit.certificates import NOW_S, certificate
 from joulestream.testkit.pair import METER

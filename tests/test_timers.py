@@ -26,9 +26,10 @@ from joulestream.meter.counter import open_meter
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import PoleClock
 from joulestream.pole.closing import WAIT, Closing
-from joulestream.pole.contactor import Contactor, WeldWatch
+from joulestream.pole.contactor import Contactor
 from joulestream.pole.packetizer import Packetizer
 from joulestream.pole.renewal import Renewal
+from joulestream.pole.welding import WeldWatch
 from joulestream.pole.write_budget import WriteBudget
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
@@ -420,7 +421,7 @@ ROWS = {
     "firmware/pole/contactor.py Contactor._rest": contactor,
     "firmware/pole/contactor.py Contactor._until_forgotten": contactor,
     "firmware/pole/loop.py PoleLoop._stop": timer,
-    "firmware/pole/contactor.py WeldWatch._settling": welding,
+    "firmware/pole/welding.py WeldWatch._settling": welding,
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
     "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,

@@ -7,7 +7,7 @@ invoiced; the record is stored; the receipt goes out; the vehicle acknowledges i
 
 from joulestream.compat import const
 from joulestream.messages import UPDATE
-from joulestream.pole.offer import CONTACTOR_OPENING_MS
+from joulestream.pole.contactor import OPENING_MS
 from joulestream.session import RECEIPTED
 from joulestream.units import Timer
 
@@ -42,7 +42,7 @@ class Closing:
         """Begin to close for `reason` (errors.py) at the tick `now_ms`."""
         self.is_under_way = True
         self.reason = reason
-        self._until_meter_is_final.start(now_ms, CONTACTOR_OPENING_MS + self.settle_ms)
+        self._until_meter_is_final.start(now_ms, OPENING_MS + self.settle_ms)
 
     def end(self) -> None:
         """The session is closed."""

@@ -5,15 +5,10 @@ vehicle that asks for many of them has to wait. Each closing raises a level by o
 forgotten every two minutes. From the sixth level on the contactor stays open for 10 s after an
 opening, from the seventh for 20 s, and so on up to two minutes. So the first closings are free,
 and fewer than 60 fit into an hour (tests/test_contactor.py counts them).
-
-Its contacts may weld together, or open late. The meter sits upstream, so it shows the current that
-flows though the contactor is open: an alarm that only a person ends.
 """
 
 from joulestream.compat import const
-from joulestream.device.journal_keys import ALARMS, CLOSINGS
-from joulestream.errors import CONTACTOR_WELDED
-from joulestream.pole.offer import CONTACTOR_OPENING_MS
+from joulestream.device.journal_keys import CLOSINGS
 from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
@@ -21,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from joulestream.device.journal import Journal
-    from joulestream.meter.counter import EnergyCounter
 
+# The longest time that the contacts take to part.
+OPENING_MS = const(100)
 # An orderly stop takes so long at most. The vehicle is asked to draw no current, and the contactor
 # opens in pilot state B or then. Source: IEC 61851-1, Annex A (duty of 100 %).
 ORDERLY_STOP_MS = const(6_000)
@@ -35,12 +31,6 @@ _HIGHEST_LEVEL = const(_FREE + _LONGEST_REST_MS // _REST_STEP_MS)
 # The journal's value: the closings of the contactor's life, then the level.
 _CLOSINGS_SIZE = const(4)
 _MOST_CLOSINGS = const((1 << 32) - 1)
-
-# Less power than this part of the maximum is the meter's noise, or a lamp.
-_LEAST_POWER_PART = const(64)
-# So many readings in a row must show the current: one of them may be wrong.
-_READINGS = const(3)
-_ALARMS_SIZE = const(4)
 
 
 class Contactor:
@@ -123,72 +113,3 @@ class Contactor:
             return False
         self.closings, self._level = closings, level
         return True
-
-
-class WeldWatch:
-    """Raises an alarm when power or energy flows though the contactor is open.
-
-    It looks once the contacts have had their time to open, and the meter its time to show it. Then
-    three readings in a row that show power, or energy of more than one step of the register, raise
-    the alarm. The journal keeps its number, so it outlives restarts. It ends when a person has
-    written the number into the configuration.
-
-    Args:
-        journal: the device's journal.
-        checked: the number of the last alarm that a person looked at.
-        max_power_mw: the most that the installation can deliver, in mW.
-
-    Attributes:
-        number: the number of the newest alarm; 0 before the first.
-        alarm: CONTACTOR_WELDED while an alarm lasts, else 0.
-    """
-
-    def __init__(self, journal: "Journal", checked: int, max_power_mw: int) -> None:
-        self._journal = journal
-        self._least_power_mw = max_power_mw // _LEAST_POWER_PART
-        self.number = self._stored = int.from_bytes(journal.get(ALARMS) or b"", "big")
-        self.alarm = CONTACTOR_WELDED if self.number > checked else 0
-        self._was_closed = True
-        self._settling = Timer()
-        self._start_mwh: int | None = None
-        self._asked_ms = 0
-        self._readings = 0
-
-    def follow(self, closed: bool, meter: "EnergyCounter", now_ms: int) -> None:
-        """Look at the meter at the tick `now_ms`; `closed` says whether the coil is driven."""
-        if self._stored != self.number:
-            self._store()
-        if closed:
-            self._was_closed = True
-            return
-        if self._was_closed:
-            self._was_closed = False
-            self._start_mwh = None
-            self._readings = 0
-            self._settling.start(now_ms, CONTACTOR_OPENING_MS + meter.settle_ms)
-        if self.alarm or meter.doubt or not self._settling.is_over(now_ms):
-            return
-        if self._start_mwh is None:
-            self._start_mwh = meter.total_mwh
-            self._asked_ms = meter.asked_ms
-        if meter.asked_ms == self._asked_ms:
-            return
-        self._asked_ms = meter.asked_ms
-        flowed_mwh = meter.total_mwh - self._start_mwh
-        if meter.power_mw < self._least_power_mw and flowed_mwh <= meter.step_mwh:
-            self._readings = 0
-            return
-        self._readings += 1
-        if self._readings == _READINGS:
-            self.number += 1
-            self.alarm = CONTACTOR_WELDED
-            self._store()
-
-    def _store(self) -> None:
-        """Store the number; while that fails, the next call tries again."""
-        try:
-            self._journal.erase_ahead()
-            self._journal.put(ALARMS, self.number.to_bytes(_ALARMS_SIZE, "big"))
-            self._stored = self.number
-        except OSError:
-            pass

@@ -2,7 +2,8 @@
 
 from joulestream import errors
 from joulestream.compat import const
-from joulestream.pole.contactor import ORDERLY_STOP_MS, Contactor, WeldWatch
+from joulestream.pole.contactor import ORDERLY_STOP_MS, Contactor
+from joulestream.pole.welding import WeldWatch
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.runtime.pilot import is_connected, wants_power
 from joulestream.session import STATE_NAMES

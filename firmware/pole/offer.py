@@ -3,10 +3,8 @@
 from joulestream.channel import KEY_SIZE
 from joulestream.compat import const
 from joulestream.messages import MAX_ISSUERS, VERSION, Offer
+from joulestream.pole.contactor import OPENING_MS
 from joulestream.units import energy_from_power, packet_amount
-
-# The longest time that a contactor's contacts take to part.
-CONTACTOR_OPENING_MS = const(100)
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -74,7 +72,7 @@ def build_offer(
 
 def stop_ms(config: "PoleConfig") -> int:
     """Return the time in ms in which current still flows after the pole decides to stop."""
-    return config.meter.interval_ms + CONTACTOR_OPENING_MS
+    return config.meter.interval_ms + OPENING_MS
 
 
 def earned_credit(credit: int, paid_amount: int) -> int:

@@ -1,0 +1,91 @@
+"""The watch over the contacts: they may weld together, or open late.
+
+The meter sits upstream of the contactor, so it shows current that flows through open contacts.
+That raises an alarm, which only a person ends.
+"""
+
+from joulestream.compat import const
+from joulestream.device.journal_keys import ALARMS
+from joulestream.errors import CONTACTOR_WELDED
+from joulestream.pole.contactor import OPENING_MS
+from joulestream.units import Timer
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from joulestream.device.journal import Journal
+    from joulestream.meter.counter import EnergyCounter
+
+# Less power than this part of the maximum is the meter's noise, or a lamp.
+_LEAST_POWER_PART = const(64)
+# So many readings in a row must show the current: one of them may be wrong.
+_READINGS = const(3)
+_ALARMS_SIZE = const(4)
+
+
+class WeldWatch:
+    """Raises an alarm when power or energy flows though the contactor is open.
+
+    It looks once the contacts have had their time to open, and the meter its time to show it. Then
+    three readings in a row that show power, or energy of more than one step of the register, raise
+    the alarm. The journal keeps its number, so it outlives restarts. It ends when a person has
+    written the number into the configuration.
+
+    Args:
+        journal: the device's journal.
+        checked: the number of the last alarm that a person looked at.
+        max_power_mw: the most that the installation can deliver, in mW.
+
+    Attributes:
+        number: the number of the newest alarm; 0 before the first.
+        alarm: CONTACTOR_WELDED while an alarm lasts, else 0.
+    """
+
+    def __init__(self, journal: "Journal", checked: int, max_power_mw: int) -> None:
+        self._journal = journal
+        self._least_power_mw = max_power_mw // _LEAST_POWER_PART
+        self.number = self._stored = int.from_bytes(journal.get(ALARMS) or b"", "big")
+        self.alarm = CONTACTOR_WELDED if self.number > checked else 0
+        self._was_closed = True
+        self._settling = Timer()
+        self._start_mwh: int | None = None
+        self._asked_ms = 0
+        self._readings = 0
+
+    def follow(self, closed: bool, meter: "EnergyCounter", now_ms: int) -> None:
+        """Look at the meter at the tick `now_ms`; `closed` says whether the coil is driven."""
+        if self._stored != self.number:
+            self._store()
+        if closed:
+            self._was_closed = True
+            return
+        if self._was_closed:
+            self._was_closed = False
+            self._start_mwh = None
+            self._readings = 0
+            self._settling.start(now_ms, OPENING_MS + meter.settle_ms)
+        if self.alarm or meter.doubt or not self._settling.is_over(now_ms):
+            return
+        if self._start_mwh is None:
+            self._start_mwh = meter.total_mwh
+            self._asked_ms = meter.asked_ms
+        if meter.asked_ms == self._asked_ms:
+            return
+        self._asked_ms = meter.asked_ms
+        flowed_mwh = meter.total_mwh - self._start_mwh
+        if meter.power_mw < self._least_power_mw and flowed_mwh <= meter.step_mwh:
+            self._readings = 0
+            return
+        self._readings += 1
+        if self._readings == _READINGS:
+            self.number += 1
+            self.alarm = CONTACTOR_WELDED
+            self._store()
+
+    def _store(self) -> None:
+        """Store the number; while that fails, the next call tries again."""
+        try:
+            self._journal.erase_ahead()
+            self._journal.put(ALARMS, self.number.to_bytes(_ALARMS_SIZE, "big"))
+            self._stored = self.number
+        except OSError:
+            pass
