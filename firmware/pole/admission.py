@@ -4,14 +4,13 @@ from joulestream import errors
 from joulestream.channel import genuine_reason, window_reason
 from joulestream.compat import const
 from joulestream.errors import PeerError
+from joulestream.pole.config import issuer_of
 from joulestream.pole.offer import earned_credit, least_cover
 from joulestream.signing import verify
 from joulestream.units import MWH_PER_KWH, packet_amount
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from typing import Any
-
     from joulestream.channel import Certificate
     from joulestream.device.payee_records import PayeeRecord, PayeeRecords
     from joulestream.messages import Accept
@@ -52,13 +51,6 @@ class Admission:
         self._records = records
         self._clock = clock
 
-    def issuer(self, key: bytes) -> "Any":
-        """Return the configured issuer with `key`, or None."""
-        for issuer in self._config.issuers:
-            if issuer.key == key:
-                return issuer
-        return None
-
     def certificate_reason(
         self,
         certificate: "Certificate",
@@ -76,7 +68,7 @@ class Admission:
             now_ms: the present tick.
             is_renewal: whether a session is open, in which the time runs on by ticks.
         """
-        issuer = self.issuer(certificate.issuer_key)
+        issuer = issuer_of(self._config, certificate.issuer_key)
         if issuer is None:
             return errors.UNTRUSTED_ISSUER
         if certificate.channel_id != channel_id or certificate.payer_key != payer_key:

@@ -134,6 +134,14 @@ TABLE = (
 )
 
 
+def issuer_of(config: "PoleConfig", key: bytes) -> "IssuerConfig | None":
+    """Return the configured issuer with this key, or None."""
+    for issuer in config.issuers:
+        if issuer.key == key:
+            return issuer
+    return None
+
+
 def load_config(path: str) -> "PoleConfig":
     """Return the checked configuration in the file `path`.
 

@@ -33,6 +33,7 @@ from joulestream.pole.closing import (
     WAIT,
     Closing,
 )
+from joulestream.pole.config import issuer_of
 from joulestream.pole.invoice import InvoiceCutter
 from joulestream.pole.offer import build_offer
 from joulestream.pole.renewal import Renewal, renewal_reason
@@ -256,7 +257,7 @@ class Payee:
 
     def _on_time(self, message: "TimeProof", now_ms: int) -> None:
         issuer_key = message.issuer_key
-        if self.admission.issuer(issuer_key) is None:
+        if issuer_of(self._config, issuer_key) is None:
             raise PeerError(errors.UNTRUSTED_ISSUER)
         if not self._clock.is_told_by(issuer_key):
             proof = time_bytes(self.session.payee_nonce, self._signer.public_key, message.time_s)
@@ -273,10 +274,13 @@ class Payee:
         meter = self._trusted_meter()
         certificate = Certificate.from_bytes(accept.certificate)
         admission, session = self.admission, self.session
-        reason = admission.certificate_reason(
-            certificate, session.channel_id, session.payer_key, now_ms
-        ) or admission.proof_reason(session, accept)
-        reason = reason or admission.place_reason(certificate, price_per_kwh)
+        reason = (
+            admission.certificate_reason(
+                certificate, session.channel_id, session.payer_key, now_ms
+            )
+            or admission.proof_reason(session, accept)
+            or admission.place_reason(certificate, price_per_kwh)
+        )
         if reason:
             raise PeerError(reason)
         certificate = admission.newest(certificate, session.channel_id, session.payer_key, now_ms)

@@ -10,6 +10,7 @@ A certificate that expired is no reason: its claims can still be collected.
 """
 
 from joulestream.compat import const
+from joulestream.pole.config import issuer_of
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Slots:
         """
         records = self._records
         own_key = certificate.issuer_key
-        own_only = records.count(own_key) >= self._quota(own_key)
+        issuer = issuer_of(self._config, own_key)
+        own_only = records.count(own_key) >= (issuer.channels if issuer else 0)
         if not own_only and records.count() < self._config.max_channels:
             return True, None
         best: tuple[int, int] | None = None
@@ -66,12 +68,6 @@ class Slots:
         """Count the claim that is given up with the place of a channel."""
         record = self._records.load(channel_id)
         self.given_up += max(record.amount - self._records.standing(channel_id).settled, 0)
-
-    def _quota(self, issuer_key: bytes) -> int:
-        for issuer in self._config.issuers:
-            if issuer.key == issuer_key:
-                return issuer.channels
-        return 0
 
     def _order(self, channel_id: bytes, now_ms: int) -> "tuple[int, int]":
         """Return the channel's place in the order, _NEVER if it keeps its own, and its claim."""
