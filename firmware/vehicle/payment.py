@@ -146,7 +146,7 @@ class Payments:
             OSError: the record could not be stored, so nothing was signed.
         """
         record = self.record
-        wanted = invoice.amount_due - self._left_amount + prepay
+        wanted = self.amount_to_pay(invoice.amount_due) + prepay
         amount = max(min(wanted, self.limit), record.signed)
         energy_mwh = invoice.energy_mwh
         record.amount_due = invoice.amount_due
