@@ -436,7 +436,7 @@ BUGS = (
     Bug(
         "a reading as young as its last byte",
         "firmware/meter/watch.py",
-        "asked_ms = ticks_add(reading.time_ms, -reading.age_ms)",
+        "asked_ms = reading.asked_ms",
         "asked_ms = reading.time_ms",
         "tests/test_real_meters.py::test_the_age_of_a_reading_counts_from_its_question",
     ),

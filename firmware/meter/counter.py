@@ -5,7 +5,6 @@ from joulestream.compat import const
 from joulestream.meter.drivers import open_driver
 from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.watch import MeterWatch
-from joulestream.units import ticks_add
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ class EnergyCounter:
     def follow(self, reading: "Reading", contactor_closed: "bool | None") -> None:
         """Follow the register to a reading, if the watch finds it good."""
         self.power_mw = reading.power_mw
-        self.asked_ms = ticks_add(reading.time_ms, -reading.age_ms)
+        self.asked_ms = reading.asked_ms
         watch = self._watch
         # Figures that repeat show a fault only if the contactor is known to be closed.
         follows = watch.judge(reading, contactor_closed is True)

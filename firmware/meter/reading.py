@@ -1,5 +1,7 @@
 """One reading of a meter: the form in which every driver delivers it."""
 
+from joulestream.units import ticks_add
+
 
 class Reading:
     """The figures of one meter at one moment.
@@ -30,3 +32,8 @@ class Reading:
         self.power_mw = power_mw
         self.voltage_mv = voltage_mv
         self.age_ms = age_ms
+
+    @property
+    def asked_ms(self) -> int:
+        """The tick of the reading's first question."""
+        return ticks_add(self.time_ms, -self.age_ms)

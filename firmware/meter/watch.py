@@ -128,7 +128,7 @@ class MeterWatch:
         the last good one. If it does not, it is followed from its new value on (`has_new_start`)
         once the fault is over.
         """
-        asked_ms = ticks_add(reading.time_ms, -reading.age_ms)
+        asked_ms = reading.asked_ms
         self.has_new_start = False
         last = self._last
         if last is None and self._is_starting(reading, asked_ms):
