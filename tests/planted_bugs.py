@@ -601,7 +601,7 @@ BUGS = (
     Bug(
         "debt that the owner leaves is paid",
         "firmware/vehicle/payment.py",
-        "        wanted = invoice.amount_due - self._left_amount + prepay\n",
+        "        wanted = self.amount_to_pay(invoice.amount_due) + prepay\n",
         "        wanted = invoice.amount_due + prepay\n",
         "tests/test_refused_debt.py::test_a_debt_that_is_left_opens_the_channel_and_is_never_paid",
     ),
