@@ -19,6 +19,7 @@ from joulestream.host_tools.flash_image import (
     edited,
     open_journal,
     read_image,
+    readable,
 )
 from joulestream.host_tools.settlement import ChannelClaim
 
@@ -39,7 +40,7 @@ def collect(
     Raises FlashImageError if the file is not the flash of a pole.
     """
     image = read_image(image_path, blocks, block_size)
-    return list(_claims(_records(image, image_path, block_size)))
+    return list(_claims(_records(image, image_path)))
 
 
 def mark_collected(
@@ -62,7 +63,7 @@ def mark_collected(
     if not certificates:
         return
     with edited(image_path, blocks, block_size) as image:
-        records = _records(image, image_path, block_size)
+        records = _records(image, image_path)
         try:
             for certificate in certificates:
                 _check_mark(records, certificate)
@@ -86,16 +87,11 @@ def _check_mark(records: PayeeRecords, certificate: Certificate) -> None:
         )
 
 
-def _records(image: FlashImage, image_path: str | Path, block_size: int) -> PayeeRecords:
+def _records(image: FlashImage, image_path: str | Path) -> PayeeRecords:
     """Return the records in an image. Raises FlashImageError, with `image_path` for its name."""
-    journal = open_journal(image, image_path, block_size)
-    try:
+    journal = open_journal(image, image_path)
+    with readable(image_path, "pole"):
         return PayeeRecords(journal, len(image.data()))
-    except MalformedError as error:
-        raise FlashImageError(
-            f"{image_path} holds a record that is not readable ({error}); check the file, and use "
-            "the version of Joulestream that the pole runs"
-        ) from None
 
 
 def _claims(records: PayeeRecords) -> Iterator[ChannelClaim]:

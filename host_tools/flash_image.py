@@ -11,6 +11,7 @@ import typer
 
 from joulestream.boards.file_flash import StreamFlash
 from joulestream.device.journal import Journal, JournalFull
+from joulestream.errors import MalformedError
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import FileError, read_file, write_whole
 
@@ -38,11 +39,15 @@ class FlashImage(StreamFlash):
         data: the raw image, block after block; copied.
         block_size: bytes in a block.
 
+    Attributes:
+        block_size: the same.
+
     Raises ValueError when `block_size` is no multiple of 256.
     """
 
     def __init__(self, data: bytes, block_size: int) -> None:
         self._image = BytesIO(data)
+        self.block_size = block_size
         super().__init__(self._image, len(data) // block_size, block_size)
 
     @classmethod
@@ -120,7 +125,7 @@ def edited(path: str | Path, blocks: int, block_size: int) -> Iterator[FlashImag
         raise FlashImageError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def open_journal(image: FlashImage, name: str | Path, block_size: int) -> Journal:
+def open_journal(image: FlashImage, name: str | Path) -> Journal:
     """Return the journal in a device's image.
 
     Raises FlashImageError if there is none, with `name` for the image.
@@ -133,12 +138,29 @@ def open_journal(image: FlashImage, name: str | Path, block_size: int) -> Journa
         raise FlashImageError(f"{name} holds no sound journal: {error}; check the file") from None
     except ValueError as error:
         raise FlashImageError(
-            f"{name} cannot be read in blocks of {block_size} bytes: {error}; give the size that "
-            "the device is configured with"
+            f"{name} cannot be read in blocks of {image.block_size} bytes: {error}; give the size "
+            "that the device is configured with"
         ) from None
     if not journal.keys() and not blank:
         raise FlashImageError(f"{name} holds no journal; check the file and its block size")
     return journal
+
+
+@contextmanager
+def readable(name: str | Path, device: str) -> Iterator[None]:
+    """Raise FlashImageError if a record that is read inside the block is of another version.
+
+    Args:
+        name: the image's file.
+        device: "pole" or "vehicle".
+    """
+    try:
+        yield
+    except MalformedError as error:
+        raise FlashImageError(
+            f"{name} holds a record that is not readable, or not a {device}'s ({error}); check "
+            f"the file, and use the version of Joulestream that the {device} runs"
+        ) from None
 
 
 def _is_open(path: Path) -> bool:

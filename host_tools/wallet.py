@@ -10,27 +10,23 @@ CARRIED_DEBT. It keeps that debt, so that its owner can decide, once and for goo
 Either way the channel works again. docs/protocol.md, section 8.1, is normative.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from joulestream.channel import Certificate
 from joulestream.device.journal import Journal
 from joulestream.device.payer_record import PayerRecord, PayerRecords
-from joulestream.errors import MalformedError
 from joulestream.host_tools.certificate_files import read_certificate, write_certificate
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.flash_image import (
-    FlashImage,
     FlashImageError,
     edited,
     open_journal,
     read_image,
+    readable,
 )
-
-_T = TypeVar("_T")
-
 
 # The fields that a table for people shows.
 BRIEF = (
@@ -137,10 +133,10 @@ def show(
             if known is None or found.issued_at_s > known.issued_at_s:
                 certificates[found.channel_id] = found
     image = read_image(image_path, blocks, block_size)
-    known_channels = {
-        channel.channel_id: channel
-        for channel in _readable(image_path, lambda: channels(_journal(image, image_path)))
-    }
+    with readable(image_path, "vehicle"):
+        known_channels = {
+            channel.channel_id: channel for channel in channels(open_journal(image, image_path))
+        }
     return [
         _fields(channel_id, known_channels.get(channel_id), certificates.get(channel_id))
         for channel_id in sorted(known_channels.keys() | certificates.keys())
@@ -155,14 +151,14 @@ def decide(
     Raises CommandError if there is none, or the image cannot be read or written.
     """
     with edited(image_path, blocks, block_size) as image:
-        journal = _journal(image, image_path)
+        journal = open_journal(image, image_path)
         action = leave_refused if is_left else pay_refused
         try:
             journal.erase_ahead()
-            (amount,) = _readable(image_path, lambda: [action(journal, channel_id)])
+            with readable(image_path, "vehicle"):
+                return action(journal, channel_id)
         except OSError as error:
             raise FlashImageError(f"{image_path} takes no more records: {error}") from None
-    return amount
 
 
 def take_certificate(new_path: Path, paths: Sequence[Path]) -> Path:
@@ -195,21 +191,6 @@ def take_certificate(new_path: Path, paths: Sequence[Path]) -> Path:
         )
     write_certificate(free, new)
     return free
-
-
-def _journal(image: FlashImage, name: Path) -> Journal:
-    return open_journal(image, name, image.ioctl(5, 0))
-
-
-def _readable(name: Path, read: Callable[[], Iterable[_T]]) -> list[_T]:
-    """Return all that `read` gives. Raises FlashImageError if the records are no vehicle's."""
-    try:
-        return list(read())
-    except MalformedError as error:
-        raise FlashImageError(
-            f"{name} holds a record that is not a vehicle's ({error}); check the file, and use "
-            "the version of Joulestream that the vehicle runs"
-        ) from None
 
 
 def _fields(

@@ -259,10 +259,14 @@ class Ledger:
         book.post(connection, book.OPEN, now_s, amounts, channel_id)
         return channel
 
+    def owns(self, certificate: Certificate) -> bool:
+        """Return whether the certificate's channel lives on this ledger, by its terms alone."""
+        named = (certificate.kind, certificate.chain_id, certificate.contract)
+        return named == (KIND_SQL, self.number, self.key)
+
     def issued(self, certificate: Certificate) -> bool:
         """Return whether a genuine certificate is of this ledger."""
-        named = (certificate.kind, certificate.chain_id, certificate.contract)
-        return named == (KIND_SQL, self.number, self.key) and certificate.issuer_key == self.key
+        return self.owns(certificate) and certificate.issuer_key == self.key
 
     def channel(self, channel_id: bytes) -> Channel:
         """Return a channel by its 32-byte id. Raises LedgerError when there is none."""
@@ -331,7 +335,7 @@ class Ledger:
         signer = self._need_signer("certify")
         check_range("validity in s", validity_s, 1, channel.terms.dispute_window_s)
         expires_s, claimable_s = now_s + validity_s, now_s + channel.terms.dispute_window_s
-        if channel.closes_at_s is not None or channel.closed_at_s is not None:
+        if channel.state != IS_OPEN:
             expires_s, claimable_s = now_s, channel.closed_at_s or channel.closes_at_s or 0
         fields = {
             **vars(channel.terms),

@@ -1,6 +1,6 @@
 """The SQL ledger as a row of host_tools/settlement.py: claims are paid on its database."""
 
-from joulestream.channel import KIND_SQL, Certificate
+from joulestream.channel import Certificate
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.settlement import ChannelClaim, Payout
 from joulestream.signing import Signer
@@ -14,8 +14,7 @@ class SqlSettlementLedger:
 
     def owns(self, certificate: Certificate) -> bool:
         """Return whether the certificate names this ledger's number and key."""
-        named = (certificate.kind, certificate.chain_id, certificate.contract)
-        return named == (KIND_SQL, self._ledger.number, self._ledger.key)
+        return self._ledger.owns(certificate)
 
     def claim(self, claim: ChannelClaim, now_s: int | None) -> Payout:
         """Pay the claim, see `Ledger.claim`; the channel's id alone finds the channel.
