@@ -15,12 +15,15 @@ from joulestream.host_tools.adversaries.stage import (
     MOST_PREPAID,
     PACKET,
     PACKET_MWH,
+    PRICE,
 )
 
 # Packets that are delivered honestly at the start of an attempt.
 HONEST_PACKETS = 4
 # The prepayment in packets: the gain of a pole that takes it and delivers nothing.
 PREPAID = MOST_PREPAID / PACKET
+# A higher price, at which a packet still costs no more than credit and prepayment together.
+DEAR_PRICE = PRICE * 3 // 2
 # One step of the vehicle's meter, in mWh and in packets.
 STEP_MWH = 1_000
 STEP = STEP_MWH / PACKET_MWH
@@ -58,6 +61,36 @@ class LyingPole(PolePeer):
 
     def lie(self) -> None:
         """Do the part of the lie that happens once, when the lying begins."""
+
+    def bill(self, packet_mwh: int, until_mwh: int = 1 << 40) -> None:
+        """Send invoices until the vehicle stops, or until `until_mwh` is invoiced.
+
+        Args:
+            packet_mwh: the energy that each invoice asks for.
+            until_mwh: the channel energy.
+        """
+        stage = self.stage
+        while not self.stop_reason and self.invoiced_mwh < until_mwh:
+            stage.run(lambda: not self.waiting or self.stop_reason)
+            if not self.stop_reason:
+                self.invoice(self.invoiced_mwh + packet_mwh)
+
+    def hide(self, hidden_mwh: int) -> None:
+        """Deliver at the low price, leave so much energy without an invoice, and come back dearer.
+
+        The next session has not begun when this returns.
+        """
+        stage = self.stage
+        self.price_per_kwh = stage.price_per_kwh = PRICE
+        self.delivers, self.withholds = True, False
+        self.meet()
+        self.charge(HONEST_PACKETS)
+        self.withholds = self.generous = True
+        until_mwh = self.counted_mwh() + hidden_mwh
+        stage.run(lambda: self.counted_mwh() >= until_mwh)
+        self.delivers = self.generous = False
+        self.vanish()
+        self.price_per_kwh = DEAR_PRICE
 
 
 class LiesInItsOffer(LyingPole):

@@ -4,6 +4,7 @@ from typing import Any
 
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, POLE, Liar
 from joulestream.host_tools.adversaries.lying_pole import (
+    DEAR_PRICE,
     HONEST_PACKETS,
     PREPAID,
     TOLERANCE,
@@ -12,7 +13,6 @@ from joulestream.host_tools.adversaries.lying_pole import (
     tolerated,
 )
 from joulestream.host_tools.adversaries.play import Play
-from joulestream.host_tools.adversaries.pole_tariffs import DEAR_PRICE
 from joulestream.host_tools.adversaries.stage import (
     AUDIT_PERCENT,
     PACKET_MWH,

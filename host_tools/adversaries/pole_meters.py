@@ -5,6 +5,7 @@ from typing import Any
 from joulestream.host_tools.adversaries.bank import SIGNERS
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, POLE, Liar
 from joulestream.host_tools.adversaries.lying_pole import (
+    DEAR_PRICE,
     HONEST_PACKETS,
     PREPAID,
     STEP,
@@ -15,7 +16,6 @@ from joulestream.host_tools.adversaries.lying_pole import (
     tolerated,
 )
 from joulestream.host_tools.adversaries.play import Play
-from joulestream.host_tools.adversaries.pole_tariffs import DEAR_PRICE
 from joulestream.host_tools.adversaries.stage import (
     LINK_TIMEOUT_MS,
     MAX_POWER_W,
@@ -63,10 +63,7 @@ class HasTwoKeys(LyingPole):
         self.delivers = False
         self.meet()
         self.lying = True
-        while not self.stop_reason and self.invoiced_mwh - self.start_mwh < paid_mwh:
-            stage.run(lambda: not self.waiting or self.stop_reason)
-            if not self.stop_reason:
-                self.invoice(self.invoiced_mwh + PACKET_MWH)
+        self.bill(PACKET_MWH, self.start_mwh + paid_mwh)
         stage.run(lambda: self.stop_reason or not self.waiting)
         play.take_stock()
         assert stage.last_stop() == self.reason
@@ -106,11 +103,7 @@ class BillsEnergyFromHome(LyingPole):
         home_mwh = self.charge_at_home()
         self.delivers = False
         self.meet()
-        until_mwh = self.invoiced_mwh + home_mwh
-        while not self.stop_reason and self.invoiced_mwh < until_mwh:
-            stage.run(lambda: not self.waiting or self.stop_reason)
-            if not self.stop_reason:
-                self.invoice(self.invoiced_mwh + PACKET_MWH)
+        self.bill(PACKET_MWH, self.invoiced_mwh + home_mwh)
         stage.run(lambda: self.stop_reason or not self.waiting)
         play.take_stock()
         assert stage.last_stop() == self.reason
@@ -234,10 +227,7 @@ class HasAStepOfAPacket(LyingPole):
         self.charge(HONEST_PACKETS)
         self.lying = True
         self.delivers = False
-        while not self.stop_reason:
-            stage.run(lambda: not self.waiting or self.stop_reason)
-            if not self.stop_reason:
-                self.invoice(self.invoiced_mwh + STEP_MWH)
+        self.bill(STEP_MWH)
         play.take_stock()
         assert stage.last_stop() == self.reason
         stage.replug()
@@ -250,25 +240,12 @@ class BillsItsStepAtADearerPrice(HasAStepOfAPacket):
     declared_mwh = PACKET_MWH * PRICE // DEAR_PRICE
 
     def attempt(self, play: Play) -> None:
-        stage = self.stage
-        self.price_per_kwh = stage.price_per_kwh = PRICE
-        self.delivers, self.withholds = True, False
-        self.meet()
-        self.charge(HONEST_PACKETS)
-        self.withholds = self.generous = True
-        hidden_mwh = self.counted_mwh() + self.declared_mwh
-        stage.run(lambda: self.counted_mwh() >= hidden_mwh)
-        self.delivers = self.generous = False
-        self.vanish()
-        self.price_per_kwh = DEAR_PRICE
+        self.hide(self.declared_mwh)
         self.withholds = False
         self.meet()
-        while not self.stop_reason:
-            stage.run(lambda: not self.waiting or self.stop_reason)
-            if not self.stop_reason:
-                self.invoice(self.invoiced_mwh + STEP_MWH)
+        self.bill(STEP_MWH)
         play.take_stock()
-        stage.replug()
+        self.stage.replug()
 
 
 _ONCE = (

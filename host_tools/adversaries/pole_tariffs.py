@@ -2,6 +2,7 @@
 
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, POLE, Liar
 from joulestream.host_tools.adversaries.lying_pole import (
+    DEAR_PRICE,
     HONEST_PACKETS,
     PREPAID,
     STEP,
@@ -20,8 +21,6 @@ from joulestream.host_tools.adversaries.stage import (
 
 # Each invoice is rounded up to a claim unit.
 _ROUNDING = 0.01
-# A higher price, at which a packet still costs no more than credit and prepayment together.
-DEAR_PRICE = PRICE * 3 // 2
 # The energy that flows while an invoice may wait for the vehicle's meter, in packets.
 _LATE = MAX_POWER_W * AUDIT_WAIT_MS / 3_600 / PACKET_MWH
 # Honest packets at the start of a session in which a percentage of them is the lie.
@@ -107,17 +106,8 @@ class RaisesItsPriceThroughAReconnect(LyingPole):
 
     def attempt(self, play: Play) -> None:
         stage = self.stage
-        self.price_per_kwh = stage.price_per_kwh = PRICE
-        self.delivers, self.withholds = True, False
-        self.meet()
-        self.charge(HONEST_PACKETS)
-        self.withholds = self.generous = True
         # The vehicle forgets more than one step of its meter at the end of a session.
-        hidden_mwh = self.counted_mwh() + STEP_MWH
-        stage.run(lambda: self.counted_mwh() >= hidden_mwh)
-        self.delivers = self.generous = False
-        self.vanish()
-        self.price_per_kwh = DEAR_PRICE
+        self.hide(STEP_MWH)
         self.meet()
         self.charge(1)
         stage.run(lambda: not self.waiting)
