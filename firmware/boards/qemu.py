@@ -14,6 +14,7 @@ import time
 from joulestream.boards import contract
 from joulestream.compat import const
 from joulestream.device.config import check_table, one_of, whole
+from joulestream.device.ram_flash import RamFlash
 from joulestream.runtime.pilot import PILOT_A, PILOT_STATES
 from joulestream.units import TICKS_PERIOD
 
@@ -21,15 +22,12 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 
-    from joulestream.fields import Buffer
 
 TABLE = (
     ("storage_blocks", whole(6, 4096), 16),
     ("storage_block_size", whole(256, 65536), 4096),
     ("pilot", one_of(*PILOT_STATES), PILOT_A),
 )
-
-_ERASED = b"\xff"
 
 
 class ReplUart:
@@ -58,36 +56,6 @@ class ReplUart:
     def is_quiet(self, most_ms: int) -> bool:
         """Return whether no byte comes for `most_ms`."""
         return not self._poller.poll(most_ms)
-
-
-class RamFlash:
-    """A block device in memory that behaves like NOR flash."""
-
-    def __init__(self, blocks: int, block_size: int) -> None:
-        self._blocks = [bytearray(_ERASED * block_size) for _ in range(blocks)]
-        self._size = block_size
-
-    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
-        """Fill `buffer` with the bytes of `block` from `offset` on."""
-        buffer[:] = memoryview(self._blocks[block])[offset : offset + len(buffer)]
-
-    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
-        """Program `buffer` into `block` from `offset` on: bits only go from 1 to 0."""
-        data = self._blocks[block]
-        for at, byte in enumerate(buffer):
-            data[offset + at] &= byte
-
-    def ioctl(self, operation: int, argument: int) -> int:
-        """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""
-        if operation == 4:
-            return len(self._blocks)
-        if operation == 5:
-            return self._size
-        if operation == 6:
-            data = self._blocks[argument]
-            for at in range(self._size):
-                data[at] = 0xFF
-        return 0
 
 
 class Board(contract.Board):
