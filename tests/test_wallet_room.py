@@ -7,6 +7,7 @@ which its energy is given away.
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_keys import PAYER_RECORD, VEHICLE, key_count
 from joulestream.device.payer_record import PayerRecord
+from joulestream.fields import UINT
 from joulestream.testkit.certificates import KEYS, certificate, terms
 from joulestream.testkit.flash import NorFlash, mount
 from joulestream.vehicle.wallet import Wallet
@@ -19,27 +20,11 @@ def channel(number):
     return terms(salt=number.to_bytes(16, "big"))
 
 
-def new_record(amount=0):
-    return PayerRecord(
-        signed=amount,
-        amount_due=amount,
-        remainder=0,
-        energy_mwh=0,
-        billed_mwh=0,
-        own_mwh=0,
-        own_total_mwh=0,
-        number=0,
-        spent=0,
-        period=bytes(8),
-        price_per_kwh=1,
-        next_price_per_kwh=1,
-        next_from_mwh=0,
-        tail_mwh=0,
-        unproven_amount=0,
-        left_amount=0,
-        refused_amount=0,
-        refused_mwh=0,
-    )
+def new_record():
+    layout = PayerRecord.LAYOUT
+    values = {name: 0 if kind == UINT else bytes(size) for name, size, kind in layout}
+    values["price_per_kwh"] = values["next_price_per_kwh"] = 1
+    return PayerRecord(**values)
 
 
 class Life:
