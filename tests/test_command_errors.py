@@ -1,7 +1,7 @@
 """Every command with bad inputs and in bad environments: one line at most, and no traceback.
 
 The commands and their parameters come from the command line itself, so a new one is tried too.
-Work that takes long is replaced by nothing: what is tried is how a command takes its inputs.
+The long work of a command is replaced by nothing. The tests try how the command takes its inputs.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""One watt-hour of the own meter pays one channel, once, whatever the poles say.
+"""One watt-hour of the own meter pays one channel, and only once. No pole can change that.
 
 The pole's side is the real payee. A test changes its record behind its back, or its key.
 """

@@ -84,7 +84,7 @@ def stored_history(flash, keys):
 def test_the_stored_bytes_are_those_of_journals_in_the_field():
     """A flash that an older firmware wrote mounts: the same history gives the same bytes.
 
-    The numbers were computed with the first journal whose blocks begin with "JNL3".
+    The first version of the format "JNL3" gave these numbers.
     """
     assert stored_history(NorFlash(8, 512), 6) == 511912928
     assert stored_history(NorFlash(8, 512), 32) == 1465612611

@@ -103,7 +103,7 @@ def test_flush_sends_every_payload_in_order_and_clears_the_outbox():
 
 @pytest.mark.parametrize("kind", sorted(LINKS))
 def test_a_peer_that_never_reads_costs_frames_and_nothing_else(kind):
-    """Whatever room the wire has, flush returns, and the peer sees whole frames when it reads."""
+    """Flush returns with any room on the wire. The peer still gets whole frames."""
     payload = bytes(range(1, 200))
     for room in (0, 1, 40, len(frame(payload)), 300, 900):
         uart = Uart()

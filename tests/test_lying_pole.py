@@ -62,7 +62,7 @@ def test_offers_that_are_refused():
 def test_an_offer_whose_meter_is_coarser_than_a_packet_is_refused():
     assert offered(step_mwh=1_001) == errors.BAD_FIELD
     assert offered(step_mwh=100_000) == errors.BAD_FIELD
-    # A step may cost one prepayment, whatever the pole calls a packet.
+    # A step may cost one prepayment at most, with packets of any size.
     assert offered(step_mwh=2_001, packet_energy_mwh=2_001) == errors.BAD_FIELD
     # 11.5 kW for 314 ms are 1,003 mWh.
     assert offered(refresh_ms=314) == errors.BAD_FIELD

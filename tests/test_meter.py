@@ -29,12 +29,12 @@ def reading_at(time_ms, energy_mwh, power_mw=11_000_000, voltage_mv=230_000, ste
 
 
 def follow(estimate, reading):
-    """Let an estimate follow a reading of a register whose step is known."""
+    """Let an estimate follow a reading. The caller knows the register's step."""
     estimate.follow(reading, reading.step_mwh)
 
 
 def started(reading):
-    """Return an estimate whose register stands exactly at a step in `reading`."""
+    """Return an estimate. Its register stands exactly at a step, as `reading` shows."""
     estimate = EnergyEstimate()
     estimate.advance(reading.time_ms)
     follow(estimate, reading)

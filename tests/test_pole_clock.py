@@ -221,7 +221,7 @@ def test_a_slow_clock_refuses_nothing():
 
 
 def session(pole):
-    """Open a session whose certificate is valid for an hour more."""
+    """Open a session with a certificate that is valid for one more hour."""
     shown = Shown(HONEST, pole.true_s, 3_600)
     assert not pole.visit(shown)
     return shown

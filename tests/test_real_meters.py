@@ -234,7 +234,7 @@ def test_stray_bytes_and_echoes_cost_nothing():
 
 
 class Oracle:
-    """A meter whose figures tell the moment of the question: 1 W for each ms."""
+    """A meter that shows the tick of the question as its power: 1 W for each ms."""
 
     def __init__(self, late_ms, jitter=None):
         self.line = Line(9_600, 20, late_ms)
@@ -256,7 +256,7 @@ class Oracle:
 
 
 def test_a_late_answer_is_never_taken_for_a_fresh_one():
-    """Through gateways of every lateness, in order. What is read is as old as it says."""
+    """A gateway delays the answers and keeps their order. Each reading is as old as it says."""
     readings = 0
     for late_ms in (0, 40, 90, 130, 170, 200, 300, 400, 555, 1_000, 2_222, 5_000, 9_999, 20_000):
         oracle = Oracle(late_ms)

@@ -353,7 +353,7 @@ def test_the_command_marks_what_it_has_paid(ledger, pole, tmp_path):
     assert standings(pole.path) == {channel.id: (10, 10)}
     (row,) = told(*words)["channels"]
     assert not row["marked"]
-    # The operator of a pole who has no seed gets a certificate from the ledger's operator.
+    # The pole's operator has no seed. The ledger's operator gives a certificate.
     pole.receive(certified, 30)
     (row,) = told("collect", pole.save(), "--json", *size)
     assert (row["claimed_claim_units"], row["collected_claim_units"]) == (30, 0)

@@ -211,7 +211,7 @@ def test_a_power_cut_while_a_place_changes_hands_leaves_one_of_the_two():
             here = old if old in records else new.channel_id
             assert records.load(here).amount == (500 if here == old else 900)
             assert records.certificate(here).channel_id == here
-            # The next channel finds its place, whatever was left over.
+            # The next channel finds a place, also after the remains of a cut.
             admitted(records, channel(4), 1_000, instead_of=here)
             assert len(list(records)) == 2
     assert seen == {True, False}

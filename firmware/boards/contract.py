@@ -29,7 +29,7 @@ class Board:
     def uart(self, name: str) -> "Any":
         """Return the UART `name`: "link" or "meter"; the same object every time.
 
-        Neither of its methods ever blocks, whatever the other end does:
+        Neither of its methods ever blocks, also when the other end never reads:
 
             readinto(buffer)  moves the bytes that have come into `buffer` and returns their
                               number, 0 if none came. It waits for no other byte;

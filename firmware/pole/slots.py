@@ -1,6 +1,7 @@
-"""Which channel gives its place in a full journal to a new one: never one whose money is at stake.
+"""The order in which channels of a full journal give their places to new ones.
 
-A channel gives its place, in this order, and smallest uncollected amount first:
+A channel with money at stake keeps its place. The others give theirs in this order, and in each
+case the smallest uncollected amount first:
 
 1. The ledger paid its best claim, nothing is due beyond that, and no older certificate is valid.
 2. The same, and an amount is due.

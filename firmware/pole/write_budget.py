@@ -1,4 +1,4 @@
-"""The writes to flash that nobody paid for: one record a second on average, whoever asks.
+"""The writes to flash that nobody paid for: one record a second on average, for all peers.
 
 So the flash wears out no faster under attack than under paid packets of one a second. The budget
 belongs to the pole, not to a session: a peer that connects again has no new one. An invoice that
