@@ -34,9 +34,6 @@ SESSIONS = int(os.environ.get("JOULESTREAM_SESSIONS", "5000"))
 SEEDS_APART = 1_000_000
 
 
-# About one of a hundred worlds with coarse or slow meters, or with restored copies, still breaks a
-# bound by a little, or ends in a quarrel: CHANGELOG.md, "Known faults".
-@pytest.mark.xfail(reason="worlds with coarse meters break bounds; see CHANGELOG.md", strict=False)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_no_promise_is_broken(chunk):
     totals = Totals(next_seed=1 + chunk * SEEDS_APART)
@@ -93,8 +90,6 @@ def forget_credit(monkeypatch):
     monkeypatch.setattr(charging_session, "earned_credit", lambda credit, paid: 1 << 40)
 
 
-# Covers are so large by now that few worlds show this bug: CHANGELOG.md, "Known faults".
-@pytest.mark.xfail(reason="the planted bug needs worlds with small covers", strict=False)
 def test_a_broken_promise_is_found_and_its_history_shortened(monkeypatch):
     forget_credit(monkeypatch)
     # The contactor also opens for a late invoice, so that few histories reach the limit.
