@@ -3,7 +3,8 @@
 A vehicle refuses a debt that neither its own meter nor its trust covers, and stops with
 CARRIED_DEBT. It keeps that debt, so that its owner can decide, once and for good:
 
-- pay it: the vehicle takes the debt as due, and pays it at the next session, within its budget;
+- pay it: the vehicle takes the debt as due, and pays it at the next session, within its budget.
+  What it took on the pole's word before counts as proven from now on, so its trust is whole again;
 - leave it: the vehicle takes the debt as part of the pole's count, and never pays it. The pole
   goes on asking. It counts the debt as unpaid, so the debt takes a part of the pole's credit.
 
@@ -72,9 +73,9 @@ def channels(journal: Journal) -> Iterator[Channel]:
 
 
 def pay_refused(journal: Journal, channel_id: bytes) -> int:
-    """Let the vehicle pay the debt that it refused on a channel; return the amount.
+    """Let the vehicle pay the debt that it refused, or took on trust; return the amount.
 
-    Raises RefusedDebtError if it refused none, OSError if the decision cannot be stored.
+    Raises RefusedDebtError if there is none, OSError if the decision cannot be stored.
     """
     return _decide(journal, channel_id, is_left=False)
 
@@ -92,11 +93,15 @@ def _decide(journal: Journal, channel_id: bytes, is_left: bool) -> int:
     newest_id, newest = records.newest_id, records.newest
     record = _known(records, channel_id)
     amount = record.refused_amount
+    if not is_left:
+        amount += record.unproven_amount
     if not amount:
         raise RefusedDebtError(f"the vehicle refused no debt on channel {channel_id.hex()}")
-    record.amount_due += amount
+    record.amount_due += record.refused_amount
     if is_left:
         record.left_amount += amount
+    else:
+        record.unproven_amount = 0
     record.refused_amount = record.refused_mwh = 0
     records.store(channel_id, record)
     if newest_id is not None and newest is not None and newest_id != channel_id:

@@ -179,6 +179,46 @@ def test_a_second_dispute_can_be_decided_too():
     assert world.payer.record.left_amount == first
 
 
+def trusting(debt):
+    """Return a pair in which a pole without credit asks for `debt` without any energy."""
+
+    def add(record):
+        record.amount_due += debt
+
+    world = charged(credit=0, prepay=2 * PACKET_PRICE)
+    world.replug()
+    change_pole(world, add)
+    assert not goes_on(world)
+    return world
+
+
+def test_a_vehicle_trusts_no_further_than_it_can_still_pay_for_a_packet():
+    """With all its prepayment spent on trust it could never charge on this channel again."""
+    for debt, reason in (
+        (PACKET_PRICE + 1, errors.CARRIED_DEBT),
+        (2 * PACKET_PRICE, errors.CARRIED_DEBT),
+    ):
+        world = trusting(debt)
+        assert world.payer.last_stop == reason
+        (channel,) = wallet.channels(mount(world.vehicle_flash.copy()))
+        assert channel.record.refused_amount == debt
+        assert decide(world, wallet.pay_refused) == debt
+        assert goes_on(world)
+
+
+def test_the_owner_frees_a_prepayment_that_is_spent_on_trust():
+    """The pole asks for two packets ahead, and the trust leaves less than that."""
+    world = trusting(PACKET_PRICE - 1)
+    assert world.payer.last_stop == errors.PREPAY_TOO_SMALL
+    world.replug()
+    assert not goes_on(world)
+    with pytest.raises(wallet.RefusedDebtError):
+        decide(world, wallet.leave_refused)
+    assert decide(world, wallet.pay_refused) == PACKET_PRICE - 1
+    assert goes_on(world)
+    assert world.payer.record.unproven_amount == 0
+
+
 def test_what_is_decided_on_one_channel_keeps_the_owner_of_the_energy():
     """The newest record tells it. A decision stores a record of another channel."""
     world = disputed()

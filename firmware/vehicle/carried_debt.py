@@ -13,10 +13,13 @@ is normative and gives an example. `record` stands for the fields that section 7
     asked           = (offer_due - due) * 10^6 + offer_remainder - remainder
     asked_amount    = ceil(max(asked - worth, 0) / 10^6)
     unproven_amount = unproven_amount before + asked_amount
+    usable_credit   = min(credit, best_amount) - left_amount
+    trust           = prepay - max(packet - usable_credit, 0)
 
-The vehicle accepts the debt when unproven_amount <= prepay, and from then on it prepays as much
-less. So all that a pole can invent in a channel's life is one prepayment, however often the
-vehicle reconnects. It keeps a debt that it refuses for its owner, who may pay it or leave it.
+The vehicle accepts the debt when asked_amount is 0 or unproven_amount <= trust, and from then on
+it prepays as much less. So all that a pole can invent in a channel's life is one prepayment,
+however often the vehicle reconnects, and what is left of the prepayment still pays for a packet.
+It keeps a debt that it refuses for its owner, who may pay it or leave it.
 
 more_mwh is the energy of the own meter that belongs to this channel (energy_owner.py).
 """
@@ -24,7 +27,7 @@ more_mwh is the energy of the own meter that belongs to this channel (energy_own
 from joulestream.compat import const
 from joulestream.errors import CARRIED_DEBT
 from joulestream.tariff import Tariff
-from joulestream.units import MWH_PER_KWH, amount_from_numerator
+from joulestream.units import MWH_PER_KWH, amount_from_numerator, packet_amount
 from joulestream.vehicle.audit import tolerated
 
 TYPE_CHECKING = const(0)
@@ -66,7 +69,7 @@ def carry_debt(
     unproven = max(asked - _worth(record, gap_mwh), 0)
     # -amount(-x) rounds up: the vehicle never counts less than it owes.
     asked_amount = -amount_from_numerator(-unproven)
-    if record.unproven_amount + asked_amount > prepay:
+    if asked_amount and record.unproven_amount + asked_amount > trust(offer, record, prepay):
         record.refused_amount = asked_amount
         record.refused_mwh = offered_mwh - gap_mwh
         return CARRIED_DEBT
@@ -75,6 +78,29 @@ def carry_debt(
     record.billed_mwh += gap_mwh
     record.own_mwh = min(own_now_mwh, record.billed_mwh + step_mwh)
     return 0
+
+
+def trust(offer: "Offer", record: "PayerRecord", prepay: int) -> int:
+    """Return the most that the vehicle takes on the pole's word in the channel's life.
+
+    A vehicle that took more could not pay for the next packet any more.
+
+    Args:
+        offer: the OFFER.
+        record: the channel's record.
+        prepay: the most that the vehicle pays ahead, in claim units.
+    """
+    packet = packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
+    return prepay - max(packet - usable_credit(offer, record), 0)
+
+
+def usable_credit(offer: "Offer", record: "PayerRecord") -> int:
+    """Return the credit that the pole grants, in claim units.
+
+    It is no more than the vehicle has paid on this channel. A debt that is left unpaid takes a
+    part of it.
+    """
+    return min(offer.credit, offer.best_amount) - record.left_amount
 
 
 def _worth(record: "PayerRecord", gap_mwh: int) -> int:

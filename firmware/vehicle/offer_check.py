@@ -12,7 +12,7 @@ from joulestream.errors import PeerError
 from joulestream.messages import MAX_ISSUERS
 from joulestream.signing import verify
 from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
-from joulestream.vehicle.carried_debt import carry_debt
+from joulestream.vehicle.carried_debt import carry_debt, usable_credit
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -98,17 +98,17 @@ def _terms_reason(offer: "Offer", issuer_key: bytes, config: "VehicleConfig") ->
         return errors.BAD_FIELD
     # A slower pole would be silent for longer than this vehicle's link timeout.
     if offer.packet_ms + config.retry_ms >= config.link_timeout_ms:
-        return errors.BAD_FIELD
+        return errors.POLE_TOO_SLOW
     # A pole may bill a step of its register too early, and the energy of a refresh too late. The
     # pole chooses its packets, so the owner's limit holds too.
     most_mwh = max(offer.step_mwh, refresh_mwh(offer, config))
     if most_mwh > offer.packet_energy_mwh:
-        return errors.BAD_FIELD
+        return errors.POLE_TOO_COARSE
     if packet_amount(offer.price_per_kwh, most_mwh) > config.prepay:
-        return errors.BAD_FIELD
+        return errors.PREPAY_TOO_SMALL
     # So long the energy of the own meter belongs to this channel after a session.
     if offer.link_timeout_ms + offer.stop_ms > config.max_tail_ms:
-        return errors.BAD_FIELD
+        return errors.POLE_TOO_SLOW
     for at in range(0, offer.issuer_count * KEY_SIZE, KEY_SIZE):
         if offer.issuers[at : at + KEY_SIZE] == issuer_key:
             return 0
@@ -126,10 +126,7 @@ def _best_claim_reason(offer: "Offer", channel_id: bytes, payer_key: bytes) -> i
 def _prepay_reason(offer: "Offer", record: PayerRecord, prepay: int) -> int:
     """Return PREPAY_TOO_SMALL unless credit and prepayment cover one packet, else 0."""
     packet = packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
-    # The pole grants no more credit than the vehicle has paid on this channel. A debt that is
-    # left unpaid takes a part of it.
-    credit = min(offer.credit, offer.best_amount) - record.left_amount
-    if credit + prepay < packet:
+    if usable_credit(offer, record) + prepay < packet:
         return errors.PREPAY_TOO_SMALL
     return 0
 

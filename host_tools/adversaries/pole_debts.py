@@ -27,7 +27,7 @@ from joulestream.messages import Stop
 class InventsDebt(LiesInItsOffer):
     """Offers more debt each time, without more energy."""
 
-    reason = "PREPAY_TOO_SMALL"
+    reason = "CARRIED_DEBT"
 
     def lies(self) -> dict[str, Any]:
         return {"amount_due": self.amount_due + PACKET * 2 // 5}
@@ -36,7 +36,7 @@ class InventsDebt(LiesInItsOffer):
 class TellsLessEnergy(LiesInItsOffer):
     """Offers more debt together with a count of energy of 0."""
 
-    reason = "PREPAY_TOO_SMALL"
+    reason = "CARRIED_DEBT"
 
     def lies(self) -> dict[str, Any]:
         return {"energy_mwh": 0, "amount_due": self.amount_due + PACKET * 2 // 5}
@@ -45,7 +45,7 @@ class TellsLessEnergy(LiesInItsOffer):
 class TellsMoreEnergy(LiesInItsOffer):
     """Offers more debt together with energy that never flowed."""
 
-    reason = "PREPAY_TOO_SMALL"
+    reason = "CARRIED_DEBT"
 
     def lies(self) -> dict[str, Any]:
         more_mwh = PACKET_MWH * 2 // 5
@@ -111,7 +111,7 @@ LIARS = (
         POLE,
         "Offers a little more debt with every reconnect, and delivers nothing.",
         "takes at most one prepayment of debt on trust, prepays less by that amount, and stops "
-        "with PREPAY_TOO_SMALL",
+        "with CARRIED_DEBT",
         PREPAID,
         again(InventsDebt),
     ),

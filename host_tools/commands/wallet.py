@@ -32,7 +32,10 @@ def wallet(
         ),
     ] = None,
     pay: Annotated[
-        str | None, typer.Option(help=f"Pay the debt that the vehicle refused. {_CHANNEL}")
+        str | None,
+        typer.Option(
+            help=f"Pay the debt that the vehicle refused, or took on the pole's word. {_CHANNEL}"
+        ),
     ] = None,
     leave: Annotated[
         str | None, typer.Option(help=f"Leave that debt unpaid for ever. {_CHANNEL}")
@@ -44,7 +47,8 @@ def wallet(
     """Show a vehicle's channels, take certificates, decide on debts.
 
     Money is in claim units. An amount in 'refused' waits for its owner: --pay lets the vehicle
-    pay it at the next session, --leave lets it go on without.
+    pay it at the next session, --leave lets it go on without. An amount in 'unproven' is taken off
+    what the vehicle pays ahead; --pay ends that.
     """
     from joulestream.host_tools import wallet as wallets
     from joulestream.host_tools.certificate_files import channel_of

@@ -540,16 +540,16 @@ class World:
         self.replug(self.plugged or 0)
 
     def _decide_on_debts(self, side: Side) -> None:
-        """Let the owner of a vehicle decide on the debts that it refused, if there are any."""
-        if side.reason() != "CARRIED_DEBT":
+        """Let the owner of a vehicle pay the debts that it refused, or took on trust."""
+        if side.reason() not in ("CARRIED_DEBT", "PREPAY_TOO_SMALL"):
             return
         self.cut_power(side, self.now_ms)
         journal = Journal(side.board.flash, side.board.random, key_count(VEHICLE))
         journal.erase_ahead()
         for channel in list(wallet.channels(journal)):
-            if channel.record.refused_amount:
+            if channel.record.refused_amount or channel.record.unproven_amount:
                 amount = wallet.pay_refused(journal, channel.channel_id)
-                self.note(side.name, f"its owner pays a refused debt of {amount}")
+                self.note(side.name, f"its owner pays a debt of {amount}")
 
     # Results
 
