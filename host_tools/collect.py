@@ -2,7 +2,7 @@
 
 Reading changes nothing, so it can be repeated. After the ledger has paid, `mark_collected` writes
 the ledger's word into the image. Then the pole knows what it need not be owed any more, and
-nothing ever asks for an empty journal.
+nothing ever asks for an empty journal. `note_restored` marks an image that is an older copy.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ from joulestream.host_tools.flash_image import (
     readable,
 )
 from joulestream.host_tools.settlement import ChannelClaim
+from joulestream.pole.clock import mark_restored
 
 
 def collect(
@@ -73,6 +74,33 @@ def mark_collected(
             raise FlashImageError(f"{image_path} takes no more records: {error}") from None
         except MalformedError as error:
             raise FlashImageError(f"{image_path} holds a broken certificate: {error}") from None
+
+
+def note_restored(
+    image_path: str | Path, now_s: int, blocks: int = BLOCKS, block_size: int = BLOCK_SIZE
+) -> None:
+    """Note in an older copy of a pole's flash that it goes back into its pole now.
+
+    The copy lacks the claims that the pole took since. A certificate from before `now_s` may hide
+    that the ledger has paid them, so the pole takes none of those any more.
+
+    Args:
+        image_path: file with the raw flash of the pole.
+        now_s: unix time.
+        blocks: number of blocks in the flash.
+        block_size: bytes in a block.
+
+    Raises FlashImageError if the image cannot be read or written; it is as before then.
+    """
+    with edited(image_path, blocks, block_size) as image:
+        journal = open_journal(image, image_path)
+        try:
+            with readable(image_path, "pole"):
+                PayeeRecords(journal, len(image.data()))
+                journal.erase_ahead()
+                mark_restored(journal, now_s)
+        except OSError as error:
+            raise FlashImageError(f"{image_path} takes no more records: {error}") from None
 
 
 def _check_mark(records: PayeeRecords, certificate: Certificate) -> None:

@@ -310,15 +310,19 @@ def test_a_new_journal_takes_no_certificate_from_before_its_birth():
 
 
 def test_a_host_that_restores_an_image_marks_it():
-    pole = Pole()
-    pole.visit(Shown(HONEST, NOW_S), paid=True)
-    copy = dict(pole.journal.values)
-    pole.wait(60 * MINUTE_MS)
-    pole.journal.values = copy
-    mark_restored(pole.journal, pole.true_s)
-    pole.boot()
-    assert pole.visit(Shown(HONEST, pole.true_s - 1)) == CERTIFICATE_OLD
-    assert not pole.visit(Shown(HONEST, pole.true_s))
+    """Also when the pole has no clock, so that an issuer told it when its journal was born."""
+    for quality in (CLOCK_NETWORK, CLOCK_NONE):
+        pole = Pole(quality)
+        told_s = None if quality else pole.true_s
+        assert not pole.visit(Shown(HONEST, pole.true_s), told_s, paid=True)
+        copy = dict(pole.journal.values)
+        pole.wait(60 * MINUTE_MS)
+        pole.journal.values = copy
+        mark_restored(pole.journal, pole.true_s)
+        pole.boot(0, quality)
+        told_s = None if quality else pole.true_s
+        assert pole.visit(Shown(HONEST, pole.true_s - 1), told_s) == CERTIFICATE_OLD
+        assert not pole.visit(Shown(HONEST, pole.true_s), told_s)
 
 
 def test_a_birth_that_a_wrong_clock_noted_is_mended():

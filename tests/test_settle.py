@@ -2,12 +2,14 @@
 
 import json
 import resource
+import time
 from random import Random
 
 import pytest
 from typer.testing import CliRunner
 
 from joulestream.channel import KIND_EVM, Certificate, Claim, expiry_reason, genuine_reason
+from joulestream.device import journal_keys
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import settlement
 from joulestream.host_tools.cli import app
@@ -16,6 +18,7 @@ from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.ledger import Ledger, book, requests
 from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
 from joulestream.host_tools.settlement import NOTHING_NEW, OTHER_LEDGER, PAID, REFUSED, settle
+from joulestream.pole.clock import read_times, store_times
 from joulestream.testkit.certificates import certificate, terms
 from joulestream.testkit.flash import mount
 from ledger_scenario import LEDGER, NOW_S, PAYER, STRANGER, balances, claim, close, opened
@@ -333,11 +336,6 @@ def test_the_command_marks_what_it_has_paid(ledger, pole, tmp_path):
     size = ("--blocks", BLOCKS, "--block-size", BLOCK_SIZE)
     words = ("settle", pole.save(), "--ledger", tmp_path / "ledger.db", "--json", *size)
 
-    def told(*words, status=0):
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        assert result.exit_code == status, result.stderr
-        return json.loads(result.stdout) if result.stdout else result.stderr
-
     before = pole.path.read_bytes()
     keys.write_seed(tmp_path / "stranger.seed", bytes([4]) * 32)
     for seed_file in ("stranger.seed", "missing.seed"):
@@ -362,6 +360,27 @@ def test_the_command_marks_what_it_has_paid(ledger, pole, tmp_path):
     (tmp_path / "word.cert").write_bytes(word.to_bytes())
     (row,) = told("collect", pole.path, tmp_path / "word.cert", "--json", *size)
     assert (row["claimed_claim_units"], row["collected_claim_units"]) == (30, 30)
+
+
+def test_an_older_copy_of_a_flash_is_marked_before_it_goes_back(pole, tmp_path):
+    """After the mark the pole takes no certificate from before it. Nothing else changes."""
+    pole.receive(certificate(), 10)
+    store_times(pole.journal, NOW_S, {})
+    size = ["--blocks", str(BLOCKS), "--block-size", str(BLOCK_SIZE)]
+    (before,) = told("collect", pole.save(), "--json", *size)
+    marked_from_s = int(time.time())
+    (after,) = told("collect", pole.path, "--restored", "--json", *size)
+    assert after == before
+    journal = mount(FlashImage.read(pole.path, BLOCKS, BLOCK_SIZE))
+    born_s, _ = read_times(journal.get(journal_keys.TIME))
+    assert marked_from_s <= born_s <= time.time()
+
+
+def told(*words, status=0):
+    """Run a command; return its JSON, or what it prints on stderr."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == status, result.stderr
+    return json.loads(result.stdout) if result.stdout else result.stderr
 
 
 def standings(path, blocks=BLOCKS, block_size=BLOCK_SIZE):

@@ -72,6 +72,8 @@ def mark_restored(journal: "Journal", time_s: int) -> None:
     A host calls it for an image that it writes back to a pole. Raises OSError.
     """
     _, rows = read_times(journal.get(journal_keys.TIME))
+    for row in rows.values():
+        row.born_s = _UNBORN_S
     store_times(journal, time_s, rows)
 
 

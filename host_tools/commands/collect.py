@@ -1,12 +1,13 @@
 """`joulestream collect`: the claims in a stopped pole's flash, and the ledger's word on them."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from joulestream.host_tools.collect import collect as read_claims
-from joulestream.host_tools.collect import mark_collected
+from joulestream.host_tools.collect import mark_collected, note_restored
 from joulestream.host_tools.flash_image import BLOCK_SIZE, BLOCKS, BlockSizeOption, BlocksOption
 from joulestream.host_tools.terminal import JsonOption, print_json, print_list
 
@@ -27,6 +28,14 @@ def collect(
             "the image.",
         ),
     ] = None,
+    restored: Annotated[
+        bool,
+        typer.Option(
+            "--restored",
+            help="The image is an older copy that goes back into its pole: the pole takes no "
+            "certificate from before now any more.",
+        ),
+    ] = False,
     blocks: BlocksOption = BLOCKS,
     block_size: BlockSizeOption = BLOCK_SIZE,
     json: JsonOption = False,
@@ -40,6 +49,8 @@ def collect(
     if certificates:
         words = [read_certificate(path) for path in certificates]
         mark_collected(image, words, blocks, block_size)
+    if restored:
+        note_restored(image, int(time.time()), blocks, block_size)
     channels = [
         {
             "channel_id": claim.channel_id.hex(),
