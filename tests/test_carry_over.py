@@ -174,7 +174,7 @@ def test_a_price_raised_after_the_fact():
         {"from_s": 0, "price_per_kwh": CHEAP},
         {"from_s": NOW_S + 15, "price_per_kwh": 4 * CHEAP},
     ]
-    world = Pair(pole={"prices": prices, "packet_ms": 500})
+    world = Pair(pole={"prices": prices, "packet_ms": 1_000})
     own_mwh = withheld(world)
     world.run(lambda: world.payee.charging is None)
     assert world.payer.last_stop == errors.BAD_FIELD
@@ -183,7 +183,7 @@ def test_a_price_raised_after_the_fact():
 
 def test_a_price_raised_after_the_fact_through_a_reconnect():
     cheap = [{"from_s": 0, "price_per_kwh": CHEAP}]
-    world = Pair(pole={"prices": cheap, "packet_ms": 500}, vehicle=COMING_BACK)
+    world = Pair(pole={"prices": cheap, "packet_ms": 1_000}, vehicle=COMING_BACK)
     own_mwh = withheld(world)
     for _ in range(3):
         price(world, 4 * CHEAP)

@@ -143,7 +143,9 @@ def test_limits_of_the_pole():
             ({"credit": 320, "packet_energy_mwh": 1_001}, "credit"),
             ({"credit": 1 << 64}, "credit"),
             ({"packet_energy_mwh": 0}, "packet_energy_mwh"),
-            ({"packet_ms": 9}, "packet_ms"),
+            ({"packet_energy_mwh": 999}, "packet_energy_mwh"),  # a step of the meter
+            ({"max_power_w": 18_018, "packet_energy_mwh": 1_000}, "packet_energy_mwh"),
+            ({"packet_ms": 999}, "packet_ms"),
             ({"max_power_w": 0}, "max_power_w"),
             ({"retry_ms": 1_001}, "retry_ms"),
             ({"link_timeout_ms": 400}, "retry_ms"),
@@ -160,8 +162,36 @@ def test_limits_of_the_pole():
         {"credit": (1 << 64) - 1},
         {"retry_ms": 999},
         {"packet_ms": 1_749},
+        {"packet_ms": 1_000},
+        {"packet_ms": 600, "link_timeout_ms": 1_200},
+        {"max_power_w": 18_000, "packet_energy_mwh": 1_000},
     ):
         assert not isinstance(loaded(load_pole, POLE, good), Exception), good
+
+
+def test_a_packet_holds_what_the_meter_cannot_tell_apart():
+    """By default it is one step of the register and the energy of one refresh, or more."""
+    for meter, max_power_w, packet_mwh in (
+        ({}, 18_000, 1_000),
+        ({}, 22_000, 1_222),
+        ({"step_mwh": 10_000}, 22_000, 10_000),
+        ({"refresh_ms": 1_000}, 22_000, 6_111),
+        ({"interval_ms": 500}, 11_000, 1_527),
+    ):
+        changes = {"meter": dict(METER, **meter), "max_power_w": max_power_w}
+        changes["credit"] = 10 * packet_mwh
+        assert loaded(load_pole, POLE, changes).packet_energy_mwh == packet_mwh
+
+
+def test_an_invoice_waits_for_the_own_meter():
+    """By default it waits for a refresh and a reading, and for 600 ms or more."""
+    for meter, wait_ms in (
+        ({"baud": 19_200, "turnaround_ms": 30}, 600),
+        ({}, 958),  # an SDM120 at 2400 bit/s
+        ({"baud": 9_600, "refresh_ms": 1_000}, 1_491),
+    ):
+        changes = {"meter": dict(METER, **meter)}
+        assert loaded(load_vehicle, VEHICLE, changes).audit_wait_ms == wait_ms
 
 
 def test_one_packet_is_judged_at_the_highest_price():
@@ -232,7 +262,8 @@ def test_limits_of_the_vehicle():
             ({"audit_percent": 26}, "audit_percent"),
             ({"meter": ABSENT}, "meter"),
             ({"retry_ms": 1_001}, "retry_ms"),
-            ({"audit_wait_ms": 2_000}, "audit_wait_ms"),
+            ({"audit_wait_ms": 2_000}, "link_timeout_ms"),
+            ({"audit_wait_ms": 957}, "audit_wait_ms"),  # an SDM120 at 2400 bit/s
         ],
     )
     # Nothing paid ahead is energy-first: it is the pole's credit that must allow it.

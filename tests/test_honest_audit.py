@@ -17,7 +17,7 @@ def rising():
         {"from_s": 0, "price_per_kwh": PRICE},
         {"from_s": NOW_S + 20, "price_per_kwh": DEARER},
     ]
-    vehicle = {"audit_wait_ms": 200}
+    vehicle = {"audit_wait_ms": 400}
     world = Pair(pole={"prices": prices, "credit": CREDIT}, vehicle=vehicle)
     world.run(lambda: world.payer.tariff and world.payer.tariff.next_price_per_kwh)
     assert world.payee.charging.credit == CREDIT

@@ -53,25 +53,25 @@ def test_offers_that_are_refused():
     assert offered(best_amount=1) == errors.BAD_SIGNATURE
     assert offered(issuer_count=0) == errors.UNTRUSTED_ISSUER
     assert offered(issuer_count=200) == errors.BAD_FIELD
-    assert offered(packet_ms=2_000) == errors.BAD_FIELD
+    assert offered(packet_ms=2_000) == errors.POLE_TOO_SLOW
     assert offered(packet_energy_mwh=1_000_000) == errors.PREPAY_TOO_SMALL
     assert offered(payee_key=KEYS["stranger"].public_key) == errors.NO_CHANNEL
     assert offered(remainder=1_000_000) == errors.BAD_FIELD
 
 
 def test_an_offer_whose_meter_is_coarser_than_a_packet_is_refused():
-    assert offered(step_mwh=1_001) == errors.BAD_FIELD
-    assert offered(step_mwh=100_000) == errors.BAD_FIELD
+    assert offered(step_mwh=1_001) == errors.POLE_TOO_COARSE
+    assert offered(step_mwh=100_000) == errors.POLE_TOO_COARSE
     # A step may cost one prepayment at most, with packets of any size.
-    assert offered(step_mwh=2_001, packet_energy_mwh=2_001) == errors.BAD_FIELD
+    assert offered(step_mwh=2_001, packet_energy_mwh=2_001) == errors.PREPAY_TOO_SMALL
     # 11.5 kW for 314 ms are 1,003 mWh.
-    assert offered(refresh_ms=314) == errors.BAD_FIELD
+    assert offered(refresh_ms=314) == errors.POLE_TOO_COARSE
 
 
 def test_an_offer_of_a_pole_that_stops_too_late_is_refused():
     """By default it must stop within 20 s."""
-    assert offered(link_timeout_ms=20_000) == errors.BAD_FIELD
-    assert offered(stop_ms=20_000) == errors.BAD_FIELD
+    assert offered(link_timeout_ms=20_000) == errors.POLE_TOO_SLOW
+    assert offered(stop_ms=20_000) == errors.POLE_TOO_SLOW
 
 
 def test_an_offer_that_comes_twice_is_refused_once():

@@ -138,6 +138,15 @@ def test_a_prepayment_that_is_promised_bigger_than_it_was_signed():
     assert lie(ACCEPT, change, after_packets=0)[1] == both(errors.BAD_PROOF)
 
 
+def test_a_vehicle_that_waits_for_less_than_a_packet():
+    """It would give up between two invoices, and blame the pole for it."""
+    pole = {"packet_ms": 1_000, "retry_ms": 300}
+    for timeout_ms, reason in ((1_299, errors.POLE_TOO_SLOW), (1_301, None)):
+        world = Pair(pole=pole, vehicle={"link_timeout_ms": timeout_ms, "retry_ms": 100})
+        world.run(lambda: world.payee.last_stop or world.payer.packets)  # noqa: B023
+        assert world.payee.last_stop == reason
+
+
 def refused(reason, pole=None, **changes):
     """Check that a certificate with fields changed is refused by the pole for `reason`."""
     channel = changes.pop("channel", None)

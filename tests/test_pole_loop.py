@@ -273,7 +273,7 @@ def test_no_energy_flows_for_which_no_invoice_can_be_cut():
 
     The contactor opens within one link timeout, and the rest is billed at the end.
     """
-    bench = PoleBench(prepay=640, packet_ms=400)
+    bench = PoleBench(prepay=640, packet_ms=1_000)
     bench.charge()
     bench.loop.idle = lambda: None
     bench.outlet.power_mw = 1_000_000

@@ -29,7 +29,7 @@ from joulestream.tariff import Tariff
 from joulestream.testkit.flash import RamFlash, mount
 from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.audit import Audit
-from joulestream.vehicle.carried_debt import carry_debt
+from joulestream.vehicle.carried_debt import carry_debt, trust, usable_credit
 from joulestream.vehicle.config import AUDIT_METER, AUDIT_POWER
 from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.offer_check import agreed_prepay, learn, raise_due
@@ -221,6 +221,7 @@ def by_code_8_1(v):
         energy_mwh=v.offer_energy_mwh,
         amount_due=v.offer_due,
         remainder=v.offer_remainder,
+        credit=v.offer_credit,
         prepay=v.offer_prepay,
         best_amount=v.best_amount,
         step_mwh=v.pole_step_mwh,
@@ -242,6 +243,8 @@ def by_code_8_1(v):
         "known_remainder": record.remainder,
         "known_energy_mwh": record.energy_mwh,
     }
+    found["usable_credit"] = usable_credit(offer, record)
+    found["trust"] = trust(offer, record, v.prepay_limit)
     reason = carry_debt(offer, record, v.more_mwh, v.percent, v.step_mwh, v.prepay_limit)
     found["carried_debt"] = reason == CARRIED_DEBT
     if reason:

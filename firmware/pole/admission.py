@@ -114,11 +114,7 @@ class Admission:
             accept: the ACCEPT, with the vehicle's own figures.
             settled: the highest amount that the ledger accepted, in claim units.
             price_per_kwh: the offered price, in claim units per kWh.
-
-        Raises PeerError(BAD_FIELD) for a remainder of a whole claim unit or more.
         """
-        if accept.remainder >= MWH_PER_KWH:
-            raise PeerError(errors.BAD_FIELD)
         if record.amount < settled:  # the journal is new, or older than the collected claim
             proven = settled - packet_amount(price_per_kwh, self._config.packet_energy_mwh)
             if proven > record.amount_due:
@@ -132,6 +128,15 @@ class Admission:
         """Return BAD_PROOF unless the payer's key signed `accept` over this very offer, or 0."""
         text = session.signed_text(accept)
         return 0 if verify(session.payer_key, text, accept.signature) else errors.BAD_PROOF
+
+    def figures_reason(self, accept: "Accept") -> int:
+        """Return BAD_FIELD or POLE_TOO_SLOW for figures of the vehicle that do not fit, or 0."""
+        if accept.remainder >= MWH_PER_KWH:
+            return errors.BAD_FIELD
+        # With a shorter timeout the vehicle would give up between two invoices.
+        if self._config.packet_ms + self._config.retry_ms >= accept.link_timeout_ms:
+            return errors.POLE_TOO_SLOW
+        return 0
 
     def place_reason(self, certificate: "Certificate", price_per_kwh: int) -> int:
         """Return CAPACITY_TOO_SMALL for a new channel that is not worth a place, or 0."""

@@ -17,7 +17,8 @@ from joulestream.link import check_link
 from joulestream.messages import MAX_ISSUERS
 from joulestream.meter.config import check_meter
 from joulestream.pole.prices import DEFAULT_SOURCE, check_source
-from joulestream.units import MW_PER_W, packet_amount
+from joulestream.pole.write_budget import record_ms
+from joulestream.units import MW_PER_W, energy_from_power, packet_amount
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
 _MINUTE_MS = 60_000
 _MOST_CHANNELS = 1024
+_PACKET_MWH = 1_000
 
 
 def _kind(value: object) -> int:
@@ -120,7 +122,7 @@ TABLE = (
     ("price_source", check_source, DEFAULT_SOURCE),
     ("credit", whole(0, MAX_AMOUNT), REQUIRED),
     ("prepay", whole(0, MAX_AMOUNT), REQUIRED),
-    ("packet_energy_mwh", whole(1, 0xFFFFFFFF), 1_000),
+    ("packet_energy_mwh", whole(1, 0xFFFFFFFF), None),
     ("packet_ms", whole(10, 10 * _MINUTE_MS), 1_000),
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
     ("meter", check_meter, REQUIRED),
@@ -142,6 +144,13 @@ def issuer_of(config: "PoleConfig", key: bytes) -> "IssuerConfig | None":
     return None
 
 
+def least_packet_mwh(config: "PoleConfig") -> int:
+    """Return the least energy in mWh of a packet that a vehicle can audit (offer.py tells it)."""
+    meter = config.meter
+    refresh_ms = max(meter.refresh_ms, meter.interval_ms)
+    return max(meter.step_mwh, energy_from_power(config.max_power_mw, refresh_ms))
+
+
 def load_config(path: str) -> "PoleConfig":
     """Return the checked configuration in the file `path`.
 
@@ -153,6 +162,15 @@ def load_config(path: str) -> "PoleConfig":
 def consistent(config: "Any") -> "PoleConfig":
     """Return `config` if its fields fit together; raises ConfigError if they do not."""
     config.max_power_mw = config.max_power_w * MW_PER_W
+    least_mwh = least_packet_mwh(config)
+    if config.packet_energy_mwh is None:
+        config.packet_energy_mwh = max(_PACKET_MWH, least_mwh)
+    if config.packet_energy_mwh < least_mwh:
+        raise ConfigError(
+            "packet_energy_mwh",
+            "must be at least %d: one step of the meter, and what flows in its 'refresh_ms' or"
+            " 'interval_ms' at 'max_power_w'" % least_mwh,
+        )
     dearest = max(row.price_per_kwh for row in config.prices)
     packet = packet_amount(dearest, config.packet_energy_mwh)
     if config.credit == 0 and config.prepay == 0:
@@ -170,6 +188,10 @@ def consistent(config: "Any") -> "PoleConfig":
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     if config.packet_ms + config.retry_ms >= config.link_timeout_ms:
         raise ConfigError("packet_ms", "plus 'retry_ms' must be below 'link_timeout_ms'")
+    # A packet that ends at its time costs a write that hardly anybody pays for.
+    least_ms = record_ms(config.link_timeout_ms)
+    if config.packet_ms < least_ms:
+        raise ConfigError("packet_ms", "must be at least %d, to spare the flash" % least_ms)
     for issuer in config.issuers:
         if not issuer.channels:
             # One issuer among several never fills the journal.

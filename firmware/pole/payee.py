@@ -279,6 +279,7 @@ class Payee:
                 certificate, session.channel_id, session.payer_key, now_ms
             )
             or admission.proof_reason(session, accept)
+            or admission.figures_reason(accept)
             or admission.place_reason(certificate, price_per_kwh)
         )
         if reason:

@@ -13,6 +13,11 @@ _RECORD_MS = const(1_000)
 _BURST_MS = const(60_000)
 
 
+def record_ms(link_timeout_ms: int) -> int:
+    """Return the time in ms in which the budget grows by one record."""
+    return min(_RECORD_MS, link_timeout_ms // 2)
+
+
 class WriteBudget:
     """Counts unpaid records. A record is as large as that of a claim.
 
@@ -24,7 +29,7 @@ class WriteBudget:
     def __init__(self, now_ms: int, link_timeout_ms: int) -> None:
         self._last_ms = now_ms
         self._owed_ms = 0
-        self._record_ms = min(_RECORD_MS, link_timeout_ms // 2)
+        self._record_ms = record_ms(link_timeout_ms)
 
     def allows(self, records: int, now_ms: int) -> bool:
         """Return whether so many unpaid records may be written at the tick `now_ms`."""

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 
 _MINUTE_MS = 60_000
+_AUDIT_WAIT_MS = 600
 
 # The vehicle audits with a meter of its own, or with maximum power times time.
 AUDIT_METER = "meter"
@@ -65,7 +66,7 @@ TABLE = (
     ("prepay", whole(0, MAX_AMOUNT), REQUIRED),
     ("audit", one_of(AUDIT_METER, AUDIT_POWER), AUDIT_METER),
     ("audit_percent", whole(0, 25), 3),
-    ("audit_wait_ms", whole(0, _MINUTE_MS), 600),
+    ("audit_wait_ms", whole(0, _MINUTE_MS), None),
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
     ("meter", check_meter, None),
     ("link", check_link, check_link({})),
@@ -74,6 +75,11 @@ TABLE = (
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 5_000),
 )
+
+
+def own_meter_ms(meter: "MeterConfig") -> int:
+    """Return the time in ms in which the own meter shows energy: a refresh, and a reading."""
+    return meter.refresh_ms + max(meter.interval_ms, meter.reading_ms)
 
 
 def load_config(path: str) -> "VehicleConfig":
@@ -104,7 +110,19 @@ def consistent(config: "Any") -> "VehicleConfig":
             )
     if config.retry_ms * 2 > config.link_timeout_ms:
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
+    least_ms = own_meter_ms(config.meter) if config.audit == AUDIT_METER else 0
+    if config.audit_wait_ms is None:
+        config.audit_wait_ms = max(_AUDIT_WAIT_MS, least_ms)
+    if config.audit_wait_ms < least_ms:
+        raise ConfigError(
+            "audit_wait_ms",
+            "must be at least %d: so late the meter may show energy" % least_ms,
+        )
     if config.audit_wait_ms >= config.link_timeout_ms:
-        raise ConfigError("audit_wait_ms", "must be below 'link_timeout_ms'")
+        raise ConfigError(
+            "link_timeout_ms",
+            "must be above the %d ms that an invoice may wait for the meter ('audit_wait_ms')"
+            % config.audit_wait_ms,
+        )
     checked: VehicleConfig = config
     return checked

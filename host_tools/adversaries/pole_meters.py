@@ -174,7 +174,7 @@ class WaitsForALossOfPower(LyingPole):
 class HasACoarseRegister(RefusedOffer):
     """Declares a register with steps of ten packets."""
 
-    reason = "BAD_FIELD"
+    reason = "POLE_TOO_COARSE"
 
     def lies(self) -> dict[str, Any]:
         return {"step_mwh": 10 * PACKET_MWH}
@@ -183,7 +183,7 @@ class HasACoarseRegister(RefusedOffer):
 class HasALargePacket(RefusedOffer):
     """Declares packets and register steps of ten packets, and grants the credit for them."""
 
-    reason = "BAD_FIELD"
+    reason = "PREPAY_TOO_SMALL"
 
     def lies(self) -> dict[str, Any]:
         large_mwh = 10 * PACKET_MWH
@@ -193,7 +193,7 @@ class HasALargePacket(RefusedOffer):
 class HasASlowRegister(RefusedOffer):
     """Declares a register that is refreshed once a minute."""
 
-    reason = "BAD_FIELD"
+    reason = "POLE_TOO_COARSE"
 
     def lies(self) -> dict[str, Any]:
         return {"refresh_ms": 60_000}
@@ -202,7 +202,7 @@ class HasASlowRegister(RefusedOffer):
 class StopsLate(RefusedOffer):
     """Declares that it needs an hour to stop, so that energy of that hour might be its own."""
 
-    reason = "BAD_FIELD"
+    reason = "POLE_TOO_SLOW"
 
     def lies(self) -> dict[str, Any]:
         return {"stop_ms": 3_600_000}
@@ -294,7 +294,7 @@ LIARS = (
         "has a coarse register",
         POLE,
         "Declares a register with steps of ten packets, so that the audit would tolerate them.",
-        "stops with BAD_FIELD: a step is at most one packet",
+        "stops with POLE_TOO_COARSE: a step is at most one packet",
         PREPAID,
         again(HasACoarseRegister),
     ),
@@ -302,7 +302,7 @@ LIARS = (
         "has large packets",
         POLE,
         "Declares packets of ten times the energy, register steps as large, and credit for them.",
-        "stops with BAD_FIELD: a step costs at most what its owner lets it pay ahead",
+        "stops with PREPAY_TOO_SMALL: a step costs at most what its owner lets it pay ahead",
         PREPAID,
         again(HasALargePacket),
     ),
@@ -310,7 +310,7 @@ LIARS = (
         "has a slow register",
         POLE,
         "Declares a register that is refreshed once a minute.",
-        "stops with BAD_FIELD: at most one packet flows in a refresh",
+        "stops with POLE_TOO_COARSE: at most one packet flows in a refresh",
         PREPAID,
         again(HasASlowRegister),
     ),
@@ -318,7 +318,7 @@ LIARS = (
         "needs an hour to stop",
         POLE,
         "Declares a long stop, so that energy from elsewhere would be its own for so long.",
-        "stops with BAD_FIELD: link timeout and stop are at most `max_tail_ms`",
+        "stops with POLE_TOO_SLOW: link timeout and stop are at most `max_tail_ms`",
         PREPAID,
         again(StopsLate),
     ),

@@ -83,7 +83,7 @@ def record_bytes_per_hour(
     """
     flash = CountingFlash()
     # 3,600 W: a packet of 1 Wh a second. An attack wants invoices as often as it can get them.
-    packet_ms = 1_500 if act is pays else 100
+    packet_ms = 1_500 if act is pays else 1_000
     bench = PoleBench(flash=flash, packet_ms=packet_ms, credit=1_000_000)
     bench.outlet.power_mw = 3_600_000
     bench.charge()

@@ -391,8 +391,7 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     return Parameters(
         prices=prices,
         packet_mwh=packet_mwh,
-        # Packets that end at their time alone are stored once a second on average.
-        packet_ms=rng.choice((700, 750)),
+        packet_ms=rng.choice((1_000, 1_040)),
         credit=credit,
         pole_prepay=rng.choice((0, prepay)) if credit else prepay,
         vehicle_prepay=prepay + (packet if credit == 0 else 0),

@@ -47,6 +47,8 @@ WRONG_AMOUNT = const(67)
 CARRIED_DEBT = const(68)
 NO_CHANNEL = const(69)
 WALLET_UNABLE = const(70)
+POLE_TOO_COARSE = const(71)
+POLE_TOO_SLOW = const(72)
 
 METER_SILENT = const(80)
 METER_STALE = const(81)
@@ -105,6 +107,8 @@ REASONS = {
     CARRIED_DEBT: ("CARRIED_DEBT", "the pole carries over a debt the vehicle does not know"),
     NO_CHANNEL: ("NO_CHANNEL", "the vehicle has no channel that pays this pole"),
     WALLET_UNABLE: ("WALLET_UNABLE", "the wallet could not sign"),
+    POLE_TOO_COARSE: ("POLE_TOO_COARSE", "the pole's meter counts in steps above its packets"),
+    POLE_TOO_SLOW: ("POLE_TOO_SLOW", "packets or timeouts are longer than a side allows"),
     METER_SILENT: ("METER_SILENT", "the meter does not answer"),
     METER_STALE: ("METER_STALE", "the meter's last good reading is too old"),
     METER_FROZEN: ("METER_FROZEN", "the meter's register stands still while power flows"),
