@@ -191,6 +191,43 @@ BUGS = (
         "tests/test_pole_loop.py::test_no_energy_flows_for_which_no_invoice_can_be_cut",
     ),
     Bug(
+        "an issuer's word that it has paid gives a place back",
+        "firmware/pole/slots.py",
+        "        uncollected = max(record.amount - standing.collected, 0)\n",
+        "        uncollected = max(record.amount - standing.settled, 0)\n",
+        "tests/test_slots.py::test_an_issuers_word_that_it_has_paid_gives_no_place",
+    ),
+    Bug(
+        "a wrong clock at the first start locks certificates out",
+        "firmware/pole/clock.py",
+        "        later_s = _AGREE_S if self._is_new else self._uptime_s + _DAY_S\n",
+        "        later_s = self._uptime_s + _DAY_S\n",
+        "tests/test_pole_clock.py"
+        "::test_a_clock_that_is_corrected_after_the_first_start_corrects_the_birth",
+    ),
+    Bug(
+        "the mark of a restored copy keeps a birth that an issuer told",
+        "firmware/pole/clock.py",
+        "        row.born_s = _UNBORN_S\n",
+        "        pass\n",
+        "tests/test_pole_clock.py::test_a_host_that_restores_an_image_marks_it",
+    ),
+    Bug(
+        "trust takes all of the prepayment",
+        "firmware/vehicle/carried_debt.py",
+        "    return prepay - max(packet - usable_credit(offer, record), 0)\n",
+        "    return prepay\n",
+        "tests/test_refused_debt.py"
+        "::test_a_vehicle_trusts_no_further_than_it_can_still_pay_for_a_packet",
+    ),
+    Bug(
+        "an offer is kept alive by proofs of time",
+        "shared/joulestream/session.py",
+        "        if number != TIME:\n",
+        "        if number:\n",
+        "tests/test_lying_vehicle.py::test_an_offer_is_not_kept_alive_to_use_an_old_proof_of_time",
+    ),
+    Bug(
         "a place taken back though its claim is not collected",
         "firmware/pole/slots.py",
         "        if not uncollected and now_s",

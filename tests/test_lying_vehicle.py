@@ -8,7 +8,7 @@ from joulestream.channel import Claim, time_bytes
 from joulestream.messages import ACCEPT, TIME_TAKEN, UPDATE, Invoice, TimeProof
 from joulestream.runtime import BUILT_S
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, lie
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, STEP_MS, Pair, bending, both, lie
 
 CLAIM = Claim(terms().channel_id())
 
@@ -301,6 +301,36 @@ def test_a_strangers_or_replayed_or_impossible_proof_of_time_is_refused():
         world.run(lambda world=world: world.payee.last_stop)
         assert world.payee.last_stop == reason
         assert world.pole_energy_mwh == 0
+
+
+def test_an_offer_is_not_kept_alive_to_use_an_old_proof_of_time():
+    """A proof of time that is kept for days would revive a certificate that has expired."""
+    world = Pair(time_s=None)
+    kept = []
+
+    def bend(sender, payload):
+        if payload[0] == ACCEPT:
+            kept.append(bytes(payload))
+        return [] if payload[0] in (ACCEPT, TIME_TAKEN) else [payload]
+
+    world.bend = bend
+    world.run(lambda: kept)
+    world.payer.step = lambda *arguments: None
+    begun_ms = world.now_ms
+    number = 0
+    while not world.payee.last_stop:
+        number += 1
+        session = world.payee.session
+        proof = time_bytes(session.payee_nonce, KEYS["payee"].public_key, NOW_S + number)
+        message = TimeProof(
+            issuer_key=KEYS["issuer"].public_key,
+            time_s=NOW_S + number,
+            signature=KEYS["issuer"].sign(proof),
+        )
+        world.payee.receive(messages.encode(message), world.now_ms)
+        world.step()
+        assert world.now_ms - begun_ms <= world.pole_config.link_timeout_ms + 2 * STEP_MS
+    assert world.payee.last_stop == errors.LINK_TIMEOUT
 
 
 def test_an_issuers_word_about_its_own_certificates_beats_the_boards_clock():

@@ -335,6 +335,26 @@ def test_a_birth_that_a_wrong_clock_noted_is_mended():
     assert not pole.visit(Shown(HONEST, pole.true_s))
 
 
+def test_a_clock_that_is_corrected_after_the_first_start_corrects_the_birth():
+    """For instance a clock that shows local time until the network tells the right one."""
+    for off_s in (8 * 3_600, 300, -8 * 3_600):
+        pole = Pole()
+        old = Shown(HONEST, pole.true_s - 61)
+        pole.journal = Memory()
+        pole.boot(off_s)
+        pole.visit(Shown(HONEST, pole.true_s))
+        pole.wait(5_000)
+        corrected(pole)
+        assert not pole.visit(Shown(HONEST, pole.true_s)), off_s
+        writes = pole.journal.writes
+        for _ in range(100):
+            pole.wait(MINUTE_MS)
+            assert pole.visit(old) == CERTIFICATE_OLD, off_s
+        assert pole.journal.writes == writes
+        pole.boot()
+        assert pole.visit(old) == CERTIFICATE_OLD, off_s
+
+
 def test_a_liar_moves_the_birth_for_itself_alone():
     """A vehicle with an old certificate of the honest issuer, and a friend that issues."""
     pole = Pole(CLOCK_NONE)

@@ -109,7 +109,7 @@ def test_sixty_four_channels_without_a_payment_leave_room_for_an_honest_one():
 
 
 def test_a_place_is_given_in_the_order_of_the_rules():
-    """Paid by the ledger; the same with debt; claimable no more: the smallest claim first."""
+    """Collected; the same with debt; claimable no more: the smallest claim first."""
     records, slots, clock = full(4)
     collected_s = NOW_S + 10
     paid = admitted(records, channel(1), 500, 400)
@@ -121,7 +121,7 @@ def test_a_place_is_given_in_the_order_of_the_rules():
     for number in (1, 2):
         later = channel(number, claimed=500, issued_at_s=collected_s, expires_at_s=NOW_S + DAY_S)
         records.erase_ahead()
-        records.admit(later, records.load(later.channel_id))
+        records.collect(later)
     open_s = collected_s + WINDOW_S - COLLECT_WITHIN_S
     for now_s, found in ((open_s - 1, None), (open_s, paid)):
         clock.now_s = now_s
@@ -129,7 +129,7 @@ def test_a_place_is_given_in_the_order_of_the_rules():
     admitted(records, new, 400, instead_of=paid)
     assert slots.find(channel(10), 0) == (True, in_debt)
     admitted(records, channel(10), 400, instead_of=in_debt)
-    # The board's clock may be in a wrong era: only the issuer's own evidence gives a claim up.
+    # The board's clock may be in a wrong era: the issuer must prove the time as well.
     long_past_s = new.claimable_until_s + 30 * DAY_S
     clock.now_s = long_past_s + DAY_S
     assert slots.find(channel(11), 0) == (False, None)
@@ -144,6 +144,19 @@ def test_a_place_is_given_in_the_order_of_the_rules():
     assert found and records.load(given).amount == 400 and large in records
 
 
+def test_an_issuers_word_that_it_has_paid_gives_no_place():
+    """With the place the debt would leave the issuer's limit, and it could owe without end."""
+    records, slots, clock = full(1)
+    first = admitted(records, channel(1), 500)
+    records.erase_ahead()
+    records.admit(channel(1, claimed=500, issued_at_s=NOW_S + 1), records.load(first))
+    clock.now_s = NOW_S + 30 * DAY_S
+    assert slots.find(channel(2), 0) == (False, None)
+    records.erase_ahead()
+    records.collect(channel(1, claimed=500, issued_at_s=NOW_S + 1))
+    assert slots.find(channel(2), 0) == (True, first)
+
+
 def test_an_expired_certificate_gives_no_place():
     """500 uncollected, the certificate ends on day 1, the ledger pays until day 8."""
     records, slots, clock = full(1)
@@ -154,8 +167,10 @@ def test_an_expired_certificate_gives_no_place():
 
 def test_one_issuer_never_takes_all_places():
     records, slots, clock = full(4, ("issuer", "stranger"), quota=2)
-    first = admitted(records, channel(1, claimed=7), 7)
+    first = admitted(records, channel(1), 7)
     admitted(records, channel(2), 7)
+    records.erase_ahead()
+    records.collect(channel(1, claimed=7))
     clock.now_s = NOW_S + 30 * DAY_S
     # It may take the place of a channel of its own.
     assert slots.find(channel(3), 0) == (True, first)

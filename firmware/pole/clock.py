@@ -118,11 +118,12 @@ class PoleClock:
         self.price_s = 0
         self._board = self._read_board()  # the start by the board's clock, None if unknown
         data = journal.get(journal_keys.TIME)
+        self._is_new = data is None
         self._born_s, rows = read_times(data)
         self._rows = {}
         for key in issuer_keys:
             self._rows[key] = rows.get(key) or IssuerTime(key=key, floor_s=0, born_s=_UNBORN_S)
-        if self._learn_birth() or data is None:
+        if self._learn_birth() or self._is_new:
             # A journal that is not marked as new would be taken for a whole one.
             store_times(journal, self._born_s, self._rows)
 
@@ -188,14 +189,17 @@ class PoleClock:
         return CERTIFICATE_OLD if certificate.issued_at_s < born_s else 0
 
     def issuer_s(self, issuer_key: bytes, now_ms: int) -> "tuple[int, int]":
-        """Return an issuer's time in s, with the board's clock and by its own evidence alone."""
+        """Return an issuer's time in s, and the time that issuer and board both prove.
+
+        The board's clock alone may be in a wrong era, and an issuer alone may lie.
+        """
         row = self._rows.get(issuer_key)
         floor_s = 0 if row is None else row.floor_s
         uptime_s = self.tick(now_ms)
         told = self._told.get(issuer_key)
-        proven_s = floor_s if told is None else max(told + uptime_s, floor_s)
-        start = self._board if told is None else told
-        return proven_s if start is None else max(start + uptime_s, floor_s), proven_s
+        own_s = floor_s if told is None else max(told + uptime_s, floor_s)
+        board_s = 0 if self._board is None else self._board + uptime_s
+        return own_s if told is not None else max(board_s, floor_s), min(own_s, board_s)
 
     # In a session
 
@@ -273,13 +277,18 @@ class PoleClock:
     def _learn_birth(self, row: "IssuerTime | None" = None) -> bool:
         """Learn by the board or an issuer when the journal was born; return whether it changed.
 
-        A time that is a day before a birth proves that the birth was noted with a wrong clock.
+        This start is the birth of a journal that was empty, so a correction of the board's clock
+        corrects the birth. After a later start a time that is a day before a birth proves that the
+        birth was noted with a wrong clock.
         """
         changed = False
-        later_s = self._uptime_s + _DAY_S
-        if self._board is not None and self._board + later_s < self._born_s:
-            self._born_s = self._board
-            changed = True
+        later_s = _AGREE_S if self._is_new else self._uptime_s + _DAY_S
+        board = self._board
+        if board is not None:
+            is_late = self._is_new and board > self._born_s + later_s
+            if is_late or board + later_s < self._born_s:
+                self._born_s = board
+                changed = True
         if row is not None and row.key in self._told:
             start = self._told[row.key]
             if start + later_s < min(self._born_s, row.born_s):

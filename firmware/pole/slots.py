@@ -3,11 +3,15 @@
 A channel with money at stake keeps its place. The others give theirs in this order, and in each
 case the smallest uncollected amount first:
 
-1. The ledger paid its best claim, nothing is due beyond that, and no older certificate is valid.
+1. The operator collected its best claim, nothing is due beyond that, and no older certificate is
+   valid.
 2. The same, and an amount is due.
 3. The ledger pays nothing any more, and has not for 30 days.
 
-A certificate that expired is no reason: its claims can still be collected.
+The issuer's own word that it has paid is no reason. With its place a channel would leave the sum
+that the pole trusts the issuer with, and the issuer could owe without end. So in case 3 the
+board's clock must prove the time too. A certificate that expired is no reason either: its claims
+can still be collected.
 """
 
 from joulestream.compat import const
@@ -68,7 +72,7 @@ class Slots:
     def taken(self, channel_id: bytes) -> None:
         """Count the claim that is given up with the place of a channel."""
         record = self._records.load(channel_id)
-        self.given_up += max(record.amount - self._records.standing(channel_id).settled, 0)
+        self.given_up += max(record.amount - self._records.standing(channel_id).collected, 0)
 
     def _order(self, channel_id: bytes, now_ms: int) -> "tuple[int, int]":
         """Return the channel's place in the order, _NEVER if it keeps its own, and its claim."""
@@ -78,12 +82,11 @@ class Slots:
             return _NEVER, 0
         record = records.load(channel_id)
         standing = records.standing(channel_id)
-        uncollected = max(record.amount - standing.settled, 0)
-        window_s = certificate.dispute_window_s - self._config.collect_within_s
+        uncollected = max(record.amount - standing.collected, 0)
+        window_s = max(certificate.dispute_window_s - self._config.collect_within_s, 0)
         now_s, proven_s = self._clock.issuer_s(certificate.issuer_key, now_ms)
         if not uncollected and now_s >= standing.collected_at_s + window_s:
             return (1 if record.amount_due <= record.amount else 2), 0
-        # The board's clock alone must not give up a claim: it may be in a wrong era.
         if proven_s >= certificate.claimable_until_s + _LONG_PAST_S:
             return 3, uncollected
         return _NEVER, 0

@@ -3,7 +3,7 @@
 from typing import Any
 
 from joulestream.channel import Certificate, Terms, time_bytes
-from joulestream.host_tools.adversaries.bank import DAY_S, SIGNERS, START_S
+from joulestream.host_tools.adversaries.bank import DAY_S, SIGNERS, START_S, WINDOW_S
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, ISSUER, Liar
 from joulestream.host_tools.adversaries.lying_vehicle import DELAY
 from joulestream.host_tools.adversaries.peers import VehiclePeer
@@ -33,6 +33,7 @@ def _certify(
     issuer: str = "issuer",
     issued_at_s: int = START_S,
     claimed: int = 0,
+    window_s: int = WINDOW_S,
 ) -> Certificate:
     """Return a good certificate of a channel that is on no ledger."""
     return certificate(
@@ -42,6 +43,7 @@ def _certify(
         claimed=claimed,
         issued_at_s=issued_at_s,
         expires_at_s=issued_at_s + DAY_S,
+        claimable_until_s=issued_at_s + window_s,
     )
 
 
@@ -127,6 +129,31 @@ def _say_that_it_was_paid(play: Play) -> None:
         play.take_stock()
 
 
+def _give_places_back(play: Play) -> None:
+    """Say that a channel is paid and closed for good, so that its place goes to the next one."""
+    stage = play.pole(
+        issuers=[issuer_row("issuer"), {**issuer_row("stranger", _LIMIT), "channels": 1}]
+    )
+    capacity = _PACKETS * PACKET
+    for number in range(_CHANNELS):
+        stage.skip(60)
+        terms = play.bank.terms(number)
+        terms.dispute_window_s = 0
+        issued_at_s = stage.now_s
+        liar = VehiclePeer(stage, _certify(terms, capacity, "stranger", issued_at_s))
+        if number:
+            liar.greet()
+            stage.run_to_end("CHANNELS_FULL")
+            play.take_stock()
+            continue
+        liar.charge(_PACKETS)
+        stage.run_to_end("CAPACITY_EXHAUSTED")
+        liar.certificate = _certify(terms, capacity, "stranger", issued_at_s, capacity)
+        liar.greet()
+        stage.run_to_end("CAPACITY_EXHAUSTED")
+        play.take_stock()
+
+
 def _certify_fictions(play: Play) -> None:
     """Charge on one invented channel after the other, until the pole refuses the next one."""
     stage = play.pole(limit=_LIMIT)
@@ -164,6 +191,18 @@ LIARS = (
         "with ISSUER_LIMIT",
         _MAX_GAIN,
         _say_that_it_was_paid,
+        f"as above: the pole trusts the issuer up to {_LIMIT // PACKET} packets",
+        attempts=_CHANNELS,
+    ),
+    Liar(
+        "gives its places back by its own word",
+        ISSUER,
+        "Signs that its invented channel was paid and that nobody can dispute it. So its place "
+        "would go to the next one, and its debt would be forgotten with the place.",
+        "gives a place back only when the operator's own host saw the amount arrive, and stops "
+        "with CHANNELS_FULL",
+        _MAX_GAIN,
+        _give_places_back,
         f"as above: the pole trusts the issuer up to {_LIMIT // PACKET} packets",
         attempts=_CHANNELS,
     ),

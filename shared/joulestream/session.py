@@ -324,7 +324,9 @@ class ProtocolSession:
         if request is not None:
             self._requests[request].waiting = False
         self._note(message, payload)
-        self._news_ms = now_ms
+        if number != TIME:
+            # A proof of time is as old as its OFFER's nonce, so an OFFER is not kept alive by it.
+            self._news_ms = now_ms
         self.state = target
         if target == CLOSED:
             self._forget_requests()
