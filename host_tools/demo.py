@@ -119,8 +119,8 @@ class Demo:
             )
             vehicle = setup.vehicle(
                 budget=_BUDGET,
-                # A new channel has no credit: it prepays the packet that is paid and the next one.
-                prepay=2 * _DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH,
+                # A new channel has no credit: it prepays all that flows while packets are paid.
+                prepay=3 * _DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH,
                 reconnect_ms=500,
             )
             bench = Bench(self.directory, pole, vehicle, Plant(), realtime=self.realtime)

@@ -186,7 +186,7 @@ BUGS = (
     Bug(
         "energy flows while no invoice can be cut",
         "firmware/pole/payee.py",
-        "        elif charging.packetizer.is_late(now_ms):\n",
+        "        elif packetizer.is_late(now_ms):\n",
         "        elif False:\n",
         "tests/test_pole_loop.py::test_no_energy_flows_for_which_no_invoice_can_be_cut",
     ),
@@ -219,6 +219,29 @@ BUGS = (
         "    return prepay\n",
         "tests/test_refused_debt.py"
         "::test_a_vehicle_trusts_no_further_than_it_can_still_pay_for_a_packet",
+    ),
+    Bug(
+        "the cover leaves the jumps of a slow meter out",
+        "firmware/pole/cover.py",
+        "self._early_mwh + self.paying_mwh)\n",
+        "2 * min(self.paying_mwh, config.packet_energy_mwh))\n",
+        "tests/test_steady_lines.py"
+        "::test_the_cover_that_the_pole_asks_for_keeps_the_contactor_closed",
+    ),
+    Bug(
+        "packets that end early count as unpaid writes",
+        "firmware/pole/packetizer.py",
+        "        self.is_worth = flowed_mwh >= self._worth_mwh\n",
+        "        self.is_worth = flowed_mwh >= self._energy_mwh\n",
+        "tests/test_steady_lines.py"
+        "::test_the_cover_that_the_pole_asks_for_keeps_the_contactor_closed",
+    ),
+    Bug(
+        "credit that a left debt uses up counts as cover",
+        "firmware/pole/charging_session.py",
+        "        return self.credit - self.left + self._prepay\n",
+        "        return self.credit + self._prepay\n",
+        "tests/test_refused_debt.py::test_a_debt_that_is_left_leaves_cover_for_a_steady_current",
     ),
     Bug(
         "an offer is kept alive by proofs of time",
@@ -557,8 +580,8 @@ BUGS = (
     Bug(
         "packets end at their energy alone",
         "firmware/pole/payee.py",
-        "        if energy_mwh is None and charging.must_invoice():",
-        "        if False:",
+        "            if not charging.must_invoice():",
+        "            if True:",
         "tests/test_steady_current.py::"
         "test_the_least_cover_that_is_accepted_keeps_the_contactor_closed",
     ),
@@ -645,7 +668,7 @@ BUGS = (
     Bug(
         "debt that the vehicle leaves is outside the credit",
         "firmware/pole/payee.py",
-        "min(record.amount_due - accept.amount_due, charging.credit)",
+        "min(record.amount_due - accept.amount_due, credit)",
         "record.amount_due - accept.amount_due",
         "tests/test_refused_debt.py::test_a_debt_that_is_left_takes_a_part_of_the_poles_credit",
     ),

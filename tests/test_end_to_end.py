@@ -225,7 +225,9 @@ def test_a_tariff_above_the_limit_stops_before_it_begins(tmp_path):
         {"from_s": 0, "price_per_kwh": PRICE_PER_KWH},
         {"from_s": START_S + 5, "price_per_kwh": 900_000},
     ]
-    scenario = Scenario(tmp_path, pole={"prices": prices}).run(until(stopped))
+    # The prepayment covers both prices.
+    scenario = Scenario(tmp_path, pole={"prices": prices}, vehicle={"prepay": 3_000})
+    scenario.run(until(stopped))
     ends(scenario, "PRICE_TOO_HIGH")
     receipt = scenario.pole["receipt"]
     assert receipt["amount_due"] == receipt["energy_mwh"] * PRICE_PER_KWH // 1_000_000

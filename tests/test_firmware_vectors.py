@@ -69,7 +69,7 @@ def make_pole(vectors):
         "collect_within_s": 86_400,
         "prices": [{"from_s": 0, "price_per_kwh": offer.price_per_kwh}],
         "credit": offer.credit,
-        "prepay": 0,
+        "prepay": offer.prepay,
         "packet_energy_mwh": offer.packet_energy_mwh,
         "packet_ms": offer.packet_ms,
         "link_timeout_ms": offer.link_timeout_ms,

@@ -23,7 +23,8 @@ from joulestream.pole.admission import Admission
 from joulestream.pole.charging_session import ChargingSession
 from joulestream.pole.clock import PoleClock, mark_restored
 from joulestream.pole.contactor import ORDERLY_STOP_MS
-from joulestream.pole.offer import asked_prepay, least_cover, paying_amount
+from joulestream.pole.cover import Cover
+from joulestream.pole.offer import asked_prepay
 from joulestream.runtime import BUILT_S
 from joulestream.tariff import Tariff
 from joulestream.testkit.flash import RamFlash, mount
@@ -156,11 +157,23 @@ def by_code_7_2(v):
         credit=v.credit,
         prepay=0,
         max_power_mw=v.max_power_mw,
-        meter=SimpleNamespace(interval_ms=v.paying_ms, reading_ms=0),
+        meter=SimpleNamespace(interval_ms=v.between_ms, reading_ms=v.reading_ms),
     )
+    cover = Cover(config, SimpleNamespace(reading_ms=v.reading_ms, step_mwh=v.step_mwh))
     certificate = Certificate(channel_id=bytes(32), expires_at_s=0)
     charge = ChargingSession(
-        config, certificate, None, record, v.settled, v.price_per_kwh, 0, 0, 0, v.accepted_prepay
+        config,
+        certificate,
+        None,
+        record,
+        v.settled,
+        v.price_per_kwh,
+        0,
+        0,
+        0,
+        cover,
+        v.accepted_prepay,
+        v.left,
     )
     assert v.orderly_ms == ORDERLY_STOP_MS
     # Nothing is paid now, so an orderly stop begins as soon as its price is all that is left.
@@ -174,9 +187,11 @@ def by_code_7_2(v):
         "credit_now": charge.credit,
         "packet": packet_amount(v.price_per_kwh, v.packet_energy_mwh),
         "unpaid": charge.unpaid,
-        "paying": paying_amount(config, v.price_per_kwh),
-        "least_cover": least_cover(config, v.price_per_kwh),
-        "least_prepay": asked_prepay(config, record, v.price_per_kwh),
+        "paying_mwh": cover.paying_mwh,
+        "early": cover.early(v.price_per_kwh),
+        "least_cover": cover.least(v.price_per_kwh),
+        "least_prepay": asked_prepay(config, record, cover, v.price_per_kwh),
+        "cover": charge.usable(),
     }
 
 
@@ -378,6 +393,8 @@ def is_possible(section, given):
         return given["start_energy_mwh"] <= min(given["from_energy_mwh"], given["energy_mwh"])
     if section == "7.2":
         given["orderly_ms"] = ORDERLY_STOP_MS
+        # The next question waits for the answer to the one before it.
+        return given["reading_ms"] <= given["between_ms"]
     if section == "8.1":
         return max(given["remainder"], given["offer_remainder"]) < 1_000_000
     if section == "8.4":

@@ -122,6 +122,27 @@ def test_a_pole_without_credit_for_it_delivers_nothing_on_a_debt_that_is_left():
     assert world.payer.last_stop == errors.PREPAY_TOO_SMALL
 
 
+def test_a_debt_that_is_left_leaves_cover_for_a_steady_current():
+    """Credit that the debt uses up counts neither for the cover nor for an orderly stop.
+
+    An orderly stop at 11.5 kW costs 6,134 claim units. The credit of 25 packets covers it. With
+    the debt it does not.
+    """
+
+    def add(record):
+        record.amount_due += 9 * PACKET_PRICE
+
+    world = charged(40, credit=25 * PACKET_PRICE)
+    assert world.payee.charging.stop_amount
+    world.replug()
+    change_pole(world, add)
+    world.run(lambda: world.payer.last_stop == errors.CARRIED_DEBT)
+    decide(world, wallet.leave_refused)
+    assert goes_on(world)
+    assert world.payee.charging.left and not world.payee.charging.stop_amount
+    assert world.payee.may_energise() and not world.payee.must_pause()
+
+
 def test_a_debt_that_is_left_takes_a_part_of_the_poles_credit():
     """A vehicle that states nothing may leave the credit unpaid, and not one unit more."""
     assert stopped_for(less=0) is None
@@ -143,13 +164,17 @@ def stopped_for(less):
 
 
 def pays(world, less):
-    """Return a bend: the vehicle states that nothing is due, and pays `less` than is asked."""
+    """Return a bend: the vehicle states that nothing is due, and pays `less` than is asked.
+
+    It promises a prepayment, since the debt uses up the credit that covers the next packets.
+    """
     due = []
 
     def bend(sender, payload):
         message = messages.decode(bytes(payload))
         if payload[0] == ACCEPT:
             message.amount_due = message.remainder = 0
+            message.prepay = 2 * PACKET_PRICE
             message.signature = KEYS["payer"].sign(world.payer.session.signed_text(message))
         elif payload[0] == INVOICE:
             due.append(message.amount_due)

@@ -132,7 +132,7 @@ def contactor(clock, pause_ms):
 
 
 def packetizer(clock, pause_ms):
-    one = Packetizer(1_000, 1_500, 3_000, 0, clock.now_ms)
+    one = Packetizer(1_000, 1_500, 3_000, 500, 0, clock.now_ms)
     check_pause(
         clock,
         pause_ms,

@@ -48,6 +48,7 @@ class EnergyCounter:
             if that is longer.
         power_mw: the power in the newest reading.
         asked_ms: the tick of the newest reading's first question.
+        reading_ms: the time of a reading, the longest one of the last minutes or so.
         doubt: why the meter cannot be trusted (errors.py), or 0.
         alarm: a reason that lasts until a person ends it, or 0; the pole's loop sets it.
         reason: the doubt, or the alarm, or 0.
@@ -64,6 +65,7 @@ class EnergyCounter:
         self.refresh_ms = watch.refresh_ms
         self.power_mw = 0
         self.asked_ms = 0
+        self.reading_ms = 0
         self.alarm = 0
         self.doubt = self.reason = errors.METER_SILENT
 
@@ -106,6 +108,7 @@ class EnergyCounter:
         """Follow the register to a reading, if the watch finds it good."""
         self.power_mw = reading.power_mw
         self.asked_ms = reading.asked_ms
+        self.reading_ms = max(reading.age_ms, self.reading_ms - 1)
         watch = self._watch
         # Figures that repeat show a fault only if the contactor is known to be closed.
         follows = watch.judge(reading, contactor_closed is True)

@@ -5,7 +5,6 @@ from joulestream.channel import genuine_reason, window_reason
 from joulestream.compat import const
 from joulestream.errors import PeerError
 from joulestream.pole.config import issuer_of
-from joulestream.pole.offer import earned_credit, least_cover
 from joulestream.signing import verify
 from joulestream.units import MWH_PER_KWH, packet_amount
 
@@ -147,25 +146,16 @@ class Admission:
         least = config.min_capacity or _LEAST_PACKETS * packet
         return errors.CAPACITY_TOO_SMALL if certificate.capacity < least else 0
 
-    def start_reason(
-        self,
-        amount_due: int,
-        paid: int,
-        prepay: int,
-        price_per_kwh: int,
-        capacity: int,
-    ) -> int:
+    def start_reason(self, amount_due: int, cover: int, least: int, capacity: int) -> int:
         """Return the reason why current could not flow steadily, or 0.
 
         Args:
             amount_due: the amount that the first invoice asks for, in claim units.
-            paid: the amount that the channel has paid, in claim units.
-            prepay: the prepayment that the vehicle promises, in claim units.
-            price_per_kwh: the offered price, in claim units per kWh.
+            cover: the credit that is not used up, and the prepayment that the vehicle promises.
+            least: the least cover.
             capacity: the channel's capacity, in claim units.
         """
-        config = self._config
-        if earned_credit(config.credit, paid) + prepay < least_cover(config, price_per_kwh):
+        if cover < least:
             return errors.PREPAY_TOO_SMALL
         if amount_due > capacity:
             return errors.CAPACITY_EXHAUSTED

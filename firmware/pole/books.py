@@ -163,7 +163,7 @@ class Books:
                 return
             if (
                 record.amount - known.amount < charging.packet
-                and not charging.packetizer.is_full
+                and not charging.packetizer.is_worth
                 and (record.amount != known.amount or record.energy_mwh != known.energy_mwh)
                 and not self.budget.take(1, now_ms)
             ):

@@ -3,17 +3,17 @@
 from joulestream.channel import Claim
 from joulestream.compat import const
 from joulestream.device.payee_records import new_record
-from joulestream.pole.contactor import ORDERLY_STOP_MS
-from joulestream.pole.offer import earned_credit, least_cover, paying_amount
+from joulestream.pole.cover import earned_credit
 from joulestream.pole.packetizer import Packetizer
 from joulestream.tariff import Tariff
-from joulestream.units import energy_from_power, packet_amount, small_int
+from joulestream.units import packet_amount, small_int
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.device.payee_records import PayeeRecord
     from joulestream.pole.config import PoleConfig
+    from joulestream.pole.cover import Cover
     from joulestream.signing import Verifier
 
 
@@ -30,7 +30,9 @@ class ChargingSession:
         total_mwh: the meter's running total now, in mWh.
         time_s: the unix time, in s.
         now_ms: the present tick.
+        cover: the energies that credit and prepayment have to cover.
         prepay: the amount that the vehicle promised to pay ahead, in claim units.
+        left: the part of the amount due that the vehicle may leave unpaid, in claim units.
 
     Attributes:
         channel_id: the channel that pays.
@@ -47,7 +49,8 @@ class ChargingSession:
         unpaid: `amount_due` less `paid`; negative while prepaid.
         invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
             a claim unit that it rounded off, in millionths.
-        left: the part of `amount_due` that the vehicle may leave unpaid in this session.
+        left: the part of `amount_due` that the vehicle may leave unpaid in this session. It uses
+            up a part of the credit.
         packets: how many invoices were paid.
         packet: the price of a packet when the session began, in claim units.
         must_admit: whether the next stored claim brings its certificate along. A new channel
@@ -67,7 +70,9 @@ class ChargingSession:
         total_mwh: int,
         time_s: int,
         now_ms: int,
-        prepay: int = 0,
+        cover: "Cover",
+        prepay: int,
+        left: int,
     ) -> None:
         self.channel_id = certificate.channel_id
         self._renew_before_s = config.renew_before_s
@@ -84,6 +89,7 @@ class ChargingSession:
             config.packet_energy_mwh,
             config.packet_ms,
             config.link_timeout_ms,
+            cover.paying_mwh // 2,
             record.energy_mwh,
             now_ms,
         )
@@ -93,13 +99,14 @@ class ChargingSession:
         self.amount_due = record.amount_due
         self.invoice_due = record.amount_due
         self.invoice_remainder = record.remainder
-        self.left = 0
+        self.left = left
         self.packets = 0
         self.max_unpaid = 0
         self.max_prepaid = 0
         self.unpaid = small_int(record.amount_due - self.paid)
         self._config = config
         self.credit = earned_credit(config.credit, self.paid)
+        self._cover = cover
         self._prepay = prepay
         self._follow_price()
         self._offset_mwh = record.energy_mwh - total_mwh
@@ -139,12 +146,23 @@ class ChargingSession:
 
     def covers(self, price_per_kwh: int) -> bool:
         """Return whether current flows steadily at a price, with this credit and prepayment."""
-        return self.credit + self._prepay >= least_cover(self._config, price_per_kwh)
+        return self.usable() >= self._cover.least(price_per_kwh)
+
+    def usable(self) -> int:
+        """Return the credit that no left debt uses up, and the prepayment, in claim units."""
+        return self.credit - self.left + self._prepay
 
     def must_invoice(self) -> bool:
         """Return whether credit and prepayment last just until an invoice of now is paid."""
-        left = self.credit - self.stop_amount - self.unpaid
-        return left < self._paying and self.has_uninvoiced_energy()
+        return self._room() < self._early and self.has_uninvoiced_energy()
+
+    def must_invoice_all(self) -> bool:
+        """Return whether a full packet's invoice has to ask for the energy behind it too."""
+        return self._room() < 2 * self._early
+
+    def _room(self) -> int:
+        """Return the amount that may still flow before an orderly stop has to begin."""
+        return self.credit - self.stop_amount - self.unpaid
 
     def must_pause(self) -> bool:
         """Return whether an orderly stop has to begin now, so that the credit lasts to its end."""
@@ -175,15 +193,13 @@ class ChargingSession:
 
         If credit and prepayment do not cover an orderly stop beside that, the pole opens at once.
         """
-        config = self._config
+        cover = self._cover
         self._price_per_kwh = self.tariff.price_per_kwh
         # A price that is ahead may begin before the next payment.
         price_per_kwh = max(self._price_per_kwh, self.tariff.next_price_per_kwh or 0)
-        self._paying = paying_amount(config, price_per_kwh)
-        stop_mwh = energy_from_power(config.max_power_mw, ORDERLY_STOP_MS)
-        stop = packet_amount(price_per_kwh, stop_mwh)
-        least = least_cover(config, price_per_kwh)
-        self.stop_amount = stop if self.credit + self._prepay >= least + stop else 0
+        self._early = cover.early(price_per_kwh)
+        stop = cover.stop(price_per_kwh)
+        self.stop_amount = stop if self.usable() >= cover.least(price_per_kwh) + stop else 0
 
     def _update_unpaid(self) -> None:
         self.unpaid = small_int(self.amount_due - self.paid)

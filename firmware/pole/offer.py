@@ -4,7 +4,7 @@ from joulestream.channel import KEY_SIZE
 from joulestream.compat import const
 from joulestream.messages import MAX_ISSUERS, VERSION, Offer
 from joulestream.pole.contactor import OPENING_MS
-from joulestream.units import energy_from_power, packet_amount
+from joulestream.pole.cover import earned_credit
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from joulestream.messages import Hello
     from joulestream.meter.counter import EnergyCounter
     from joulestream.pole.config import PoleConfig
+    from joulestream.pole.cover import Cover
 
 
 def build_offer(
@@ -22,6 +23,7 @@ def build_offer(
     time_s: int,
     hello: "Hello",
     meter: "EnergyCounter",
+    cover: "Cover",
     nonce: bytes,
     payee_key: bytes,
 ) -> Offer:
@@ -35,6 +37,7 @@ def build_offer(
         time_s: the unix time in s, 0 while the pole does not know it.
         hello: the HELLO that the OFFER answers.
         meter: the pole's meter.
+        cover: the energies that credit and prepayment have to cover.
         nonce: 16 fresh random bytes.
         payee_key: the pole's public key.
     """
@@ -49,7 +52,7 @@ def build_offer(
         time_s=time_s,
         price_per_kwh=price_per_kwh,
         credit=config.credit,
-        prepay=asked_prepay(config, record, dearest_per_kwh),
+        prepay=asked_prepay(config, record, cover, dearest_per_kwh),
         packet_energy_mwh=config.packet_energy_mwh,
         packet_ms=config.packet_ms,
         link_timeout_ms=config.link_timeout_ms,
@@ -75,41 +78,12 @@ def stop_ms(config: "PoleConfig") -> int:
     return config.meter.interval_ms + OPENING_MS
 
 
-def earned_credit(credit: int, paid_amount: int) -> int:
-    """Return the amount that a channel may owe, in claim units: min(credit, amount ever paid).
-
-    A channel earns its credit by payments. A new channel has none, so it pays first.
-    """
-    return min(credit, paid_amount)
-
-
-def paying_amount(config: "PoleConfig", price_per_kwh: int) -> int:
-    """Return the most that flows while a packet is paid, but at most a packet, in claim units.
-
-    The vehicle pays once its own meter, a reading later, shows the energy too. A packet's way over
-    the wire and both signatures take less time than a reading does.
-    """
-    meter = config.meter
-    paying_ms = max(meter.interval_ms, meter.reading_ms) + meter.reading_ms
-    energy_mwh = energy_from_power(config.max_power_mw, paying_ms)
-    return packet_amount(price_per_kwh, min(energy_mwh, config.packet_energy_mwh))
-
-
-def least_cover(config: "PoleConfig", price_per_kwh: int) -> int:
-    """Return the least sum of earned credit and prepayment, in claim units.
-
-    It covers one packet, or no session could start. It also covers what flows while a packet is
-    paid, twice: once for the packet that is being paid and once for the next one. With less, the
-    contactor would open and close at every packet.
-    """
-    packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
-    return max(packet, 2 * paying_amount(config, price_per_kwh))
-
-
-def asked_prepay(config: "PoleConfig", record: "PayeeRecord", price_per_kwh: int) -> int:
+def asked_prepay(
+    config: "PoleConfig", record: "PayeeRecord", cover: "Cover", price_per_kwh: int
+) -> int:
     """Return the prepayment that the pole asks for, in claim units.
 
     With the earned credit it is the least cover, or more.
     """
-    least = least_cover(config, price_per_kwh)
+    least = cover.least(price_per_kwh)
     return max(config.prepay, least - earned_credit(config.credit, record.amount))

@@ -11,21 +11,29 @@ class Packetizer:
         packet_ms: the longest time of a packet, in ms.
         late_ms: the time from the beginning of a packet to the moment at which its invoice is
             late, in ms.
+        worth_mwh: the least energy whose payment is worth a write to the flash, in mWh.
         start_mwh: the channel's energy when the session starts, in mWh.
         now_ms: the present tick.
 
     Attributes:
-        is_full: whether the last packet ended at its energy, not at its time.
+        is_worth: whether the last packet has energy enough to be worth a write.
         invoiced_mwh: the channel's energy at the end of the last packet, in mWh.
     """
 
     def __init__(
-        self, energy_mwh: int, packet_ms: int, late_ms: int, start_mwh: int, now_ms: int
+        self,
+        energy_mwh: int,
+        packet_ms: int,
+        late_ms: int,
+        worth_mwh: int,
+        start_mwh: int,
+        now_ms: int,
     ) -> None:
         self._energy_mwh = energy_mwh
         self._packet_ms = packet_ms
         self._late_ms = late_ms
-        self.is_full = False
+        self._worth_mwh = min(worth_mwh, energy_mwh)
+        self.is_worth = False
         self._longest = Timer()
         self._in_time = Timer()
         self.begin(start_mwh, now_ms)
@@ -36,8 +44,8 @@ class Packetizer:
         Several full packets become one: a slow payer gets one invoice for all of them.
         """
         flowed_mwh = small_int(total_mwh - self.invoiced_mwh)
-        self.is_full = flowed_mwh >= self._energy_mwh
-        if self.is_full:
+        self.is_worth = flowed_mwh >= self._worth_mwh
+        if flowed_mwh >= self._energy_mwh:
             return total_mwh - flowed_mwh % self._energy_mwh
         if self._longest.is_over(now_ms):
             return total_mwh

@@ -34,6 +34,7 @@ from joulestream.pole.closing import (
     Closing,
 )
 from joulestream.pole.config import issuer_of
+from joulestream.pole.cover import Cover, earned_credit
 from joulestream.pole.invoice import InvoiceCutter
 from joulestream.pole.offer import build_offer
 from joulestream.pole.renewal import Renewal, renewal_reason
@@ -121,6 +122,7 @@ class Payee:
         self._waiting_hello: Hello | None = None  # until the session before it has ended
         self._offered_price_per_kwh = 0
         self._offered_record: PayeeRecord | None = None
+        self._offered_cover: Cover | None = None
         self._handlers = {
             HELLO: self._on_hello,
             TIME: self._on_time,
@@ -240,6 +242,7 @@ class Payee:
         record = self.books.record_for_offer(hello.channel_id, meter)
         time_s = self._clock.offer_s(now_ms)
         price_per_kwh = self._price()
+        cover = Cover(self._config, meter)
         offer = build_offer(
             self._config,
             record,
@@ -248,11 +251,13 @@ class Payee:
             time_s,
             hello,
             meter,
+            cover,
             self._random(NONCE_SIZE),
             self._signer.public_key,
         )
         self._offered_price_per_kwh = price_per_kwh
         self._offered_record = record
+        self._offered_cover = cover
         self.session.send_signed(offer, self._signer, now_ms)
 
     def _on_time(self, message: "TimeProof", now_ms: int) -> None:
@@ -270,7 +275,8 @@ class Payee:
 
     def _on_accept(self, accept: "Accept", now_ms: int) -> None:
         price_per_kwh, record = self._offered_price_per_kwh, self._offered_record
-        assert record is not None
+        cover = self._offered_cover
+        assert record is not None and cover is not None
         meter = self._trusted_meter()
         certificate = Certificate.from_bytes(accept.certificate)
         admission, session = self.admission, self.session
@@ -288,11 +294,13 @@ class Payee:
         standing = self.books.records.standing(session.channel_id)
         settled = max(standing.settled, certificate.claimed)
         admission.settle_due(record, accept, settled, price_per_kwh)
+        credit = earned_credit(self._config.credit, max(record.amount, settled))
+        # A debt that the vehicle does not acknowledge stays due, as a part of its credit.
+        left = min(record.amount_due - accept.amount_due, credit)
         reason = admission.start_reason(
             record.amount_due,
-            max(record.amount, settled),
-            accept.prepay,
-            price_per_kwh,
+            credit - left + accept.prepay,
+            cover.least(price_per_kwh),
             certificate.capacity,
         )
         if reason:
@@ -308,10 +316,10 @@ class Payee:
             meter.total_mwh,
             self._clock.time_s(now_ms),
             now_ms,
+            cover,
             accept.prepay,
+            left,
         )
-        # A debt that the vehicle does not acknowledge stays due, as a part of its credit.
-        charging.left = min(record.amount_due - accept.amount_due, charging.credit)
         self.books.open_session(charging, now_ms)
         self.charging = charging
         self.last_charging = charging
@@ -409,16 +417,19 @@ class Payee:
     def _step_invoice(self, charging: ChargingSession, now_ms: int) -> None:
         if self.session.is_waiting_for(UPDATE):
             return
-        energy_mwh = charging.packetizer.end_of_packet(charging.energy_mwh, now_ms)
-        if energy_mwh is None and charging.must_invoice():
-            energy_mwh = charging.energy_mwh
+        packetizer = charging.packetizer
+        energy_mwh = packetizer.end_of_packet(charging.energy_mwh, now_ms)
         if energy_mwh is None:
-            return
-        # An invoice that came by its time alone costs a write that hardly anybody pays for.
-        is_due = charging.packetizer.is_full or self.books.budget.allows(1, now_ms)
+            if not charging.must_invoice():
+                return
+            energy_mwh = charging.energy_mwh
+        elif charging.must_invoice_all():
+            energy_mwh = charging.energy_mwh
+        # An invoice for little energy costs a write that hardly anybody pays for.
+        is_due = packetizer.is_worth or self.books.budget.allows(1, now_ms)
         if is_due and self.books.can_store(charging):
             self._send_invoice(charging, energy_mwh, now_ms)
-        elif charging.packetizer.is_late(now_ms):
+        elif packetizer.is_late(now_ms):
             # No energy flows for which no invoice can be cut: recovery.py counts on it.
             self.stop(errors.STORE_FAILED, now_ms)
 

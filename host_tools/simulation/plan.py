@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from joulestream.meter.config import check_meter
+
 START_S = 1_790_000_000
 DAY_S = 86_400
 # A board's tick counts milliseconds and wraps here, as MicroPython's does.
@@ -19,6 +21,10 @@ CALM_MS = 8_000
 VEHICLES = 3
 # No driver declares a shorter refresh.
 _LEAST_REFRESH_MS = 200
+# Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
+_METER = {"model": "sdm120", "turnaround_ms": 40, "recover_ms": 1_000}
+_FROZEN_MS = 1_500
+_BAUD = 9_600
 # A budget or a capacity that no history reaches.
 _UNLIMITED = 1 << 40
 
@@ -67,6 +73,22 @@ class MeterKind:
     echoes: bool = False
     before: bytes = b""
     behind: bytes = b""
+
+    def section(self, interval_ms: int) -> dict[str, Any]:
+        """Return the section `meter` of a configuration for it."""
+        values: dict[str, Any] = {
+            **_METER,
+            "interval_ms": interval_ms,
+            "baud": self.baud or _BAUD,
+            "frozen_ms": max(_FROZEN_MS, 3 * self.refresh_ms),
+        }
+        if self.baud in (0, _BAUD):
+            # Shorter than the default, so that a fault and the recovery from it fit into a minute.
+            values["timeout_ms"] = 600
+        if self.is_declared:
+            values["step_mwh"] = max(self.step_mwh, 1_000)
+            values["refresh_ms"] = max(self.refresh_ms, _LEAST_REFRESH_MS)
+        return values
 
 
 @dataclass(frozen=True)
@@ -365,6 +387,17 @@ def _meters(rng: Random) -> list[MeterKind]:
     ]
 
 
+def cover_mwh(packet_mwh: int, max_power_w: int, pole_meter: dict[str, Any]) -> int:
+    """Return the energy that the cover of a session pays for (docs/protocol.md, section 7.2)."""
+    meter = check_meter(pole_meter)
+    between_ms = max(meter.interval_ms, meter.reading_ms)
+    paying_mwh, jump_mwh = (
+        max_power_w * flows_ms // 3_600 + 1
+        for flows_ms in (between_ms + meter.reading_ms + 50, between_ms)
+    )
+    return max(packet_mwh, 2 * paying_mwh + jump_mwh)
+
+
 def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Parameters:
     """Draw the parameters of a world in which at least one packet can be paid for."""
     prices = _prices(rng, length_ms)
@@ -378,12 +411,14 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     )
     packet = -(-highest_price * packet_mwh // 1_000_000)
     meter_ms = rng.choice((100, 200))
-    # What flows while a packet is paid, and in an orderly stop of six seconds.
-    paying, stop = (
-        -(-highest_price * max_power_w * flows_ms // 3_600_000_000) + 1
-        for flows_ms in (meter_ms + 400, 6_000)
+    # What flows while packets are paid, and in an orderly stop of six seconds.
+    cover, stop = (
+        -(-highest_price * energy_mwh // 1_000_000) + 1
+        for energy_mwh in (
+            cover_mwh(packet_mwh, max_power_w, meters[0].section(meter_ms)),
+            max_power_w * 6_000 // 3_600,
+        )
     )
-    cover = packet + max(packet, paying)
     credit = rng.choice((0, cover, 2 * cover, cover + stop))
     prepay = rng.choice((cover, 2 * cover, cover + stop))
     near_wrap = TICKS_PERIOD - rng.randrange(1, length_ms + 60_000)

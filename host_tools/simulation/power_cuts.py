@@ -21,13 +21,21 @@ from typing import Any
 
 from joulestream.host_tools.simulation.invariants import Invariants, Violation
 from joulestream.host_tools.simulation.parts import FlashRandom
-from joulestream.host_tools.simulation.plan import VEHICLES, Event, MeterKind, Plan, make_plan
+from joulestream.host_tools.simulation.plan import (
+    VEHICLES,
+    Event,
+    MeterKind,
+    Plan,
+    cover_mwh,
+    make_plan,
+)
 from joulestream.host_tools.simulation.world import Side, World
 from joulestream.testkit.flash import FlashMisused, NorFlash
 from joulestream.units import packet_amount
 
 _LENGTH_MS = 14_000
-# As little as a meter that is read every 200 ms at 22 kW allows.
+_MAX_POWER_W = 22_000
+# As little as a meter that is read every 200 ms at this power allows.
 _PACKET_MWH = 1_300
 # The next session must work within this time: the pole waits for its meter to recover, and the
 # vehicle waits before it connects again.
@@ -59,15 +67,17 @@ def cut_plan(seed: int) -> Plan:
     rng = Random(f"power cuts {seed}")
     price = max(row["price_per_kwh"] for row in plan.parameters.prices)
     packet = packet_amount(price, _PACKET_MWH)
+    kind = MeterKind(1_000)
+    section = kind.section(plan.parameters.meter_ms)
     parameters = replace(
         plan.parameters,
         packet_mwh=_PACKET_MWH,
         # A step or a refresh of a coarser meter would not fit into such a packet.
-        meters=[MeterKind(1_000)] * (1 + VEHICLES),
+        meters=[kind] * (1 + VEHICLES),
         credit=2 * (packet + 1),
         pole_prepay=0,
-        vehicle_prepay=2 * packet + 2,
-        max_power_w=22_000,
+        vehicle_prepay=packet_amount(price, cover_mwh(_PACKET_MWH, _MAX_POWER_W, section)),
+        max_power_w=_MAX_POWER_W,
         budgets=[_UNLIMITED] * VEHICLES,
         capacities=[_UNLIMITED] * VEHICLES,
         expires_s=8,

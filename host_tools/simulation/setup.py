@@ -6,7 +6,7 @@ channels of its own and one ledger can serve many worlds.
 
 from hashlib import sha256
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from joulestream.channel import Certificate, Terms
 from joulestream.device.config import check_table
@@ -39,10 +39,6 @@ AUDIT_PERCENT = 3
 _RENEWAL_ISSUED_S = 10
 # One for each vehicle, and one to spare.
 _MAX_CHANNELS = VEHICLES + 1
-# Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
-_METER = {"model": "sdm120", "turnaround_ms": 40, "recover_ms": 1_000}
-_FROZEN_MS = 1_500
-_BAUD = 9_600
 _LEAST_WAIT_MS = 700
 # The keys of the one pole. It uses one of them at a time, with a flash for each.
 POLE_KEYS = ("pole", "pole, second key")
@@ -117,27 +113,9 @@ def power_profile(plan: Plan, rng: Random) -> list[int]:
     ]
 
 
-def _meter_values(parameters: Parameters, number: int) -> dict[str, Any]:
-    """Return the section of the meter with that number in `parameters.meters`."""
-    kind = parameters.meters[number]
-    values = {
-        **_METER,
-        "interval_ms": parameters.meter_ms,
-        "baud": kind.baud or _BAUD,
-        "frozen_ms": max(_FROZEN_MS, 3 * kind.refresh_ms),
-    }
-    if kind.baud in (0, _BAUD):
-        # Shorter than the default, so that a fault and the recovery from it fit into a minute.
-        values["timeout_ms"] = 600
-    if kind.is_declared:
-        values["step_mwh"] = max(kind.step_mwh, 1_000)
-        values["refresh_ms"] = max(kind.refresh_ms, 200)
-    return values
-
-
 def _audit_wait_ms(parameters: Parameters, number: int) -> int:
     """Return how long an invoice may wait for that meter: as long as its figures may be old."""
-    meter = check_meter(_meter_values(parameters, number))
+    meter = check_meter(parameters.meters[number].section(parameters.meter_ms))
     age_ms = parameters.meters[number].refresh_ms + 2 * max(meter.interval_ms, meter.reading_ms)
     return min(max(age_ms, _LEAST_WAIT_MS), parameters.vehicle_timeout_ms - 100)
 
@@ -167,7 +145,7 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
         "packet_energy_mwh": parameters.packet_mwh,
         "packet_ms": parameters.packet_ms,
         "max_power_w": parameters.max_power_w,
-        "meter": _meter_values(parameters, 0),
+        "meter": parameters.meters[0].section(parameters.meter_ms),
         "link_timeout_ms": parameters.pole_timeout_ms,
         "retry_ms": parameters.retry_ms,
         "max_channels": _MAX_CHANNELS,
@@ -189,7 +167,7 @@ def vehicle_configuration(parameters: Parameters, number: int) -> "VehicleConfig
         "audit_percent": AUDIT_PERCENT,
         "audit_wait_ms": _audit_wait_ms(parameters, number + 1),
         "max_power_w": parameters.max_power_w,
-        "meter": _meter_values(parameters, number + 1),
+        "meter": parameters.meters[number + 1].section(parameters.meter_ms),
         "link_timeout_ms": parameters.vehicle_timeout_ms,
         "retry_ms": parameters.retry_ms,
         "reconnect_ms": 300,

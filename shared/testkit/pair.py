@@ -55,6 +55,7 @@ class Meter:
         self.step_mwh = step_mwh
         self.refresh_ms = 200
         self.settle_ms = 600
+        self.reading_ms = 30
         self.reason = 0
         self.alarm = 0
         self.register_mwh = 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from joulestream.device.payee_records import PayeeRecord
     from joulestream.messages import Message
 
-PREPAY = 640
+PREPAY = 960
 CONTACTOR_MS = 20
 NEVER_MS = 1 << 28
 
