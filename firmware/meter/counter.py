@@ -48,6 +48,7 @@ class EnergyCounter:
             if that is longer.
         power_mw: the power in the newest reading.
         asked_ms: the tick of the newest reading's first question.
+        changed_ms: the same of the newest reading with other figures than the one before it.
         doubt: why the meter cannot be trusted (errors.py), or 0.
         alarm: a reason that lasts until a person ends it, or 0; the pole's loop sets it.
         reason: the doubt, or the alarm, or 0.
@@ -64,6 +65,7 @@ class EnergyCounter:
         self.refresh_ms = watch.refresh_ms
         self.power_mw = 0
         self.asked_ms = 0
+        self.changed_ms = 0
         self.alarm = 0
         self.doubt = self.reason = errors.METER_SILENT
 
@@ -111,6 +113,7 @@ class EnergyCounter:
         follows = watch.judge(reading, contactor_closed is True)
         self.step_mwh = watch.step_mwh
         self.refresh_ms = watch.refresh_ms
+        self.changed_ms = watch.changed_ms
         estimate = self._estimate
         if not follows:
             estimate.pause()

@@ -79,6 +79,8 @@ class MeterWatch:
         refresh_ms: the time between two refreshes, as declared, or as it was seen if that is
             longer.
         elapsed_ms: the time between the questions of the newest two readings.
+        changed_ms: the tick of the question of the newest reading with other figures than the one
+            before it.
         has_new_start: whether the register of the newest reading continues none before it.
     """
 
@@ -93,6 +95,7 @@ class MeterWatch:
         self.step_mwh = meter.step_mwh
         self.refresh_ms = meter.refresh_ms
         self.elapsed_ms = 0
+        self.changed_ms = 0
         self.has_new_start = False
         self._last: Reading | None = None
         self._last_ms = 0  # the tick of its first question
@@ -225,6 +228,7 @@ class MeterWatch:
             and reading.voltage_mv == last.voltage_mv
         )
         if not same:
+            self.changed_ms = reading.asked_ms
             self._changes = min(self._changes + 1, _CHANGES)
             self._learn_refresh(self._same_ms)
             self._same_ms = 0
