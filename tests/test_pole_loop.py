@@ -268,6 +268,26 @@ def test_what_a_meter_made_up_is_never_billed():
         assert billed_mwh <= bench.outlet.energy_mwh + 1_000
 
 
+def test_a_register_that_never_moves_gives_less_and_less():
+    """The vehicle comes back as soon as it may."""
+    for fault, reason in (("frozen", errors.METER_FROZEN), ("reversed", errors.METER_BACKWARD)):
+        bench = PoleBench(credit=320 * 100)
+        bench.charge()
+        bench.meter.set_fault(fault)
+        given = []
+        for rest_ms in (10_000, 20_000, 40_000):
+            before_mwh = bench.outlet.energy_mwh
+            bench.run(lambda: bench.counter.reason)  # noqa: B023
+            began_ms = bench.at_ms
+            bench.run(lambda: not bench.counter.reason, 2 * rest_ms)  # noqa: B023
+            assert bench.payee.last_stop == reason and opened(bench)
+            assert rest_ms <= bench.at_ms - began_ms <= rest_ms + 2_000
+            given.append(bench.outlet.energy_mwh - before_mwh)
+            bench.greet()
+            bench.accept()
+        assert max(given) <= 6_500
+
+
 def test_no_energy_flows_for_which_no_invoice_can_be_cut():
     """Much is prepaid, and the flash needs an erase that never comes.
 
