@@ -515,6 +515,21 @@ BUGS = (
         "tests/test_real_meters.py::test_senseless_figures_are_no_reading_and_have_a_reason",
     ),
     Bug(
+        "power that flows back not noticed",
+        "firmware/meter/watch.py",
+        "if not reason and self._back_w_ms > self._most_back_w_ms:",
+        "if False:",
+        "tests/test_meter.py::test_power_that_flows_back_is_noticed_and_noise_is_not",
+    ),
+    Bug(
+        "a register that never moves trusted again and again",
+        "firmware/meter/watch.py",
+        "self._next_wait_ms = max(min(2 * self._wait_ms, _MOST_WAIT_MS), self._recover_ms)",
+        "self._next_wait_ms = self._recover_ms",
+        "tests/test_meter.py::"
+        "test_a_register_that_stands_still_is_doubted_for_twice_as_long_each_time",
+    ),
+    Bug(
         "a step that began before billed whole",
         "firmware/meter/estimate.py",
         "counted_mwh = min(max(inside_mwh, moved_mwh - step_mwh), moved_mwh)",
@@ -541,6 +556,14 @@ BUGS = (
         'int.from_bytes(journal.get(ALARMS) or b"", "big")',
         "0",
         "tests/test_pole_loop.py::test_the_alarm_outlives_a_restart_until_a_person_names_it",
+    ),
+    Bug(
+        "old figures of a slow meter taken for current through open contacts",
+        "firmware/meter/counter.py",
+        "self.changed_ms = watch.changed_ms",
+        "self.changed_ms = reading.asked_ms",
+        "tests/test_pole_loop.py::"
+        "test_old_figures_of_a_slow_meter_that_nobody_declared_raise_no_alarm",
     ),
     Bug(
         "a timer takes its time with a sign",

@@ -143,6 +143,7 @@ def test_a_vehicle_that_refuses_to_pay_gets_no_more_than_the_credit(tmp_path):
         ("damaged", "METER_STALE"),
         ("repeating", "METER_FROZEN"),
         ("backward", "METER_BACKWARD"),
+        ("reversed", "METER_BACKWARD"),
         ("jump", "METER_JUMP"),
     ],
 )
@@ -166,14 +167,15 @@ def no_power(scenario):
     assert not scenario.bench.plant.contact
 
 
-@pytest.mark.parametrize("fault", ["silent", "repeating"])
+@pytest.mark.parametrize("fault", ["silent", "repeating", "reversed"])
 def test_a_bad_meter_in_the_vehicle_ends_the_session(tmp_path, fault):
     scenario = Scenario(tmp_path).run(
         charging(5),
         do(lambda s: s.bench.vehicle_meter.set_fault(fault)),
         until(stopped),
     )
-    assert scenario.vehicle["last_stop"] in ("METER_SILENT", "METER_FROZEN", "OVERBILLED")
+    reasons = ("METER_SILENT", "METER_FROZEN", "METER_BACKWARD", "OVERBILLED")
+    assert scenario.vehicle["last_stop"] in reasons
     assert not scenario.bench.plant.contact
 
 

@@ -248,6 +248,103 @@ def test_a_register_that_never_moved_is_frozen_after_the_coarsest_step():
     assert reason == METER_FROZEN and turn * INTERVAL_MS <= 1_000, "once is enough"
 
 
+def until_doubt(watched, stands, power_mw):
+    """Let power flow until the doubt; return (reason, time until then), and open the contactor."""
+    watched.power_mw = power_mw
+    began_ms = watched.now_ms
+    reason = turn = 0
+    while not reason and turn < 200:
+        _, reason = watched.give(energy_mwh=stands)
+        turn += 1
+    doubted_ms = watched.now_ms
+    watched.power_mw = 0
+    watched.give(False, energy_mwh=stands)
+    return reason, ticks_add(doubted_ms, -began_ms)
+
+
+def test_a_register_that_stands_still_is_doubted_for_twice_as_long_each_time():
+    for start_ms in starts():
+        for power_mw, expected in ((11_000_000, METER_FROZEN), (-11_000_000, METER_BACKWARD)):
+            watched = Watched(start_ms)
+            for _ in range(20):
+                watched.give()
+            stands = watched.register()
+            wait_ms = 10_000
+            for _ in range(11):
+                reason, past_ms = until_doubt(watched, stands, power_mw)
+                assert reason == expected and past_ms <= 1_600
+                rest_ms = wait_ms - 2 * INTERVAL_MS
+                assert watched.give(False, energy_mwh=stands, wait_ms=rest_ms)[1] == expected
+                assert watched.give(False, energy_mwh=stands)[1] == 0
+                wait_ms = min(2 * wait_ms, 3_600_000)
+            assert wait_ms == 3_600_000
+            # The register moves at last.
+            assert until_doubt(watched, stands, power_mw)[0] == expected
+            assert watched.give(False, energy_mwh=stands + 1_000, wait_ms=60_000)[1] == expected
+            rest_ms = 10_000 - INTERVAL_MS
+            assert watched.give(False, energy_mwh=stands + 1_000, wait_ms=rest_ms)[1] == expected
+            assert watched.give(False, energy_mwh=stands + 1_000)[1] == 0
+            assert until_doubt(watched, stands + 1_000, power_mw)[0] == expected
+            rest_ms = 10_000 - INTERVAL_MS
+            assert watched.give(False, energy_mwh=stands + 1_000, wait_ms=rest_ms)[1] == 0
+
+
+def test_a_register_that_counts_backwards_is_doubted_for_twice_as_long_each_time():
+    watched = Watched()
+    for _ in range(20):
+        watched.give()
+    for wait_ms in (10_000, 20_000, 40_000):
+        watched.power_mw = -11_000_000
+        reason = turn = 0
+        while not reason and turn < 40:
+            _, reason = watched.give()
+            turn += 1
+        assert reason == METER_BACKWARD and turn * INTERVAL_MS <= 1_000
+        watched.power_mw = 0
+        watched.give(False)
+        rest_ms = wait_ms - 2 * INTERVAL_MS
+        assert watched.give(False, wait_ms=rest_ms)[1] == METER_BACKWARD
+        assert watched.give(False)[1] == 0
+        watched.give(False)
+
+
+def test_another_fault_does_not_shorten_the_doubt_in_a_register_that_stands_still():
+    watched = Watched()
+    for _ in range(20):
+        watched.give()
+    stands = watched.register()
+    for wait_ms in (10_000, 20_000):
+        assert until_doubt(watched, stands, 11_000_000)[0] == METER_FROZEN
+        watched.give(False, energy_mwh=stands, wait_ms=wait_ms)
+    until_doubt(watched, stands, 11_000_000)
+    assert watched.give(False, energy_mwh=stands, power_mw=20_000_000)[1] == METER_JUMP
+    watched.give(False, energy_mwh=stands)
+    assert watched.give(False, energy_mwh=stands, wait_ms=39_000)[1] != 0
+    assert watched.give(False, energy_mwh=stands, wait_ms=1_000)[1] == 0
+
+
+def test_power_that_flows_back_is_noticed_and_noise_is_not():
+    for start_ms in starts():
+        for closed in (True, False):  # a vehicle cannot know it
+            watched = Watched(start_ms, power_mw=-7_000_000)
+            reason = turn = 0
+            while not reason and turn < 40:
+                followed, reason = watched.give(closed, energy_mwh=50_000_000)
+                turn += 1
+            # The maximum power of a second, which is 11.5 kW here, takes 1.64 s at 7 kW.
+            assert followed and reason == METER_BACKWARD
+            assert 1_600 <= turn * INTERVAL_MS <= 2_200
+    for power_mw in (-50_000, 0):
+        watched = Watched(power_mw=power_mw)
+        for _ in range(600):
+            assert watched.give(energy_mwh=50_000_000, wait_ms=900) == (True, 0)
+    # One wrong reading now and then, while the register moves, is none either.
+    watched = Watched()
+    for turn in range(200):
+        power_mw = -11_000_000 if turn % 3 else None
+        assert watched.give(power_mw=power_mw) == (True, 0)
+
+
 def test_everything_repeating_to_the_last_digit_is_frozen():
     for start_ms in starts():
         watched = Watched(start_ms, power_mw=0)

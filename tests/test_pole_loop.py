@@ -268,6 +268,26 @@ def test_what_a_meter_made_up_is_never_billed():
         assert billed_mwh <= bench.outlet.energy_mwh + 1_000
 
 
+def test_a_register_that_never_moves_gives_less_and_less():
+    """The vehicle comes back as soon as it may."""
+    for fault, reason in (("frozen", errors.METER_FROZEN), ("reversed", errors.METER_BACKWARD)):
+        bench = PoleBench(credit=320 * 100)
+        bench.charge()
+        bench.meter.set_fault(fault)
+        given = []
+        for rest_ms in (10_000, 20_000, 40_000):
+            before_mwh = bench.outlet.energy_mwh
+            bench.run(lambda: bench.counter.reason)  # noqa: B023
+            began_ms = bench.at_ms
+            bench.run(lambda: not bench.counter.reason, 2 * rest_ms)  # noqa: B023
+            assert bench.payee.last_stop == reason and opened(bench)
+            assert rest_ms <= bench.at_ms - began_ms <= rest_ms + 2_000
+            given.append(bench.outlet.energy_mwh - before_mwh)
+            bench.greet()
+            bench.accept()
+        assert max(given) <= 6_500
+
+
 def test_no_energy_flows_for_which_no_invoice_can_be_cut():
     """Much is prepaid, and the flash needs an erase that never comes.
 
@@ -337,6 +357,49 @@ def test_a_slow_coarse_meter_raises_no_alarm():
             bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
             bench.run_ms(12_000)
         assert bench.loop.status()["contactor_alarm"] is None
+
+
+def paused_bench(refresh_ms, step_mwh, on_ms, phase_ms, stuck=False):
+    """Close the contactor for `on_ms`, `phase_ms` after a refresh that nobody declared; run on."""
+    bench = PoleBench(credit=320 * 100)
+    bench.prepay = 320 * 50
+    bench.meter.refresh_ms, bench.meter.step_mwh = refresh_ms, step_mwh
+    bench.run(lambda: not bench.counter.reason)
+    bench.board.pilot = PILOT_B
+    bench.greet()
+    bench.accept()
+    bench.run_ms(1_000)
+    bench.run(lambda: bench.meter.now_ms % refresh_ms // 20 == phase_ms // 20)
+    bench.board.pilot = PILOT_C
+    bench.run(lambda: bench.outlet.contact)
+    bench.run_ms(on_ms)
+    bench.outlet.stuck = stuck
+    bench.board.pilot = PILOT_B
+    bench.run_ms(1_000)
+    return bench
+
+
+def test_old_figures_of_a_slow_meter_that_nobody_declared_raise_no_alarm():
+    """The power of the time before the opening still shows for a refresh after it."""
+    for refresh_ms, step_mwh, on_ms, phase_ms in (
+        (1_500, 1_000, 300, 1_200),
+        (2_000, 10_000, 700, 1_600),
+        (3_000, 1_000, 700, 2_400),
+        (5_000, 100_000, 1_500, 4_000),
+        (5_000, 1_000, 1_500, 0),
+    ):
+        bench = paused_bench(refresh_ms, step_mwh, on_ms, phase_ms)
+        bench.run_ms(2 * refresh_ms)
+        assert bench.outlet.energy_mwh > 900 and not bench.outlet.contact
+        assert bench.loop.status()["contactor_alarm"] is None, (refresh_ms, step_mwh)
+
+
+def test_welded_contacts_show_behind_a_slow_meter_that_nobody_declared():
+    """Three new figures show the current, after the figures that tell of the opening."""
+    for refresh_ms in (200, 1_500, 3_000):
+        bench = paused_bench(refresh_ms, 1_000, 700, 0, stuck=True)
+        bench.run(lambda: bench.counter.alarm, 4 * refresh_ms)  # noqa: B023
+        assert bench.outlet.contact and opened(bench)
 
 
 def test_the_alarm_outlives_a_restart_until_a_person_names_it():

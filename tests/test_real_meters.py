@@ -167,6 +167,42 @@ def test_a_frozen_register_is_found_within_the_bound():
             assert frozen_mwh(step_mwh, refresh_ms, power_w, "repeating") <= repeated_mwh
 
 
+def test_a_meter_that_is_wired_backwards_is_found_by_pole_and_vehicle():
+    """A vehicle does not know whether the contactor is closed."""
+    for step_mwh, refresh_ms in ((1_000, 200), (1_000, 1_000), (100_000, 5_000)):
+        for closed in (True, None):
+            for power_w in (11_000, 1_400):
+                meter = Meter(5_000_000, step_mwh, refresh_ms=refresh_ms)
+                meter.set_fault("reversed")
+                world = World(meter, dict(QUICK, step_mwh=step_mwh, refresh_ms=refresh_ms))
+                world.closed = closed
+                world.start()
+                world.power_mw = power_w * 1_000
+                assert world.run(20_000, lambda: world.counter.reason) is not None  # noqa: B023
+                assert world.counter.reason == METER_BACKWARD
+                late_ms = refresh_ms + 2 * 300
+                bound_mwh = energy_from_power(MAX_POWER_MW, 1_000)
+                bound_mwh += energy_from_power(world.power_mw, late_ms)
+                assert world.flowed_mwh() <= bound_mwh, (step_mwh, refresh_ms, power_w)
+
+
+def test_a_meter_that_was_turned_round_for_a_while_loses_no_energy():
+    world = World(Meter())
+    world.start()
+    world.power_mw = 7_000_000
+    world.run(5_000)
+    world.meter.set_fault("reversed")
+    assert world.run(5_000, lambda: world.counter.reason) is not None
+    world.closed = False
+    world.run(100)  # the contactor opens
+    world.power_mw = 0
+    world.run(700)
+    world.meter.set_fault("")
+    world.run(11_000)
+    assert world.reasons == {0, METER_BACKWARD} and not world.counter.reason
+    assert 0 <= world.flowed_mwh() - world.counter.total_mwh <= 1_000
+
+
 def test_a_jump_beyond_the_bound_is_found():
     for step_mwh, refresh_ms in ((1_000, 200), (1_000, 1_000), (10_000, 1_000), (100_000, 5_000)):
         config = dict(QUICK, step_mwh=step_mwh, refresh_ms=refresh_ms)

@@ -169,13 +169,13 @@ def closing(clock, pause_ms):
 def welding(clock, pause_ms):
     """Contacts weld after days at rest."""
     meter = PairMeter()
-    meter.asked_ms = 0
+    meter.changed_ms = 0
     meter.power_mw = 5_000_000
     one = WeldWatch(mount(RamFlash(), 8), 0, 11_000_000)
     one.follow(True, meter, clock.now_ms)
 
     def follow(now_ms):
-        meter.asked_ms = now_ms
+        meter.changed_ms = now_ms
         one.follow(False, meter, now_ms)
 
     follow(clock.add(pause_ms))
@@ -413,8 +413,11 @@ ROWS = {
     "firmware/meter/modbus.py ModbusMaster._rest": meter,
     "firmware/meter/watch.py MeterWatch.judge": meter,
     "firmware/meter/watch.py MeterWatch.reason": meter,
+    "firmware/meter/watch.py MeterWatch._end_fault": meter,
+    "firmware/meter/watch.py MeterWatch._fail": meter,
     "firmware/meter/watch.py MeterWatch._hears": meter,
     "firmware/meter/watch.py MeterWatch._is_starting": meter,
+    "firmware/meter/watch.py MeterWatch._trust_register": meter,
     "firmware/pole/clock.py PoleClock.tick": pole_clock,
     "firmware/pole/closing.py Closing._until_meter_is_final": closing,
     "firmware/pole/contactor.py Contactor._hold": contactor,

@@ -48,7 +48,8 @@ class EnergyCounter:
             if that is longer.
         power_mw: the power in the newest reading.
         asked_ms: the tick of the newest reading's first question.
-        reading_ms: the time of a reading, the longest one of the last minutes or so.
+        changed_ms: the same of the newest reading with other figures than the one before it.
+        reading_ms: the time of a reading; the longest one of the last minutes.
         doubt: why the meter cannot be trusted (errors.py), or 0.
         alarm: a reason that lasts until a person ends it, or 0; the pole's loop sets it.
         reason: the doubt, or the alarm, or 0.
@@ -65,6 +66,7 @@ class EnergyCounter:
         self.refresh_ms = watch.refresh_ms
         self.power_mw = 0
         self.asked_ms = 0
+        self.changed_ms = 0
         self.reading_ms = 0
         self.alarm = 0
         self.doubt = self.reason = errors.METER_SILENT
@@ -114,6 +116,7 @@ class EnergyCounter:
         follows = watch.judge(reading, contactor_closed is True)
         self.step_mwh = watch.step_mwh
         self.refresh_ms = watch.refresh_ms
+        self.changed_ms = watch.changed_ms
         estimate = self._estimate
         if not follows:
             estimate.pause()

@@ -6,7 +6,7 @@ A doubt has one of six reasons, and each of them opens the pole's contactor:
     METER_STALE         bytes came, but the newest reading was asked for before `timeout_ms`
     METER_OUT_OF_RANGE  the same, and the answers that came hold figures without sense
     METER_FROZEN        the register stands still while power flows, or every figure repeats
-    METER_BACKWARD      the register went down
+    METER_BACKWARD      the register went down, or stands still while power flows back
     METER_JUMP          the register moved further than the installation's power allows, or the
                         meter shows more power than the installation has
 
@@ -18,9 +18,14 @@ Every limit follows from the meter's step, its refresh, the age of its readings 
              never less than the reading's own step
     jump     moved > step + own step + maximum power x (time between the questions + age + refresh)
     frozen   power x time since the last move > step x 9/8 + own step + power x (age + 2 refresh)
+    back     power below 0 x time since the last move > maximum power x 1 s
 
 The register shows the energy of a moment between a refresh before its question and its last byte.
 The power is one refresh old too. So the two may lie two refreshes apart.
+
+A doubt ends `recover_ms` after the last reading that showed it. But a register that stands still
+does so as well while the contactor is open. So METER_FROZEN, and METER_BACKWARD while power flows
+back, last twice as long with each repetition, up to an hour, until the register has moved forward.
 """
 
 from joulestream.compat import const
@@ -52,6 +57,13 @@ _STEP_MARGIN = const(8)
 # The power may exceed the configured maximum by 1 / 8. The mains voltage may be 10 % above its
 # nominal value (EN 50160), and the power of the same current with it; a class 1 meter adds 1 %.
 _JUMP_MARGIN = const(8)
+# A meter of class 1 or 2 need not count below 0.5 % of its basic current (IEC 62053-21, starting
+# current), and it is built into installations for that current or more. Less power is noise.
+_NOISE_PART = const(200)
+# So much flows back before it is noticed, as maximum power times time: one reading may be wrong.
+_BACK_MS = const(1_000)
+# The longest doubt in a register that never moves. A person may start the device anew before.
+_MOST_WAIT_MS = const(3_600_000)
 # A refresh that was measured is forgotten by 1 / 8 at each move, unless it is seen again.
 _FORGET_SHIFT = const(3)
 # No current flows later than this many timeouts after the last reading. After one of them the
@@ -72,13 +84,16 @@ class MeterWatch:
         meter: the configuration's section `meter`: `timeout_ms` is how old the newest reading may
             become, counted from its question; `frozen_ms`, how long power, voltage and register
             may all repeat to the last digit while the contactor is closed; `recover_ms`, how long
-            a fault lasts after the last reading that showed it; `refresh_ms`, see above.
+            a fault lasts after the last reading that showed it, see above; `refresh_ms`, see
+            above.
 
     Attributes:
         step_mwh: the step of the register, as declared, or as it was seen if that is longer.
         refresh_ms: the time between two refreshes, as declared, or as it was seen if that is
             longer.
         elapsed_ms: the time between the questions of the newest two readings.
+        changed_ms: the tick of the question of the newest reading with other figures than the one
+            before it.
         has_new_start: whether the register of the newest reading continues none before it.
     """
 
@@ -86,6 +101,8 @@ class MeterWatch:
         self._driver = driver
         self._max_power_mw = max_power_mw + max_power_mw // _JUMP_MARGIN
         self._max_power_w = self._max_power_mw // MW_PER_W + 1
+        self._noise_mw = max_power_mw // _NOISE_PART
+        self._most_back_w_ms = max_power_mw // MW_PER_W * _BACK_MS
         self._timeout_ms = meter.timeout_ms
         self._frozen_ms = meter.frozen_ms
         self._recover_ms = meter.recover_ms
@@ -93,6 +110,7 @@ class MeterWatch:
         self.step_mwh = meter.step_mwh
         self.refresh_ms = meter.refresh_ms
         self.elapsed_ms = 0
+        self.changed_ms = 0
         self.has_new_start = False
         self._last: Reading | None = None
         self._last_ms = 0  # the tick of its first question
@@ -101,8 +119,10 @@ class MeterWatch:
         # for that reason: that the meter is lost, and the tick of a sign of life that is too old.
         self._lost = True
         self._old_heard_ms: int | None = None
-        # Since the register last moved: power times time, the time, the highest power.
+        # Since the register last moved: power times time, the same of power that flowed back, the
+        # time, the highest power.
         self._expected_w_ms = 0
+        self._back_w_ms = 0
         self._stood_ms = 0
         self._peak_w = 0
         self._over_mwh = 0  # what surely flowed since then
@@ -115,6 +135,10 @@ class MeterWatch:
         self._seen_refresh_ms = 0
         self._fault = 0
         self._fault_until_ms = 0
+        # Whether the fault is a register that stands still, how long it lasts, and the next one.
+        self._stands = False
+        self._wait_ms = meter.recover_ms
+        self._next_wait_ms = meter.recover_ms
         # While the register is in doubt: the last good one, and how far it may have moved since.
         self._doubted = False
         self._good_mwh = 0
@@ -144,10 +168,14 @@ class MeterWatch:
             return True
         self.elapsed_ms = elapsed_ms
         reason = self._register_reason(reading, last, elapsed_ms, contactor_closed)
+        stands = reason == METER_FROZEN
+        if not reason and self._back_w_ms > self._most_back_w_ms:
+            reason = METER_BACKWARD
+            stands = True
         if self._doubted:
             since_mwh = reading.energy_mwh - self._good_mwh
             if 0 <= since_mwh <= self._allowed_mwh:
-                if reason != METER_FROZEN:
+                if not stands:
                     reason = 0
                 self._doubted = not since_mwh and self.reason(reading.time_ms) != 0
                 follows = True
@@ -156,21 +184,22 @@ class MeterWatch:
                 self._doubted = not follows
                 self.has_new_start = follows
         else:
-            follows = not reason or reason == METER_FROZEN
+            follows = not reason or stands
             if reason:
                 self._doubt(reading, last, elapsed_ms)
         if reason:
-            self._expected_w_ms = self._stood_ms = self._peak_w = self._same_ms = 0
-            self._fail(reason, reading)
+            self._expected_w_ms = self._back_w_ms = 0
+            self._stood_ms = self._peak_w = self._same_ms = 0
+            flows_back = min(last.power_mw, reading.power_mw) < -self._noise_mw
+            self._fail(reason, reading, stands or (reason == METER_BACKWARD and flows_back))
         elif abs(reading.power_mw) > self._max_power_mw:
-            self._fail(METER_JUMP, reading)
+            self._fail(METER_JUMP, reading, False)
         return follows
 
     def reason(self, now_ms: int) -> int:
         """Return the reason code (errors.py) of the doubt at the tick `now_ms`, or 0."""
         # Also while the meter is lost: nobody may look at the fault's end again for days.
-        if self._fault and ticks_diff(now_ms, self._fault_until_ms) >= 0:
-            self._fault = 0
+        self._end_fault(now_ms)
         if not self._lost and ticks_diff(now_ms, self._last_ms) > self._timeout_ms:
             self._lost = True
         if not self._lost:
@@ -215,8 +244,12 @@ class MeterWatch:
         if moved_mwh:
             self._learn(moved_mwh, reading.step_mwh)
             self._expected_w_ms = self._stood_ms = self._peak_w = self._over_mwh = 0
+            self._back_w_ms = 0
+            self._trust_register(reading)
         else:
             self._expected_w_ms += power_w * elapsed_ms
+            if last.power_mw < -self._noise_mw:
+                self._back_w_ms += -last.power_mw // MW_PER_W * elapsed_ms
             self._stood_ms = min(self._stood_ms + elapsed_ms, _MOST_REFRESH_MS)
             self._peak_w = max(self._peak_w, power_w)
         same = (
@@ -225,6 +258,7 @@ class MeterWatch:
             and reading.voltage_mv == last.voltage_mv
         )
         if not same:
+            self.changed_ms = reading.asked_ms
             self._changes = min(self._changes + 1, _CHANGES)
             self._learn_refresh(self._same_ms)
             self._same_ms = 0
@@ -287,9 +321,35 @@ class MeterWatch:
         self._good_mwh = last.energy_mwh
         unseen_ms = elapsed_ms + self._same_ms + _OPENING_MS
         self._allowed_mwh = (
-            self._jump_mwh(reading, unseen_ms) + self._expected_w_ms // W_MS_PER_MWH
+            self._jump_mwh(reading, unseen_ms)
+            + (self._expected_w_ms + self._back_w_ms) // W_MS_PER_MWH
         )
 
-    def _fail(self, reason: int, reading: "Reading") -> None:
+    def _fail(self, reason: int, reading: "Reading", stands: bool) -> None:
+        """Begin a doubt, or prolong it; `stands`: the register may never move forward."""
+        self._end_fault(reading.time_ms)
+        wait_ms = self._recover_ms
+        if stands:
+            if not self._stands:
+                self._stands = True
+                self._wait_ms = self._next_wait_ms
+                self._next_wait_ms = max(min(2 * self._wait_ms, _MOST_WAIT_MS), self._recover_ms)
+            wait_ms = self._wait_ms
+        until_ms = ticks_add(reading.time_ms, wait_ms)
+        # Another fault does not shorten the wait for a register that stands still.
+        if not self._fault or ticks_diff(until_ms, self._fault_until_ms) > 0:
+            self._fault_until_ms = until_ms
         self._fault = reason
-        self._fault_until_ms = ticks_add(reading.time_ms, self._recover_ms)
+
+    def _end_fault(self, now_ms: int) -> None:
+        """End the fault if its time is over."""
+        if self._fault and ticks_diff(now_ms, self._fault_until_ms) >= 0:
+            self._fault = 0
+            self._stands = False
+
+    def _trust_register(self, reading: "Reading") -> None:
+        """Note that the register has moved: no doubt lasts for longer than `recover_ms` now."""
+        self._wait_ms = self._next_wait_ms = self._recover_ms
+        until_ms = ticks_add(reading.time_ms, self._recover_ms)
+        if self._fault and ticks_diff(self._fault_until_ms, until_ms) > 0:
+            self._fault_until_ms = until_ms

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Less power than this part of the maximum is the meter's noise, or a lamp.
 _LEAST_POWER_PART = const(64)
-# So many readings in a row must show the current: one of them may be wrong.
+# So many new figures in a row must show the current: one of them may be wrong, and the first may
+# be the mean of a time in which the contacts were still closed.
 _READINGS = const(3)
 _ALARMS_SIZE = const(4)
 
@@ -27,8 +28,10 @@ class WeldWatch:
 
     It looks once the contacts have had their time to open, and the meter its time to show it. Then
     three readings in a row that show power, or energy of more than one step of the register, raise
-    the alarm. The journal keeps its number, so it outlives restarts. It ends when a person has
-    written the number into the configuration.
+    the alarm. A reading that repeats the one before to the last digit is left out: a meter that
+    refreshes more slowly than declared still shows the time before the opening. The journal keeps
+    the alarm's number, so it outlives restarts. It ends when a person has written the number into
+    the configuration.
 
     Args:
         journal: the device's journal.
@@ -48,7 +51,7 @@ class WeldWatch:
         self._was_closed = True
         self._settling = Timer()
         self._start_mwh: int | None = None
-        self._asked_ms = 0
+        self._changed_ms: int | None = None
         self._readings = 0
 
     def follow(self, closed: bool, meter: "EnergyCounter", now_ms: int) -> None:
@@ -60,17 +63,19 @@ class WeldWatch:
             return
         if self._was_closed:
             self._was_closed = False
-            self._start_mwh = None
+            self._start_mwh = self._changed_ms = None
             self._readings = 0
             self._settling.start(now_ms, OPENING_MS + meter.settle_ms)
         if self.alarm or meter.doubt or not self._settling.is_over(now_ms):
             return
-        if self._start_mwh is None:
-            self._start_mwh = meter.total_mwh
-            self._asked_ms = meter.asked_ms
-        if meter.asked_ms == self._asked_ms:
+        if self._changed_ms is None:
+            self._changed_ms = meter.changed_ms
+        if meter.changed_ms == self._changed_ms:
             return
-        self._asked_ms = meter.asked_ms
+        self._changed_ms = meter.changed_ms
+        if self._start_mwh is None:
+            # Only a register that was refreshed since the opening holds all that flowed before.
+            self._start_mwh = meter.total_mwh
         flowed_mwh = meter.total_mwh - self._start_mwh
         if meter.power_mw < self._least_power_mw and flowed_mwh <= meter.step_mwh:
             self._readings = 0

@@ -307,9 +307,8 @@ class Invariants:
         is_doubtful = side.restored or self._is_doubtful()
         lasting = _LASTING_REASONS + (("CARRIED_DEBT",) if is_doubtful else ())
         if not self._is_declared:
-            # A step that was seen may be a little above a packet, and energy shown late after a
-            # restart looks like current through the open contactor.
-            lasting += ("BAD_FIELD", "CONTACTOR_WELDED")
+            # A step that was seen may be a little above a packet.
+            lasting += ("BAD_FIELD",)
         if self._contactor_failed:
             # Current at the end of the plan raises its alarm in the calm.
             lasting += ("CONTACTOR_WELDED",)

@@ -238,6 +238,7 @@ def _meter(rng: Random) -> _Details:
             "huge",
             "absurd",
             "nan",
+            "reversed",
         )
     )
     return rng.randrange(300, 4_000), {"side": _side(rng), "fault": fault}

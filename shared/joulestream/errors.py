@@ -112,7 +112,7 @@ REASONS = {
     METER_SILENT: ("METER_SILENT", "the meter does not answer"),
     METER_STALE: ("METER_STALE", "the meter's last good reading is too old"),
     METER_FROZEN: ("METER_FROZEN", "the meter's register stands still while power flows"),
-    METER_BACKWARD: ("METER_BACKWARD", "the meter's register went backwards"),
+    METER_BACKWARD: ("METER_BACKWARD", "the meter's register went backwards, or power flows back"),
     METER_JUMP: ("METER_JUMP", "the meter's register jumped further than the power allows"),
     METER_OUT_OF_RANGE: ("METER_OUT_OF_RANGE", "the meter shows figures that make no sense"),
     CONTACTOR_WELDED: ("CONTACTOR_WELDED", "current flows though the contactor is open"),

@@ -54,6 +54,7 @@ FIGURE_FAULTS = {
     "huge": lambda meter, power, energy: (power, _MILLION * _MILLION * _MILLION),
     "absurd": lambda meter, power, energy: (-_LOWEST_FLOAT_MW, energy),
     "nan": lambda meter, power, energy: (_NAN, energy),
+    "reversed": lambda meter, power, energy: (-power, meter.held[1]),
 }
 # Faults of the line: name -> function(meter, frame) -> the bytes that arrive.
 LINE_FAULTS = {
