@@ -244,6 +244,37 @@ BUGS = (
         "tests/test_refused_debt.py::test_a_debt_that_is_left_leaves_cover_for_a_steady_current",
     ),
     Bug(
+        "a pole that forgot leaves out what was paid ahead",
+        "shared/joulestream/tariff.py",
+        "    return max(packet, offer.prepay)\n",
+        "    return packet\n",
+        "tests/test_paid_floor.py"
+        "::test_an_honest_vehicle_pays_nothing_twice_to_a_pole_that_forgot",
+    ),
+    Bug(
+        "a left debt is kept though the pole forgot it",
+        "firmware/vehicle/offer_check.py",
+        "    if asked < known and record.left_amount:\n",
+        "    if False:\n",
+        "tests/test_refused_debt.py"
+        "::test_a_debt_that_is_left_is_forgotten_when_the_pole_forgets_it",
+    ),
+    Bug(
+        "an issuer's word spends more than the budget",
+        "firmware/vehicle/offer_check.py",
+        "offer.best_amount) > wallet.budget_left:",
+        "offer.best_amount) > 1 << 62:",
+        "tests/test_paid_floor.py::test_an_issuers_word_spends_no_more_than_the_budget",
+    ),
+    Bug(
+        "an invoice that the vehicle cannot know",
+        "firmware/pole/admission.py",
+        "                if shown.claimed < settled:\n",
+        "                if False:\n",
+        "tests/test_paid_floor.py"
+        "::test_a_vehicle_that_lost_its_wallet_needs_the_newest_certificate",
+    ),
+    Bug(
         "an offer is kept alive by proofs of time",
         "shared/joulestream/session.py",
         "        if number != TIME:\n",

@@ -8,11 +8,12 @@ from joulestream import errors, messages
 from joulestream.channel import Claim
 from joulestream.device import journal_keys
 from joulestream.device.payee_records import PayeeRecords
-from joulestream.messages import ACCEPT, INVOICE, UPDATE
+from joulestream.messages import ACCEPT, INVOICE, OFFER, UPDATE
 from joulestream.pole.clock import mark_restored
+from joulestream.session import ACCEPTED
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash, mount
-from joulestream.testkit.pair import PACKET_PRICE, Pair
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair
 
 CHANNEL_ID = terms().channel_id()
 LATER_S = NOW_S + 600
@@ -30,6 +31,7 @@ class Vehicle:
 
     Attributes:
         invoices: the amounts that the pole asked for.
+        asked_ahead: the prepayment that the pole asked for.
     """
 
     def __init__(self, world, shown, stated_due=0, least=0, most=1 << 40):
@@ -38,12 +40,15 @@ class Vehicle:
         self.stated_due = stated_due
         self.least, self.most = least, most
         self.invoices = []
+        self.asked_ahead = 0
         self.sequence = 0
         world.bend = self.bend
 
     def bend(self, sender, payload):
         message = messages.decode(bytes(payload))
-        if payload[0] == ACCEPT:
+        if payload[0] == OFFER:
+            self.asked_ahead = message.prepay
+        elif payload[0] == ACCEPT:
             message.certificate = self.shown.to_bytes()
             message.amount_due = self.stated_due
             message.remainder = 0
@@ -98,11 +103,12 @@ def lose_journal(world):
     world.boot_pole(LATER_S)
 
 
-def test_a_pole_without_a_journal_asks_for_all_but_a_packet_of_the_collected_amount():
+def test_a_pole_without_a_journal_asks_for_all_but_a_prepayment_of_the_collected_amount():
     world, amount = collected()
     lose_journal(world)
-    vehicle = meet(world, fresh(amount))
-    assert vehicle.invoices[0] == amount - PACKET_PRICE
+    vehicle = meet(world, fresh(amount), least=amount)
+    assert vehicle.invoices[0] == amount - vehicle.asked_ahead
+    assert PACKET_PRICE <= vehicle.asked_ahead <= 2 * PACKET_PRICE
     record = world.payee_records.load(CHANNEL_ID)
     assert not world.payee.last_stop and record.amount >= amount
 
@@ -153,6 +159,107 @@ def test_a_pole_with_an_old_copy_of_its_journal():
     vehicle = meet(world, fresh(amount))
     assert vehicle.invoices[0] == amount - PACKET_PRICE
     assert world.payee_records.load(CHANNEL_ID).amount >= amount
+
+
+def honest(world, shown, packets=6):
+    """Let the honest vehicle come with a certificate; return whether it charged."""
+    world.certificates[:] = [shown]
+    world.boot_vehicle()
+    world.plugged = True
+    world.run(lambda: world.payer.last_stop or world.payer.packets >= packets)
+    return world.payer.packets >= packets
+
+
+def left(prepay):
+    """Return a pair after a visit with this prepayment, what was due then and what was paid."""
+    world = Pair(
+        pole={"prepay": prepay, "credit": 2 * PACKET_PRICE},
+        vehicle={"prepay": max(prepay, 2 * PACKET_PRICE)},
+    )
+    world.charge(10)
+    world.replug()
+    copy = world.pole_flash.copy()
+    world.charge(30)
+    world.plugged = False
+    world.run(lambda: world.payee.charging is None)
+    record = world.payee_records.load(CHANNEL_ID)
+    return world, copy, record
+
+
+def test_an_honest_vehicle_pays_nothing_twice_to_a_pole_that_forgot():
+    """Its journal is lost, or is an older copy; the vehicle paid up to four packets ahead."""
+    for prepay in range(0, 5 * PACKET_PRICE, PACKET_PRICE):
+        for is_lost in (True, False):
+            world, copy, record = left(prepay)
+            word = fresh(record.amount)
+            if not is_lost:
+                journal = mount(copy, journal_keys.key_count(journal_keys.POLE, 64))
+                journal.erase_ahead()
+                PayeeRecords(journal, 64).collect(word)
+            world.pole_flash = RamFlash() if is_lost else copy
+            world.boot_pole(LATER_S)
+            # With its old certificate, if the pole holds a newer one.
+            assert honest(world, word if is_lost else certificate()), (prepay, is_lost)
+            assert not world.payer.record.unproven_amount
+            # What was paid ahead is worth its energy.
+            charging = world.payee.charging
+            energy_mwh = charging.energy_mwh - charging.start_energy_mwh
+            paid_mwh = (charging.paid - record.amount_due) * 1_000_000 // PRICE
+            assert paid_mwh - energy_mwh <= (4 * PACKET_PRICE) * 1_000_000 // PRICE
+
+
+def test_a_vehicle_that_lost_its_wallet_needs_the_newest_certificate():
+    """The pole, too, has an older copy. Only the certificate tells both what was paid."""
+    world, copy, record = left(2 * PACKET_PRICE)
+    word = fresh(record.amount)
+    journal = mount(copy, journal_keys.key_count(journal_keys.POLE, 64))
+    journal.erase_ahead()
+    PayeeRecords(journal, 64).collect(word)
+    world.pole_flash, world.vehicle_flash = copy, RamFlash()
+    world.boot_pole(LATER_S)
+    assert not honest(world, certificate())
+    assert world.payer.last_stop == errors.CERTIFICATE_OLD
+    world.replug()
+    assert honest(world, word)
+
+
+def test_a_pole_that_feigns_a_loss_gets_no_more_than_the_trust_of_one_prepayment():
+    """It collects, and asks with tiny packets for all that was paid ahead, again and again."""
+    world, _, record = left(4 * PACKET_PRICE)
+    for again in range(6):
+        amount = max(world.payer.record.signed, record.amount)
+        word = fresh(amount, issued_at_s=LATER_S + again, expires_at_s=LATER_S + DAY_S)
+
+        def feign(sender, payload, amount=amount):
+            message = messages.decode(bytes(payload))
+            if payload[0] == OFFER:
+                message.best_amount = message.amount_due = message.remainder = 0
+                message.best_signature = bytes(64)
+                message.packet_energy_mwh = message.prepay = 1
+                message.step_mwh = message.refresh_ms = 0
+                text = world.payee.session.signed_text(message)
+                message.signature = KEYS["payee"].sign(text)
+            return [messages.encode(message)]
+
+        world.bend = feign
+        world.certificates[:] = [word]
+        world.boot_vehicle()
+        world.replug()
+        world.payer.last_stop = None
+        world.run(lambda: world.payer.last_stop or world.payer.session.state == ACCEPTED)
+        world.steps(50)
+        signed = world.payer.wallet.load(CHANNEL_ID).signed
+        assert signed <= record.amount + 4 * PACKET_PRICE
+
+
+def test_an_issuers_word_spends_no_more_than_the_budget():
+    """It says that the ledger took an amount that this wallet never signed."""
+    for claimed, reason in ((3_200, None), (3_201, errors.BUDGET_EXHAUSTED)):
+        world = Pair(vehicle={"budget": 3_200})
+        world.certificates[:] = [certificate(claimed=claimed)]
+        world.boot_vehicle()
+        world.run(lambda: world.payer.last_stop or world.payee.charging)  # noqa: B023
+        assert world.payer.last_stop == reason
 
 
 def test_an_older_certificate_is_never_taken_again():

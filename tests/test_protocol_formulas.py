@@ -33,7 +33,14 @@ from joulestream.vehicle.audit import Audit
 from joulestream.vehicle.carried_debt import carry_debt, trust, usable_credit
 from joulestream.vehicle.config import AUDIT_METER, AUDIT_POWER
 from joulestream.vehicle.energy_owner import EnergyOwner
-from joulestream.vehicle.offer_check import agreed_prepay, learn, raise_due
+from joulestream.vehicle.offer_check import (
+    agreed_prepay,
+    asked_total,
+    give_up_left,
+    learn,
+    least_due,
+    raise_due,
+)
 
 CHANNEL_ID = b"c" * 32
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
@@ -122,8 +129,17 @@ def by_code_8_3(v):
     record = PayeeRecord(amount=v.best_amount, amount_due=v.offer_due, remainder=v.offer_remainder)
     accept = SimpleNamespace(amount_due=v.stated_due, remainder=v.stated_remainder)
     # At this price a packet costs what the formulas call `packet`.
-    admission = Admission(SimpleNamespace(packet_energy_mwh=MWH_PER_KWH), b"", None, None)
-    admission.settle_due(record, accept, v.settled, v.packet)
+    offer = SimpleNamespace(
+        packet_energy_mwh=MWH_PER_KWH, price_per_kwh=v.packet, prepay=v.offer_prepay
+    )
+    shown = SimpleNamespace(claimed=v.settled)
+    admission = Admission(None, b"", None, None)
+    assert not admission.settle_due(record, accept, shown, v.settled, offer)
+    if v.is_proven:
+        shown.claimed -= 1
+        again = PayeeRecord(amount=v.best_amount, amount_due=0, remainder=0)
+        reason = admission.settle_due(again, accept, shown, v.settled, offer)
+        assert reason == CERTIFICATE_OLD
     return {"first_due": record.amount_due, "first_remainder": record.remainder}
 
 
@@ -251,16 +267,23 @@ def by_code_8_1(v):
         )
     )
     learn(offer, v.claimed, record, wallet)
+    asked = asked_total(offer, v.claimed)
     found = {
         "known_signed": record.signed,
         "newly_spent": sum(spent),
-        "known_due": record.amount_due,
-        "known_remainder": record.remainder,
+        "remembered_due": record.amount_due,
+        "remembered_remainder": record.remainder,
         "known_energy_mwh": record.energy_mwh,
+        "least_due": least_due(offer, v.claimed),
+        "asked_total": asked,
     }
+    give_up_left(asked, record)
+    found["known_due"] = record.amount_due
+    found["known_remainder"] = record.remainder
+    found["new_left"] = record.left_amount
     found["usable_credit"] = usable_credit(offer, record)
     found["trust"] = trust(offer, record, v.prepay_limit)
-    reason = carry_debt(offer, record, v.more_mwh, v.percent, v.step_mwh, v.prepay_limit)
+    reason = carry_debt(offer, asked, record, v.more_mwh, v.percent, v.step_mwh, v.prepay_limit)
     found["carried_debt"] = reason == CARRIED_DEBT
     if reason:
         found["asked_amount"] = record.refused_amount
@@ -269,7 +292,7 @@ def by_code_8_1(v):
         found["new_billed_mwh"] = record.billed_mwh
         found["new_own_mwh"] = record.own_mwh
         found["prepay"] = agreed_prepay(offer, record, v.prepay_limit)
-        raise_due(offer, v.claimed, record)
+        raise_due(asked, record)
         found["new_due"] = record.amount_due
         found["new_remainder"] = record.remainder
         found["accept_due"] = record.amount_due - record.left_amount
@@ -396,6 +419,7 @@ def is_possible(section, given):
         # The next question waits for the answer to the one before it.
         return given["reading_ms"] <= given["between_ms"]
     if section == "8.1":
+        given["left"] = min(given["left"], given["due"])
         return max(given["remainder"], given["offer_remainder"]) < 1_000_000
     if section == "8.4":
         # The record is still the OFFER's, and so is the mark.

@@ -10,8 +10,8 @@ from joulestream.channel import Claim
 from joulestream.device import journal_keys
 from joulestream.host_tools import wallet
 from joulestream.messages import ACCEPT, INVOICE, UPDATE
-from joulestream.testkit.certificates import KEYS, certificate, terms
-from joulestream.testkit.flash import mount
+from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
+from joulestream.testkit.flash import RamFlash, mount
 from joulestream.testkit.pair import PACKET_PRICE, Pair
 
 CHANNEL_ID = terms().channel_id()
@@ -185,6 +185,76 @@ def pays(world, less):
         return [messages.encode(message)]
 
     return bend
+
+
+def returns(world, visits=3):
+    """Return whether the vehicle charges at each of its next visits."""
+    for _ in range(visits):
+        world.plugged = False
+        world.steps(200)
+        world.boot_vehicle()
+        world.plugged = True
+        if not goes_on(world, 5):
+            return False
+    return True
+
+
+def test_a_debt_that_is_left_is_forgotten_when_the_pole_forgets_it():
+    """The pole's journal is lost, or is a copy from before the dispute."""
+    for is_lost in (True, False):
+        world = charged()
+        world.replug()
+        copy = world.pole_flash.copy()
+
+        def add(record):
+            record.energy_mwh += 3_000
+            record.amount_due += DEBT
+
+        change_pole(world, add)
+        world.run(lambda: world.payer.last_stop == errors.CARRIED_DEBT)  # noqa: B023
+        decide(world, wallet.leave_refused)
+        assert goes_on(world)
+        world.plugged = False
+        world.steps(200)
+        if is_lost:
+            amount = world.payee_records.load(CHANNEL_ID).amount
+            later_s = NOW_S + 1_000
+            world.certificates[:] = [
+                certificate(claimed=amount, issued_at_s=later_s, expires_at_s=later_s + DAY_S)
+            ]
+        world.pole_flash = RamFlash() if is_lost else copy
+        world.boot_pole(NOW_S + 900)
+        assert returns(world), is_lost
+        assert world.payer.record.left_amount == 0
+
+
+def test_a_debt_that_is_no_whole_number_can_be_decided():
+    """The bill is at its tolerance, so that no spare energy absorbs the rounding."""
+    for decision in (wallet.leave_refused, wallet.pay_refused):
+        for remainder in (0, 1, 160_000, 500_000):
+            world = Pair(pole={"credit": CREDIT}, vehicle=COMING_BACK)
+            world.own_percent = 96
+            world.charge(12)
+            world.replug()
+
+            def add(record, remainder=remainder):
+                record.energy_mwh += 3_000
+                record.amount_due += DEBT
+                record.remainder = (record.remainder + remainder) % 1_000_000
+
+            change_pole(world, add)
+            world.run(lambda: world.payer.last_stop == errors.CARRIED_DEBT)  # noqa: B023
+            decide(world, decision)
+            assert returns(world), (decision, remainder)
+
+
+def test_a_lower_prepayment_than_the_trust_that_is_spent_leaves_a_decision():
+    world = trusting(PACKET_PRICE - 1)
+    world.vehicle_config.prepay = 200
+    world.replug()
+    assert not goes_on(world)
+    assert world.payer.last_stop == errors.PREPAY_TOO_SMALL
+    assert decide(world, wallet.pay_refused) == PACKET_PRICE - 1
 
 
 def test_a_second_dispute_can_be_decided_too():

@@ -6,13 +6,14 @@ from joulestream.compat import const
 from joulestream.errors import PeerError
 from joulestream.pole.config import issuer_of
 from joulestream.signing import verify
+from joulestream.tariff import most_ahead
 from joulestream.units import MWH_PER_KWH, packet_amount
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.device.payee_records import PayeeRecord, PayeeRecords
-    from joulestream.messages import Accept
+    from joulestream.messages import Accept, Offer
     from joulestream.pole.clock import PoleClock
     from joulestream.pole.config import PoleConfig
     from joulestream.session import ProtocolSession
@@ -104,24 +105,35 @@ class Admission:
         return held
 
     def settle_due(
-        self, record: "PayeeRecord", accept: "Accept", settled: int, price_per_kwh: int
-    ) -> None:
+        self,
+        record: "PayeeRecord",
+        accept: "Accept",
+        shown: "Certificate",
+        settled: int,
+        offer: "Offer",
+    ) -> int:
         """Raise the amount due in `record` as the ledger and the vehicle prove (protocol 8.3).
 
         Args:
             record: the channel's record, which is changed in memory alone.
             accept: the ACCEPT, with the vehicle's own figures.
+            shown: the certificate that the vehicle showed.
             settled: the highest amount that the ledger accepted, in claim units.
-            price_per_kwh: the offered price, in claim units per kWh.
+            offer: the OFFER that is accepted.
+
+        Returns CERTIFICATE_OLD if the vehicle cannot know how much the ledger accepted, else 0.
         """
-        if record.amount < settled:  # the journal is new, or older than the collected claim
-            proven = settled - packet_amount(price_per_kwh, self._config.packet_energy_mwh)
-            if proven > record.amount_due:
-                record.amount_due = proven
-                record.remainder = 0
         if (accept.amount_due, accept.remainder) > (record.amount_due, record.remainder):
             record.amount_due = accept.amount_due
             record.remainder = accept.remainder
+        if record.amount < settled:  # the journal is new, or older than the collected claim
+            proven_due = settled - most_ahead(offer)
+            if proven_due > record.amount_due:
+                if shown.claimed < settled:
+                    return errors.CERTIFICATE_OLD
+                record.amount_due = proven_due
+                record.remainder = 0
+        return 0
 
     def proof_reason(self, session: "ProtocolSession", accept: "Accept") -> int:
         """Return BAD_PROOF unless the payer's key signed `accept` over this very offer, or 0."""

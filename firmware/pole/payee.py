@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from joulestream.messages import (
         Accept,
         Hello,
+        Offer,
         Renew,
         Stop,
         TariffAccept,
@@ -120,7 +121,7 @@ class Payee:
         self.receipt: Receipt | None = None
         self._meter: EnergyCounter | None = None
         self._waiting_hello: Hello | None = None  # until the session before it has ended
-        self._offered_price_per_kwh = 0
+        self._offer: Offer | None = None
         self._offered_record: PayeeRecord | None = None
         self._offered_cover: Cover | None = None
         self._handlers = {
@@ -255,7 +256,7 @@ class Payee:
             self._random(NONCE_SIZE),
             self._signer.public_key,
         )
-        self._offered_price_per_kwh = price_per_kwh
+        self._offer = offer
         self._offered_record = record
         self._offered_cover = cover
         self.session.send_signed(offer, self._signer, now_ms)
@@ -274,26 +275,26 @@ class Payee:
         self.session.send(TimeTaken(time_s=message.time_s), now_ms)
 
     def _on_accept(self, accept: "Accept", now_ms: int) -> None:
-        price_per_kwh, record = self._offered_price_per_kwh, self._offered_record
-        cover = self._offered_cover
-        assert record is not None and cover is not None
+        offer, record, cover = self._offer, self._offered_record, self._offered_cover
+        assert offer is not None and record is not None and cover is not None
+        price_per_kwh = offer.price_per_kwh
         meter = self._trusted_meter()
-        certificate = Certificate.from_bytes(accept.certificate)
+        shown = Certificate.from_bytes(accept.certificate)
         admission, session = self.admission, self.session
         reason = (
-            admission.certificate_reason(
-                certificate, session.channel_id, session.payer_key, now_ms
-            )
+            admission.certificate_reason(shown, session.channel_id, session.payer_key, now_ms)
             or admission.proof_reason(session, accept)
             or admission.figures_reason(accept)
-            or admission.place_reason(certificate, price_per_kwh)
+            or admission.place_reason(shown, price_per_kwh)
         )
         if reason:
             raise PeerError(reason)
-        certificate = admission.newest(certificate, session.channel_id, session.payer_key, now_ms)
+        certificate = admission.newest(shown, session.channel_id, session.payer_key, now_ms)
         standing = self.books.records.standing(session.channel_id)
         settled = max(standing.settled, certificate.claimed)
-        admission.settle_due(record, accept, settled, price_per_kwh)
+        reason = admission.settle_due(record, accept, shown, settled, offer)
+        if reason:
+            raise PeerError(reason)
         credit = earned_credit(self._config.credit, max(record.amount, settled))
         # A debt that the vehicle does not acknowledge stays due, as a part of its credit.
         left = min(record.amount_due - accept.amount_due, credit)

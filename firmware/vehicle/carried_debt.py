@@ -10,7 +10,7 @@ is normative and gives an example. `record` stands for the fields that section 7
     gap_mwh         = offered_mwh        when offered_mwh <= spare_mwh + step_mwh + pole_step_mwh
     gap_mwh         = max(spare_mwh, 0)  otherwise: the steps stay for the energy to come
     worth           = the agreed price of the next gap_mwh, in millionths of a claim unit
-    asked           = (offer_due - due) * 10^6 + offer_remainder - remainder
+    asked           = what the pole asks for - (due * 10^6 + remainder)
     asked_amount    = ceil(max(asked - worth, 0) / 10^6)
     unproven_amount = unproven_amount before + asked_amount
     usable_credit   = min(credit, best_amount) - left_amount
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 def carry_debt(
     offer: "Offer",
+    asked_total: int,
     record: "PayerRecord",
     more_mwh: int,
     percent: int,
@@ -52,6 +53,7 @@ def carry_debt(
 
     Args:
         offer: the OFFER.
+        asked_total: the amount due that the pole will ask for, in millionths of a claim unit.
         record: the channel's record.
         more_mwh: energy of the own meter that belongs to the channel and is not in the record.
         percent: the tolerance of the audit.
@@ -64,8 +66,7 @@ def carry_debt(
     gap_mwh = offered_mwh
     if offered_mwh > spare_mwh + step_mwh + offer.step_mwh:
         gap_mwh = max(spare_mwh, 0)
-    asked = (offer.amount_due - record.amount_due) * MWH_PER_KWH
-    asked += offer.remainder - record.remainder
+    asked = asked_total - record.amount_due * MWH_PER_KWH - record.remainder
     unproven = max(asked - _worth(record, gap_mwh), 0)
     # -amount(-x) rounds up: the vehicle never counts less than it owes.
     asked_amount = -amount_from_numerator(-unproven)

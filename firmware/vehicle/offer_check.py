@@ -11,6 +11,7 @@ from joulestream.device.payer_record import PERIOD_SIZE, PayerRecord
 from joulestream.errors import PeerError
 from joulestream.messages import MAX_ISSUERS
 from joulestream.signing import verify
+from joulestream.tariff import most_ahead
 from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.carried_debt import carry_debt, usable_credit
 
@@ -52,20 +53,26 @@ def check_offer(
     channel_id = certificate.channel_id
     _check(_best_claim_reason(offer, channel_id, wallet.public_key))
     record = wallet.load(channel_id) or _new_record(offer, own_meter.total_mwh)
+    if certificate.claimed - max(record.signed, offer.best_amount) > wallet.budget_left:
+        # The issuer alone says so much. It must not spend more than the owner allows.
+        raise PeerError(errors.BUDGET_EXHAUSTED)
     if learn(offer, certificate.claimed, record, wallet):
         wallet.store(channel_id, record)
     _check(_terms_reason(offer, certificate.issuer_key, config))
+    asked = asked_total(offer, certificate.claimed)
+    give_up_left(asked, record)
     more_mwh = owner.more_mwh(channel_id, record, own_meter)
     own_now_mwh = record.own_mwh + more_mwh
     percent = config.tolerance_percent
     refused = record.refused_amount, record.refused_mwh
-    reason = carry_debt(offer, record, more_mwh, percent, own_meter.step_mwh, config.prepay)
+    reason = carry_debt(offer, asked, record, more_mwh, percent, own_meter.step_mwh, config.prepay)
     if reason:
         if refused != (record.refused_amount, record.refused_mwh):
             wallet.store(channel_id, record)
         raise PeerError(reason)
     _check(_prepay_reason(offer, record, agreed_prepay(offer, record, config.prepay)))
-    raise_due(offer, certificate.claimed, record)
+    raise_due(asked, record)
+    record.energy_mwh = offer.energy_mwh
     unsure_mwh = own_meter.unsure_mwh
     if channel_id == owner.channel_id:
         # Energy that counted for this channel may be forgotten, but never counts again.
@@ -76,7 +83,7 @@ def check_offer(
 
 def agreed_prepay(offer: "Offer", record: PayerRecord, most: int) -> int:
     """Return the claim units that the vehicle pays ahead: min(OFFER.prepay, most - unproven)."""
-    return min(offer.prepay, most - record.unproven_amount)
+    return max(min(offer.prepay, most - record.unproven_amount), 0)
 
 
 def refresh_mwh(offer: "Offer", config: "VehicleConfig") -> int:
@@ -159,7 +166,8 @@ def learn(offer: "Offer", claimed: int, record: PayerRecord, wallet: "Wallet") -
     """Write into `record` all that is proven and that it does not hold; return whether it changed.
 
     Only this vehicle can have signed the pole's best claim, and `claimed`, which the ledger took.
-    The energy for which it signed was due. So it accepted the debt of the OFFER up to that amount.
+    The energy for which it signed was due, but for the prepayment. So it accepted the debt of the
+    OFFER up to that amount.
     """
     proven_amount = max(offer.best_amount, claimed)
     if proven_amount <= record.signed:
@@ -170,21 +178,49 @@ def learn(offer: "Offer", claimed: int, record: PayerRecord, wallet: "Wallet") -
         record.amount_due = offer.amount_due if is_all else proven_amount
         record.remainder = offer.remainder if is_all else 0
         record.energy_mwh = offer.energy_mwh
+    least = least_due(offer, claimed)
+    if least > record.amount_due:
+        record.amount_due = least
+        record.remainder = 0
     return True
 
 
-def raise_due(offer: "Offer", claimed: int, record: PayerRecord) -> None:
+def least_due(offer: "Offer", claimed: int) -> int:
+    """Return the least amount due that the ledger's word proves; 0 if the pole holds such a claim.
+
+    It is all that the ledger has taken, less the most that was paid ahead.
+    """
+    if offer.best_amount >= claimed:
+        return 0
+    return max(claimed - most_ahead(offer), 0)
+
+
+def asked_total(offer: "Offer", claimed: int) -> int:
+    """Return the amount due that the pole will ask for, in millionths of a claim unit."""
+    offered = offer.amount_due * MWH_PER_KWH + offer.remainder
+    return max(offered, least_due(offer, claimed) * MWH_PER_KWH)
+
+
+def give_up_left(asked: int, record: PayerRecord) -> None:
+    """Forget the part of a left debt that the pole does not ask for any more.
+
+    A pole that lost its journal, or has an older copy, asks for less than is known. The session
+    starts from what the vehicle states, which is the amount due without the left debt.
+    """
+    stated_amount = record.amount_due - record.left_amount
+    known = record.amount_due * MWH_PER_KWH + record.remainder
+    if asked < known and record.left_amount:
+        standing = max(asked, stated_amount * MWH_PER_KWH + record.remainder)
+        record.amount_due = standing // MWH_PER_KWH
+        record.remainder = standing % MWH_PER_KWH
+        record.left_amount = record.amount_due - stated_amount
+
+
+def raise_due(asked: int, record: PayerRecord) -> None:
     """Write the amount due at the start of the session into `record`.
 
-    It is the highest of three: what the OFFER asks for, what the vehicle remembers, and what the
-    ledger has taken less one packet, if the pole holds no such claim any more.
+    It is the higher one of two: what the pole asks for, and what the vehicle remembers.
     """
-    if (offer.amount_due, offer.remainder) > (record.amount_due, record.remainder):
-        record.amount_due = offer.amount_due
-        record.remainder = offer.remainder
-    if offer.best_amount < claimed:
-        least = claimed - packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
-        if least > record.amount_due:
-            record.amount_due = least
-            record.remainder = 0
-    record.energy_mwh = offer.energy_mwh
+    if asked > record.amount_due * MWH_PER_KWH + record.remainder:
+        record.amount_due = asked // MWH_PER_KWH
+        record.remainder = asked % MWH_PER_KWH

@@ -233,14 +233,14 @@ class PayerRecords:
     def _note(self, record: PayerRecord) -> None:
         self._stored_number = record.number
         self._stored_signed = record.signed
-        self._stored_due = record.amount_due
+        self._stored_due = record.amount_due - record.left_amount
         self._stored_mwh = record.billed_mwh
 
     def _shrinks(self, record: PayerRecord) -> bool:
         """Return whether a figure that never shrinks is less in `record` than in the journal."""
         return (
             record.signed < self._stored_signed
-            or record.amount_due < self._stored_due
+            or record.amount_due - record.left_amount < self._stored_due
             or record.billed_mwh < self._stored_mwh
         )
 

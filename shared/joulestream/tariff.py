@@ -1,7 +1,12 @@
 """Energy to amount due, exactly: products are summed, divided once, and the rest is kept."""
 
+from joulestream.compat import const
 from joulestream.errors import LocalError
-from joulestream.units import MWH_PER_KWH, amount_from_numerator, small_int
+from joulestream.units import MWH_PER_KWH, amount_from_numerator, packet_amount, small_int
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from joulestream.messages import Offer
 
 
 class Tariff:
@@ -69,3 +74,12 @@ class Tariff:
         at_change = self.next_from_mwh - self._from_mwh
         numerator = self._base + at_change * self.price_per_kwh
         return numerator + (ahead - at_change) * self.next_price_per_kwh
+
+
+def most_ahead(offer: "Offer") -> int:
+    """Return the most that a vehicle has paid ahead to a pole with such an OFFER, in claim units.
+
+    The OFFER is that of a pole which forgot all payments, so it asks for the most.
+    """
+    packet = packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
+    return max(packet, offer.prepay)
