@@ -155,6 +155,28 @@ BUGS = (
         "tests/test_journal.py::test_power_cut_after_power_cut",
     ),
     Bug(
+        "a stray head of another journal stops the mount",
+        "shared/device/journal_blocks.py",
+        "        if others > own:\n",
+        "        if others:\n",
+        "tests/test_fuzz.py::test_the_corpus_holds[journal]",
+    ),
+    Bug(
+        "a stray head of the highest sequence ends all writes",
+        "shared/device/journal_blocks.py",
+        "        self._erase_strays()\n",
+        "",
+        "tests/test_fuzz.py::test_the_corpus_holds[journal]",
+    ),
+    Bug(
+        "a block that is given up keeps its sequence",
+        "shared/device/journal_blocks.py",
+        "        self.states[block] = DIRTY\n        self.newest = max(max(self.states), 0)\n",
+        "        self.states[block] = DIRTY\n",
+        "tests/test_journal.py"
+        "::test_a_head_of_the_highest_sequence_on_an_erased_flash_ends_no_puts",
+    ),
+    Bug(
         "flash erased inside a packet",
         "shared/device/journal.py",
         "        if not self.can_put(size):\n",

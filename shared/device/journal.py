@@ -75,11 +75,11 @@ class Journal:
     `damaged` counts the records that should count and were unreadable at the mount. The newest
     readable record of the key stands in for each of them.
 
-    Any content of the flash can be mounted. If no block can be erased for new records, the journal
-    can be read, and `put` raises JournalFull.
+    Any content of the flash can be mounted, except another journal. If no block can be erased for
+    new records, the journal can be read, and `put` raises JournalFull.
 
-    Raises ValueError for a device that does not fit, or was written with blocks of another size;
-    and the device's OSError.
+    Raises ValueError for a device that does not fit, or that holds an older version's journal, or
+    one with blocks of another size; and the device's OSError.
     """
 
     def __init__(
@@ -297,8 +297,7 @@ class Journal:
         if self._index.load(newest) and (spare >= _SPARE or not self._is_copied(newest)):
             return True
         # At once, for its bits may be weak: a record that was not read now must not be read later.
-        ring.unmark(newest)
-        self._states[newest] = DIRTY
+        ring.give_up(newest)
         return False
 
     def _is_copied(self, newest: int) -> bool:
