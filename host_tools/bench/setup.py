@@ -113,7 +113,7 @@ class BenchSetup:
             "credit": 3 * PRICE_PER_KWH * PACKET_MWH // 1_000_000,
             "prepay": 0,
             "packet_energy_mwh": PACKET_MWH,
-            "packet_ms": 1_500,
+            "packet_ms": 1_000,
             "max_power_w": 11_500,
             "meter": {"model": "sdm120"},
         } | changes

@@ -38,7 +38,7 @@ from struct import pack_into
 
 from joulestream.compat import const
 from joulestream.device.journal_blocks import BAD, DIRTY, BlockRing, JournalFull
-from joulestream.device.journal_format import MAX_RECORD
+from joulestream.device.journal_format import MAX_RECORD, room_for_records
 from joulestream.device.journal_index import JournalIndex
 
 TYPE_CHECKING = const(0)
@@ -234,10 +234,8 @@ class Journal:
         index = self._index
         if is_new and len(self._entries) >= index.most_keys:
             raise JournalFull("the journal has no room for another key")
-        # One block is open and three are erased ahead. Of the others, half may be in use: else
-        # each erase would free too little.
         capacity = self._size - index.records_at
-        room = (self._ring.count - self.bad_blocks() - _AHEAD - 1) * (capacity // 2)
+        room = room_for_records(self._ring.count - self.bad_blocks(), capacity)
         if size > min(MAX_RECORD, capacity) or self._live_bytes + grows > room:
             raise JournalFull("the journal has no room for another record")
 

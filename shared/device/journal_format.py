@@ -72,6 +72,18 @@ def records_at(most_keys: int) -> int:
     return POINTERS_AT + POINTER_SIZE * most_keys
 
 
+def room_for_records(blocks: int, capacity: int) -> int:
+    """Return the bytes that the newest records of all keys may take.
+
+    Args:
+        blocks: the blocks of the journal that can be erased.
+        capacity: the bytes for records in one block.
+    """
+    # One block is open and three are erased ahead. Of the others, half may be in use: else each
+    # erase would free too little.
+    return (blocks - 4) * (capacity // 2)
+
+
 def record_size(key_size: int, value_size: int) -> int:
     """Return the bytes of a record, given those of its key and its value."""
     return OVERHEAD + key_size + value_size
