@@ -208,6 +208,15 @@ BUGS = (
         "::test_a_storage_that_is_too_small_for_the_channels_is_refused_by_name",
     ),
     Bug(
+        "a flash that fails at the first start ends the firmware",
+        "firmware/runtime/supervisor.py",
+        "        except FlashFailing as error:\n"
+        "            self._give_up(describe(error), board.now_ms())\n",
+        "",
+        "tests/test_supervisor.py"
+        "::test_a_journal_without_room_for_bad_blocks_is_tried_again_at_the_first_start",
+    ),
+    Bug(
         "flash erased inside a packet",
         "shared/device/journal.py",
         "        if not self.can_put(size):\n",

@@ -37,7 +37,7 @@ from binascii import crc32
 from struct import pack_into
 
 from joulestream.compat import const
-from joulestream.device.journal_blocks import BAD, DIRTY, BlockRing, JournalFull
+from joulestream.device.journal_blocks import BAD, DIRTY, BlockRing, FlashFailing, JournalFull
 from joulestream.device.journal_format import MAX_RECORD, room_for_records
 from joulestream.device.journal_index import JournalIndex
 
@@ -159,7 +159,7 @@ class Journal:
         if grows:
             self._check_room(size, grows, known is None and slot is None)
         if not self.can_put(size):
-            raise JournalFull("the journal has no erased block left to write to")
+            raise self._full("the journal has no erased block left to write to")
         self._append(key, known if slot is None else [0, 0, 0, slot], value, size)
         if slot is not None and instead_of is not None:
             del self._entries[instead_of]
@@ -229,6 +229,10 @@ class Journal:
 
     # Writing
 
+    def _full(self, why: str) -> JournalFull:
+        """Return the error for want of room, FlashFailing while blocks failed to erase."""
+        return FlashFailing(why) if self.bad_blocks() else JournalFull(why)
+
     def _check_room(self, size: int, grows: int, is_new: bool) -> None:
         """Raise JournalFull if a record of `size` bytes, `grows` of them more, has no room."""
         index = self._index
@@ -237,7 +241,7 @@ class Journal:
         capacity = self._size - index.records_at
         room = room_for_records(self._ring.count - self.bad_blocks(), capacity)
         if size > min(MAX_RECORD, capacity) or self._live_bytes + grows > room:
-            raise JournalFull("the journal has no room for another record")
+            raise self._full("the journal has no room for another record")
 
     def _append(self, key: bytes, entry: "list[int] | None", value: "Buffer", size: int) -> None:
         """Write a record of `key`, whose `entry` in the index is None for a new key."""

@@ -80,6 +80,10 @@ class JournalFull(OSError):
     """A journal has no room for another record: too much is kept, or too little was erased."""
 
 
+class FlashFailing(JournalFull):
+    """A journal has no room since blocks failed to erase. After a new mount they may work."""
+
+
 class BlockRing:
     """The blocks of `device`, and one buffer for the record that is read or written.
 
