@@ -49,7 +49,8 @@ class BenchSetup:
     """
 
     def __init__(self, directory: Path, seed: str = "bench") -> None:
-        self.directory = directory
+        # The firmwares work in the directory themselves.
+        self.directory = directory = directory.absolute()
         self.seed = seed
         directory.mkdir(parents=True, exist_ok=True)
         self.payee = self.write_key("pole", self._secret("pole"))
