@@ -255,6 +255,8 @@ def test_meters_of_both():
             [
                 ({"meter": {}}, "meter.model"),
                 ({"meter": row(METER, model="sdm999")}, "meter.model"),
+                ({"meter": row(METER, model=["sdm120"])}, "meter.model"),
+                ({"meter": row(METER, model={})}, "meter.model"),
                 ({"meter": row(METER, unit=0)}, "meter.unit"),
                 ({"meter": row(METER, unit=248)}, "meter.unit"),
                 ({"meter": row(METER, baud=0)}, "meter.baud"),
