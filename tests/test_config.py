@@ -285,8 +285,8 @@ def test_limits_of_the_vehicle():
             ({"audit": "trust"}, "audit"),
             ({"audit_percent": 26}, "audit_percent"),
             ({"meter": ABSENT}, "meter"),
-            ({"retry_ms": 1_001}, "retry_ms"),
-            ({"audit_wait_ms": 1_975}, "link_timeout_ms"),
+            ({"retry_ms": 1_001, "link_timeout_ms": 2_000}, "retry_ms"),
+            ({"audit_wait_ms": 1_975, "link_timeout_ms": 2_000}, "link_timeout_ms"),
             ({"link_timeout_ms": 983}, "link_timeout_ms"),  # 25 ms and the meter's 958
             ({"link_timeout_ms": 50, "retry_ms": 25}, "link_timeout_ms"),
             ({"prepay": 0}, "prepay"),
@@ -294,6 +294,9 @@ def test_limits_of_the_vehicle():
             ({"audit_wait_ms": 957}, "audit_wait_ms"),  # an SDM120 at 2400 bit/s
         ],
     )
+    # A slow meter of its own does not make each usual pole too slow.
+    for meter, timeout_ms in ((METER, 2_358), ({"model": "sdm72d-v2"}, 2_600)):
+        assert loaded(load_vehicle, VEHICLE, {"meter": meter}).link_timeout_ms == timeout_ms
     for good in (
         {"prepay": 1},
         {"max_tail_ms": 170},

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 _MINUTE_MS = 60_000
 _AUDIT_WAIT_MS = 600
+_LINK_TIMEOUT_MS = 2_000
+# A usual packet takes 1,000 ms. With the least wait this makes the 2,000 ms.
+_USUAL_PACKET_MS = 1_400
 # Of any pole (pole/config.py): a link timeout of 50 ms, a reading each 20 ms and 100 ms to open.
 _LEAST_TAIL_MS = 170
 # Of any pole: half of that link timeout.
@@ -75,7 +78,7 @@ TABLE = (
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
     ("meter", check_meter, None),
     ("link", check_link, check_link({})),
-    ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
+    ("link_timeout_ms", whole(50, _MINUTE_MS), None),
     ("max_tail_ms", whole(_LEAST_TAIL_MS, 2 * _MINUTE_MS), 20_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 5_000),
@@ -118,8 +121,6 @@ def consistent(config: "Any") -> "VehicleConfig":
             raise ConfigError(
                 "meter", "is missing; without a meter of its own set 'audit' to \"power\""
             )
-    if config.retry_ms * 2 > config.link_timeout_ms:
-        raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     least_ms = own_meter_ms(config.meter) if config.audit == AUDIT_METER else 0
     if config.audit_wait_ms is None:
         config.audit_wait_ms = max(_AUDIT_WAIT_MS, least_ms)
@@ -128,6 +129,11 @@ def consistent(config: "Any") -> "VehicleConfig":
             "audit_wait_ms",
             "must be at least %d: so late the meter may show energy" % least_ms,
         )
+    if config.link_timeout_ms is None:
+        usual_ms = _USUAL_PACKET_MS + config.audit_wait_ms
+        config.link_timeout_ms = max(_LINK_TIMEOUT_MS, min(usual_ms, _MINUTE_MS))
+    if config.retry_ms * 2 > config.link_timeout_ms:
+        raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     least_ms = _LEAST_PACKET_MS + answer_ms(config)
     if config.link_timeout_ms <= least_ms:
         raise ConfigError(
