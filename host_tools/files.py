@@ -105,18 +105,26 @@ def create_whole(path: str | Path, data: bytes, mode: int = 0o666) -> None:
         new.publish()
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
+def write_whole(
+    path: Path, data: bytes, mode: int = 0o666, like: os.stat_result | None = None
+) -> None:
     """Write `data` to a file in the place of an older one.
 
     The caller has made sure that this program wrote the older one. An interruption leaves the old
-    file, or none, but no part of one. `mode` less the umask is the file's new permissions.
+    file, or none, but no part of one. `mode` less the umask is the file's new permissions. The
+    file gets the owner, the group and the permissions of `like`, if it is given.
 
     Raises:
-        OSError: the file cannot be written; the old one stays.
+        OSError: the file cannot be written, or not with that owner; the old one stays.
     """
     unfinished = _unfinished(path)
     try:
-        _write(unfinished, data, os.O_CREAT | os.O_EXCL, mode)
+        _write(unfinished, data, os.O_CREAT | os.O_EXCL, 0o600 if like else mode)
+        if like is not None:
+            made = unfinished.stat()
+            if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
+                os.chown(unfinished, like.st_uid, like.st_gid)
+            unfinished.chmod(stat.S_IMODE(like.st_mode))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

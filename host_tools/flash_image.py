@@ -120,7 +120,8 @@ def edited(path: str | Path, blocks: int, block_size: int) -> Iterator[FlashImag
             f"{path} changed meanwhile; stop the device, then repeat the command"
         )
     try:
-        write_whole(real, image.data(), real.stat().st_mode & 0o777)
+        # A device that runs as a user of its own must still be able to open its flash.
+        write_whole(real, image.data(), like=real.stat())
     except OSError as error:
         raise FlashImageError(f"{path} cannot be written: {error.strerror}") from None
 

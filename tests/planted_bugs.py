@@ -155,6 +155,68 @@ BUGS = (
         "tests/test_journal.py::test_power_cut_after_power_cut",
     ),
     Bug(
+        "a stray head of another journal stops the mount",
+        "shared/device/journal_blocks.py",
+        "        if others > own:\n",
+        "        if others:\n",
+        "tests/test_fuzz.py::test_the_corpus_holds[journal]",
+    ),
+    Bug(
+        "a stray head of the highest sequence ends all writes",
+        "shared/device/journal_blocks.py",
+        "        self._erase_strays()\n",
+        "",
+        "tests/test_fuzz.py::test_the_corpus_holds[journal]",
+    ),
+    Bug(
+        "a block that is given up keeps its sequence",
+        "shared/device/journal_blocks.py",
+        "        self.states[block] = DIRTY\n        self.newest = max(max(self.states), 0)\n",
+        "        self.states[block] = DIRTY\n",
+        "tests/test_journal.py"
+        "::test_a_head_of_the_highest_sequence_on_an_erased_flash_ends_no_puts",
+    ),
+    Bug(
+        "a vehicle takes a pole whose packets and its own wait outlast its link timeout",
+        "firmware/vehicle/offer_check.py",
+        "    if offer.packet_ms + answer_ms(config) >= config.link_timeout_ms:\n",
+        "    if offer.packet_ms + config.retry_ms >= config.link_timeout_ms:\n",
+        "tests/test_lying_pole.py::test_the_slowest_pole_that_a_vehicle_takes",
+    ),
+    Bug(
+        "a vehicle that may risk nothing starts",
+        "firmware/vehicle/config.py",
+        '    ("prepay", whole(1, MAX_AMOUNT), REQUIRED),\n',
+        '    ("prepay", whole(0, MAX_AMOUNT), REQUIRED),\n',
+        "tests/test_fitting_configurations.py"
+        "::test_each_vehicle_that_is_accepted_charges_at_a_pole_that_fits",
+    ),
+    Bug(
+        "an issuer's second entry starts",
+        "firmware/pole/config.py",
+        "        if issuer_of(config, issuer.key) is not issuer:\n",
+        "        if False:\n",
+        "tests/test_fitting_configurations.py"
+        "::test_each_pole_that_is_accepted_charges_a_vehicle_that_fits",
+    ),
+    Bug(
+        "more channels than the storage has keys for",
+        "shared/device/open_journal.py",
+        "    if channels > most and role == journal_keys.POLE:\n",
+        "    if False:\n",
+        "tests/test_journal_keys.py"
+        "::test_a_storage_that_is_too_small_for_the_channels_is_refused_by_name",
+    ),
+    Bug(
+        "a flash that fails at the first start ends the firmware",
+        "firmware/runtime/supervisor.py",
+        "        except FlashFailing as error:\n"
+        "            self._give_up(describe(error), board.now_ms())\n",
+        "",
+        "tests/test_supervisor.py"
+        "::test_a_journal_without_room_for_bad_blocks_is_tried_again_at_the_first_start",
+    ),
+    Bug(
         "flash erased inside a packet",
         "shared/device/journal.py",
         "        if not self.can_put(size):\n",

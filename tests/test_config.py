@@ -19,6 +19,7 @@ from joulestream.device.config import (
     whole,
 )
 from joulestream.pole.config import load_config as load_pole
+from joulestream.pole.offer import stop_ms
 from joulestream.units import packet_amount
 from joulestream.vehicle.config import load_config as load_vehicle
 
@@ -221,8 +222,29 @@ def test_the_poles_lists():
             ({"issuers": [row(ISSUER, kind="paper")]}, "issuers.kind"),
             ({"issuers": [row(ISSUER, limit=0)]}, "issuers.limit"),
             ({"issuers": [row(ISSUER, limit=ABSENT)]}, "issuers.limit"),
+            ({"issuers": [ISSUER, row(ISSUER, asset="uUSD")]}, "issuers.key"),
+            ({"issuers": [ISSUER, row(ISSUER, key="12" * 32, limit=319)]}, "issuers.limit"),
+            ({"min_capacity": 1_000_001}, "min_capacity"),
+            ({"issuers": [row(ISSUER, limit=31_999)]}, "min_capacity"),
         ],
     )
+    small = row(ISSUER, key="12" * 32, limit=320)
+    for good in (
+        {"issuers": [ISSUER, small]},
+        {"issuers": [small], "min_capacity": 320},
+        {"issuers": [row(ISSUER, limit=32_000)]},
+        {"min_capacity": 1_000_000},
+    ):
+        assert not isinstance(loaded(load_pole, POLE, good), Exception), good
+
+
+def test_the_vehicles_least_figures_are_those_of_the_quickest_pole():
+    quickest = {"link_timeout_ms": 50, "packet_ms": 25, "retry_ms": 10}
+    pole = loaded(load_pole, POLE, row(quickest, meter=row(METER, interval_ms=20)))
+    assert pole.link_timeout_ms + stop_ms(pole) == 170
+    refused(load_pole, POLE, [(row(quickest, packet_ms=24), "packet_ms")])
+    refused(load_pole, POLE, [(row(quickest, link_timeout_ms=49), "link_timeout_ms")])
+    refused(load_pole, POLE, [({"meter": row(METER, interval_ms=19)}, "meter.interval_ms")])
 
 
 def test_meters_of_both():
@@ -233,6 +255,8 @@ def test_meters_of_both():
             [
                 ({"meter": {}}, "meter.model"),
                 ({"meter": row(METER, model="sdm999")}, "meter.model"),
+                ({"meter": row(METER, model=["sdm120"])}, "meter.model"),
+                ({"meter": row(METER, model={})}, "meter.model"),
                 ({"meter": row(METER, unit=0)}, "meter.unit"),
                 ({"meter": row(METER, unit=248)}, "meter.unit"),
                 ({"meter": row(METER, baud=0)}, "meter.baud"),
@@ -261,13 +285,25 @@ def test_limits_of_the_vehicle():
             ({"audit": "trust"}, "audit"),
             ({"audit_percent": 26}, "audit_percent"),
             ({"meter": ABSENT}, "meter"),
-            ({"retry_ms": 1_001}, "retry_ms"),
-            ({"audit_wait_ms": 2_000}, "link_timeout_ms"),
+            ({"retry_ms": 1_001, "link_timeout_ms": 2_000}, "retry_ms"),
+            ({"audit_wait_ms": 1_975, "link_timeout_ms": 2_000}, "link_timeout_ms"),
+            ({"link_timeout_ms": 983}, "link_timeout_ms"),  # 25 ms and the meter's 958
+            ({"link_timeout_ms": 50, "retry_ms": 25}, "link_timeout_ms"),
+            ({"prepay": 0}, "prepay"),
+            ({"max_tail_ms": 169}, "max_tail_ms"),
             ({"audit_wait_ms": 957}, "audit_wait_ms"),  # an SDM120 at 2400 bit/s
         ],
     )
-    # Nothing paid ahead is energy-first: it is the pole's credit that must allow it.
-    assert loaded(load_vehicle, VEHICLE, {"prepay": 0}).prepay == 0
+    # A slow meter of its own does not make each usual pole too slow.
+    for meter, timeout_ms in ((METER, 2_358), ({"model": "sdm72d-v2"}, 2_600)):
+        assert loaded(load_vehicle, VEHICLE, {"meter": meter}).link_timeout_ms == timeout_ms
+    for good in (
+        {"prepay": 1},
+        {"max_tail_ms": 170},
+        {"link_timeout_ms": 984},
+        {"link_timeout_ms": 1_026, "retry_ms": 500, "meter": row(METER, baud=9_600)},
+    ):
+        assert not isinstance(loaded(load_vehicle, VEHICLE, good), Exception), good
 
 
 def test_files_that_are_none():

@@ -19,8 +19,10 @@ def joulestream(*arguments, cwd=None):
 
 
 def test_the_demo(tmp_path):
-    done = joulestream("demo", "--json", "--directory", tmp_path)
+    # A relative directory, as people type it.
+    done = joulestream("demo", "--json", "--directory", "a demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    tmp_path /= "a demo"
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert json.loads(done.stdout) == summary
     assert {path.name for path in tmp_path.iterdir()} >= FILES

@@ -313,12 +313,6 @@ def test_a_certificate_that_is_not_renewed_ends_the_session(tmp_path):
     ends(scenario.run(until(stopped)), "CERTIFICATE_EXPIRED")
 
 
-def test_prepay_zero_never_starts_on_a_new_channel(tmp_path):
-    # Not even a step of the pole's register may cost such an owner anything.
-    scenario = Scenario(tmp_path, vehicle={"prepay": 0}).run(until(stopped))
-    ends(scenario, "PREPAY_TOO_SMALL")
-
-
 def test_reconnecting_farms_nothing(tmp_path):
     """A vehicle that cuts the line after every packet still pays for all but the bound."""
     scenario = Scenario(tmp_path, vehicle={"reconnect_ms": 200})

@@ -704,13 +704,89 @@ def test_blocks_of_another_size_are_refused_and_kept():
     assert reading(flash) == {b"k": number.to_bytes(20, "big")}
 
 
+def old_head():
+    """Return a head of the journal's older version."""
+    head = b"JNL2" + pack(">IIHHI", 1, 1, 60, 0, 0)
+    return head + pack(">I", crc32(head))
+
+
 def test_an_older_journal_is_refused_and_kept():
     flash = NorFlash(8)
-    head = b"JNL2" + pack(">IIHHI", 1, 1, 60, 0, 0)
-    flash.writeblocks(2, b"ERSD" + head + pack(">I", crc32(head)), 0)
+    flash.writeblocks(2, b"ERSD" + old_head(), 0)
     before = bytes(flash.data[2])
     assert isinstance(raised(mounted, flash), ValueError)
     assert flash.data[2] == before
+
+
+def test_two_blocks_of_an_older_journal_beside_one_of_this_are_refused_and_kept():
+    """The most blocks decide which journal is there."""
+    flash = NorFlash(8)
+    mounted(flash).put(b"k", b"v")
+    for block in (5, 6):
+        flash.data[block][:28] = b"ERSD" + old_head()
+    before = [bytes(data) for data in flash.data]
+    assert isinstance(raised(mounted, flash), ValueError)
+    assert [bytes(data) for data in flash.data] == before
+
+
+def heads_of_strays(newest):
+    """Yield heads, as a block may hold them that this journal did not write."""
+    yield old_head()
+    for size in (256, 512, 4096):
+        for sequence in (1, newest + 1, newest + 500, 1 << 33, 1 << 40, 1 << 46, (1 << 47) - 1):
+            for start in (64, 96, 128):
+                yield bytes(make_head(sequence, size, start, 0, 7, 0)) * 2
+
+
+def test_a_stray_head_stops_neither_the_mount_nor_later_puts():
+    """A recycled chip, or a part of another flash, leaves heads that nobody expects."""
+    good = NorFlash(8)
+    journal = mounted(good)
+    for number in range(200):
+        put(journal, bytes([number % 4]), number.to_bytes(20, "big"))
+    model = contents(journal)
+    held = {journal.location(key)[0] for key in model}
+    newest = int.from_bytes(good.data[journal.open_block()][8:14], "big")
+    for head in heads_of_strays(newest):
+        for block in range(8):
+            if block in held:
+                continue
+            flash = good.image()
+            flash.data[block][:] = (b"ERSD" + head + b"\xff" * BLOCK)[:BLOCK]
+            assert reading(flash) == model, (head, block)
+            journal = mounted(flash)
+            assert journal.damaged == 0
+            for number in range(60):
+                put(journal, b"new", number.to_bytes(20, "big"))
+            model[b"new"] = number.to_bytes(20, "big")
+            assert reading(flash) == model, (head, block)
+            del model[b"new"]
+
+
+def test_a_stray_block_with_records_never_ends_the_puts():
+    for sequence in (1, 1 << 33, (1 << 33) + 3, (1 << 47) - 1):
+        flash = NorFlash(8)
+        journal = mounted(flash)
+        for number in range(20):
+            put(journal, b"k", number.to_bytes(20, "big"))
+        block = (journal.open_block() + 1) % 8
+        head = make_head(sequence, BLOCK, 96, 0, 7, 0)
+        data = b"ERSD" + head + head + b"\xff" * 32 + spelled(7, 0, 0, b"k", b"stray")
+        flash.data[block][:] = (data + b"\xff" * BLOCK)[:BLOCK]
+        for number in range(200):
+            if number % 50 == 0:
+                journal = mounted(flash)
+            put(journal, b"k", number.to_bytes(20, "big"))
+            assert reading(flash)[b"k"] == number.to_bytes(20, "big"), (sequence, number)
+
+
+def test_a_head_of_the_highest_sequence_on_an_erased_flash_ends_no_puts():
+    flash = NorFlash(8)
+    head = make_head((1 << 47) - 1, BLOCK, 64, 0, 7, 0)
+    flash.data[3][:64] = b"ERSD" + head + head
+    journal = mounted(flash)
+    put(journal, b"k", b"value")
+    assert reading(flash) == {b"k": b"value"}
 
 
 def test_the_count_of_blocks_does_not_end_at_32_bits():

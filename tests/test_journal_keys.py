@@ -2,7 +2,9 @@
 
 from binascii import crc32
 
+from dual_runtime import raised
 from joulestream.channel import Certificate
+from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
 from joulestream.device.journal_format import OVERHEAD
 from joulestream.device.journal_keys import (
@@ -12,7 +14,9 @@ from joulestream.device.journal_keys import (
     VEHICLE,
     key_count,
     live_bytes,
+    most_channels,
 )
+from joulestream.device.open_journal import open_pole_journal, open_vehicle_journal
 from joulestream.device.payee_records import PayeeRecord, Standing
 from joulestream.device.payer_record import PayerRecord
 from joulestream.fields import size_of
@@ -88,3 +92,52 @@ def test_the_stored_bytes_are_those_of_journals_in_the_field():
     """
     assert stored_history(NorFlash(8, 512), 6) == 511912928
     assert stored_history(NorFlash(8, 512), 32) == 1465612611
+
+
+class FlashBoard:
+    """A board that has only what a journal needs."""
+
+    def __init__(self, blocks, size):
+        self.flash = NorFlash(blocks, size)
+        self.random = Random(1).bytes
+
+    def storage(self):
+        """Return the flash."""
+        return self.flash
+
+
+def test_a_storage_that_is_too_small_for_the_channels_is_refused_by_name():
+    """The blocks limit the keys, so it is `max_channels` that the owner must lower."""
+    assert most_channels(POLE, 64, 4096) == most_channels(POLE, 16, 4096) == 245
+    for blocks, size, most in ((16, 1024, 53), (8, 768, 37)):
+        assert most_channels(POLE, blocks, size) == most, (blocks, size)
+        journal = open_pole_journal(FlashBoard(blocks, size), most)
+        assert journal.keys() == []
+        error = raised(open_pole_journal, FlashBoard(blocks, size), most + 1)
+        assert isinstance(error, ConfigError) and error.field == "max_channels", (blocks, size)
+        assert "%d " % most in str(error)
+
+
+def test_a_storage_that_holds_no_channel_is_refused_by_name():
+    for open_journal in (lambda board: open_pole_journal(board, 1), open_vehicle_journal):
+        for blocks, size in ((16, 256), (6, 256)):
+            error = raised(open_journal, FlashBoard(blocks, size))
+            assert isinstance(error, ConfigError) and error.field == "board", (blocks, size)
+    # A certificate needs more than a block of 512 bytes.
+    assert raised(open_pole_journal, FlashBoard(16, 512), 1).field == "board"
+    assert open_vehicle_journal(FlashBoard(16, 512)).keys() == []
+
+
+def test_the_least_storage_takes_a_channel_with_all_its_records():
+    """The least one that is accepted: each value of the largest size is put, again and again."""
+    for role, size in ((POLE, 768), (VEHICLE, 512)):
+        blocks = 6
+        while most_channels(role, blocks, size) == 0:
+            blocks += 1
+        journal = mount(NorFlash(blocks, size), key_count(role, 1))
+        for turn in range(20):
+            for row_role, prefix, _, value_size, how_many in TABLE:
+                if row_role == role:
+                    journal.erase_ahead()
+                    key = prefix + (b"" if how_many else bytes(32))
+                    journal.put(key, bytes([turn]) * value_size)

@@ -47,13 +47,22 @@ def offered(**changes):
     return world.payer.last_stop
 
 
+def test_the_slowest_pole_that_a_vehicle_takes():
+    """A packet may take as long as the link timeout leaves beside the wait for the own meter."""
+    for packet_ms, reason in ((1_399, None), (1_400, errors.POLE_TOO_SLOW)):
+        world = Pair(pole={"packet_ms": packet_ms})
+        world.run(lambda: world.payer.last_stop or world.payer.packets)  # noqa: B023
+        assert world.payer.last_stop == reason
+
+
 def test_offers_that_are_refused():
     assert offered(price_per_kwh=400_001) == errors.PRICE_TOO_HIGH
     assert offered(amount_due=2 * PACKET_PRICE + 1) == errors.CARRIED_DEBT
     assert offered(best_amount=1) == errors.BAD_SIGNATURE
     assert offered(issuer_count=0) == errors.UNTRUSTED_ISSUER
     assert offered(issuer_count=200) == errors.BAD_FIELD
-    assert offered(packet_ms=2_000) == errors.POLE_TOO_SLOW
+    # A packet, and an invoice that waits for the own meter, would take the link timeout of 2 s.
+    assert offered(packet_ms=1_400) == errors.POLE_TOO_SLOW
     assert offered(packet_energy_mwh=1_000_000) == errors.PREPAY_TOO_SMALL
     assert offered(payee_key=KEYS["stranger"].public_key) == errors.NO_CHANNEL
     assert offered(remainder=1_000_000) == errors.BAD_FIELD

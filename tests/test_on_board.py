@@ -33,6 +33,7 @@ NOT_ON_BOARD = (
     "test_config.py",
     "test_keystore.py",
     "test_carry_over.py",
+    "test_fitting_configurations.py",
     "test_honest_audit.py",
     "test_restart.py",
 )

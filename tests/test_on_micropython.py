@@ -33,6 +33,7 @@ FILES = (
 PAIRS = (
     "test_carry_over.py",
     "test_energy_owner.py",
+    "test_fitting_configurations.py",
     "test_honest_audit.py",
     "test_lying_pole.py",
     "test_lying_vehicle.py",

@@ -381,3 +381,26 @@ def test_a_flash_that_cannot_be_opened_is_never_made_anew(tmp_path, monkeypatch)
         FileFlash(str(path), 8, 4096)
     monkeypatch.undo()
     assert path.read_bytes() == b"claims"
+
+
+def test_a_file_that_is_written_again_keeps_its_owner(tmp_path, monkeypatch):
+    """`sudo joulestream settle` must not take the flash away from the pole's user."""
+    path = tmp_path / "pole.flash"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    own = path.stat()
+    other = os.stat_result((*own[:4], own.st_uid + 1, own.st_gid + 2, *own[6:]))
+    asked = []
+    monkeypatch.setattr(os, "chown", lambda _, uid, gid: asked.append((uid, gid)))
+    write_whole(path, b"new", like=own)
+    assert path.read_bytes() == b"new" and path.stat().st_mode & 0o777 == 0o640 and not asked
+    write_whole(path, b"newer", like=other)
+    assert path.read_bytes() == b"newer" and asked == [(own.st_uid + 1, own.st_gid + 2)]
+
+    def refuse(path, uid, gid):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(PermissionError):
+        write_whole(path, b"newest", like=other)
+    assert path.read_bytes() == b"newer" and list(tmp_path.iterdir()) == [path]

@@ -183,6 +183,35 @@ def test_a_flash_that_fails_at_the_first_start_is_tried_again():
     assert "OSError" in load_fault(stage.loop.journal)
 
 
+def test_a_journal_without_room_for_bad_blocks_is_tried_again_at_the_first_start():
+    """A flash that fails at the first start for a moment leaves no block erased."""
+    flash = RamFlash(8)
+    for block in flash.data:
+        block[:] = bytes(len(block))
+    works = flash.ioctl
+    broken = [True]
+
+    def ioctl(operation, argument):
+        if operation == 6 and broken[0]:
+            raise OSError(5)
+        return works(operation, argument)
+
+    flash.ioctl = ioctl
+    board = MemoryBoard()
+
+    def make():
+        journal = mount(flash, 8)
+        journal.put(b"k", b"v")
+        return Loop(board, journal)
+
+    supervisor = Supervisor(make, board)
+    assert supervisor.loop is None and "FlashFailing" in supervisor.last_fault
+    broken[0] = False
+    for now_ms in range(0, 2_000, 20):
+        supervisor.step(now_ms)
+    assert supervisor.loop.journal.get(b"k") == b"v"
+
+
 def test_a_restart_that_waits_feeds_the_watchdog_and_keeps_the_reason():
     stage = Stage(failures=100)
     now_ms = stage.run(0, 200)

@@ -38,7 +38,7 @@ DRIVERS: "dict[str, tuple[str, tuple[int, int, int, int, int], tuple[int, ...], 
 
 def known_model(value: "Any") -> str:
     """Check a model's name for the configuration. Raises ValueError."""
-    if value not in DRIVERS:
+    if not isinstance(value, str) or value not in DRIVERS:
         raise ValueError("must be one of %s" % ", ".join(sorted(DRIVERS)))
     return value
 

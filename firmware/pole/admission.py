@@ -4,7 +4,7 @@ from joulestream import errors
 from joulestream.channel import genuine_reason, window_reason
 from joulestream.compat import const
 from joulestream.errors import PeerError
-from joulestream.pole.config import issuer_of
+from joulestream.pole.config import issuer_of, least_capacity
 from joulestream.signing import verify
 from joulestream.tariff import most_ahead
 from joulestream.units import MWH_PER_KWH, packet_amount
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from joulestream.pole.config import PoleConfig
     from joulestream.session import ProtocolSession
 
-# A new channel is worth so many packets, unless the configuration says otherwise.
-_LEAST_PACKETS = const(100)
 _LEDGER_FIELDS = ("kind", "chain_id", "contract", "asset", "base_units_per_claim_unit")
 
 
@@ -153,9 +151,7 @@ class Admission:
         """Return CAPACITY_TOO_SMALL for a new channel that is not worth a place, or 0."""
         if certificate.channel_id in self._records:
             return 0
-        config = self._config
-        packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
-        least = config.min_capacity or _LEAST_PACKETS * packet
+        least = least_capacity(self._config, price_per_kwh)
         return errors.CAPACITY_TOO_SMALL if certificate.capacity < least else 0
 
     def start_reason(self, amount_due: int, cover: int, least: int, capacity: int) -> int:

@@ -76,6 +76,8 @@ _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
 _MINUTE_MS = 60_000
 _MOST_CHANNELS = 1024
 _PACKET_MWH = 1_000
+# A channel that takes a place is worth so many packets, if `min_capacity` tells nothing else.
+_LEAST_PACKETS = 100
 
 
 def _kind(value: object) -> int:
@@ -151,6 +153,12 @@ def least_packet_mwh(config: "PoleConfig") -> int:
     return max(meter.step_mwh, energy_from_power(config.max_power_mw, refresh_ms))
 
 
+def least_capacity(config: "PoleConfig", price_per_kwh: int) -> int:
+    """Return the least capacity in claim units of a new channel, at this price."""
+    packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+    return config.min_capacity or _LEAST_PACKETS * packet
+
+
 def load_config(path: str) -> "PoleConfig":
     """Return the checked configuration in the file `path`.
 
@@ -192,6 +200,7 @@ def consistent(config: "Any") -> "PoleConfig":
     least_ms = record_ms(config.link_timeout_ms)
     if config.packet_ms < least_ms:
         raise ConfigError("packet_ms", "must be at least %d, to spare the flash" % least_ms)
+    _check_issuers(config, packet)
     for issuer in config.issuers:
         if not issuer.channels:
             # One issuer among several never fills the journal.
@@ -199,3 +208,22 @@ def consistent(config: "Any") -> "PoleConfig":
             issuer.channels = -(-config.max_channels // shares)
     checked: PoleConfig = config
     return checked
+
+
+def _check_issuers(config: "PoleConfig", packet: int) -> None:
+    """Raise ConfigError if no channel of an issuer could ever pay; `packet` is the dearest one."""
+    for issuer in config.issuers:
+        if issuer_of(config, issuer.key) is not issuer:
+            raise ConfigError("issuers.key", "is the same in two entries; leave one of them out")
+        if issuer.limit < packet:
+            raise ConfigError(
+                "issuers.limit", "must be at least %d, one packet at the highest price" % packet
+            )
+    most = max(issuer.limit for issuer in config.issuers)
+    least = least_capacity(config, min(row.price_per_kwh for row in config.prices))
+    if least > most:
+        raise ConfigError(
+            "min_capacity",
+            "makes a new channel hold at least %d, above the highest 'limit' of an issuer, %d"
+            % (least, most),
+        )

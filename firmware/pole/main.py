@@ -4,10 +4,9 @@ import sys
 
 from joulestream import boards
 from joulestream.compat import const
-from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
-from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
+from joulestream.device.open_journal import open_pole_journal
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.pole.books import Books
@@ -36,15 +35,13 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
         board: the board (boards/contract.py).
         signer: the pole's key.
         table: memory for a signing.Verifier; one loop after the other uses it.
+
+    Raises ConfigError if the board's storage has no room for the channels.
     """
     # First, while the heap has large free pieces: each of the two may load a module.
     meter = open_meter(config.meter, board, config.max_power_mw)
     link = open_link(config.link, board)
-    journal = Journal(
-        board.storage(),
-        board.random,
-        journal_keys.key_count(journal_keys.POLE, config.max_channels),
-    )
+    journal = open_pole_journal(board, config.max_channels)
     issuer_keys = [issuer.key for issuer in config.issuers]
     clock = PoleClock(journal, board.clock, issuer_keys, board.now_ms())
     payee = Payee(

@@ -4,7 +4,7 @@ import gc
 
 from joulestream import errors
 from joulestream.compat import const
-from joulestream.device.journal_blocks import JournalFull
+from joulestream.device.journal_blocks import FlashFailing, JournalFull
 from joulestream.runtime.fault import describe
 from joulestream.runtime.heap import HeapWatch
 from joulestream.units import Timer
@@ -38,8 +38,8 @@ class Supervisor:
     - when the heap gets low, the session ends in order, then a new loop starts. If the heap is
       then still low, the board is reset.
 
-    A fault of a peripheral at the first `make()`, such as a flash that does not answer yet, is an
-    exception like any other. Any other exception there, such as one of the configuration, is
+    A fault of a peripheral at the first `make()`, such as a flash that does not answer or erase,
+    is an exception like any other. Any other exception there, such as one of the configuration, is
     raised: a firmware that cannot start says why and ends. `heap` replaces the HeapWatch.
     """
 
@@ -61,6 +61,8 @@ class Supervisor:
         self.last_fault: str | None = None
         try:
             self._loop = make()
+        except FlashFailing as error:
+            self._give_up(describe(error), board.now_ms())
         except JournalFull:  # more is stored than the configuration has room for
             raise
         except OSError as error:

@@ -50,6 +50,13 @@ if TYPE_CHECKING:
 
 _MINUTE_MS = 60_000
 _AUDIT_WAIT_MS = 600
+_LINK_TIMEOUT_MS = 2_000
+# A usual packet takes 1,000 ms. With the least wait this makes the 2,000 ms.
+_USUAL_PACKET_MS = 1_400
+# Of any pole (pole/config.py): a link timeout of 50 ms, a reading each 20 ms and 100 ms to open.
+_LEAST_TAIL_MS = 170
+# Of any pole: half of that link timeout.
+_LEAST_PACKET_MS = 25
 
 # The vehicle audits with a meter of its own, or with maximum power times time.
 AUDIT_METER = "meter"
@@ -63,15 +70,16 @@ TABLE = (
     ("budget_period", text, "always"),
     ("max_price_per_kwh", whole(1, (1 << 48) - 1), REQUIRED),
     ("energy_wanted_mwh", whole(1, (1 << 48) - 1), REQUIRED),
-    ("prepay", whole(0, MAX_AMOUNT), REQUIRED),
+    # With nothing at risk, the vehicle refuses the register step of every pole (offer_check.py).
+    ("prepay", whole(1, MAX_AMOUNT), REQUIRED),
     ("audit", one_of(AUDIT_METER, AUDIT_POWER), AUDIT_METER),
     ("audit_percent", whole(0, 25), 3),
     ("audit_wait_ms", whole(0, _MINUTE_MS), None),
     ("max_power_w", whole(1, 1_000_000), REQUIRED),
     ("meter", check_meter, None),
     ("link", check_link, check_link({})),
-    ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
-    ("max_tail_ms", whole(100, 2 * _MINUTE_MS), 20_000),
+    ("link_timeout_ms", whole(50, _MINUTE_MS), None),
+    ("max_tail_ms", whole(_LEAST_TAIL_MS, 2 * _MINUTE_MS), 20_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 5_000),
 )
@@ -80,6 +88,11 @@ TABLE = (
 def own_meter_ms(meter: "MeterConfig") -> int:
     """Return the time in ms in which the own meter shows energy: a refresh, and a reading."""
     return meter.refresh_ms + max(meter.interval_ms, meter.reading_ms)
+
+
+def answer_ms(config: "VehicleConfig") -> int:
+    """Return the time in ms until an invoice that waits is paid, or is sent again."""
+    return max(config.retry_ms, config.audit_wait_ms)
 
 
 def load_config(path: str) -> "VehicleConfig":
@@ -108,8 +121,6 @@ def consistent(config: "Any") -> "VehicleConfig":
             raise ConfigError(
                 "meter", "is missing; without a meter of its own set 'audit' to \"power\""
             )
-    if config.retry_ms * 2 > config.link_timeout_ms:
-        raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
     least_ms = own_meter_ms(config.meter) if config.audit == AUDIT_METER else 0
     if config.audit_wait_ms is None:
         config.audit_wait_ms = max(_AUDIT_WAIT_MS, least_ms)
@@ -118,11 +129,17 @@ def consistent(config: "Any") -> "VehicleConfig":
             "audit_wait_ms",
             "must be at least %d: so late the meter may show energy" % least_ms,
         )
-    if config.audit_wait_ms >= config.link_timeout_ms:
+    if config.link_timeout_ms is None:
+        usual_ms = _USUAL_PACKET_MS + config.audit_wait_ms
+        config.link_timeout_ms = max(_LINK_TIMEOUT_MS, min(usual_ms, _MINUTE_MS))
+    if config.retry_ms * 2 > config.link_timeout_ms:
+        raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
+    least_ms = _LEAST_PACKET_MS + answer_ms(config)
+    if config.link_timeout_ms <= least_ms:
         raise ConfigError(
             "link_timeout_ms",
-            "must be above the %d ms that an invoice may wait for the meter ('audit_wait_ms')"
-            % config.audit_wait_ms,
+            "must be above %d: the shortest packet, and 'retry_ms' or the wait for the meter"
+            " ('audit_wait_ms')" % least_ms,
         )
     checked: VehicleConfig = config
     return checked

@@ -5,10 +5,9 @@ import sys
 from joulestream import boards
 from joulestream.channel import Certificate
 from joulestream.compat import const
-from joulestream.device import journal_keys
 from joulestream.device.config import ConfigError
-from joulestream.device.journal import Journal
 from joulestream.device.keyfile import open_signer
+from joulestream.device.open_journal import open_vehicle_journal
 from joulestream.errors import MalformedError
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
@@ -63,12 +62,13 @@ def assemble(
         load: returns the certificates that there are by now.
 
     Raises:
-        ConfigError: there is no certificate, or the storage holds damaged or foreign records.
+        ConfigError: there is no certificate, or the storage is too small, or holds damaged or
+            foreign records.
     """
     certificates = load()
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
-    journal = Journal(board.storage(), board.random, journal_keys.key_count(journal_keys.VEHICLE))
+    journal = open_vehicle_journal(board)
     if journal.damaged:
         # The lost record may hold the spent budget, and the owner's limit must hold.
         raise ConfigError("board", "has a storage with damaged records; replace it")

@@ -69,7 +69,7 @@ class ToldTheTime(VehiclePeer):
 
 def _pole_with_a_small_issuer(play: Play) -> PoleStage:
     """Return a pole that trusts the honest issuer, and the liar for one claim unit."""
-    return play.pole(issuers=[issuer_row("issuer"), issuer_row("stranger", limit=1)])
+    return play.pole(issuers=[issuer_row("issuer"), issuer_row("stranger", limit=PACKET)])
 
 
 def _tell_2036(play: Play) -> None:

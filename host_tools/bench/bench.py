@@ -45,7 +45,8 @@ class Bench:
         heap: str = "304k",
         realtime: bool = False,
     ) -> None:
-        self.directory = directory
+        # The firmwares work in the directory themselves.
+        self.directory = directory = directory.absolute()
         self.plant = plant or Plant()
         self.pole_meter = Meter(start_mwh=123_456_000)
         self.vehicle_meter = Meter(start_mwh=7_000, gain_ppm=-4_000)

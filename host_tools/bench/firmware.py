@@ -88,7 +88,7 @@ class Firmware:
         self._errors = (directory / f"{role}.log").open("w+b")
         main = ROOT / "firmware" / role / "main.py"
         self._process = subprocess.Popen(
-            [micropython(), "-X", f"heapsize={heap}", str(main), str(path)],
+            [micropython(), "-X", f"heapsize={heap}", str(main), str(path.absolute())],
             env=micropython_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

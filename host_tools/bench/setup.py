@@ -49,7 +49,8 @@ class BenchSetup:
     """
 
     def __init__(self, directory: Path, seed: str = "bench") -> None:
-        self.directory = directory
+        # The firmwares work in the directory themselves.
+        self.directory = directory = directory.absolute()
         self.seed = seed
         directory.mkdir(parents=True, exist_ok=True)
         self.payee = self.write_key("pole", self._secret("pole"))
@@ -113,7 +114,7 @@ class BenchSetup:
             "credit": 3 * PRICE_PER_KWH * PACKET_MWH // 1_000_000,
             "prepay": 0,
             "packet_energy_mwh": PACKET_MWH,
-            "packet_ms": 1_500,
+            "packet_ms": 1_000,
             "max_power_w": 11_500,
             "meter": {"model": "sdm120"},
         } | changes

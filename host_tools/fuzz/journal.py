@@ -10,18 +10,24 @@ damage:
 - if one byte is damaged, or only records of one block, then no other record is lost;
 - a loss is counted, unless it looks like a power cut in the last record.
 
+Then one block of the sound flash gets any content, as a part of another device's journal. The
+journal mounts and takes puts. If nothing of value stood in the block, nothing is lost.
+
 At last the rest of the input becomes a flash of any content, good heads and records included. It
 mounts, and takes puts or refuses them; all that it held then is there at the next mount.
 """
 
 from binascii import crc32
-from struct import pack
+from struct import pack, pack_into
 
 from joulestream.device.journal import Journal, JournalFull
 from joulestream.device.journal_format import (
     ERASED_MARK,
     HEAD_AT,
     HEAD_SIZE,
+    MOST_BLOCKS_OPENED,
+    OLD_HEAD_SIZE,
+    OLD_MAGIC,
     make_head,
     parse_head,
     record_size,
@@ -39,6 +45,14 @@ _FILLS = (b"\0", b"\xff", b"\xa5", b"\x01")
 _MOUNTS = 20
 # The attacker's value. No one ever puts it, so it is never read.
 _STOLEN = b"stolen"
+# What a stray block holds.
+_ANY_BYTES = "any bytes"
+_OLDER = "a head of an older version"
+_OTHER_SIZE = "a head for another size of block"
+_HEAD_ALONE = "a head without records"
+_RECORD = "a head and a record"
+# Each of them may be all that is left of another journal.
+_JOURNALS = (_OLDER, _OTHER_SIZE, _RECORD)
 
 
 class _FlashRandom:
@@ -142,7 +156,7 @@ class _History:
         choices = self._choices
         if len(self._known_starts) == 2 and choices.below(2):
             for data in self.flash.data:
-                head = parse_head(memoryview(data)[HEAD_AT : HEAD_AT + HEAD_SIZE], _BLOCK)
+                head = parse_head(_head(data), _BLOCK)
                 if head is not None:
                     self._known_starts.append(head[3])
             self.mount()
@@ -224,6 +238,8 @@ def check(data: bytes) -> None:
         _check_losses(history, damaged, journal, found)
     _check_later_use(damaged, history.random, found)
     if choices:
+        _check_stray_block(choices, history)
+    if choices:
         _check_any_content(choices, history.random)
 
 
@@ -231,6 +247,61 @@ def spelled_record(crc_start: int, number: int, slot: int, key: bytes, value: by
     """Return the bytes of a record in a block with this CRC start."""
     data = pack(">HHBH", number, slot, len(key), len(value)) + key + value
     return data + crc32(data, crc_start).to_bytes(4, "big")
+
+
+def _check_stray_block(choices: Choices, history: _History) -> None:
+    """Check that a block of any content stops neither the mount of the others nor their puts."""
+    flash = history.flash.image()
+    block = choices.below(flash.blocks)
+    kind = choices.one_of((_ANY_BYTES, _OLDER, _OTHER_SIZE, _HEAD_ALONE, _RECORD))
+    content = _stray(kind, choices, history)
+    others = flash.data[:block] + flash.data[block + 1 :]
+    if kind in _JOURNALS and not any(parse_head(_head(data), _BLOCK) for data in others):
+        return  # no journal is left, so the stray block may be all of another
+    flash.data[block][:] = content.ljust(_BLOCK, b"\xff")
+    old = history.journal
+    held = {old.location(key)[0] for key in old.keys()}
+    found = _contents(Journal(flash.image(), history.random.bytes, _MOST_KEYS))
+    if block not in held and kind != _RECORD:
+        fail_unless(found == history.newest, "a stray block hides a record")
+    _check_later_use(flash, history.random, found)
+    if not found:
+        _store_again(flash, history.random)
+
+
+def _stray(kind: str, choices: Choices, history: _History) -> bytes:
+    """Return what a stray block of this kind begins with."""
+    if kind == _ANY_BYTES:
+        return choices.bytes(choices.below(64))
+    if kind == _OLDER:
+        old = bytearray(OLD_HEAD_SIZE)
+        old[: len(OLD_MAGIC)] = OLD_MAGIC
+        pack_into(">I", old, OLD_HEAD_SIZE - 4, crc32(old[:-4]))
+        return ERASED_MARK + old
+    size = _BLOCK << (1 + choices.below(4)) if kind == _OTHER_SIZE else _BLOCK
+    newest = parse_head(_head(history.flash.data[history.journal.open_block()]), _BLOCK)
+    # Older and newer than the journal's blocks, and the highest, behind which none can be opened.
+    base = choices.one_of((newest[0] if newest else 1, 1 << 33, MOST_BLOCKS_OPENED - 7))
+    sequence = min(max(1, base + choices.below(16) - 8), MOST_BLOCKS_OPENED)
+    start = records_at(choices.below(_BLOCK // 8))
+    head = make_head(sequence, size, min(start, _BLOCK // 2), 0, 7, 0)
+    content = (ERASED_MARK + head + head).ljust(min(start, _BLOCK // 2), b"\xff")
+    if kind == _RECORD:
+        content += spelled_record(7, 0, choices.below(16), choices.one_of(_KEYS), b"stray")
+    return content
+
+
+def _head(data: bytearray) -> memoryview:
+    """Return the bytes of a block's first head."""
+    return memoryview(data)[HEAD_AT : HEAD_AT + HEAD_SIZE]
+
+
+def _store_again(flash: NorFlash, random: Random) -> None:
+    """Check that an empty journal takes a value and keeps it."""
+    journal = Journal(flash, random.bytes, _MOST_KEYS)
+    journal.put(b"k", b"again")
+    again = _contents(Journal(flash, random.bytes, _MOST_KEYS))
+    fail_unless(again == {b"k": b"again"}, "an empty journal does not keep a value")
 
 
 def _check_any_content(choices: Choices, random: Random) -> None:

@@ -168,8 +168,15 @@ def journals() -> list[bytes]:
     for cut, torn, new in product(range(3), (0, 0x80, 0xFF), range(5)):
         acts = b"\x05" + puts + bytes((6, cut, torn, 9, new, 1 + new % 3)) + b"newvalue" + b"\5"
         inputs.append(b"\2\0" + acts)
+    # A stray block: in the place of each block, of each kind, with each sequence.
+    few = b"\2\0\2" + puts[:8] + b"\0\0"
+    for at, kind in product(range(8), range(2, 5)):
+        for base, more in product(range(3), range(0, 16, 3)):
+            size = b"\1" if kind == 2 else b""
+            inputs.append(few + bytes((at, kind)) + size + bytes((base, more, 8, 1, 1)))
+        inputs.append(few + bytes((at, 1)))
     # Any content: blocks with heads, pointers and records of chosen fields.
-    nothing = b"\0\0\0\0\0"
+    nothing = b"\0\0\0\0\0\0\0\0"
     for first, second in product(range(8), range(8)):
         block = bytes(
             (8, first, *range(first * 4), second, 1, second, 3, 1, first, 0, 4, 1, 2, 3, 4)

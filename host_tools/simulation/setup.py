@@ -156,6 +156,9 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
 
 def vehicle_configuration(parameters: Parameters, number: int) -> "VehicleConfig":
     """Return the checked configuration of the vehicle with that number."""
+    wait_ms = _audit_wait_ms(parameters, number + 1)
+    # With a shorter timeout the vehicle would refuse the pole as too slow.
+    least_ms = parameters.packet_ms + max(parameters.retry_ms, wait_ms) + 1
     values = {
         "board": {},
         "seed_file": "-",
@@ -165,10 +168,10 @@ def vehicle_configuration(parameters: Parameters, number: int) -> "VehicleConfig
         "energy_wanted_mwh": 1 << 40,
         "prepay": parameters.vehicle_prepay,
         "audit_percent": AUDIT_PERCENT,
-        "audit_wait_ms": _audit_wait_ms(parameters, number + 1),
+        "audit_wait_ms": wait_ms,
         "max_power_w": parameters.max_power_w,
         "meter": parameters.meters[number + 1].section(parameters.meter_ms),
-        "link_timeout_ms": parameters.vehicle_timeout_ms,
+        "link_timeout_ms": max(parameters.vehicle_timeout_ms, least_ms),
         "retry_ms": parameters.retry_ms,
         "reconnect_ms": 300,
     }

@@ -37,8 +37,8 @@ from binascii import crc32
 from struct import pack_into
 
 from joulestream.compat import const
-from joulestream.device.journal_blocks import BAD, DIRTY, BlockRing, JournalFull
-from joulestream.device.journal_format import MAX_RECORD
+from joulestream.device.journal_blocks import BAD, DIRTY, BlockRing, FlashFailing, JournalFull
+from joulestream.device.journal_format import MAX_RECORD, room_for_records
 from joulestream.device.journal_index import JournalIndex
 
 TYPE_CHECKING = const(0)
@@ -75,11 +75,11 @@ class Journal:
     `damaged` counts the records that should count and were unreadable at the mount. The newest
     readable record of the key stands in for each of them.
 
-    Any content of the flash can be mounted. If no block can be erased for new records, the journal
-    can be read, and `put` raises JournalFull.
+    Any content of the flash can be mounted, except another journal. If no block can be erased for
+    new records, the journal can be read, and `put` raises JournalFull.
 
-    Raises ValueError for a device that does not fit, or was written with blocks of another size;
-    and the device's OSError.
+    Raises ValueError for a device that does not fit, or that holds an older version's journal, or
+    one with blocks of another size; and the device's OSError.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Journal:
         if grows:
             self._check_room(size, grows, known is None and slot is None)
         if not self.can_put(size):
-            raise JournalFull("the journal has no erased block left to write to")
+            raise self._full("the journal has no erased block left to write to")
         self._append(key, known if slot is None else [0, 0, 0, slot], value, size)
         if slot is not None and instead_of is not None:
             del self._entries[instead_of]
@@ -229,17 +229,19 @@ class Journal:
 
     # Writing
 
+    def _full(self, why: str) -> JournalFull:
+        """Return the error for want of room, FlashFailing while blocks failed to erase."""
+        return FlashFailing(why) if self.bad_blocks() else JournalFull(why)
+
     def _check_room(self, size: int, grows: int, is_new: bool) -> None:
         """Raise JournalFull if a record of `size` bytes, `grows` of them more, has no room."""
         index = self._index
         if is_new and len(self._entries) >= index.most_keys:
             raise JournalFull("the journal has no room for another key")
-        # One block is open and three are erased ahead. Of the others, half may be in use: else
-        # each erase would free too little.
         capacity = self._size - index.records_at
-        room = (self._ring.count - self.bad_blocks() - _AHEAD - 1) * (capacity // 2)
+        room = room_for_records(self._ring.count - self.bad_blocks(), capacity)
         if size > min(MAX_RECORD, capacity) or self._live_bytes + grows > room:
-            raise JournalFull("the journal has no room for another record")
+            raise self._full("the journal has no room for another record")
 
     def _append(self, key: bytes, entry: "list[int] | None", value: "Buffer", size: int) -> None:
         """Write a record of `key`, whose `entry` in the index is None for a new key."""
@@ -297,8 +299,7 @@ class Journal:
         if self._index.load(newest) and (spare >= _SPARE or not self._is_copied(newest)):
             return True
         # At once, for its bits may be weak: a record that was not read now must not be read later.
-        ring.unmark(newest)
-        self._states[newest] = DIRTY
+        ring.give_up(newest)
         return False
 
     def _is_copied(self, newest: int) -> bool:

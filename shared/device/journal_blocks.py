@@ -15,6 +15,12 @@ cut may have left half done:
 - A block is opened by its pointers, then its two heads. It counts as soon as it holds a record.
 - Before a block is erased its mark and its heads are set to zeros: an erase that is cut may leave
   a good head and half of the records.
+
+A single block may hold anything, such as a part of another device's journal. It never stops the
+journal of the other blocks:
+
+- A head of another journal counts for nothing, unless there are more such heads than own ones.
+- A sequence that this journal cannot have reached counts for nothing.
 """
 
 from binascii import crc32
@@ -26,10 +32,12 @@ from joulestream.device.journal_format import (
     HEAD_AT,
     HEAD_SIZE,
     KEY_AT,
+    LIFE_OF_BLOCKS,
     MAX_RECORD,
     MOST_BLOCKS_OPENED,
     OVERHEAD,
     POINTERS_AT,
+    foreign_journal,
     has_good_crc,
     make_head,
     parse_head,
@@ -72,6 +80,10 @@ class JournalFull(OSError):
     """A journal has no room for another record: too much is kept, or too little was erased."""
 
 
+class FlashFailing(JournalFull):
+    """A journal has no room since blocks failed to erase. After a new mount they may work."""
+
+
 class BlockRing:
     """The blocks of `device`, and one buffer for the record that is read or written.
 
@@ -97,10 +109,27 @@ class BlockRing:
         self.view = memoryview(self.record)
 
     def read_states(self) -> None:
-        """Read the state of every block from its head."""
+        """Read the state of every block from its head.
+
+        Raises ValueError if more blocks belong to another journal than to this one. It may hold
+        claims, so its blocks must not be erased.
+        """
+        states = self.states
+        own = others = 0
+        why = ""
         for block in range(self.count):
-            self.states[block] = self._read_state(block)
-        self.newest = max(max(self.states), 0)
+            states[block] = self._read_state(block)
+            if states[block] > 0:
+                own += 1
+            elif states[block] == DIRTY:
+                found = self._foreign_journal(block)
+                if found is not None:
+                    others += 1
+                    why = found
+        if others > own:
+            raise ValueError(why)
+        self._erase_strays()
+        self.newest = max(max(states), 0)
 
     def newest_block(self) -> "int | None":
         """Return the block that was opened last, or None if no block is in use."""
@@ -162,11 +191,15 @@ class BlockRing:
         """Take a block out of use on the flash itself: zeros over its mark and its heads."""
         self.device.writeblocks(block, bytes(POINTERS_AT), 0)
 
+    def give_up(self, block: int) -> None:
+        """Take the newest block out of use; its sequence is free again."""
+        self.unmark(block)
+        self.states[block] = DIRTY
+        self.newest = max(max(self.states), 0)
+
     def read_head(self, block: int) -> "tuple[int, int, int, int, int] | None":
         """Return the head of a block (journal_format.parse_head), None if both are damaged."""
-        heads = bytearray(2 * HEAD_SIZE)
-        self.device.readblocks(block, heads, HEAD_AT)
-        view = memoryview(heads)
+        view = self._heads(block)
         return parse_head(view[:HEAD_SIZE], self.size) or parse_head(view[HEAD_SIZE:], self.size)
 
     def used_bytes(self, block: int) -> int:
@@ -198,6 +231,29 @@ class BlockRing:
         self.device.readblocks(block, self.view[:size], offset)
         crc_start = unpack_from(">I", self._crc_starts, 4 * block)[0]
         return (number if has_good_crc(self.view, size, crc_start) else -1), size
+
+    def _heads(self, block: int) -> memoryview:
+        """Return the bytes of both heads of a block."""
+        heads = bytearray(2 * HEAD_SIZE)
+        self.device.readblocks(block, heads, HEAD_AT)
+        return memoryview(heads)
+
+    def _foreign_journal(self, block: int) -> "str | None":
+        """Return a sentence on the other journal that a block belongs to, or None."""
+        view = self._heads(block)
+        return foreign_journal(view[:HEAD_SIZE], self.size) or foreign_journal(
+            view[HEAD_SIZE:], self.size
+        )
+
+    def _erase_strays(self) -> None:
+        """Erase the newest block, again and again, if it is too new to follow the next one.
+
+        After a block of the highest sequence no other could be opened. It is erased at once:
+        later, when the journal has counted on, it would seem to follow.
+        """
+        used = sorted([state for state in self.states if state > 0])
+        while len(used) > 1 and used[-1] - used[-2] > LIFE_OF_BLOCKS:
+            self.erase(self.states.index(used.pop()))
 
     def _read_state(self, block: int) -> int:
         """Return the sequence of a block with a good head, else ERASED or DIRTY."""

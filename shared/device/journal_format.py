@@ -63,11 +63,25 @@ MAX_RECORD = const(512)
 CRC_SIZE = const(4)
 # A head with a greater sequence is not good, so the next sequence always fits.
 MOST_BLOCKS_OPENED = const((1 << 47) - 1)
+# A journal never opens so many blocks in its life: 65,536 blocks endure 100,000 erases each.
+LIFE_OF_BLOCKS = const(1 << 33)
 
 
 def records_at(most_keys: int) -> int:
     """Return the bytes of each block before its records, in a journal of so many keys."""
     return POINTERS_AT + POINTER_SIZE * most_keys
+
+
+def room_for_records(blocks: int, capacity: int) -> int:
+    """Return the bytes that the newest records of all keys may take.
+
+    Args:
+        blocks: the blocks of the journal that can be erased.
+        capacity: the bytes for records in one block.
+    """
+    # One block is open and three are erased ahead. Of the others, half may be in use: else each
+    # erase would free too little.
+    return (blocks - 4) * (capacity // 2)
 
 
 def record_size(key_size: int, value_size: int) -> int:
@@ -89,27 +103,34 @@ def make_head(
 
 
 def parse_head(head: memoryview, size: int) -> "tuple[int, int, int, int, int] | None":
-    """Return the fields of a head, without the size; None if it is damaged or makes no sense.
+    """Return the fields of a head, without the size; None if it is none of this journal.
 
     They are: sequence, records at, pointers, CRC start, CRC of the pointers.
 
     Args:
         head: HEAD_SIZE bytes.
         size: the bytes of a block.
-
-    Raises ValueError if the head is good and tells another size, or is that of an older journal.
     """
-    if head[:4] == OLD_MAGIC and has_good_crc(head, OLD_HEAD_SIZE, 0):
-        raise ValueError("the flash holds an older version's journal; collect with that version")
     if head[:4] != MAGIC or not has_good_crc(head, HEAD_SIZE, 0):
         return None
     sequence = int.from_bytes(bytes(head[4:10]), "big")
     own_size, start, pointers, crc_start, pointers_crc = unpack_from(">IHHII", head, 10)
     if own_size != size:
-        raise ValueError("the flash has blocks of %d bytes, not %d" % (own_size, size))
+        return None
     if not 0 < sequence <= MOST_BLOCKS_OPENED or not records_at(pointers) <= start <= size // 2:
         return None
     return sequence, start, pointers, crc_start, pointers_crc
+
+
+def foreign_journal(head: memoryview, size: int) -> "str | None":
+    """Return a sentence on the other journal that a head belongs to, or None; as parse_head."""
+    if head[:4] == OLD_MAGIC and has_good_crc(head, OLD_HEAD_SIZE, 0):
+        return "the flash holds an older version's journal; collect with that version"
+    if head[:4] == MAGIC and has_good_crc(head, HEAD_SIZE, 0):
+        own_size = unpack_from(">I", head, 10)[0]
+        if own_size != size:
+            return "the flash has blocks of %d bytes, not %d" % (own_size, size)
+    return None
 
 
 def has_good_crc(view: "bytearray | memoryview", size: int, crc_start: int) -> bool:

@@ -103,10 +103,14 @@ class JournalIndex:
         if head is None:
             return False
         _, start, count, _, pointers_crc = head
+        most_keys = self.most_keys
         if start > self.records_at:
             self._make_room((start - POINTERS_AT) // POINTER_SIZE)
         if self._scan(block, start) == 0:
             self._forget()
+            # A head alone does not make the room for records smaller.
+            if most_keys < self.most_keys:
+                self._make_room(most_keys)
             return False
         if not self._read_pointers(block, count, pointers_crc):
             self._scan_all()

@@ -10,7 +10,13 @@ would not mount as it was.
 
 from joulestream.channel import CERTIFICATE_SIZE, CHANNEL_ID_SIZE
 from joulestream.compat import const
-from joulestream.device.journal_format import record_size
+from joulestream.device.journal_format import (
+    POINTER_SIZE,
+    POINTERS_AT,
+    record_size,
+    records_at,
+    room_for_records,
+)
 
 POLE = const(0)
 VEHICLE = const(1)
@@ -55,9 +61,33 @@ def live_bytes(role: int, channels: int) -> int:
         role: POLE or VEHICLE.
         channels: how many channels the device keeps.
     """
-    total = 0
-    for row_role, prefix, _, size, how_many in TABLE:
-        if row_role == role:
-            key_size = len(prefix) + (0 if how_many else CHANNEL_ID_SIZE)
-            total += (how_many or channels) * record_size(key_size, size)
-    return total
+    return sum(size * (how_many or channels) for size, how_many in _records(role))
+
+
+def _records(role: int) -> "list[tuple[int, int]]":
+    """Return the largest record's bytes and the number of keys, of each row of a role."""
+    return [
+        (record_size(len(prefix) + (0 if how_many else CHANNEL_ID_SIZE), size), how_many)
+        for row_role, prefix, _, size, how_many in TABLE
+        if row_role == role
+    ]
+
+
+def most_channels(role: int, blocks: int, block_size: int) -> int:
+    """Return how many channels a POLE's or a VEHICLE's journal can have keys for.
+
+    It is 0 for a flash that has no room for one channel's records.
+
+    Args:
+        role: POLE or VEHICLE.
+        blocks: the blocks of the flash.
+        block_size: the bytes of one.
+    """
+    once = key_count(role, 0)
+    each = key_count(role, 1) - once
+    most = ((block_size // 2 - POINTERS_AT) // POINTER_SIZE - once) // each
+    if most < 1:
+        return 0
+    capacity = block_size - records_at(key_count(role, 1))
+    fits = max(size for size, _ in _records(role)) <= capacity
+    return most if fits and live_bytes(role, 1) <= room_for_records(blocks, capacity) else 0

@@ -112,7 +112,7 @@ def pole_values(**changes: "Any") -> "dict[str, Any]":
         "credit": 3 * PACKET_PRICE,
         "prepay": 0,
         "packet_energy_mwh": PACKET_MWH,
-        "packet_ms": 1_500,
+        "packet_ms": 1_300,
         "max_power_w": 11_500,
         "meter": METER,
     }
