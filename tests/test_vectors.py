@@ -27,10 +27,10 @@ TERMS_SIZE = 1 + 8 + 32 + 32 + 8 + 32 + 32 + 32 + 32 + 4 + 16
 SESSION_PARTS = 16 + 16 + 32 + 32 + 32
 # signed text: (type number, total size)
 SIGNED = {
-    "accept": (1, 5 + SESSION_PARTS + 32 + 437 + 8 + 8 + 4 + 4),
+    "accept": (1, 5 + SESSION_PARTS + 32 + 4 + 437 + 8 + 8 + 4 + 4),
     "offer": (2, 5 + SESSION_PARTS + 348),
-    "tariff": (3, 5 + SESSION_PARTS + 14),
-    "receipt": (4, 5 + SESSION_PARTS + 45),
+    "tariff": (3, 5 + SESSION_PARTS + 4 + 14),
+    "receipt": (4, 5 + SESSION_PARTS + 4 + 45),
     "time": (6, 5 + 16 + 32 + 8),
 }
 
