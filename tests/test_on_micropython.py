@@ -34,6 +34,7 @@ PAIRS = (
     "test_carry_over.py",
     "test_energy_owner.py",
     "test_honest_audit.py",
+    "test_late_messages.py",
     "test_lying_pole.py",
     "test_lying_vehicle.py",
     "test_meter.py",
