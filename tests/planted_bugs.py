@@ -795,6 +795,27 @@ BUGS = (
         "            if False:\n",
         "tests/test_wallet_room.py::test_thousands_of_poles_in_sequence_fit_into_one_flash",
     ),
+    Bug(
+        "a message of another session is judged by the table",
+        "shared/joulestream/session.py",
+        "        if not self._is_of_this_session(message):",
+        "        if False:",
+        "tests/test_late_messages.py::test_late_messages_of_the_same_channel",
+    ),
+    Bug(
+        "a late HELLO begins a session",
+        "shared/joulestream/session.py",
+        "is_this = not self._greetings.has(message.nonce)",
+        "is_this = True",
+        "tests/test_late_messages.py::test_late_messages_of_another_channel",
+    ),
+    Bug(
+        "a sequence far ahead belongs to the session",
+        "shared/joulestream/session.py",
+        "self.tag < message.sequence <= self.sequence + SEQUENCES_AHEAD",
+        "self.tag < message.sequence",
+        "tests/test_late_messages.py::test_late_messages_of_the_same_channel",
+    ),
 )
 
 

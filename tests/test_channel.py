@@ -214,7 +214,7 @@ def statements(session):
         ):
             extreme = signed_class.from_bytes(bytes([fill]) * size_of(signed_class.LAYOUT))
             yield session.signed(signed_type, signed_body(extreme))
-        proof = bytes([fill]) * (32 + 437 + 8 + 8 + 4 + 4)
+        proof = bytes([fill]) * (32 + 4 + 437 + 8 + 8 + 4 + 4)
         yield session.signed(channel.SIGNED_PROOF, proof)
         yield time_bytes(bytes([fill]) * 16, PAYEE.public_key, MAX_AMOUNT if fill else 0)
     yield certify().signed_bytes()
@@ -227,7 +227,7 @@ def test_nothing_but_a_claim_looks_like_one():
         assert message[:4] == b"JST1"
         assert len(message) != CLAIM_SIZE
         kinds.add((message[4], len(message)))
-    assert kinds == {(1, 626), (2, 481), (3, 147), (4, 178), (5, 378), (6, 61)}
+    assert kinds == {(1, 630), (2, 481), (3, 151), (4, 182), (5, 378), (6, 61)}
 
 
 def test_a_claim_as_nonce_is_not_signed_raw():

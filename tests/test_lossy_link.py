@@ -77,7 +77,7 @@ class End:
             self.send(ACCEPT)
         elif number == INVOICE:
             self.send(UPDATE, sequence=message.sequence, amount=message.sequence)
-            if message.sequence == PACKETS and self._stopper == PAYER:
+            if self.session.invoice_number == PACKETS and self._stopper == PAYER:
                 self.send(STOP, reason=OWNER_STOP)
         elif number == TARIFF:
             self.send(TARIFF_ACCEPT, from_energy_mwh=message.from_energy_mwh)
@@ -94,16 +94,16 @@ class End:
         elif number == TIME:
             self.send(TIME_TAKEN)
         elif number == ACCEPT:
-            self.send(INVOICE, sequence=1)
+            self.send(INVOICE, sequence=session.tag + 1)
         elif number == UPDATE:
-            if message.sequence == PACKETS:
+            if session.invoice_number == PACKETS:
                 if self._stopper == PAYEE:
                     self.send(STOP, reason=OWNER_STOP)
                     self.send(RECEIPT)
                 elif session.state == STOPPING:
                     self.send(RECEIPT)
                 return
-            if message.sequence == 1:
+            if session.invoice_number == 1:
                 self.send(TARIFF, from_energy_mwh=7)
                 self.send(RENEW_REQUEST)
             self.send(INVOICE, sequence=message.sequence + 1)

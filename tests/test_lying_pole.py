@@ -14,6 +14,7 @@ from joulestream.messages import (
     TariffChange,
     signed_body,
 )
+from joulestream.session_tag import name_session
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair, bending, both, lie
 from joulestream.units import energy_from_power
@@ -23,8 +24,9 @@ CLAIM = Claim(terms().channel_id())
 
 def sign_anew(world, signed_type, message):
     """Let the pole sign `message` anew after a change."""
-    signed = world.payee.session.signed(signed_type, signed_body(message))
-    message.signature = KEYS["payee"].sign(signed)
+    session = world.payee.session
+    name_session(message, session.tag)
+    message.signature = KEYS["payee"].sign(session.signed(signed_type, signed_body(message)))
 
 
 def changed_offer(world, **changes):
@@ -214,8 +216,7 @@ def test_a_tariff_signed_by_a_stranger():
     world = Pair()
     world.charge(3)
     tariff = TariffChange(price_per_kwh=PRICE + 1, from_energy_mwh=90_000)
-    signed = world.payee.session.signed(SIGNED_TARIFF, signed_body(tariff))
-    tariff.signature = KEYS["stranger"].sign(signed)
+    tariff.signature = KEYS["stranger"].sign(world.payee.session.signed_text(tariff))
     world.payer.receive(messages.encode(tariff), world.now_ms)
     assert world.payer.last_stop == errors.BAD_SIGNATURE
 

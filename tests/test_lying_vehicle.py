@@ -94,14 +94,17 @@ def test_an_update_for_an_invoice_that_was_never_sent():
 
 def test_a_message_out_of_turn():
     def change(update):
-        return messages.ReceiptAck()
+        return messages.ReceiptAck(session=world.payer.session.tag)
 
-    assert lie(UPDATE, change)[1] == both(errors.UNEXPECTED_MESSAGE)
+    world = Pair()
+    world.charge(3)
+    world.bend = bending(UPDATE, change)
+    assert world.run_to_stop() == both(errors.UNEXPECTED_MESSAGE)
 
 
 def test_a_vehicle_that_sends_what_only_a_pole_sends():
     def change(update):
-        return Invoice(sequence=1, energy_mwh=0, amount_due=0)
+        return Invoice(sequence=update.sequence, energy_mwh=0, amount_due=0)
 
     assert lie(UPDATE, change)[1] == both(errors.UNEXPECTED_MESSAGE)
 
@@ -277,6 +280,7 @@ def told_the_time(time_s, key="issuer", nonce=None):
         session = world.payee.session
         proof = time_bytes(nonce or session.payee_nonce, KEYS["payee"].public_key, time_s)
         message = TimeProof(
+            session=session.tag,
             issuer_key=KEYS[key].public_key,
             time_s=time_s,
             signature=KEYS[key].sign(proof),

@@ -35,6 +35,7 @@ PAIRS = (
     "test_energy_owner.py",
     "test_fitting_configurations.py",
     "test_honest_audit.py",
+    "test_late_messages.py",
     "test_lying_pole.py",
     "test_lying_vehicle.py",
     "test_meter.py",

@@ -274,7 +274,12 @@ def test_an_older_certificate_is_never_taken_again():
     # In an open session it is refused.
     renewal = certificate(expires_at_s=NOW_S + 2 * DAY_S)
     world.payee.receive(
-        bytes(messages.encode(messages.Renew(certificate=renewal.to_bytes()))), world.now_ms
+        bytes(
+            messages.encode(
+                messages.Renew(session=world.payer.session.tag, certificate=renewal.to_bytes())
+            )
+        ),
+        world.now_ms,
     )
     assert world.payee.last_stop == errors.CERTIFICATE_OLD
 

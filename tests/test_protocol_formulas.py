@@ -26,6 +26,7 @@ from joulestream.pole.contactor import ORDERLY_STOP_MS
 from joulestream.pole.cover import Cover
 from joulestream.pole.offer import asked_prepay
 from joulestream.runtime import BUILT_S
+from joulestream.session_tag import session_tag
 from joulestream.tariff import Tariff
 from joulestream.testkit.flash import RamFlash, mount
 from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
@@ -44,7 +45,7 @@ from joulestream.vehicle.offer_check import (
 
 CHANNEL_ID = b"c" * 32
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
-SECTIONS = ("5.2", "5.4", "7.1", "7.2", "7.3", "8.1", "8.3", "8.4", "8.5")
+SECTIONS = ("4.1", "5.2", "5.4", "7.1", "7.2", "7.3", "8.1", "8.3", "8.4", "8.5")
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
 TRIES = 300
 BOOLEANS = {"true": True, "false": False}
@@ -93,6 +94,11 @@ def inputs_of(section):
     """Return the part of an example that no formula computes."""
     results = {name for name, _ in formulas(section)}
     return {name: value for name, value in example(section).items() if name not in results}
+
+
+def by_code_4_1(v):
+    tag = session_tag(v.payer_nonce_u32.to_bytes(4, "big") + b"n" * 12)
+    return {"tag": tag, "first_sequence": tag + 1}
 
 
 def by_code_5_2(v):
@@ -361,6 +367,7 @@ def by_code_8_5(v):
 
 
 BY_CODE = {
+    "4.1": by_code_4_1,
     "5.2": by_code_5_2,
     "5.4": by_code_5_4,
     "7.1": by_code_7_1,
@@ -405,6 +412,8 @@ def varied(section, source):
 
 def is_possible(section, given):
     """Return whether inputs can occur: meters and energies never run backwards."""
+    if section == "4.1":
+        return given["payer_nonce_u32"] < 1 << 32
     if section == "5.4":
         given["is_told"] = bool(given["is_told"])
         times = [given["board_s"]] + [given["told_s"]] * given["is_told"]

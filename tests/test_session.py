@@ -33,6 +33,7 @@ from joulestream.session import (
     TRANSITIONS,
     ProtocolSession,
 )
+from joulestream.session_tag import SEQUENCES_AHEAD, Greetings, session_tag
 from joulestream.testkit.random import Random
 from joulestream.units import TICKS_PERIOD, ticks_add
 
@@ -40,6 +41,10 @@ RETRY_MS = 250
 TIMEOUT_MS = 2000
 # The nonce of every sample of a HELLO, which answers repeat.
 NONCE = b"\1" * 16
+# docs/protocol.md, section 4.1: the nonce's first four bytes without the upper four bits.
+TAG = 0x01010101
+# Of the session's first INVOICE.
+FIRST = TAG + 1
 
 # docs/protocol.md, section "States", written out: state, message, next state.
 TABLE = """
@@ -102,6 +107,10 @@ def sample(number, **changes):
         values[name] = 1 if kind == UINT else bytes([number]) * size
         if name == "payer_nonce":
             values[name] = NONCE
+        elif name == "session":
+            values[name] = TAG
+    if number in (messages.INVOICE, messages.UPDATE):
+        values["sequence"] = FIRST
     values.update(changes)
     return make(number, **values)
 
@@ -109,13 +118,14 @@ def sample(number, **changes):
 def session_in(role, state, number=None):
     """Return a session of `role` in `state`, ready for an UPDATE if that is `number`."""
     session = ProtocolSession(role, RETRY_MS, TIMEOUT_MS)
+    session.payer_nonce = NONCE
+    session.tag = session.sequence = TAG
     if number == messages.UPDATE and role == PAYEE:
         session.state = OPEN
         session.send(sample(messages.INVOICE), 0)
         session.outbox.clear()
     elif number == messages.UPDATE:
-        session.sequence = 1
-    session.payer_nonce = NONCE
+        session.sequence = FIRST
     session.state = state
     return session
 
@@ -187,17 +197,82 @@ def test_a_hello_of_another_version_is_refused_and_changes_nothing_else():
         assert session.state == state and session.payer_nonce == NONCE and session.outbox == []
 
 
-def test_an_offer_or_a_stop_of_an_earlier_hello_is_late():
-    for number in (messages.OFFER, messages.STOP):
+def of_another_session(number):
+    """Return a message that names another session than NONCE, the nearest where it has a tag."""
+    names = [name for name, _, _ in MESSAGES[number][3].LAYOUT]
+    if "session" in names:
+        return sample(number, session=TAG - 1)
+    if "payer_nonce" in names:
+        return sample(number, payer_nonce=b"\1" * 15 + b"\0")
+    return sample(number, sequence=TAG)
+
+
+def test_a_message_of_another_session_is_late_in_every_state():
+    for number in MESSAGES:
+        if number == messages.HELLO:
+            continue
         for role in (PAYEE, PAYER):
             for state in range(len(STATE_NAMES)):
-                if number not in TRANSITIONS[state] or (number, role) == (messages.OFFER, PAYEE):
-                    continue
-                session = session_in(role, state)
-                late = sample(number, payer_nonce=b"\2" * 16)
-                assert session.receive(encode(late), 0) is None
+                session = session_in(role, state, number)
+                assert session.receive(encode(of_another_session(number)), 0) is None
                 assert (session.state, session.stale, session.outbox) == (state, 1, [])
-                assert session.receive(encode(sample(number)), 0).number == number
+
+
+def test_a_stop_of_a_side_without_a_session_is_late_in_every_state():
+    for role in (PAYEE, PAYER):
+        restarted = ProtocolSession(1 - role, RETRY_MS, TIMEOUT_MS)
+        restarted.stop(OWNER_STOP, 0)
+        stop = restarted.outbox.pop()
+        assert stop == b"\x20" + bytes([OWNER_STOP]) + bytes(16)
+        for state in range(len(STATE_NAMES)):
+            session = session_in(role, state)
+            assert session.receive(stop, 0) is None
+            assert (session.state, session.stale, session.outbox) == (state, 1, [])
+
+
+def test_every_message_is_sent_with_its_sessions_tag():
+    for number in messages.TAGGED:
+        for role in (PAYEE, PAYER):
+            for state in range(len(STATE_NAMES)):
+                if number in TRANSITIONS[state] and MESSAGES[number][1] == role:
+                    session = session_in(role, state)
+                    session.send(sample(number, session=0), 0)
+                    assert session.outbox[0][1:5] == TAG.to_bytes(4, "big")
+
+
+def test_the_tag_of_a_nonce():
+    assert session_tag(b"\xf1\x02\x03\x04" + bytes(12)) == 0x01020304
+    assert session_tag(bytes(16)) == 0
+    assert session_tag(b"\xff" * 16) == (1 << 28) - 1
+
+
+def test_a_late_hello_begins_nothing():
+    for state in range(len(STATE_NAMES)):
+        pole = ProtocolSession(PAYEE, RETRY_MS, TIMEOUT_MS)
+        nonces = [bytes([number]) * 16 for number in range(1, 9)]
+        for nonce in nonces:
+            hello = sample(messages.HELLO, nonce=nonce)
+            assert pole.receive(encode(hello), 0).nonce == nonce
+        pole.state = state
+        for count, nonce in enumerate(nonces[:-1], 1):
+            # The channel may be another one, the nonce tells.
+            for channel_id in (b"\1" * 32, b"c" * 32):
+                hello = sample(messages.HELLO, nonce=nonce, channel_id=channel_id)
+                assert pole.receive(encode(hello), 0) is None
+            assert (pole.state, pole.stale, pole.outbox) == (state, 2 * count, [])
+        assert pole.payer_nonce == nonces[-1]
+        assert pole.receive(encode(sample(messages.HELLO, nonce=b"n" * 16)), 0).nonce == b"n" * 16
+
+
+def test_a_pole_remembers_the_last_greetings():
+    greetings = Greetings()
+    assert greetings.has(bytes(16)) and not greetings.has(b"\1" * 16)
+    for number in range(1, 100):
+        greetings.add(bytes([number]) * 16)
+        for known in range(1, 100):
+            is_known = number - 8 < known <= number
+            assert greetings.has(bytes([known]) * 16) == is_known
+            assert greetings.has(memoryview(bytes([known]) * 16)) == is_known
 
 
 def test_every_reason_ends_a_session():
@@ -218,47 +293,67 @@ def test_requests_for_a_renewal_are_no_repetitions():
 def test_a_field_that_does_not_fit_changes_no_state():
     session = session_in(PAYEE, OPEN)
     assert isinstance(raised(session.send, sample(messages.INVOICE, sequence=-1), 0), LocalError)
-    assert session.state == OPEN and session.outbox == [] and session.sequence == 0
+    assert session.state == OPEN and session.outbox == [] and session.invoice_number == 0
     assert session.poll(RETRY_MS) == 0 and session.outbox == []
 
 
-def vehicle_with_invoice(sequence):
+def vehicle_with_invoice(number):
+    """Return a vehicle's session whose newest INVOICE is the one with this number."""
     session = session_in(PAYER, OPEN)
-    session.sequence = sequence - 1
-    session.receive(encode(sample(messages.INVOICE, sequence=sequence)), 0)
+    session.sequence = TAG + number - 1
+    session.receive(encode(sample(messages.INVOICE, sequence=TAG + number)), 0)
+    assert session.invoice_number == number
     return session
 
 
 def test_invoices_come_in_sequence():
-    for sequence, outcome in ((4, "late"), (5, "bad"), (6, "next"), (7, "bad"), (1 << 31, "bad")):
+    for number, outcome in (
+        (-TAG, "late"),
+        (0, "late"),
+        (1, "late"),
+        (4, "late"),
+        (5, "bad"),
+        (6, "next"),
+        (7, "bad"),
+        (5 + SEQUENCES_AHEAD, "bad"),
+        (5 + SEQUENCES_AHEAD + 1, "late"),
+        ((1 << 32) - 1 - TAG, "late"),
+    ):
         session = vehicle_with_invoice(5)
-        payload = encode(sample(messages.INVOICE, sequence=sequence, amount_due=99))
+        payload = encode(sample(messages.INVOICE, sequence=TAG + number, amount_due=99))
         if outcome == "bad":
-            assert peer_reason(session.receive, payload, 0) == BAD_FIELD, sequence
-            assert session.sequence == 5
+            assert peer_reason(session.receive, payload, 0) == BAD_FIELD, number
+            assert session.invoice_number == 5
         elif outcome == "late":
             assert session.receive(payload, 0) is None
-            assert (session.stale, session.sequence) == (1, 5)
+            assert (session.stale, session.invoice_number) == (1, 5)
         else:
-            assert session.receive(payload, 0).sequence == 6
-            assert session.sequence == 6
+            assert session.receive(payload, 0).sequence == TAG + 6
+            assert session.invoice_number == 6
 
 
 def test_updates_answer_the_invoice_that_is_out():
-    for sequence, outcome in ((4, "late"), (5, "this"), (6, "bad")):
+    for number, outcome in (
+        (0, "late"),
+        (4, "late"),
+        (5, "this"),
+        (6, "bad"),
+        (5 + SEQUENCES_AHEAD, "bad"),
+        (5 + SEQUENCES_AHEAD + 1, "late"),
+    ):
         session = session_in(PAYEE, OPEN)
-        session.send(sample(messages.INVOICE, sequence=5), 0)
-        payload = encode(sample(messages.UPDATE, sequence=sequence))
+        session.send(sample(messages.INVOICE, sequence=TAG + 5), 0)
+        payload = encode(sample(messages.UPDATE, sequence=TAG + number))
         if outcome == "bad":
             assert peer_reason(session.receive, payload, 0) == BAD_FIELD
         elif outcome == "late":
             assert session.receive(payload, 0) is None and session.stale == 1
         else:
             assert session.is_waiting_for(messages.UPDATE)
-            assert session.receive(payload, 0).sequence == 5
+            assert session.receive(payload, 0).sequence == TAG + 5
             assert not session.is_waiting_for(messages.UPDATE)
             # Another one for the same invoice is late, even with another amount.
-            other = encode(sample(messages.UPDATE, sequence=5, amount=77))
+            other = encode(sample(messages.UPDATE, sequence=TAG + 5, amount=77))
             assert session.receive(other, 0) is None and session.stale == 1
 
 
@@ -310,7 +405,7 @@ def test_what_is_asked_again_is_answered_again():
 
 def test_a_new_request_is_not_answered_with_an_old_answer():
     session = session_in(PAYER, OPEN)
-    for sequence in (1, 2):
+    for sequence in (FIRST, FIRST + 1):
         payload = encode(sample(messages.INVOICE, sequence=sequence))
         assert session.receive(payload, 0).sequence == sequence
         assert session.receive(payload, 0) is None and session.outbox == []
@@ -322,11 +417,11 @@ def test_a_new_request_is_not_answered_with_an_old_answer():
 def test_a_new_hello_forgets_the_session_before_it():
     for state in range(len(STATE_NAMES)):
         session = session_in(PAYEE, state)
-        session.sequence = 9
+        session.sequence = TAG + 9
         session.outbox.append(b"of before")
         hello = sample(messages.HELLO, nonce=b"n" * 16)
         assert session.receive(encode(hello), 0).number == messages.HELLO
-        assert session.outbox == [] and session.sequence == 0
+        assert session.outbox == [] and session.invoice_number == 0
         assert session.state == GREETED
         assert session.payer_nonce == b"n" * 16
         assert session.payee_nonce == b""
@@ -358,9 +453,9 @@ def test_silence_ends_a_session_but_no_quiet_state():
 
 def test_only_what_is_new_breaks_the_silence():
     session = vehicle_with_invoice(1)
-    session.receive(encode(sample(messages.INVOICE, sequence=1)), TIMEOUT_MS)
+    session.receive(encode(sample(messages.INVOICE, sequence=FIRST)), TIMEOUT_MS)
     assert session.poll(TIMEOUT_MS + 1) == LINK_TIMEOUT
-    session.receive(encode(sample(messages.INVOICE, sequence=2)), TIMEOUT_MS + 1)
+    session.receive(encode(sample(messages.INVOICE, sequence=FIRST + 1)), TIMEOUT_MS + 1)
     assert session.poll(2 * TIMEOUT_MS + 1) == 0
 
 

@@ -289,7 +289,7 @@ def energy_owner(clock, pause_ms):
 
 def session(clock, pause_ms):
     one = ProtocolSession(PAYER, 250, 2_000)
-    hello = Hello(version=1, nonce=bytes(16), channel_id=bytes(32), payer_key=bytes(32))
+    hello = Hello(version=1, nonce=b"n" * 16, channel_id=bytes(32), payer_key=bytes(32))
     for _ in range(2):
         assert one.poll(clock.add(pause_ms)) == 0
         one.send(hello, clock.now_ms)
@@ -304,7 +304,7 @@ def session(clock, pause_ms):
 
 def repeated_answer(clock, pause_ms):
     pole = ProtocolSession(PAYEE, 250, 2_000)
-    hello = Hello(version=1, nonce=bytes(16), channel_id=bytes(32), payer_key=bytes(32))
+    hello = Hello(version=1, nonce=b"n" * 16, channel_id=bytes(32), payer_key=bytes(32))
     payload = bytes(encode(hello))
     pole.receive(payload, clock.now_ms)
     pole.stop(LINK_TIMEOUT, clock.now_ms)

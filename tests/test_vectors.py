@@ -7,7 +7,7 @@ docs/protocol.md, so that a mistake in the code under test cannot hide in vector
 from binascii import crc32
 from hashlib import sha256
 
-from dual_runtime import load_section
+from dual_runtime import load_section, raised
 from joulestream import messages
 from joulestream.channel import Certificate, Claim, Terms, claim_reason, genuine_reason
 from joulestream.errors import MalformedError, PeerError
@@ -18,7 +18,7 @@ from joulestream.messages import (
     PAYER,
     make,
 )
-from joulestream.session import CLOSED, ProtocolSession
+from joulestream.session import CLOSED, OPEN, ProtocolSession
 from joulestream.signing import Signer, public_key, verify
 from joulestream.tariff import Tariff
 from joulestream.units import float32_scaled, float32_step, ticks_diff
@@ -27,10 +27,10 @@ TERMS_SIZE = 1 + 8 + 32 + 32 + 8 + 32 + 32 + 32 + 32 + 4 + 16
 SESSION_PARTS = 16 + 16 + 32 + 32 + 32
 # signed text: (type number, total size)
 SIGNED = {
-    "accept": (1, 5 + SESSION_PARTS + 32 + 437 + 8 + 8 + 4 + 4),
+    "accept": (1, 5 + SESSION_PARTS + 32 + 4 + 437 + 8 + 8 + 4 + 4),
     "offer": (2, 5 + SESSION_PARTS + 348),
-    "tariff": (3, 5 + SESSION_PARTS + 14),
-    "receipt": (4, 5 + SESSION_PARTS + 45),
+    "tariff": (3, 5 + SESSION_PARTS + 4 + 14),
+    "receipt": (4, 5 + SESSION_PARTS + 4 + 45),
     "time": (6, 5 + 16 + 32 + 8),
 }
 
@@ -262,6 +262,35 @@ def test_float32():
         assert float32_scaled(bits, scale) == (None if value is None else int(value))
         if step is not None:
             assert float32_step(bits, scale) == int(step)
+
+
+def test_messages_belong_to_a_session_or_are_late():
+    rules = vectors("belonging")
+    nonce, newest = unhex(rules["nonce"]), int(rules["newest_sequence"])
+    tag = int.from_bytes(nonce[:4], "big") % (1 << 28)
+    assert int(rules["tag"]) == tag
+    outcomes = set()
+    for name, text, belongs in rules["messages"]:
+        payload = unhex(text)
+        message = messages.decode(payload)
+        assert messages.message_name(message.number) == name
+        if hasattr(message, "payer_nonce"):
+            assert (message.payer_nonce == nonce) == belongs
+        elif message.number in (messages.INVOICE, messages.UPDATE):
+            assert (tag < message.sequence <= newest + 16) == belongs
+        else:
+            assert (message.session == tag) == belongs
+        role = PAYER if MESSAGES[message.number][1] == PAYEE else PAYEE
+        session = ProtocolSession(role, 250, 2000)
+        session.payer_nonce, session.tag, session.sequence = nonce, tag, newest
+        session.state = OPEN
+        error = raised(session.receive, payload, 0)
+        if not belongs:
+            assert error is None and session.stale == 1 and session.state == OPEN
+        elif message.number not in (messages.INVOICE, messages.UPDATE):
+            assert session.stale == 0
+        outcomes.add((message.number, belongs))
+    assert len(outcomes) == 2 * (len(MESSAGES) - 1)
 
 
 def test_everything_signed():

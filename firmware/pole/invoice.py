@@ -24,7 +24,7 @@ class InvoiceCutter:
         Args:
             charging: the session's figures. They keep the invoiced amount for the payment.
             energy_mwh: the channel's energy at the end of the packet, in mWh.
-            sequence: the number of the invoice in this session, from 1.
+            sequence: the sequence of the invoice (session_tag.py).
             now_ms: the present tick.
         """
         charging.packetizer.begin(energy_mwh, now_ms)

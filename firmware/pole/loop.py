@@ -157,7 +157,7 @@ class PoleLoop:
             status["max_prepaid"] = charging.max_prepaid
             status["credit"] = charging.credit
         if payee.receipt is not None:
-            status["receipt"] = payee.receipt.signed_fields()
+            status["receipt"] = payee.receipt.figures()
         return status
 
     def _why(self) -> str:

@@ -61,7 +61,7 @@ class Payer:
         visit: decides whether the vehicle greets.
         payments: the payments of the last session with an accepted OFFER, or None.
         last_stop: reason code of the last end, or None.
-        receipt: fields of the pole's last RECEIPT, or None.
+        receipt: figures of the pole's last RECEIPT, or None.
         packets: INVOICEs paid in this session.
     """
 
@@ -261,7 +261,7 @@ class Payer:
 
     def _on_receipt(self, receipt: "messages.Receipt", now_ms: int) -> None:
         self.session.check_signature(receipt, self.session.payee_key)
-        self.receipt = {name: getattr(receipt, name) for name, _, _ in receipt.LAYOUT[:-1]}
+        self.receipt = receipt.figures()
         self._note_stop(receipt.reason)
         self.session.send(ReceiptAck(), now_ms)
         self._end(now_ms)

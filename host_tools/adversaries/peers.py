@@ -52,11 +52,18 @@ from joulestream.messages import (
     make,
     signed_body,
 )
+from joulestream.session_tag import name_session, session_tag
 from joulestream.tariff import Tariff
 
 
 class Peer:
-    """One end of the cable. A message that comes in goes to the method `on_<name>`."""
+    """One end of the cable. A message that comes in goes to the method `on_<name>`.
+
+    Attributes:
+        hello: the HELLO of this session.
+    """
+
+    hello: Any
 
     def __init__(self, stage: Any, key: str) -> None:
         self.stage = stage
@@ -65,7 +72,8 @@ class Peer:
         stage.peer = self
 
     def send(self, message: Message) -> None:
-        """Send a message, even one that the protocol does not allow now."""
+        """Send a message of this session, even one that the protocol does not allow now."""
+        name_session(message, session_tag(self.hello.nonce))
         self.send_payload(bytes(messages.encode(message)))
 
     def send_payload(self, payload: bytes) -> None:
@@ -163,6 +171,7 @@ class VehiclePeer(Peer):
 
     def make_proof(self, accept: Accept) -> bytes:
         hello, offer = self.hello, self.offer
+        name_session(accept, session_tag(hello.nonce))
         session = hello.nonce + offer.nonce + hello.payer_key + offer.payee_key + hello.channel_id
         body = sha256(self.offer_payload).digest() + messages.signed_body(accept)
         return self.signer.sign(signed_bytes(SIGNED_PROOF, session + body))
@@ -298,15 +307,18 @@ class PolePeer(Peer):
         hello = self.hello
         session = hello.nonce + self.payee_nonce + hello.payer_key
         session += fields.get("payee_key", self.signer.public_key) + hello.channel_id
-        data = signed_bytes(signed_type, session + signed_body(make(number, **fields)))
-        return make(number, signature=self.signer.sign(data), **fields)
+        message: Any = make(number, **fields)
+        name_session(message, session_tag(hello.nonce))
+        data = signed_bytes(signed_type, session + signed_body(message))
+        message.signature = self.signer.sign(data)
+        return message
 
     def on_accept(self, accept: Any) -> None:
         if self.is_open:
             return  # a repetition, since the answer was lost
         offer: Any = self.offer
         self.is_open = True
-        self.sequence = 0
+        self.sequence = session_tag(self.hello.nonce)
         self.tariff = Tariff(
             offer.energy_mwh, offer.amount_due, offer.price_per_kwh, offer.remainder
         )

@@ -257,7 +257,8 @@ class _LyingPair(Pair):
 
     def _lie(self, sender: str, payload: bytes | None, number: int) -> bytes:
         choices = self._choices
-        lie = lies.message(choices, payload, number)
+        receiver = self.payer if sender == POLE else self.payee
+        lie = lies.message(choices, payload, number, receiver.session)
         if self.liar == POLE:
             lies.sign_as_pole(choices, lie, self.payer.session, self.claims)
         elif self.liar == VEHICLE:

@@ -20,6 +20,7 @@ from joulestream.host_tools.fuzz.choices import Choices
 from joulestream.messages import (
     ACCEPT,
     HELLO,
+    INVOICE,
     MESSAGES,
     OFFER,
     RECEIPT,
@@ -32,6 +33,7 @@ from joulestream.messages import (
     make,
     signed_body,
 )
+from joulestream.session_tag import name_session
 from joulestream.signing import Signer
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 
@@ -54,13 +56,15 @@ _ENCODED = tuple(each.to_bytes() for each in CERTIFICATES)
 _SECRETS = ("payer", "stranger", "issuer")
 
 
-def message(choices: Choices, payload: bytes | None, number: int) -> Message:
+def message(choices: Choices, payload: bytes | None, number: int, session: Any) -> Message:
     """Return a message with up to three changed fields.
 
     Args:
         choices: the decisions.
         payload: an earlier payload, whose fields are kept if it has the same number; or None.
         number: the number of the message.
+        session: the session of the side that gets it. A message without an earlier payload names
+            it before a field changes.
     """
     if payload is not None and payload[0] == number:
         lie: Any = messages.decode(payload)
@@ -70,6 +74,9 @@ def message(choices: Choices, payload: bytes | None, number: int) -> Message:
             setattr(lie, name, 0 if kind == UINT else bytes(size))
         if number in (HELLO, OFFER):
             lie.version = VERSION
+        elif number in (INVOICE, UPDATE):
+            lie.sequence = session.sequence
+        name_session(lie, session.tag)
     layout = MESSAGES[number][3].LAYOUT
     for _ in range(choices.below(4) if layout else 0):
         name, size, kind = choices.one_of(layout)

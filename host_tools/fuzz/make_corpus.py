@@ -116,9 +116,10 @@ def chargings() -> list[bytes]:
         keeps = b"\0" if liar == 0 else b""
         if MESSAGES[_NUMBERS[number]][1] not in _TOLD_BY[liar]:
             continue
-        # The first field is one more, or another is at its limit; signed where there is a key.
+        # One of the first two fields is one more, or another is at its limit; signed where there
+        # is a key. The first field of many messages names the session.
         lost_or_doubled = (b"\x05", b"\x07") if liar == _LIARS - 1 else ()
-        for lie in (b"\x02\1\0\3\0", b"\x02\1\2\4\3", *lost_or_doubled):
+        for lie in (b"\x02\1\0\3\0", b"\x02\1\1\3\0", b"\x02\1\2\4\3", *lost_or_doubled):
             inputs.append(figures + keeps + run + bytes((4, number, 15)) + lie + run)
         inputs.append(figures + keeps + run * 2 + bytes((7, number, 1, 2, 2, 9)) + run)
     # A pole that keeps to its lies: on each field of the offer, and on the energy.

@@ -29,6 +29,7 @@ from joulestream.messages import (
     PAYEE,
     PAYER,
     STOP,
+    TAGGED,
     UPDATE,
     VERSION,
     Message,
@@ -46,6 +47,7 @@ _PEER_REASONS = (BAD_FIELD, UNEXPECTED_MESSAGE, UNKNOWN_VERSION)
 _STATE_FIELDS = (
     "state",
     "sequence",
+    "tag",
     "payer_nonce",
     "payee_nonce",
     "channel_id",
@@ -132,6 +134,9 @@ class _End:
                     error.reason in _PEER_REASONS,
                     "a message is refused for a reason that no peer causes",
                 )
+                if payload[0] in TAGGED:
+                    tag = int.from_bytes(payload[1:5], "big")
+                    fail_unless(tag == session.tag, "a message of another session is refused")
                 self.stop(error.reason)
             return
         if message is None:
@@ -241,7 +246,10 @@ def _act(choices: Choices, end: _End, act: int) -> None:
 
 
 def _message(choices: Choices, end: _End) -> Message:
-    """Return any message. All its fields have one value; its sequence is near the next one."""
+    """Return any message. All its fields have one value; its sequence is near the next one.
+
+    One message in eight names another session.
+    """
     number = choices.one_of(_NUMBERS)
     fill = choices.below(256)
     values: dict[str, Any] = {}
@@ -251,6 +259,8 @@ def _message(choices: Choices, end: _End) -> Message:
         values["version"] = VERSION
     if "sequence" in values:
         values["sequence"] = max(end.session.sequence + fill % 4 - 1, 0)
+    if number in TAGGED:
+        values["session"] = end.session.tag + (fill % 8 == 7)
     return make(number, **values)
 
 

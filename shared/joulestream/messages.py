@@ -39,6 +39,8 @@ STOP = const(0x20)
 RECEIPT = const(0x21)
 RECEIPT_ACK = const(0x22)
 
+# The tag of the session that the message belongs to (session_tag.py). ProtocolSession fills it in.
+_SESSION = ("session", 4, UINT)
 _SIGNATURE = ("signature", SIGNATURE_SIZE, BYTES)
 _CERTIFICATE = ("certificate", CERTIFICATE_SIZE, BYTES)
 _TARIFF = (("price_per_kwh", 8, UINT), ("from_energy_mwh", 6, UINT))
@@ -49,9 +51,10 @@ class Message(Record):
 
     number: "ClassVar[int]" = 0
 
-    def signed_fields(self) -> "dict[str, Any]":
-        """Return the fields that the signature, the last field, covers, by name."""
-        return {name: getattr(self, name) for name, _, _ in self.LAYOUT[:-1]}
+    def figures(self) -> "dict[str, Any]":
+        """Return the fields that tell people something, by name: no tag and no signature."""
+        names = [field[0] for field in self.LAYOUT if field not in (_SESSION, _SIGNATURE)]
+        return {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:
         return "<%s>" % message_name(self.number)
@@ -137,18 +140,20 @@ class TimeProof(Message):
     """An issuer's signature over the time, for a payee without a clock."""
 
     number = TIME
+    session: int = 0
     issuer_key: bytes
     time_s: int
     signature: bytes
-    LAYOUT = (("issuer_key", KEY_SIZE, BYTES), ("time_s", 8, UINT), _SIGNATURE)
+    LAYOUT = (_SESSION, ("issuer_key", KEY_SIZE, BYTES), ("time_s", 8, UINT), _SIGNATURE)
 
 
 class TimeTaken(Message):
     """The payee knows the time from the issuer whose proof this message repeats."""
 
     number = TIME_TAKEN
+    session: int = 0
     time_s: int
-    LAYOUT = (("time_s", 8, UINT),)
+    LAYOUT = (_SESSION, ("time_s", 8, UINT))
 
 
 class Accept(Message):
@@ -158,6 +163,7 @@ class Accept(Message):
     """
 
     number = ACCEPT
+    session: int = 0
     certificate: bytes
     prepay: int
     amount_due: int
@@ -165,6 +171,7 @@ class Accept(Message):
     link_timeout_ms: int
     signature: bytes
     LAYOUT = (
+        _SESSION,
         _CERTIFICATE,
         ("prepay", 8, UINT),
         ("amount_due", 8, UINT),
@@ -175,7 +182,10 @@ class Accept(Message):
 
 
 class Invoice(Message):
-    """One packet: the energy delivered so far, and the amount due for it."""
+    """One packet: the energy delivered so far, and the amount due for it.
+
+    `sequence` counts on from the session's tag: the n-th INVOICE has tag + n.
+    """
 
     number = INVOICE
     sequence: int
@@ -198,19 +208,21 @@ class TariffChange(Message):
     """The payee announces a new price, signed."""
 
     number = TARIFF
+    session: int = 0
     price_per_kwh: int
     from_energy_mwh: int
     signature: bytes
-    LAYOUT = _TARIFF + (_SIGNATURE,)
+    LAYOUT = (_SESSION,) + _TARIFF + (_SIGNATURE,)
 
 
 class TariffAccept(Message):
     """The payer accepts the new price."""
 
     number = TARIFF_ACCEPT
+    session: int = 0
     price_per_kwh: int
     from_energy_mwh: int
-    LAYOUT = _TARIFF
+    LAYOUT = (_SESSION,) + _TARIFF
 
 
 class RenewRequest(Message):
@@ -220,26 +232,29 @@ class RenewRequest(Message):
     """
 
     number = RENEW_REQUEST
+    session: int = 0
     sequence: int
     valid_until_s: int
-    LAYOUT = (("sequence", 4, UINT), ("valid_until_s", 8, UINT))
+    LAYOUT = (_SESSION, ("sequence", 4, UINT), ("valid_until_s", 8, UINT))
 
 
 class Renew(Message):
     """The payer hands over a certificate that is valid for longer."""
 
     number = RENEW
+    session: int = 0
     certificate: bytes
-    LAYOUT = (_CERTIFICATE,)
+    LAYOUT = (_SESSION, _CERTIFICATE)
 
 
 class Renewed(Message):
     """The payee tells which certificate it uses from now on."""
 
     number = RENEWED
+    session: int = 0
     expires_at_s: int
     capacity: int
-    LAYOUT = (("expires_at_s", 8, UINT), ("capacity", 8, UINT))
+    LAYOUT = (_SESSION, ("expires_at_s", 8, UINT), ("capacity", 8, UINT))
 
 
 class Stop(Message):
@@ -258,6 +273,7 @@ class Receipt(Message):
     """The payee's figures of the session that ended, signed."""
 
     number = RECEIPT
+    session: int = 0
     reason: int
     started_s: int
     ended_s: int
@@ -267,6 +283,7 @@ class Receipt(Message):
     amount_paid: int
     signature: bytes
     LAYOUT = (
+        _SESSION,
         ("reason", 1, UINT),
         ("started_s", 8, UINT),
         ("ended_s", 8, UINT),
@@ -282,6 +299,8 @@ class ReceiptAck(Message):
     """The payer has the receipt."""
 
     number = RECEIPT_ACK
+    session: int = 0
+    LAYOUT = (_SESSION,)
 
 
 # number: (name, sender, number of the message that answers it or None, class)
@@ -305,6 +324,10 @@ MESSAGES: "dict[int, tuple[str, int, int | None, type[Message]]]" = {
 
 # answer: the one request it answers
 REQUEST_OF = {row[2]: number for number, row in MESSAGES.items() if row[2] is not None}
+
+# Messages whose first field is the session's tag. The others name their session by its nonce or by
+# their sequence.
+TAGGED = {number for number, row in MESSAGES.items() if _SESSION in row[3].LAYOUT}
 
 _SIZES = {number: 1 + size_of(row[3].LAYOUT) for number, row in MESSAGES.items()}
 

@@ -4,7 +4,8 @@ No I/O, after h11: payloads and times go in, messages and payloads to send come 
 receiving walk the same table, so the two ends cannot disagree about whose turn it is.
 
 A request is sent again until its answer comes. A request that comes again is answered again with
-the same bytes. So a lost or doubled frame changes nothing.
+the same bytes. So a lost or doubled frame changes nothing. Nor does a late one: each message names
+its session, and one of another session is dropped in every state.
 """
 
 from hashlib import sha256
@@ -43,6 +44,7 @@ from joulestream.messages import (
     RENEWED,
     REQUEST_OF,
     STOP,
+    TAGGED,
     TARIFF,
     TARIFF_ACCEPT,
     TIME,
@@ -53,6 +55,7 @@ from joulestream.messages import (
     Update,
     signed_body,
 )
+from joulestream.session_tag import SEQUENCES_AHEAD, Greetings, name_session, session_tag
 from joulestream.signing import verify
 from joulestream.units import Timer, ticks_add, ticks_diff
 
@@ -116,7 +119,8 @@ TRANSITIONS = {
 
 # In these states neither end waits for the other, so silence is no timeout.
 QUIET_STATES = (IDLE, CLOSED)
-# A message that the table does not expect here belongs to the session before: it is late.
+# Two ends may leave a session at different times. A message that the table does not list in these
+# states is late, so that nobody answers it.
 _STATES_OF_LATE_MESSAGES = (IDLE, GREETED, CLOSED)
 
 # message: the type of its signature
@@ -156,6 +160,8 @@ class ProtocolSession:
         state: one of IDLE to CLOSED.
         outbox: payloads to send. The link takes them out before the next message of the same
             number is sent, since that is written into the same buffer.
+        sequence: sequence of the newest INVOICE; the tag before the first one.
+        tag: what names the session in its messages (session_tag.py); 0 before the first HELLO.
         stale: how many messages came too late to matter.
         retransmissions: how many payloads were sent again.
     """
@@ -179,6 +185,7 @@ class ProtocolSession:
             UPDATE: Update(sequence=0, amount=0, signature=b""),
         }
         self._buffers: dict[int, bytearray] = {}  # message: the buffer of its payloads
+        self._greetings = Greetings()
         self._reset(0)
 
     def _reset(self, now_ms: int) -> None:
@@ -186,6 +193,7 @@ class ProtocolSession:
         self._forget_requests()
         self._asked: dict[int, bytearray] = {}  # message: the last payload received
         self._answers: dict[int, Buffer] = {}  # request: the payload that answered it
+        self.tag = 0
         self.sequence = 0
         self.payer_nonce = b""
         self.payee_nonce = b""
@@ -193,6 +201,11 @@ class ProtocolSession:
         self.payer_key = b""
         self.payee_key = b""
         self.offer_hash = b""
+
+    @property
+    def invoice_number(self) -> int:
+        """The n of the newest INVOICE, the session's n-th; 0 before the first one."""
+        return self.sequence - self.tag
 
     def abort(self) -> None:
         """Forget the session: nothing is sent again, and messages that still come are late."""
@@ -226,7 +239,7 @@ class ProtocolSession:
         """Sign an OFFER, TARIFF or RECEIPT with `signer`, then send it.
 
         Args:
-            message: the message without its field `signature`, which is filled in.
+            message: the message. Its fields `session` and `signature` are filled in.
             signer: the payee's key.
             now_ms: the present tick.
 
@@ -243,14 +256,18 @@ class ProtocolSession:
             raise PeerError(BAD_SIGNATURE)
 
     def signed_text(self, message: "Any") -> bytes:
-        """Return the bytes that the signature of an ACCEPT, OFFER, TARIFF or RECEIPT covers."""
+        """Return the bytes that the signature of an ACCEPT, OFFER, TARIFF or RECEIPT covers.
+
+        They hold the field `session`, which is filled in.
+        """
+        name_session(message, self.tag)
         body = signed_body(message)
         if message.number == ACCEPT:  # it accepts one OFFER, whole
             body = self.offer_hash + body
         return self.signed(_SIGNED_TYPES[message.number], body)
 
     def send(self, message: "Message", now_ms: int) -> None:
-        """Queue `message` and walk the table.
+        """Fill in the field `session` of `message` if it has one, queue it and walk the table.
 
         Raises LocalError when this role may not send the message, or not in this state.
         """
@@ -259,6 +276,7 @@ class ProtocolSession:
         target = TRANSITIONS[self.state].get(number)
         if target is None or sender not in (self.role, EITHER):
             raise LocalError("%s cannot be sent now" % messages.message_name(number))
+        name_session(message, self.tag)
         payload = messages.encode(message, self._buffers.get(number))
         self._buffers[number] = payload
         if number == HELLO:
@@ -281,7 +299,10 @@ class ProtocolSession:
         self.outbox.append(payload)
 
     def stop(self, reason: int, now_ms: int) -> None:
-        """Tell the other side `reason` (errors.py), in whatever state this end is."""
+        """Tell the other side `reason` (errors.py), in whatever state this end is.
+
+        Before the first HELLO there is no session to name, and the other side drops the STOP.
+        """
         message = Stop(reason=reason, payer_nonce=self.payer_nonce or bytes(NONCE_SIZE))
         if STOP in TRANSITIONS[self.state]:
             self.send(message, now_ms)
@@ -299,8 +320,11 @@ class ProtocolSession:
         if self._asked.get(number) == payload:
             self._repeat(number, now_ms)
             return None
-        message = self._decode(payload)
+        message: Any = self._decode(payload)
         if message is None:
+            return None
+        if not self._is_of_this_session(message):
+            self.stale += 1
             return None
         target = TRANSITIONS[self.state].get(number)
         sender = MESSAGES[number][1]
@@ -312,7 +336,8 @@ class ProtocolSession:
         if number == HELLO:
             self._reset(now_ms)
             self.outbox.clear()
-        elif not self._is_of_this_session(message) or not self._is_next(message):
+            self._greetings.add(message.nonce)
+        elif not self._is_next(message):
             self.stale += 1
             return None
         if number != UPDATE:  # the sequence number already tells a repeated UPDATE
@@ -403,29 +428,34 @@ class ProtocolSession:
         self.outbox.append(answer)
 
     def _is_of_this_session(self, message: "Any") -> bool:
-        """Return whether an OFFER or a STOP answers this session's HELLO, not an earlier one."""
-        if message.number != OFFER and message.number != STOP:
-            return True
-        of_this: bool = message.payer_nonce == self.payer_nonce
-        return of_this
+        """Return whether the message belongs to this session, or is a HELLO that begins one."""
+        number = message.number
+        is_this: bool
+        if number == INVOICE or number == UPDATE:
+            is_this = self.tag < message.sequence <= self.sequence + SEQUENCES_AHEAD
+        elif number in TAGGED:
+            is_this = message.session == self.tag
+        elif number == HELLO:
+            is_this = not self._greetings.has(message.nonce)
+        else:  # OFFER and STOP
+            is_this = message.payer_nonce == self.payer_nonce
+        return is_this
 
     def _is_next(self, message: "Any") -> bool:
         """Return whether it is this message's turn; False when an INVOICE or UPDATE is late."""
-        if message.number == INVOICE:
+        number = message.number
+        if number == INVOICE:
             expected = self.sequence + 1
-            if self.state == ACCEPTED and message.sequence != expected:
-                return False  # it comes from the session before, late
-        elif message.number == UPDATE:
+        elif number == UPDATE:
             expected = self.sequence
         else:
             return True
-        if message.sequence > expected or (
-            message.number == INVOICE and message.sequence == self.sequence
-        ):
+        sequence = message.sequence
+        if sequence > expected or (number == INVOICE and sequence == self.sequence):
             raise PeerError(BAD_FIELD)
-        if message.number == UPDATE and not self._requests[INVOICE].waiting:
+        if number == UPDATE and not self._requests[INVOICE].waiting:
             return False
-        is_next: bool = message.sequence == expected
+        is_next: bool = sequence == expected
         return is_next
 
     def _note(self, message: "Any", payload: "Buffer") -> None:
@@ -435,6 +465,7 @@ class ProtocolSession:
             self.sequence = message.sequence
         elif number == HELLO:
             self.payer_nonce = message.nonce
+            self.tag = self.sequence = session_tag(message.nonce)
             self.channel_id = message.channel_id
             self.payer_key = message.payer_key
         elif number == OFFER:

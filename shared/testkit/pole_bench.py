@@ -12,6 +12,7 @@ from joulestream.messages import PAYER, Accept, Hello, Invoice, Offer, Renew, St
 from joulestream.meter.counter import open_meter
 from joulestream.pole.loop import PoleLoop
 from joulestream.session import ProtocolSession
+from joulestream.session_tag import name_session
 from joulestream.testkit.board import MemoryBoard, cable
 from joulestream.testkit.certificates import KEYS, certificate
 from joulestream.testkit.flash import RamFlash
@@ -155,7 +156,7 @@ class PoleBench:
         self._session = _new_session()
         hello = Hello(
             version=messages.VERSION,
-            nonce=self._greetings.to_bytes(16, "big"),
+            nonce=self._greetings.to_bytes(16, "little"),
             channel_id=self._certificate.channel_id,
             payer_key=KEYS["payer"].public_key,
         )
@@ -217,6 +218,7 @@ class PoleBench:
         self.outlet.coil = closed
 
     def _send(self, message: "Message") -> None:
+        name_session(message, self._session.tag)
         self._vehicle_link.flush([messages.encode(message)])
 
     def _take(self, payload: memoryview) -> None:

@@ -31,6 +31,7 @@ from transcript import (  # noqa: E402
 from joulestream import channel, errors, framing, messages, units  # noqa: E402
 from joulestream.channel import Certificate, Claim, Terms  # noqa: E402
 from joulestream.fields import UINT, size_of  # noqa: E402
+from joulestream.session_tag import SEQUENCES_AHEAD, session_tag  # noqa: E402
 from joulestream.tariff import Tariff  # noqa: E402
 from joulestream.testkit.certificates import DAY_S, certificate  # noqa: E402
 
@@ -131,8 +132,7 @@ def malformed():
             head += bytes([messages.VERSION])
         whole = head + bytes(size - len(head))
         cases.append((f"{name}, one byte too long", whole + b"\0"))
-        if size > 1:
-            cases.append((f"{name}, one byte too short", whole[:-1]))
+        cases.append((f"{name}, one byte too short", whole[:-1]))
     cases.append(("hello of another version without a whole nonce", b"\1\2" + bytes(15)))
     return [{"what": what, "payload": payload.hex()} for what, payload in cases]
 
@@ -157,9 +157,42 @@ def every_message():
                     "payload": messages.encode(message).hex(),
                 }
             )
-            if not message_class.LAYOUT:
-                break
     return cases
+
+
+def belonging():
+    """Return messages that come in an open session, and whether they belong to it."""
+    nonce = b"\xf1\2\3\4" + pattern("nonce of a session", 12)
+    other = nonce[:-1] + bytes([nonce[-1] ^ 1])
+    tag = session_tag(nonce)
+    newest = tag + 9
+    cases = []
+    for number, (name, _, _, message_class) in sorted(messages.MESSAGES.items()):
+        if number == messages.HELLO:
+            continue
+        names = [field for field, _, _ in message_class.LAYOUT]
+        if "session" in names:
+            values = (("session", tag, True), ("session", tag - 1, False))
+            values += (("session", tag + (1 << 28), False),)
+        elif "payer_nonce" in names:
+            values = (("payer_nonce", nonce, True), ("payer_nonce", other, False))
+            values += (("payer_nonce", bytes(16), False),)
+        else:
+            last = newest + SEQUENCES_AHEAD
+            values = (("sequence", tag, False), ("sequence", tag + 1, True))
+            values += (("sequence", last, True), ("sequence", last + 1, False))
+        for field, value, belongs in values:
+            message = message_class.from_bytes(bytes(size_of(message_class.LAYOUT)))
+            if "version" in names:
+                message.version = messages.VERSION
+            setattr(message, field, value)
+            cases.append([name, messages.encode(message).hex(), belongs])
+    return {
+        "nonce": nonce.hex(),
+        "tag": str(tag),
+        "newest_sequence": str(newest),
+        "messages": cases,
+    }
 
 
 def make_terms(kind, salt):
@@ -370,6 +403,7 @@ def make():
         "bad_frames": bad_frames(),
         "malformed": malformed(),
         "messages": every_message(),
+        "belonging": belonging(),
         "channels": channels(),
         "certificates": certificates(),
         "claims": claims(),

@@ -6,6 +6,7 @@ from joulestream import channel, messages
 from joulestream.channel import Claim
 from joulestream.messages import make
 from joulestream.session import ProtocolSession
+from joulestream.session_tag import name_session
 from joulestream.tariff import Tariff
 from joulestream.testkit import edwards25519 as ed
 
@@ -95,16 +96,19 @@ class Transcript:
     def send_signed(self, number, signed_type, **values):
         """Send a message that the pole signs."""
         name = messages.message_name(number)
-        body = [
-            [f"{name} without number and signature", messages.signed_body(make(number, **values))]
-        ]
+        body = [[f"{name} without number and signature", self.signed_fields(number, values)]]
         signature = self.sign(POLE, name, signed_type, body)
         self.send(POLE, number, **values, signature=signature)
+
+    def signed_fields(self, number, values):
+        """Return the fields of a message that its signature covers, with the session's tag."""
+        message = make(number, **values)
+        name_session(message, self.ends[POLE].tag)
+        return messages.signed_body(message)
 
     def open(self, certificate, energy_mwh, amount_due, best_amount, prepay):
         """Send everything up to the ACCEPT."""
         self.claim = Claim(certificate.channel_id)
-        self.sequence = 0
         # A channel used before has a fraction of a claim unit to carry over.
         remainder = 345_678 if best_amount else 0
         self.tariff = Tariff(energy_mwh, amount_due, PRICE, remainder)
@@ -120,6 +124,7 @@ class Transcript:
             channel_id=certificate.channel_id,
             payer_key=VEHICLE.public_key,
         )
+        self.sequence = end.tag
         end.payee_nonce = pole_nonce
         end.payee_key = POLE.public_key
         self.send_signed(
@@ -172,7 +177,7 @@ class Transcript:
             "remainder": remainder,
             "link_timeout_ms": 2_500,
         }
-        fields = messages.signed_body(make(messages.ACCEPT, **accepted))
+        fields = self.signed_fields(messages.ACCEPT, accepted)
         body = [
             ["SHA-256 of the offer's payload", end.offer_hash],
             ["accept without number and signature", fields],
