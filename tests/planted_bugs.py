@@ -770,7 +770,7 @@ BUGS = (
     Bug(
         "pole without a journal delivers again what was paid",
         "firmware/vehicle/offer_check.py",
-        "    if (offer.amount_due, offer.remainder) > (record.amount_due, record.remainder):\n",
+        "    if asked > record.amount_due * MWH_PER_KWH + record.remainder:\n",
         "    if True:\n",
         "tests/test_refused_debt.py::test_a_pole_that_lost_its_journal_gets_the_vehicles_memory",
     ),

@@ -7,7 +7,7 @@ from joulestream.errors import PeerError
 from joulestream.pole.config import issuer_of, least_capacity
 from joulestream.signing import verify
 from joulestream.tariff import most_ahead
-from joulestream.units import MWH_PER_KWH, packet_amount
+from joulestream.units import MWH_PER_KWH
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
