@@ -94,6 +94,8 @@ def main(hold_ms: int) -> None:
         else:
             gate.follow(time_ms())
     gate.take(RELEASE, time_ms())
+    # The last words hold whatever a reader has missed.
+    report(False)
 
 
 if __name__ == "__main__":
