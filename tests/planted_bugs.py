@@ -337,6 +337,20 @@ BUGS = (
         "::test_a_vehicle_that_lost_its_wallet_needs_the_newest_certificate",
     ),
     Bug(
+        "a channel changes its payer",
+        "firmware/pole/admission.py",
+        "        if held is not None and held.payer_key != payer_key:\n",
+        "        if False:\n",
+        "tests/test_pole_rules.py::test_a_channel_keeps_the_payer_of_its_stored_claim",
+    ),
+    Bug(
+        "a pole without a clock offers its first price",
+        "firmware/pole/price_schedule.py",
+        "        if time_s == 0:\n",
+        "        if False:\n",
+        "tests/test_prices_and_limits.py::test_without_a_clock_the_offer_has_the_dearest_price",
+    ),
+    Bug(
         "an offer is kept alive by proofs of time",
         "shared/joulestream/session.py",
         "        if number != TIME:\n",

@@ -1,7 +1,7 @@
 """The pole's rules for opening, renewing and ending a session, against one that bends them."""
 
 from joulestream import errors, messages
-from joulestream.channel import Certificate, Claim
+from joulestream.channel import KIND_XRPL, Certificate, Claim
 from joulestream.messages import (
     ACCEPT,
     HELLO,
@@ -251,3 +251,26 @@ def test_a_tariff_is_not_agreed_while_the_meter_is_in_doubt():
     world.bend = bend
     assert world.run_to_stop() == both(errors.METER_JUMP)
     assert doubtful and world.payee.last_charging.tariff.next_price_per_kwh is None
+
+
+def test_a_channel_keeps_the_payer_of_its_stored_claim():
+    """XRPL draws the ids of its channels, so an issuer could name the channel of another one."""
+    ledger = {"kind": "xrpl", "contract": "00" * 32}
+    rows = [dict(pole_values()["issuers"][0], **ledger)]
+    rows.append(dict(rows[0], key=KEYS["stranger"].public_key.hex()))
+    names = {"kind": KIND_XRPL, "contract": bytes(32)}
+    world = Pair(
+        pole={"issuers": rows},
+        certificates=[certificate(terms(**names), channel_id=CHANNEL_ID)],
+    )
+    world.charge(3)
+    for payer, reason in (("payer", 0), ("stranger", errors.WRONG_CHANNEL)):
+        shown = certificate(
+            terms(payer_key=KEYS[payer].public_key, **names),
+            "stranger",
+            channel_id=CHANNEL_ID,
+        )
+        admission = world.payee.admission
+        assert reason == admission.certificate_reason(
+            shown, CHANNEL_ID, shown.payer_key, world.now_ms
+        )

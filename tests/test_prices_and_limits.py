@@ -56,6 +56,20 @@ def test_a_new_price_source_sets_the_offered_and_the_billed_price(rising):
     world.run(lambda: world.payee.charging.tariff.price_per_kwh > first)
 
 
+def test_without_a_clock_the_offer_has_the_dearest_price():
+    """A vehicle that leaves before the price changes pays the dearest one."""
+    prices = [
+        {"from_s": 0, "price_per_kwh": PRICE // 2},
+        {"from_s": NOW_S - 60, "price_per_kwh": PRICE},
+        {"from_s": NOW_S + 3_600, "price_per_kwh": PRICE * 3 // 4},
+    ]
+    for time_s, price_per_kwh in ((None, PRICE), (NOW_S, PRICE), (NOW_S + 7_200, PRICE * 3 // 4)):
+        world = Pair(pole={"prices": prices}, time_s=time_s)
+        seen = offers(world)
+        world.run(lambda seen=seen: seen)
+        assert seen[0].price_per_kwh == price_per_kwh
+
+
 def test_a_price_source_without_a_row_is_refused():
     with pytest.raises(ConfigError, match=r"price_source.*schedule"):
         check_table(pole_config.TABLE, pole_values(price_source="rising"))

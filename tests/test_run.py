@@ -34,8 +34,15 @@ PATIENT = {
         "frozen_ms": 600_000,
     },
 }
-PATIENT_POLE = PATIENT | {"contactor_hold_ms": 10_000}
-PATIENT_VEHICLE = PATIENT | {"audit_wait_ms": 30_000, "max_tail_ms": 120_000}
+# A packet holds what flows in such a slow reading.
+COVER = {"packet_energy_mwh": 70_000, "credit": 30_000}
+PATIENT_POLE = PATIENT | COVER | {"contactor_hold_ms": 10_000}
+PATIENT_VEHICLE = PATIENT | {
+    "audit_wait_ms": 30_000,
+    "max_tail_ms": 120_000,
+    "prepay": 30_000,
+    "budget": 1 << 40,
+}
 PACKETS = 3
 
 

@@ -303,7 +303,7 @@ CONFIGURATIONS = (
     # (class, table, fields that the check of the whole adds)
     ("pole.config", "PoleConfig", "TABLE", {"max_power_mw"}),
     ("vehicle.config", "VehicleConfig", "TABLE", {"max_power_mw", "tolerance_percent"}),
-    ("meter.config", "MeterConfig", "METER", {"reading_ms"}),
+    ("meter.config", "MeterConfig", "METER", {"reading_ms", "late_ms"}),
 )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from joulestream.device.config import Config
 
     class MeterConfig(Config):
-        """The checked fields of METER, and `reading_ms`; docs/configuration.md explains them."""
+        """The checked fields of METER (docs/configuration.md), and the last two (check_meter)."""
 
         model: str
         unit: int
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         frozen_ms: int
         recover_ms: int
         reading_ms: int
+        late_ms: int
 
 
 _MINUTE_MS = 60_000
@@ -33,6 +34,7 @@ _MINUTE_MS = 60_000
 _FROZEN_REFRESHES = const(30)
 _LEAST_FROZEN_MS = const(30_000)
 _LEAST_TIMEOUT_MS = const(1_000)
+_QUICK_MS = const(1_000)
 
 # The fields that a row of the table of drivers has a value for, in the order of its traits.
 _TRAITS = ("step_mwh", "refresh_ms", "turnaround_ms", "pause_ms", "baud")
@@ -57,6 +59,7 @@ def check_meter(values: "Any") -> "MeterConfig":
 
     Fields that are not given come from the model's row of the table of drivers, or follow from
     the others. `reading_ms` is the longest time of a reading none of whose answers is lost.
+    `late_ms` is the longest time by which a pole bills the register's energy late.
 
     Raises ConfigError, also if a good meter could not deliver a reading within its timeout.
     """
@@ -71,6 +74,9 @@ def check_meter(values: "Any") -> "MeterConfig":
         answer_ms = line_ms(longest, meter.baud) + meter.turnaround_ms
         reading_ms += max(answer_ms, meter.pause_ms)
     meter.reading_ms = reading_ms
+    # The audit of a vehicle waits for a quick reading by itself.
+    slow_ms = reading_ms if reading_ms > _QUICK_MS else 0
+    meter.late_ms = max(meter.refresh_ms, meter.interval_ms, slow_ms)
     # A reading begins when the one before it has ended and its interval is over.
     good_ms = max(meter.interval_ms, reading_ms) + reading_ms
     if meter.timeout_ms is None:

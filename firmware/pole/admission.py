@@ -71,6 +71,10 @@ class Admission:
             return errors.UNTRUSTED_ISSUER
         if certificate.channel_id != channel_id or certificate.payer_key != payer_key:
             return errors.WRONG_CHANNEL
+        # Where the ids do not follow from the terms, one issuer could name another one's channel.
+        held = self._records.certificate(channel_id)
+        if held is not None and held.payer_key != payer_key:
+            return errors.WRONG_CHANNEL
         if certificate.payee_key != self._payee_key:
             return errors.WRONG_PAYEE
         if certificate.payout_account != self._config.payout_account:

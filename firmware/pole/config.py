@@ -149,8 +149,7 @@ def issuer_of(config: "PoleConfig", key: bytes) -> "IssuerConfig | None":
 def least_packet_mwh(config: "PoleConfig") -> int:
     """Return the least energy in mWh of a packet that a vehicle can audit (offer.py tells it)."""
     meter = config.meter
-    refresh_ms = max(meter.refresh_ms, meter.interval_ms)
-    return max(meter.step_mwh, energy_from_power(config.max_power_mw, refresh_ms))
+    return max(meter.step_mwh, energy_from_power(config.max_power_mw, meter.late_ms))
 
 
 def least_capacity(config: "PoleConfig", price_per_kwh: int) -> int:
@@ -176,8 +175,8 @@ def consistent(config: "Any") -> "PoleConfig":
     if config.packet_energy_mwh < least_mwh:
         raise ConfigError(
             "packet_energy_mwh",
-            "must be at least %d: one step of the meter, and what flows in its 'refresh_ms' or"
-            " 'interval_ms' at 'max_power_w'" % least_mwh,
+            "must be at least %d: one step of the meter, and what flows in its 'refresh_ms',"
+            " 'interval_ms' or a slow reading at 'max_power_w'" % least_mwh,
         )
     dearest = max(row.price_per_kwh for row in config.prices)
     packet = packet_amount(dearest, config.packet_energy_mwh)

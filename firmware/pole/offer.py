@@ -60,7 +60,7 @@ def build_offer(
         # No step above a packet and no refresh counts because it was seen once: one disturbance of
         # the meter would lock every vehicle out.
         step_mwh=max(config.meter.step_mwh, min(meter.step_mwh, config.packet_energy_mwh)),
-        refresh_ms=max(config.meter.refresh_ms, config.meter.interval_ms),
+        refresh_ms=config.meter.late_ms,
         stop_ms=stop_ms(config),
         energy_mwh=record.energy_mwh,
         amount_due=record.amount_due,

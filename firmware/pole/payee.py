@@ -519,8 +519,8 @@ class Payee:
     def _price(self) -> int:
         """Return the price that holds now, in claim units per kWh.
 
-        While nothing tells the time it is the price at the unix time 0. A session that opens then
-        changes to the price of its time.
+        While nothing tells the time it is the dearest price. A session that opens then changes to
+        the price of its time.
         """
         price: int = self._prices.price_per_kwh(self._clock.price_s)
         return price

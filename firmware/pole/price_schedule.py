@@ -17,7 +17,13 @@ class PriceSchedule:
         self._rows = rows
 
     def price_per_kwh(self, time_s: int) -> int:
-        """Return the price at the unix time `time_s`, in claim units per kWh."""
+        """Return the price at the unix time `time_s`, in claim units per kWh.
+
+        At 0 nothing tells the time. Then it is the dearest price, or a vehicle could stay with a
+        cheaper one: it only has to leave before the change.
+        """
+        if time_s == 0:
+            return max([row.price_per_kwh for row in self._rows])
         price_per_kwh = 0
         for row in self._rows:
             if row.from_s <= time_s:

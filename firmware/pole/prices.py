@@ -3,7 +3,8 @@
 The module has `open_source(config, board)`, which returns an object with
 
     price_per_kwh(time_s)   the price at the unix time `time_s`, in claim units per kWh; a whole
-                            number from 1 on. It is called in every step and never blocks.
+                            number from 1 on. It is called in every step and never blocks. At 0
+                            nothing tells the time: then it is the dearest price.
 
 The configuration's `price_source` names the row. `prices` is the schedule that the source
 "schedule" follows; its dearest price bounds credit and prepayment for every source.

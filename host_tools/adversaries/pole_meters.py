@@ -341,6 +341,7 @@ LIARS = (
         again(BillsItsStepAtADearerPrice),
         _ONCE
         + "; for each rise of its price it gains the difference of the prices for that step, "
-        f"{ATTEMPTS} times a third of a packet here",
+        f"{ATTEMPTS} times a third of a packet here; a pole with a refresh as long as it may "
+        "gains twice as much, and the vehicle's highest price alone bounds the rises",
     ),
 )
