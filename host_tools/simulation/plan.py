@@ -22,7 +22,7 @@ VEHICLES = 3
 # No driver declares a shorter refresh.
 _LEAST_REFRESH_MS = 200
 # Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
-_METER = {"model": "sdm120", "turnaround_ms": 40, "recover_ms": 1_000}
+_METER = {"model": "sdm120", "turnaround_ms": 45, "recover_ms": 1_000}
 _FROZEN_MS = 1_500
 _BAUD = 9_600
 # A budget or a capacity that no history reaches.
