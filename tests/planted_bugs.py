@@ -275,6 +275,37 @@ BUGS = (
         "tests/test_pole_clock.py::test_a_host_that_restores_an_image_marks_it",
     ),
     Bug(
+        "a small certificate moves a debt out of its issuer's limit",
+        "firmware/pole/admission.py",
+        "        own = max(certificate.capacity, records.debt(channel_id))\n",
+        "        own = certificate.capacity\n",
+        "tests/test_pole_rules.py::"
+        "test_a_renewal_moves_no_debt_to_an_issuer_that_is_trusted_for_less",
+    ),
+    Bug(
+        "a renewal counts for the vehicle before the pole took it",
+        "firmware/vehicle/payer.py",
+        "            self._shown = certificate\n",
+        "            self._shown = certificate\n            payments.use(certificate)\n",
+        "tests/test_pole_rules.py::test_a_renewal_that_is_lost_raises_no_limit_too_early",
+    ),
+    Bug(
+        "a renewal that is no better ends the session",
+        "firmware/pole/payee.py",
+        "        if is_better(certificate, charging.certificate):\n",
+        "        if not is_better(certificate, charging.certificate):\n"
+        "            raise PeerError(errors.BAD_FIELD)\n"
+        "        else:\n",
+        "tests/test_pole_rules.py::test_a_renewal_that_is_no_better_changes_nothing",
+    ),
+    Bug(
+        "a price announced before the first invoice is paid",
+        "firmware/pole/payee.py",
+        "        if charging.packets:\n",
+        "        if True:\n",
+        "tests/test_pole_rules.py::test_nothing_is_asked_before_the_first_invoice_is_paid",
+    ),
+    Bug(
         "trust takes all of the prepayment",
         "firmware/vehicle/carried_debt.py",
         "    return prepay - max(packet - usable_credit(offer, record), 0)\n",

@@ -125,6 +125,7 @@ class Books:
         if channel_id in self.records:
             held = self.records.certificate(channel_id)
             charging.must_admit = held is None or held.signature != charging.certificate.signature
+            self.records.vouch(channel_id, charging.certificate.issuer_key)
         elif not self.slots.find(charging.certificate, now_ms)[0]:
             raise PeerError(errors.CHANNELS_FULL)
 

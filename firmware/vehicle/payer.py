@@ -83,6 +83,7 @@ class Payer:
         self.receipt: dict[str, Any] | None = None
         self.packets = 0
         self._channel_id = b""  # of the channel to greet with
+        self._shown: Certificate | None = None  # with the last RENEW of this session
         # Every packet brings one INVOICE. The object is made once and reused.
         self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)
         self._invoice_waits = False
@@ -202,6 +203,7 @@ class Payer:
                 offer, certificate, wallet, self._owner, self._config, self._own_meter
             )
             self.payments = Payments(offer, record, certificate, wallet, self._config)
+            self._shown = None
             self._owner.take(self._channel_id, record, offer)
         except OSError:
             raise PeerError(errors.WALLET_UNABLE)
@@ -243,16 +245,22 @@ class Payer:
         payments = self.payments
         assert payments is not None
         load_renewals(self._wallet, self._load_certificates)
-        certificate = newer_certificate(self._wallet, payments.certificate)
-        if certificate is not None:
-            payments.use(certificate)
+        certificate = newer_certificate(self._wallet, payments.certificate, message.valid_until_s)
+        shown = self._shown
+        # The session repeats a RENEW that is lost, and the pole's answer to it stays the same.
+        if certificate is not None and (shown is None or certificate.signature != shown.signature):
+            self._shown = certificate
             self.session.send(Renew(certificate=certificate.to_bytes()), now_ms)
 
     def _on_renewed(self, message: "messages.Renewed", now_ms: int) -> None:
-        payments = self.payments
+        payments, shown = self.payments, self._shown
         assert payments is not None
-        if message.expires_at_s != payments.certificate.expires_at_s:
-            raise PeerError(errors.BAD_FIELD)
+        # The pole may go on under its own certificate. Its limit holds until it takes this one.
+        if shown is not None and (message.expires_at_s, message.capacity) == (
+            shown.expires_at_s,
+            shown.capacity,
+        ):
+            payments.use(shown)
 
     def _on_stop(self, message: "messages.Stop", now_ms: int) -> None:
         self._note_stop(message.reason)

@@ -89,13 +89,22 @@ _STANDING_SIZE = size_of(Standing.LAYOUT)
 
 
 class _Channel:
-    """The figures of a channel in memory: journal key, issuer's key, best and collected amount."""
+    """The figures of a channel in memory: journal key, best and collected amount, and issuers.
+
+    `issuer_key` is the key of the stored certificate's issuer. `vouching_key` is the key of the
+    issuer whose certificate the session uses: mostly the same, and another one until it is stored.
+    """
 
     def __init__(self, channel_id: bytes) -> None:
         self.key = journal_keys.PAYEE_RECORD + channel_id
         self.issuer_key: bytes | None = None
+        self.vouching_key: bytes | None = None
         self.amount = 0
         self.collected = 0
+
+    def debt(self) -> int:
+        """Return the best claim, less the amount that was collected, in claim units."""
+        return max(self.amount - self.collected, 0)
 
 
 class PayeeRecords:
@@ -198,7 +207,8 @@ class PayeeRecords:
         standing.note(certificate)
         self._put_certificate(certificate, standing, self._orphan() if is_new else None)
         self.store(channel_id, record, instead_of if is_new else None)
-        self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
+        channel = self._channels[channel_id]
+        channel.issuer_key = channel.vouching_key = self._shared(certificate.issuer_key)
 
     def store(
         self, channel_id: bytes, record: PayeeRecord, instead_of: "bytes | None" = None
@@ -244,20 +254,26 @@ class PayeeRecords:
         return self._channels[channel_id].issuer_key
 
     def vouch(self, channel_id: bytes, issuer_key: bytes) -> None:
-        """Count the channel's claims as those of another issuer; the next `admit` stores it."""
+        """Count the channel's claims as those of this issuer too; the next `admit` stores it.
+
+        Until then a restart brings the issuer before it back, so they count for both.
+        """
         if channel_id in self._channels:
-            self._channels[channel_id].issuer_key = self._shared(issuer_key)
+            self._channels[channel_id].vouching_key = self._shared(issuer_key)
+
+    def debt(self, channel_id: bytes) -> int:
+        """Return the channel's best claim, less the amount that was collected; 0 for a new one."""
+        channel = self._channels.get(channel_id)
+        return 0 if channel is None else channel.debt()
 
     def uncollected(self, issuer_key: bytes, but_channel_id: bytes) -> int:
-        """Return the debt of the issuer's channels, without one channel's, in claim units.
-
-        It is the sum of their best claims, less the amounts that were collected.
-        """
+        """Return the debt of the issuer's channels, without one channel's, in claim units."""
         total = 0
         for channel_id in self._channels:
             channel = self._channels[channel_id]
-            if channel.issuer_key == issuer_key and channel_id != but_channel_id:
-                total += max(channel.amount - channel.collected, 0)
+            if channel_id != but_channel_id:
+                if channel.issuer_key == issuer_key or channel.vouching_key == issuer_key:
+                    total += channel.debt()
         return total
 
     def collect(self, certificate: Certificate) -> bool:
@@ -317,7 +333,7 @@ class PayeeRecords:
             # Only these bytes are read: a record is worth its claim even if the certificate is
             # of another version.
             issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]
-            channel.issuer_key = self._shared(issuer_key)
+            channel.issuer_key = channel.vouching_key = self._shared(issuer_key)
             if len(data) == _STANDING_SIZE + CERTIFICATE_SIZE:
                 channel.collected = Standing.from_bytes(data[:_STANDING_SIZE]).collected
 
