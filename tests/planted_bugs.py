@@ -306,6 +306,29 @@ BUGS = (
         "tests/test_pole_rules.py::test_nothing_is_asked_before_the_first_invoice_is_paid",
     ),
     Bug(
+        "a claim for nothing new is written again",
+        "firmware/vehicle/wallet.py",
+        "        if not self.records.holds(channel_id, record):\n",
+        "        if True:\n",
+        "tests/test_vehicle_writes.py::test_packets_of_no_energy_are_answered_without_a_write",
+    ),
+    Bug(
+        "invoices for little energy are written without a budget",
+        "firmware/vehicle/payer.py",
+        "        if payments.is_little(invoice) and not self._budget.allows(1, now_ms):\n",
+        "        if False:\n",
+        "tests/test_vehicle_writes.py::"
+        "test_invoices_for_little_wait_for_the_budget_and_those_for_more_do_not",
+    ),
+    Bug(
+        "prices are written without a budget",
+        "firmware/vehicle/payer.py",
+        "        self._budget.owe(1, now_ms)\n",
+        "",
+        "tests/test_adversaries.py::test_a_liar_gains_no_more_than_documented"
+        "[pole-changes-its-price-for-no-energy]",
+    ),
+    Bug(
         "trust takes all of the prepayment",
         "firmware/vehicle/carried_debt.py",
         "    return prepay - max(packet - usable_credit(offer, record), 0)\n",
@@ -390,7 +413,7 @@ BUGS = (
     ),
     Bug(
         "unpaid writes without a budget",
-        "firmware/pole/write_budget.py",
+        "shared/device/write_budget.py",
         "        return self._owed_ms + records * self._record_ms <= _BURST_MS\n",
         "        return True\n",
         "tests/test_wear.py"

@@ -8,10 +8,10 @@ from joulestream import errors
 from joulestream.compat import const
 from joulestream.device.journal import JournalFull
 from joulestream.device.payee_records import PayeeRecords
+from joulestream.device.write_budget import WriteBudget
 from joulestream.errors import PeerError
 from joulestream.pole.recovery import SessionLog
 from joulestream.pole.slots import Slots
-from joulestream.pole.write_budget import WriteBudget
 
 # A session's log and its end, and the record at its end, as claims' records.
 _LOG_RECORDS = const(3)

@@ -178,7 +178,7 @@ class Payee:
         if reason:
             self.stop(reason, now_ms)
             return
-        # The first INVOICE may be lost, and without it the vehicle does not know that the session is open.
+        # A vehicle that lost the first INVOICE does not know that the session is open.
         if charging.packets:
             price_per_kwh = self._price()
             if price_per_kwh != charging.tariff.price_per_kwh:

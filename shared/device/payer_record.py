@@ -195,6 +195,19 @@ class PayerRecords:
         self._put(PayerRecord.LAYOUT, record, PAYER_RECORD + old_id)
         self.newest_id = channel_id
 
+    def holds(self, channel_id: bytes, record: PayerRecord) -> bool:
+        """Return whether the journal holds all that `record` promises: money, energy, budget.
+
+        The own meter's figures may be older there: its total tells from where to count anew.
+        """
+        return (
+            channel_id == self._channel_id
+            and record.signed == self._stored_signed
+            and record.amount_due == self._stored_due
+            and record.billed_mwh == self._stored_mwh
+            and self.spent == self._stored_spent
+        )
+
     def store_packet(self, channel_id: bytes, record: PayerRecord) -> None:
         """Store the figures of a packet in `record`, whose other fields are stored already.
 
