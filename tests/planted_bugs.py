@@ -329,6 +329,21 @@ BUGS = (
         "[pole-changes-its-price-for-no-energy]",
     ),
     Bug(
+        "one failed program ends the session",
+        "shared/device/put_again.py",
+        "    except OSError as error:\n        try:\n",
+        "    except OSError as error:\n        raise error\n        try:\n",
+        "tests/test_failing_flash.py::test_one_failed_program_ends_no_session",
+    ),
+    Bug(
+        "a flash that fails for a moment ends the visit",
+        "firmware/vehicle/visit.py",
+        "    errors.STORE_FAILED,\n    errors.WALLET_UNABLE,\n",
+        "",
+        "tests/test_failing_flash.py::"
+        "test_after_seconds_of_a_failing_flash_of_the_pole_the_vehicle_comes_back",
+    ),
+    Bug(
         "trust takes all of the prepayment",
         "firmware/vehicle/carried_debt.py",
         "    return prepay - max(packet - usable_credit(offer, record), 0)\n",

@@ -33,6 +33,7 @@ FILES = (
 PAIRS = (
     "test_carry_over.py",
     "test_energy_owner.py",
+    "test_failing_flash.py",
     "test_fitting_configurations.py",
     "test_honest_audit.py",
     "test_late_messages.py",

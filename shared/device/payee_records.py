@@ -14,6 +14,7 @@ from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
+from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
 TYPE_CHECKING = const(0)
@@ -233,9 +234,9 @@ class PayeeRecords:
             raise BrokenRecord("the amounts and the energy of a channel never shrink")
         write_fields(PayeeRecord.LAYOUT, record, self._buffer, 0)
         if instead_of is None:
-            self._journal.put(channel.key, self._buffer)
+            put_again(self._journal, channel.key, self._buffer)
         else:
-            self._journal.put(channel.key, self._buffer, self._channels[instead_of].key)
+            put_again(self._journal, channel.key, self._buffer, self._channels[instead_of].key)
             del self._channels[instead_of]
         channel.amount = record.amount
         self._stored_due = record.amount_due
@@ -302,7 +303,7 @@ class PayeeRecords:
     ) -> None:
         key = journal_keys.CERTIFICATE + certificate.channel_id
         value = standing.to_bytes() + certificate.to_bytes()
-        self._journal.put(key, value, None if key == instead_of else instead_of)
+        put_again(self._journal, key, value, None if key == instead_of else instead_of)
 
     def _orphan(self) -> "bytes | None":
         """Return the key of a certificate that no record needs any more, or None."""

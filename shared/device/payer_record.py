@@ -9,6 +9,7 @@ from joulestream.compat import const
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
 from joulestream.device.journal_keys import PAYER_RECORD, VEHICLE_CHANNELS
+from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
 TYPE_CHECKING = const(0)
@@ -229,7 +230,7 @@ class PayerRecords:
         record.spent = self.spent
         record.number = self._number + 1
         write_fields(layout, record, self._buffer, 0)
-        self._journal.put(self._journal_key, self._buffer, instead_of)
+        put_again(self._journal, self._journal_key, self._buffer, instead_of)
         self._number = record.number
         self._stored_spent = record.spent
         self._note(record)
