@@ -275,6 +275,75 @@ BUGS = (
         "tests/test_pole_clock.py::test_a_host_that_restores_an_image_marks_it",
     ),
     Bug(
+        "a small certificate moves a debt out of its issuer's limit",
+        "firmware/pole/admission.py",
+        "        own = max(certificate.capacity, records.debt(channel_id))\n",
+        "        own = certificate.capacity\n",
+        "tests/test_pole_rules.py::"
+        "test_a_renewal_moves_no_debt_to_an_issuer_that_is_trusted_for_less",
+    ),
+    Bug(
+        "a renewal counts for the vehicle before the pole took it",
+        "firmware/vehicle/payer.py",
+        "            self._shown = certificate\n",
+        "            self._shown = certificate\n            payments.use(certificate)\n",
+        "tests/test_pole_rules.py::test_a_renewal_that_is_lost_raises_no_limit_too_early",
+    ),
+    Bug(
+        "a renewal that is no better ends the session",
+        "firmware/pole/payee.py",
+        "        if is_better(certificate, charging.certificate):\n",
+        "        if not is_better(certificate, charging.certificate):\n"
+        "            raise PeerError(errors.BAD_FIELD)\n"
+        "        else:\n",
+        "tests/test_pole_rules.py::test_a_renewal_that_is_no_better_changes_nothing",
+    ),
+    Bug(
+        "a price announced before the first invoice is paid",
+        "firmware/pole/payee.py",
+        "        if charging.packets:\n",
+        "        if True:\n",
+        "tests/test_pole_rules.py::test_nothing_is_asked_before_the_first_invoice_is_paid",
+    ),
+    Bug(
+        "a claim for nothing new is written again",
+        "firmware/vehicle/wallet.py",
+        "        if not self.records.holds(channel_id, record):\n",
+        "        if True:\n",
+        "tests/test_vehicle_writes.py::test_packets_of_no_energy_are_answered_without_a_write",
+    ),
+    Bug(
+        "invoices for little energy are written without a budget",
+        "firmware/vehicle/payer.py",
+        "        if payments.is_little(invoice) and not self._budget.allows(1, now_ms):\n",
+        "        if False:\n",
+        "tests/test_vehicle_writes.py::"
+        "test_invoices_for_little_wait_for_the_budget_and_those_for_more_do_not",
+    ),
+    Bug(
+        "prices are written without a budget",
+        "firmware/vehicle/payer.py",
+        "        self._budget.owe(1, now_ms)\n",
+        "",
+        "tests/test_adversaries.py::test_a_liar_gains_no_more_than_documented"
+        "[pole-changes-its-price-for-no-energy]",
+    ),
+    Bug(
+        "one failed program ends the session",
+        "shared/device/put_again.py",
+        "    except OSError as error:\n        try:\n",
+        "    except OSError as error:\n        raise error\n        try:\n",
+        "tests/test_failing_flash.py::test_one_failed_program_ends_no_session",
+    ),
+    Bug(
+        "a flash that fails for a moment ends the visit",
+        "firmware/vehicle/visit.py",
+        "    errors.STORE_FAILED,\n    errors.WALLET_UNABLE,\n",
+        "",
+        "tests/test_failing_flash.py::"
+        "test_after_seconds_of_a_failing_flash_of_the_pole_the_vehicle_comes_back",
+    ),
+    Bug(
         "trust takes all of the prepayment",
         "firmware/vehicle/carried_debt.py",
         "    return prepay - max(packet - usable_credit(offer, record), 0)\n",
@@ -373,7 +442,7 @@ BUGS = (
     ),
     Bug(
         "unpaid writes without a budget",
-        "firmware/pole/write_budget.py",
+        "shared/device/write_budget.py",
         "        return self._owed_ms + records * self._record_ms <= _BURST_MS\n",
         "        return True\n",
         "tests/test_wear.py"

@@ -33,6 +33,7 @@ FILES = (
 PAIRS = (
     "test_carry_over.py",
     "test_energy_owner.py",
+    "test_failing_flash.py",
     "test_fitting_configurations.py",
     "test_honest_audit.py",
     "test_late_messages.py",
@@ -44,6 +45,7 @@ PAIRS = (
     "test_real_meters.py",
     "test_recovery.py",
     "test_restart.py",
+    "test_vehicle_writes.py",
     "test_wallet.py",
     "test_wallet_room.py",
 )

@@ -17,6 +17,7 @@ import pytest
 from joulestream.boards import unix
 from joulestream.boards.gate import DRIVE, Gate
 from joulestream.device.payer_record import PayerRecord
+from joulestream.device.write_budget import WriteBudget
 from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS
@@ -30,7 +31,6 @@ from joulestream.pole.contactor import Contactor
 from joulestream.pole.packetizer import Packetizer
 from joulestream.pole.renewal import Renewal
 from joulestream.pole.welding import WeldWatch
-from joulestream.pole.write_budget import WriteBudget
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.session import CLOSED, ProtocolSession
@@ -428,7 +428,7 @@ ROWS = {
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
     "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,
-    "firmware/pole/write_budget.py WriteBudget.allows": write_budget,
+    "shared/device/write_budget.py WriteBudget.allows": write_budget,
     "firmware/runtime/heap.py HeapWatch._pause": heap,
     "firmware/runtime/supervisor.py Supervisor._pause": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_idle": supervisor,

@@ -174,6 +174,11 @@ class Admission:
         return 0
 
     def _limit_reason(self, certificate: "Certificate", limit: int) -> int:
-        """Return ISSUER_LIMIT if the issuer's channels could owe more than it is trusted for."""
-        uncollected = self._records.uncollected(certificate.issuer_key, certificate.channel_id)
-        return errors.ISSUER_LIMIT if certificate.capacity + uncollected > limit else 0
+        """Return ISSUER_LIMIT if the issuer's channels could owe more than it is trusted for.
+
+        Another issuer may have certified more on this channel. Its debt comes along.
+        """
+        records, channel_id = self._records, certificate.channel_id
+        own = max(certificate.capacity, records.debt(channel_id))
+        others = records.uncollected(certificate.issuer_key, channel_id)
+        return errors.ISSUER_LIMIT if own + others > limit else 0

@@ -8,10 +8,10 @@ from joulestream import errors
 from joulestream.compat import const
 from joulestream.device.journal import JournalFull
 from joulestream.device.payee_records import PayeeRecords
+from joulestream.device.write_budget import WriteBudget
 from joulestream.errors import PeerError
 from joulestream.pole.recovery import SessionLog
 from joulestream.pole.slots import Slots
-from joulestream.pole.write_budget import WriteBudget
 
 # A session's log and its end, and the record at its end, as claims' records.
 _LOG_RECORDS = const(3)
@@ -125,6 +125,7 @@ class Books:
         if channel_id in self.records:
             held = self.records.certificate(channel_id)
             charging.must_admit = held is None or held.signature != charging.certificate.signature
+            self.records.vouch(channel_id, charging.certificate.issuer_key)
         elif not self.slots.find(charging.certificate, now_ms)[0]:
             raise PeerError(errors.CHANNELS_FULL)
 

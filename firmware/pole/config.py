@@ -13,11 +13,11 @@ from joulestream.device.config import (
     text,
     whole,
 )
+from joulestream.device.write_budget import record_ms
 from joulestream.link import check_link
 from joulestream.messages import MAX_ISSUERS
 from joulestream.meter.config import check_meter
 from joulestream.pole.prices import DEFAULT_SOURCE, check_source
-from joulestream.pole.write_budget import record_ms
 from joulestream.units import MW_PER_W, energy_from_power, packet_amount
 
 TYPE_CHECKING = const(0)

@@ -37,7 +37,7 @@ from joulestream.pole.config import issuer_of
 from joulestream.pole.cover import Cover, earned_credit
 from joulestream.pole.invoice import InvoiceCutter
 from joulestream.pole.offer import build_offer
-from joulestream.pole.renewal import Renewal, renewal_reason
+from joulestream.pole.renewal import Renewal, is_better, renewal_reason
 from joulestream.pole.tariff_change import TariffChanges
 from joulestream.pole.verify import paid_record, update_reason
 from joulestream.session import GREETED, OPEN, ProtocolSession
@@ -178,11 +178,13 @@ class Payee:
         if reason:
             self.stop(reason, now_ms)
             return
-        price_per_kwh = self._price()
-        if price_per_kwh != charging.tariff.price_per_kwh:
-            self._step_tariff(charging, price_per_kwh, now_ms)
-        if time_s >= charging.renew_from_s:
-            self._step_renewal(charging, now_ms)
+        # A vehicle that lost the first INVOICE does not know that the session is open.
+        if charging.packets:
+            price_per_kwh = self._price()
+            if price_per_kwh != charging.tariff.price_per_kwh:
+                self._step_tariff(charging, price_per_kwh, now_ms)
+            if time_s >= charging.renew_from_s:
+                self._step_renewal(charging, now_ms)
         self._step_invoice(charging, now_ms)
         if not charging.is_logged:
             self._step_log(charging, meter, now_ms)
@@ -357,16 +359,21 @@ class Payee:
             return
         charging = self._open_charging()
         certificate = Certificate.from_bytes(message.certificate)
-        reason = renewal_reason(certificate, charging, self.admission, self.session, now_ms)
-        if reason:
-            raise PeerError(reason)
+        if is_better(certificate, charging.certificate):
+            reason = renewal_reason(certificate, self.admission, self.session, now_ms)
+            if not reason:
+                self._use(certificate, charging, now_ms)
+            elif reason != errors.CERTIFICATE_OLD:
+                raise PeerError(reason)
+        used = charging.certificate
+        self.session.send(Renewed(expires_at_s=used.expires_at_s, capacity=used.capacity), now_ms)
+
+    def _use(self, certificate: Certificate, charging: ChargingSession, now_ms: int) -> None:
+        """Go on with the session under `certificate`."""
         self._clock.begin(certificate, now_ms)
         charging.renew(certificate)
         self.books.records.vouch(charging.channel_id, certificate.issuer_key)
         self._renewal.begin()
-        self.session.send(
-            Renewed(expires_at_s=certificate.expires_at_s, capacity=certificate.capacity), now_ms
-        )
 
     def _on_stop(self, message: "Stop", now_ms: int) -> None:
         if self._closing.is_under_way:

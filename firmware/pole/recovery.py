@@ -8,6 +8,7 @@ so its word is the figure that it shows.
 
 from joulestream.compat import const
 from joulestream.device import journal_keys
+from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record
 from joulestream.tariff import Tariff
 from joulestream.units import energy_from_power, packet_amount
@@ -100,13 +101,13 @@ class SessionLog:
             next_from_mwh=tariff.next_from_mwh,
             is_closed=0,
         )
-        self._journal.put(journal_keys.SESSION, self._last.to_bytes())
+        put_again(self._journal, journal_keys.SESSION, self._last.to_bytes())
 
     def close(self) -> None:
         """Store that the session is closed. Raises OSError when it cannot be stored."""
         if self._last is not None and not self._last.is_closed:
             self._last.is_closed = 1
-            self._journal.put(journal_keys.SESSION, self._last.to_bytes())
+            put_again(self._journal, journal_keys.SESSION, self._last.to_bytes())
 
     def bill_interrupted(self, meter: "EnergyCounter") -> None:
         """Bill the energy that flowed after the last stored payment of an interrupted session.

@@ -1,7 +1,6 @@
 """RENEW: the pole asks for the next certificate in time, and checks the one that comes."""
 
 from joulestream.compat import const
-from joulestream.errors import BAD_FIELD, CERTIFICATE_OLD
 from joulestream.pole.admission import is_older
 from joulestream.units import Timer
 
@@ -9,7 +8,6 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
     from joulestream.pole.admission import Admission
-    from joulestream.pole.charging_session import ChargingSession
     from joulestream.session import ProtocolSession
 
 
@@ -43,17 +41,19 @@ class Renewal:
 
 def renewal_reason(
     certificate: "Certificate",
-    charging: "ChargingSession",
     admission: "Admission",
     session: "ProtocolSession",
     now_ms: int,
 ) -> int:
     """Return the reason to refuse `certificate` in place of the one in use, or 0."""
-    reason = admission.certificate_reason(
+    return admission.certificate_reason(
         certificate, session.channel_id, session.payer_key, now_ms, is_renewal=True
     )
-    if reason:
-        return reason
-    if is_older(certificate, charging.certificate):
-        return CERTIFICATE_OLD
-    return BAD_FIELD if certificate.expires_at_s <= charging.certificate.expires_at_s else 0
+
+
+def is_better(certificate: "Certificate", used: "Certificate") -> bool:
+    """Return whether `certificate` lasts longer than the one in use, and is not older.
+
+    A vehicle cannot know which one the pole goes on under, so it is no fault to show another.
+    """
+    return certificate.expires_at_s > used.expires_at_s and not is_older(certificate, used)

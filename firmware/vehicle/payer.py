@@ -6,6 +6,7 @@ tariff_check, renewal.
 
 from joulestream import errors
 from joulestream.compat import const
+from joulestream.device.write_budget import WriteBudget
 from joulestream.errors import PeerError
 from joulestream.messages import (
     INVOICE,
@@ -47,6 +48,12 @@ if TYPE_CHECKING:
     from joulestream.vehicle.wallet import Wallet
 
 
+# The records of a session without a payment: of the OFFER that it takes, and of its end.
+_SESSION_RECORDS = const(2)
+# A pole tells its link timeout itself. A shorter one makes the pace of unpaid writes no quicker.
+_LEAST_TIMEOUT_MS = const(500)
+
+
 class Payer:
     """Runs the vehicle's end of a session. It owns no hardware.
 
@@ -83,6 +90,9 @@ class Payer:
         self.receipt: dict[str, Any] | None = None
         self.packets = 0
         self._channel_id = b""  # of the channel to greet with
+        # The writes that hardly anybody pays for. It knows no time before the first step.
+        self._budget = WriteBudget(0, config.link_timeout_ms)
+        self._shown: Certificate | None = None  # with the last RENEW of this session
         # Every packet brings one INVOICE. The object is made once and reused.
         self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)
         self._invoice_waits = False
@@ -153,7 +163,8 @@ class Payer:
             return
         if session.state in QUIET_STATES:
             self._owner.step(own_meter, now_ms)
-            if not own_meter.reason and self.visit.may_greet(now_ms):
+            may_greet = not own_meter.reason and self.visit.may_greet(now_ms)
+            if may_greet and self._budget.allows(1, now_ms):
                 self._begin_session(now_ms)
             return
         reason = session.poll(now_ms)
@@ -196,12 +207,16 @@ class Payer:
             self.visit.greet(self.session, self._channel_id, wallet.public_key, now_ms)
             return
         self.session.check_signature(offer, offer.payee_key)
+        timeout_ms = max(offer.link_timeout_ms, _LEAST_TIMEOUT_MS)
+        self._budget.keep_pace(min(timeout_ms, self._config.link_timeout_ms))
+        self._budget.owe(_SESSION_RECORDS, now_ms)
         self._owner.meet(self._channel_id, self._own_meter, now_ms)
         try:
             record = check_offer(
                 offer, certificate, wallet, self._owner, self._config, self._own_meter
             )
             self.payments = Payments(offer, record, certificate, wallet, self._config)
+            self._shown = None
             self._owner.take(self._channel_id, record, offer)
         except OSError:
             raise PeerError(errors.WALLET_UNABLE)
@@ -231,6 +246,7 @@ class Payer:
             raise PeerError(reason)
         price_per_kwh, from_energy_mwh = change.price_per_kwh, change.from_energy_mwh
         payments.change_price(price_per_kwh, from_energy_mwh)
+        self._budget.owe(1, now_ms)
         try:
             self._wallet.store(self._channel_id, payments.record)
         except OSError:
@@ -243,16 +259,22 @@ class Payer:
         payments = self.payments
         assert payments is not None
         load_renewals(self._wallet, self._load_certificates)
-        certificate = newer_certificate(self._wallet, payments.certificate)
-        if certificate is not None:
-            payments.use(certificate)
+        certificate = newer_certificate(self._wallet, payments.certificate, message.valid_until_s)
+        shown = self._shown
+        # The session repeats a RENEW that is lost, and the pole's answer to it stays the same.
+        if certificate is not None and (shown is None or certificate.signature != shown.signature):
+            self._shown = certificate
             self.session.send(Renew(certificate=certificate.to_bytes()), now_ms)
 
     def _on_renewed(self, message: "messages.Renewed", now_ms: int) -> None:
-        payments = self.payments
+        payments, shown = self.payments, self._shown
         assert payments is not None
-        if message.expires_at_s != payments.certificate.expires_at_s:
-            raise PeerError(errors.BAD_FIELD)
+        # The pole may go on under its own certificate. Its limit holds until it takes this one.
+        if shown is not None and (message.expires_at_s, message.capacity) == (
+            shown.expires_at_s,
+            shown.capacity,
+        ):
+            payments.use(shown)
 
     def _on_stop(self, message: "messages.Stop", now_ms: int) -> None:
         self._note_stop(message.reason)
@@ -296,6 +318,7 @@ class Payer:
         """Pay the waiting INVOICE once the own meter justifies it; else refuse it after a while.
 
         The own meter may be read later than the pole's, so the INVOICE may wait `audit_wait_ms`.
+        An INVOICE for little waits while too much was written unpaid.
         """
         if not self._wallet.can_store():
             return
@@ -311,6 +334,8 @@ class Payer:
                 self._invoice_waits = False
                 self.stop(reason, now_ms)
             return
+        if payments.is_little(invoice) and not self._budget.allows(1, now_ms):
+            return
         self._invoice_waits = False
         if self.session.state == OPEN:
             self._pay(payments, payments.prepay, now_ms)
@@ -324,11 +349,14 @@ class Payer:
             self.stop(payments.limit_reason(), now_ms)
             return
         self.visit.energy_mwh += small_int(invoice.energy_mwh - payments.energy_mwh)
+        is_little, number = payments.is_little(invoice), payments.record.number
         try:
             update = payments.pay(invoice, prepay, self._own_meter)
         except OSError:
             self.stop(errors.WALLET_UNABLE, now_ms)
             return
+        if is_little and payments.record.number != number:
+            self._budget.take(1, now_ms)
         self.packets += 1
         self.session.send(update, now_ms)
         if self.session.state != OPEN:

@@ -5,7 +5,7 @@ from joulestream.channel import Claim
 from joulestream.compat import const
 from joulestream.messages import Update
 from joulestream.tariff import Tariff
-from joulestream.units import energy_from_power, packet_amount
+from joulestream.units import energy_from_power, packet_amount, small_int
 from joulestream.vehicle.audit import Audit
 from joulestream.vehicle.offer_check import agreed_prepay, refresh_mwh
 from joulestream.vehicle.tariff_check import record_prices
@@ -42,6 +42,11 @@ PAID_AFTER_STOP = (
     errors.METER_OUT_OF_RANGE,
     errors.CONTACTOR_WELDED,
 )
+
+
+# The payment of so much energy is worth a write: the battery is full before the flash wears out.
+# A packet is no measure for it, since the pole chooses its packets.
+_WORTH_MWH = const(100)
 
 
 class Payments:
@@ -130,6 +135,10 @@ class Payments:
     def amount_to_pay(self, amount_due: int) -> int:
         """Return `amount_due` without the debt that the owner leaves unpaid."""
         return amount_due - self._left_amount
+
+    def is_little(self, invoice: "Invoice") -> bool:
+        """Return whether an INVOICE asks for so little energy that a write is hardly paid for."""
+        return small_int(invoice.energy_mwh - self.energy_mwh) < _WORTH_MWH
 
     def pay(self, invoice: "Invoice", prepay: int, own_meter: "Figures") -> Update:
         """Return the UPDATE that pays a justified INVOICE and `prepay` ahead.

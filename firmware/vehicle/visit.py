@@ -29,6 +29,8 @@ _COME_BACK_REASONS = (
     errors.METER_BACKWARD,
     errors.METER_JUMP,
     errors.METER_OUT_OF_RANGE,
+    errors.STORE_FAILED,
+    errors.WALLET_UNABLE,
 )
 
 

@@ -113,7 +113,8 @@ class Wallet:
     ) -> "Buffer":
         """Store that `amount` is signed, then return the signature of `claim.message(amount)`.
 
-        The next call overwrites the signature.
+        A claim that promises nothing new is signed again without a write. The next call
+        overwrites the signature.
 
         Args:
             channel_id: the channel's id.
@@ -132,7 +133,8 @@ class Wallet:
             raise WalletError("the budget does not allow this claim")
         self._spend(more)
         record.signed = amount
-        self.records.store_packet(channel_id, record)
+        if not self.records.holds(channel_id, record):
+            self.records.store_packet(channel_id, record)
         signature: Buffer = self._signer.sign_into(claim.message(amount), self._signature)
         return signature
 

@@ -9,7 +9,7 @@ from joulestream.host_tools.adversaries.lying_vehicle import DELAY
 from joulestream.host_tools.adversaries.peers import VehiclePeer
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import CREDIT, PACKET, PoleStage, issuer_row
-from joulestream.messages import TimeProof
+from joulestream.messages import Renew, TimeProof
 from joulestream.runtime import BUILT_S
 from joulestream.testkit.certificates import certificate
 
@@ -22,7 +22,13 @@ _MAX_GAIN = (_LIMIT + _CHANNELS * CREDIT) / PACKET + _CHANNELS * DELAY
 
 
 # A channel of one claim unit is refused for one of these, or its claim is.
-_REFUSED = ("PREPAY_TOO_SMALL", "CAPACITY_TOO_SMALL", "CAPACITY_EXHAUSTED", "OVER_CAPACITY")
+_REFUSED = (
+    "PREPAY_TOO_SMALL",
+    "CAPACITY_TOO_SMALL",
+    "CAPACITY_EXHAUSTED",
+    "OVER_CAPACITY",
+    "ISSUER_LIMIT",
+)
 # NTP's first era ends then, and a clock that takes 0 for a time shows it.
 _ERA_S = 2_085_978_496
 
@@ -154,6 +160,29 @@ def _give_places_back(play: Play) -> None:
         play.take_stock()
 
 
+def _renew_for_each_other(play: Play) -> None:
+    """Spend the limit on an invented channel; an issuer of one packet takes its debt over."""
+    small = "another vehicle"
+    stage = play.pole(
+        issuers=[issuer_row("stranger", _PACKETS * PACKET), issuer_row(small, PACKET)]
+    )
+    capacity = _PACKETS * PACKET
+    for number in range(_CHANNELS):
+        stage.pass_time(1_000)
+        terms = play.bank.terms(number)
+        liar = VehiclePeer(stage, _certify(terms, capacity, "stranger", stage.now_s))
+        liar.greet()
+        if number:
+            stage.run_to_end("ISSUER_LIMIT")
+            play.take_stock()
+            continue
+        stage.run(lambda: stage.peer.paid >= capacity)
+        newer = _certify(terms, 1, small, stage.now_s + 1)
+        liar.send(Renew(certificate=newer.to_bytes()))
+        stage.run_to_end("ISSUER_LIMIT")
+        play.take_stock()
+
+
 def _certify_fictions(play: Play) -> None:
     """Charge on one invented channel after the other, until the pole refuses the next one."""
     stage = play.pole(limit=_LIMIT)
@@ -204,6 +233,18 @@ LIARS = (
         _MAX_GAIN,
         _give_places_back,
         f"as above: the pole trusts the issuer up to {_LIMIT // PACKET} packets",
+        attempts=_CHANNELS,
+    ),
+    Liar(
+        "takes another issuer's debt over",
+        ISSUER,
+        "Is trusted for one packet. Certifies a capacity of one unit on a channel that owes "
+        "another issuer's whole limit, so that this limit would be free again.",
+        "counts a channel's own debt for the issuer that takes it over, and stops with "
+        "ISSUER_LIMIT",
+        (_PACKETS * PACKET + CREDIT) / PACKET + DELAY,
+        _renew_for_each_other,
+        f"the pole trusts the other issuer up to {_PACKETS} packets",
         attempts=_CHANNELS,
     ),
     Liar(

@@ -16,10 +16,15 @@ from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import (
     AUDIT_PERCENT,
     PACKET_MWH,
+    PRICE,
+    VehicleStage,
 )
 
 # Packets, over all attempts, in which a count two percent above the tolerance is noticed.
 _PACKETS_ABOVE = 50
+# How long a liar wears the flash out, and the records that the vehicle's budget allows at once.
+_WEAR_MS = 90_000
+_BURST = 60
 
 
 class InvoicesWhatNeverFlowed(LyingPole):
@@ -119,6 +124,71 @@ class NumbersAnInvoiceTwice(LyingPole):
         super().invoice(energy_mwh)
 
 
+class WearsTheFlashOut(LyingPole):
+    """Asks as often as the vehicle answers, for `MORE_MWH` each time, and delivers nothing."""
+
+    MORE_MWH = 0
+
+    def attempt(self, play: Play) -> None:
+        stage = self.stage
+        self.delivers = True
+        self.charge(HONEST_PACKETS)
+        self.lying, self.delivers = True, False
+        stage.pass_time(1_000)
+        began = _records(stage)
+        stage.pass_time(_WEAR_MS)
+        assert self.is_open and self.packets > HONEST_PACKETS
+        assert _records(stage) - began <= self.most_records()
+        self.lying = False
+        self.vanish()
+        play.take_stock()
+        stage.replug()
+
+    def most_records(self) -> int:
+        """Return the most records that the vehicle may write meanwhile."""
+        return 0
+
+    def step(self) -> None:
+        if not self.lying:
+            super().step()
+        elif self.is_open and not self.waiting:
+            self.ask()
+
+    def ask(self) -> None:
+        self.invoice(self.invoiced_mwh + self.MORE_MWH)
+
+
+class AsksForLittle(WearsTheFlashOut):
+    """Asks for one mWh more each time, which the steps of the meters allow for a while."""
+
+    MORE_MWH = 1
+
+    def most_records(self) -> int:
+        return _BURST + _WEAR_MS // 1_000 + 1
+
+
+class ChangesItsPriceForNothing(AsksForLittle):
+    """Announces another price before each invoice for no energy."""
+
+    MORE_MWH = 0
+    waits_for_answer = False
+
+    def ask(self) -> None:
+        if not self.waits_for_answer:
+            self.waits_for_answer = True
+            self.change_tariff(PRICE - self.packets % 2, self.invoiced_mwh)
+
+    def on_tariff_accept(self, message: Any) -> None:
+        super().on_tariff_accept(message)
+        self.waits_for_answer = False
+        self.invoice(self.invoiced_mwh)
+
+
+def _records(stage: VehicleStage) -> int:
+    """Return how many records the vehicle's wallet has written."""
+    return int(stage.supervisor.loop.payer.record.number)
+
+
 class TakesThePrepayment(LyingPole):
     """Takes the prepayment, delivers nothing and falls silent, in every attempt."""
 
@@ -171,6 +241,31 @@ LIARS = (
         "pays nothing more in a session that it has stopped",
         PREPAID,
         again(InvoicesAfterTheQuarrel),
+    ),
+    Liar(
+        "invoices nothing, again and again",
+        POLE,
+        "Sends an invoice for no energy as soon as the last one is paid, to wear the flash out.",
+        "signs the same claim again and writes nothing",
+        PREPAID,
+        again(WearsTheFlashOut),
+    ),
+    Liar(
+        "invoices one mWh, again and again",
+        POLE,
+        "Sends an invoice for 1 mWh as soon as the last one is paid, to wear the flash out.",
+        "lets invoices for little energy wait, so that it writes one record a second",
+        tolerated(packets=HONEST_PACKETS * ATTEMPTS),
+        again(AsksForLittle),
+        f"{TOLERANCE} of {HONEST_PACKETS * ATTEMPTS} packets",
+    ),
+    Liar(
+        "changes its price for no energy",
+        POLE,
+        "Announces another price before each invoice for no energy, to wear the flash out.",
+        "stores each price, and lets the next invoice wait, so that it writes one record a second",
+        PREPAID,
+        again(ChangesItsPriceForNothing),
     ),
     Liar(
         "bills one unit too much",

@@ -204,7 +204,11 @@ class Journal:
         oldest = ring.oldest_block()
         # Once round the ring all is compact. More rounds would only wear the flash out.
         if oldest is None or self._emptied > ring.count:
-            return False
+            if BAD not in states or self.can_put():
+                return False
+            # Failed programs used blocks up without a record: none is left to compact.
+            ring.erase(states.index(BAD))
+            return erased < states.count(_ERASED) < _AHEAD
         for key in self._entries:
             if self._entries[key][0] == oldest:
                 self._copy(key)

@@ -14,6 +14,7 @@ from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
+from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
 TYPE_CHECKING = const(0)
@@ -89,13 +90,22 @@ _STANDING_SIZE = size_of(Standing.LAYOUT)
 
 
 class _Channel:
-    """The figures of a channel in memory: journal key, issuer's key, best and collected amount."""
+    """The figures of a channel in memory: journal key, best and collected amount, and issuers.
+
+    `issuer_key` is the key of the stored certificate's issuer. `vouching_key` is the key of the
+    issuer whose certificate the session uses: mostly the same, and another one until it is stored.
+    """
 
     def __init__(self, channel_id: bytes) -> None:
         self.key = journal_keys.PAYEE_RECORD + channel_id
         self.issuer_key: bytes | None = None
+        self.vouching_key: bytes | None = None
         self.amount = 0
         self.collected = 0
+
+    def debt(self) -> int:
+        """Return the best claim, less the amount that was collected, in claim units."""
+        return max(self.amount - self.collected, 0)
 
 
 class PayeeRecords:
@@ -198,7 +208,8 @@ class PayeeRecords:
         standing.note(certificate)
         self._put_certificate(certificate, standing, self._orphan() if is_new else None)
         self.store(channel_id, record, instead_of if is_new else None)
-        self._channels[channel_id].issuer_key = self._shared(certificate.issuer_key)
+        channel = self._channels[channel_id]
+        channel.issuer_key = channel.vouching_key = self._shared(certificate.issuer_key)
 
     def store(
         self, channel_id: bytes, record: PayeeRecord, instead_of: "bytes | None" = None
@@ -223,9 +234,9 @@ class PayeeRecords:
             raise BrokenRecord("the amounts and the energy of a channel never shrink")
         write_fields(PayeeRecord.LAYOUT, record, self._buffer, 0)
         if instead_of is None:
-            self._journal.put(channel.key, self._buffer)
+            put_again(self._journal, channel.key, self._buffer)
         else:
-            self._journal.put(channel.key, self._buffer, self._channels[instead_of].key)
+            put_again(self._journal, channel.key, self._buffer, self._channels[instead_of].key)
             del self._channels[instead_of]
         channel.amount = record.amount
         self._stored_due = record.amount_due
@@ -244,20 +255,26 @@ class PayeeRecords:
         return self._channels[channel_id].issuer_key
 
     def vouch(self, channel_id: bytes, issuer_key: bytes) -> None:
-        """Count the channel's claims as those of another issuer; the next `admit` stores it."""
+        """Count the channel's claims as those of this issuer too; the next `admit` stores it.
+
+        Until then a restart brings the issuer before it back, so they count for both.
+        """
         if channel_id in self._channels:
-            self._channels[channel_id].issuer_key = self._shared(issuer_key)
+            self._channels[channel_id].vouching_key = self._shared(issuer_key)
+
+    def debt(self, channel_id: bytes) -> int:
+        """Return the channel's best claim, less the amount that was collected; 0 for a new one."""
+        channel = self._channels.get(channel_id)
+        return 0 if channel is None else channel.debt()
 
     def uncollected(self, issuer_key: bytes, but_channel_id: bytes) -> int:
-        """Return the debt of the issuer's channels, without one channel's, in claim units.
-
-        It is the sum of their best claims, less the amounts that were collected.
-        """
+        """Return the debt of the issuer's channels, without one channel's, in claim units."""
         total = 0
         for channel_id in self._channels:
             channel = self._channels[channel_id]
-            if channel.issuer_key == issuer_key and channel_id != but_channel_id:
-                total += max(channel.amount - channel.collected, 0)
+            if channel_id != but_channel_id:
+                if channel.issuer_key == issuer_key or channel.vouching_key == issuer_key:
+                    total += channel.debt()
         return total
 
     def collect(self, certificate: Certificate) -> bool:
@@ -286,7 +303,7 @@ class PayeeRecords:
     ) -> None:
         key = journal_keys.CERTIFICATE + certificate.channel_id
         value = standing.to_bytes() + certificate.to_bytes()
-        self._journal.put(key, value, None if key == instead_of else instead_of)
+        put_again(self._journal, key, value, None if key == instead_of else instead_of)
 
     def _orphan(self) -> "bytes | None":
         """Return the key of a certificate that no record needs any more, or None."""
@@ -317,7 +334,7 @@ class PayeeRecords:
             # Only these bytes are read: a record is worth its claim even if the certificate is
             # of another version.
             issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]
-            channel.issuer_key = self._shared(issuer_key)
+            channel.issuer_key = channel.vouching_key = self._shared(issuer_key)
             if len(data) == _STANDING_SIZE + CERTIFICATE_SIZE:
                 channel.collected = Standing.from_bytes(data[:_STANDING_SIZE]).collected
 

@@ -9,6 +9,7 @@ from joulestream.compat import const
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
 from joulestream.device.journal_keys import PAYER_RECORD, VEHICLE_CHANNELS
+from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
 TYPE_CHECKING = const(0)
@@ -195,6 +196,19 @@ class PayerRecords:
         self._put(PayerRecord.LAYOUT, record, PAYER_RECORD + old_id)
         self.newest_id = channel_id
 
+    def holds(self, channel_id: bytes, record: PayerRecord) -> bool:
+        """Return whether the journal holds all that `record` promises: money, energy, budget.
+
+        The own meter's figures may be older there: its total tells from where to count anew.
+        """
+        return (
+            channel_id == self._channel_id
+            and record.signed == self._stored_signed
+            and record.amount_due == self._stored_due
+            and record.billed_mwh == self._stored_mwh
+            and self.spent == self._stored_spent
+        )
+
     def store_packet(self, channel_id: bytes, record: PayerRecord) -> None:
         """Store the figures of a packet in `record`, whose other fields are stored already.
 
@@ -216,7 +230,7 @@ class PayerRecords:
         record.spent = self.spent
         record.number = self._number + 1
         write_fields(layout, record, self._buffer, 0)
-        self._journal.put(self._journal_key, self._buffer, instead_of)
+        put_again(self._journal, self._journal_key, self._buffer, instead_of)
         self._number = record.number
         self._stored_spent = record.spent
         self._note(record)

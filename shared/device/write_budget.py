@@ -1,7 +1,7 @@
-"""The writes to flash that nobody paid for: one record a second on average, for all peers.
+"""The writes to flash that hardly anybody paid for: one record a second on average, for all peers.
 
 So the flash wears out no faster under attack than under paid packets of one a second. The budget
-belongs to the pole, not to a session: a peer that connects again has no new one. An invoice that
+belongs to the device, not to a session: a peer that connects again has no new one. An invoice that
 waits for the budget must not be late, so a short link timeout makes the pace quicker.
 """
 
@@ -23,12 +23,16 @@ class WriteBudget:
 
     Args:
         now_ms: the present tick.
-        link_timeout_ms: the pole's link timeout.
+        link_timeout_ms: the link timeout that the pace depends on.
     """
 
     def __init__(self, now_ms: int, link_timeout_ms: int) -> None:
         self._last_ms = now_ms
         self._owed_ms = 0
+        self.keep_pace(link_timeout_ms)
+
+    def keep_pace(self, link_timeout_ms: int) -> None:
+        """Let the pace depend on this link timeout from now on."""
         self._record_ms = record_ms(link_timeout_ms)
 
     def allows(self, records: int, now_ms: int) -> bool:
@@ -45,3 +49,11 @@ class WriteBudget:
             return False
         self._owed_ms += records * self._record_ms
         return True
+
+    def owe(self, records: int, now_ms: int) -> None:
+        """Count `records` unpaid records that could not wait. The ones after them wait instead.
+
+        No more is owed than the whole budget, so a wait is never longer than for one record.
+        """
+        if not self.take(records, now_ms):
+            self._owed_ms = _BURST_MS
