@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # 2036-02-07, to which NTP's first era wraps.
 _ERA_S = 2_085_978_496
+# A clock that nobody sets is wrong by some seconds.
+CLOCK_OFF_S = 40
 
 
 class Events:
@@ -41,6 +43,8 @@ class Events:
             "build date": (BUILT_S, CLOCK_NONE),
             "1970": (true_s - START_S, CLOCK_RTC),
             "2036": (true_s - START_S + _ERA_S, CLOCK_NETWORK),
+            "slow": (true_s - CLOCK_OFF_S, CLOCK_NETWORK),
+            "fast": (true_s + CLOCK_OFF_S, CLOCK_NETWORK),
         }[self.clock_shows]
 
     def apply(self) -> None:
@@ -171,6 +175,8 @@ def _end_meter(events: Events, event: Event) -> None:
 def _begin_clock(events: Events, event: Event) -> None:
     world = events.world
     events.clock_shows = event.values["shows"]
+    if events.clock_shows == "slow":
+        world.watch.clock_was_slow(CLOCK_OFF_S)
     if event.values["off_ms"] and world.pole.supervisor is not None:
         world.cut_power(world.pole, world.now_ms + event.values["off_ms"])
 
@@ -238,6 +244,19 @@ def _begin_wipe(events: Events, event: Event) -> None:
     world.restore(side)
 
 
+def _begin_pole_copy(events: Events, event: Event) -> None:
+    events.world.pole.copy_flash(events.world.pole_key)
+
+
+def _end_pole_copy(events: Events, event: Event) -> None:
+    events.world.restore_pole(event.values["collects"])
+
+
+def _begin_pole_wipe(events: Events, event: Event) -> None:
+    events.world.pole.saved = None
+    events.world.restore_pole(event.values["collects"])
+
+
 # kind of event: (begin, end); None: its end changes nothing
 _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "frames": (_begin_frames, _end_frames),
@@ -258,4 +277,6 @@ _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "rekey": (_begin_replug, _end_rekey),
     "restore": (_begin_restore, _end_restore),
     "wipe": (_begin_wipe, None),
+    "pole_copy": (_begin_pole_copy, _end_pole_copy),
+    "pole_wipe": (_begin_pole_wipe, None),
 }

@@ -98,6 +98,12 @@ class Invariants:
         # In mW times ms: what flowed through welded contacts, and the part without any pole.
         self._welded = 0
         self._unseen = 0
+        self._slow_s = 0
+        # Energy that a pole billed before it lost its journal, and that its copy bills once more.
+        self._forgotten_mwh = 0
+        self._copied_mwh = 0
+        # By channel id: the amount that the pole held just after the loss of its journal.
+        self._lost: dict[bytes, int] = {}
         self._set_limits()
         # By channel id: the largest amount that the pole held, and that the vehicle signed.
         self._held: dict[bytes, int] = {}
@@ -121,6 +127,30 @@ class Invariants:
         """The contacts do not open from now on: energy flows until the pole raises its alarm."""
         self._contactor_failed = True
         self._set_limits()
+
+    def clock_was_slow(self, off_s: int) -> None:
+        """The pole's clock is slow by so much, or was when its session began."""
+        self._slow_s = off_s
+
+    def pole_forgot(self, world: "World") -> None:
+        """The pole lost its journal, or has an older copy: what it knows now counts.
+
+        A copy that was made in a session looks like the journal of a pole that lost its power.
+        """
+        if world.pole.saved is not None:
+            self._copied_mwh = self._energy_mwh(self._restart_ms) + self._packet_mwh
+            self._set_limits()
+        records = world.payee_records(world.pole_key)
+        index = POLE_KEYS.index(world.pole_key)
+        for channels in self._channels:
+            channel_id = channels[index]
+            record = records.load(channel_id)
+            self._held[channel_id] = record.amount
+            before_mwh = self._books.get(channel_id, (0, 0, 0))[0]
+            self._forgotten_mwh += before_mwh - record.energy_mwh
+            self._books[channel_id] = (record.energy_mwh, record.amount_due, record.amount)
+            # Until it has the vehicle's claim again the pole delivers nothing.
+            self._lost[channel_id] = record.amount
 
     def flowed_welded(self, mw_ms: int, is_seen: bool) -> None:
         """Energy flowed through contacts that should be open; `is_seen`: the pole's loop ran."""
@@ -148,6 +178,7 @@ class Invariants:
         self._most_late = self._price(self._most_late_mwh)
         # After each restart a register that failed is billed up to the bound of recovery.py.
         self._most_of_restart_mwh = self._most_ahead_mwh if self._meter_failed else 0
+        self._most_of_restart_mwh += self._copied_mwh
 
     def _energy_mwh(self, ms: int) -> int:
         """Return the energy that flows in that time at the highest power."""
@@ -306,9 +337,11 @@ class Invariants:
             raise Violation(f"a certificate of {ends_s} was over at {world.unix_s}")
         is_doubtful = side.restored or self._is_doubtful()
         lasting = _LASTING_REASONS + (("CARRIED_DEBT",) if is_doubtful else ())
+        if world.plan.parameters.max_channels < len(world.vehicles):
+            lasting += ("CHANNELS_FULL",)
         if not self._is_declared:
-            # A step that was seen may be a little above a packet.
-            lasting += ("BAD_FIELD",)
+            # A pole that starts anew forgets the step that it saw, and tells a shorter one.
+            lasting += ("OVERBILLED",)
         if self._contactor_failed:
             # Current at the end of the plan raises its alarm in the calm.
             lasting += ("CONTACTOR_WELDED",)
@@ -369,9 +402,11 @@ class Invariants:
         restarts_mwh = world.pole.starts * self._most_of_restart_mwh
         restarts = self._price(restarts_mwh) if restarts_mwh else 0
         self._update_books(payee, charging)
-        billed_mwh = 0
-        for energy_mwh, amount_due, amount in self._books.values():
+        billed_mwh = self._forgotten_mwh
+        for channel_id, (energy_mwh, amount_due, amount) in self._books.items():
             billed_mwh += energy_mwh
+            if amount == self._lost.get(channel_id):
+                continue
             unpaid = amount_due - amount
             limit = min(credit, amount) + self._most_late + restarts
             limit += self._price(self._welded // MS_PER_HOUR)
@@ -393,7 +428,7 @@ class Invariants:
             self._books[charging.certificate.channel_id] = (
                 charging.energy_mwh,
                 charging.amount_due,
-                charging.record.amount,
+                charging.paid,
             )
         elif self._must_read_books:
             for channel_id in payee.books.records:
@@ -440,7 +475,7 @@ class Invariants:
         if not is_open or pole.meter.reason or not board.is_plugged:
             raise Violation(f"the contactor is closed: {pole.status()}")
         # The pole reads its clock in whole seconds, and runs on by ticks.
-        if world.unix_s > charging.certificate.expires_at_s + 1:
+        if world.unix_s > charging.certificate.expires_at_s + 1 + self._slow_s:
             raise Violation("the contactor is closed beyond the certificate's end")
         # One percent for the drift of clocks, one step for the order of the parts of a step.
         late_ms = world.pole_config.link_timeout_ms * 101 // 100 + 2 * world.plan.step_ms

@@ -121,6 +121,8 @@ class Parameters:
         expires_s: the end of each first certificate, after the start.
         renewed_s: time at which each vehicle finds a longer certificate; 0: never.
         blocks: blocks of each flash.
+        max_channels: channels that the pole's journal holds.
+        parked_days: so long nobody charges before the end of the history.
     """
 
     prices: list[dict[str, int]]
@@ -146,6 +148,8 @@ class Parameters:
     expires_s: int
     renewed_s: int
     blocks: int
+    max_channels: int
+    parked_days: int
 
 
 @dataclass(frozen=True)
@@ -247,7 +251,7 @@ def _meter(rng: Random) -> _Details:
 def _clock(rng: Random) -> _Details:
     """Draw a time in which the pole's clock is wrong, in a session or from a restart on."""
     return rng.randrange(500, 6_000), {
-        "shows": rng.choice(("nothing", "build date", "1970", "2036")),
+        "shows": rng.choice(("nothing", "build date", "1970", "2036", "slow", "fast")),
         "off_ms": rng.choice((0, rng.randrange(200, 2_000))),
     }
 
@@ -292,6 +296,19 @@ def _wipe(rng: Random) -> _Details:
     return 0, {"vehicle": rng.randrange(VEHICLES)}
 
 
+def _pole_copy(rng: Random) -> _Details:
+    """Draw the time between a copy of the pole's flash and its restoring.
+
+    `collects`: whether the ledger pays all claims before, so that certificates say so.
+    """
+    return rng.randrange(1_000, 20_000), {"collects": rng.random() < 0.7}
+
+
+def _pole_wipe(rng: Random) -> _Details:
+    """Draw a pole that loses its whole flash."""
+    return 0, {"collects": rng.random() < 0.7}
+
+
 def _stall(rng: Random) -> _Details:
     """Draw a time in which one side's loop does not run."""
     return rng.randrange(100, 1_500), {"side": _side(rng)}
@@ -317,6 +334,8 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "rekey": (1, _rekey),
     "restore": (1, _restore),
     "wipe": (1, _wipe),
+    "pole_copy": (1, _pole_copy),
+    "pole_wipe": (1, _pole_wipe),
 }
 
 
@@ -424,6 +443,11 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     prepay = rng.choice((cover, 2 * cover, cover + stop))
     near_wrap = TICKS_PERIOD - rng.randrange(1, length_ms + 60_000)
     expires_s = rng.choice((DAY_S, DAY_S, DAY_S, length_ms // 2_000 + 3, 5))
+    renewed_s = rng.choice((0, 2, expires_s, DAY_S))
+    # Ticks wrap in 12 days, and a distance of more than 6 days has no sign.
+    parked_days = rng.choice((0,) * 12 + (4, 7, 13))
+    if parked_days:
+        expires_s, renewed_s = 30 * DAY_S, 0
     return Parameters(
         prices=prices,
         packet_mwh=packet_mwh,
@@ -457,8 +481,10 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
             rng.choice((0, 7_000, (1 << 30) + rng.randrange(1 << 20))) for _ in range(VEHICLES + 1)
         ],
         expires_s=expires_s,
-        renewed_s=rng.choice((0, 2, expires_s, DAY_S)),
+        renewed_s=renewed_s,
         blocks=rng.choice((8, 12, 16)),
+        max_channels=rng.choice((2, 4, 4, 4, 4, 4)),
+        parked_days=parked_days,
     )
 
 

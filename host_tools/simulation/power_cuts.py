@@ -83,6 +83,8 @@ def cut_plan(seed: int) -> Plan:
         expires_s=8,
         renewed_s=2,
         blocks=rng.choice((8, 9, 12)),
+        max_channels=4,
+        parked_days=0,
     )
     events = [
         Event("replug", at_ms, 300, {"next": rng.randrange(VEHICLES)})

@@ -33,12 +33,10 @@ LEDGER_NUMBER = 1
 PAYOUT_NAME = "operator"
 ASSET = b"uEUR".ljust(32, b"\0")
 VEHICLE_NAMES = tuple(f"vehicle-{number}" for number in range(VEHICLES))
-WINDOW_S = 7 * DAY_S
+WINDOW_S = 60 * DAY_S
 AUDIT_PERCENT = 3
 # By the ledger's clock, which may be ahead of the pole's.
 _RENEWAL_ISSUED_S = 10
-# One for each vehicle, and one to spare.
-_MAX_CHANNELS = VEHICLES + 1
 _LEAST_WAIT_MS = 700
 # The keys of the one pole. It uses one of them at a time, with a flash for each.
 POLE_KEYS = ("pole", "pole, second key")
@@ -71,7 +69,9 @@ def terms(seed: int, name: str, key: str = POLE_KEYS[0]) -> Terms:
     )
 
 
-def certify(channel: Terms, capacity: int, expires_s: int, issued_s: int = 0) -> Certificate:
+def certify(
+    channel: Terms, capacity: int, expires_s: int, issued_s: int = 0, claimed: int = 0
+) -> Certificate:
     """Return a certificate of a channel.
 
     Args:
@@ -79,6 +79,7 @@ def certify(channel: Terms, capacity: int, expires_s: int, issued_s: int = 0) ->
         capacity: the most that the channel can pay, in claim units.
         expires_s: the end of the certificate, in s after the start of the world.
         issued_s: the ledger's time when it was issued, in s after the start of the world.
+        claimed: the amount that the ledger has paid on the channel, in claim units.
     """
     return certificates.certificate(
         channel,
@@ -86,6 +87,7 @@ def certify(channel: Terms, capacity: int, expires_s: int, issued_s: int = 0) ->
         capacity=capacity,
         issued_at_s=START_S + issued_s,
         expires_at_s=START_S + expires_s,
+        claimed=claimed,
     )
 
 
@@ -97,6 +99,23 @@ def certificate_pair(plan: Plan, number: int, key: str) -> tuple[Certificate, Ce
     # The renewal ends after every first certificate, the longest of which has a day. It is younger
     # than a journal whose pole lost its power while it was made.
     return first, certify(channel, capacity, DAY_S + 60, _RENEWAL_ISSUED_S)
+
+
+def certificate_after_loss(
+    plan: Plan, number: int, key: str, issued_s: int, claimed: int
+) -> Certificate:
+    """Return the certificate that a vehicle gets for a pole that lost its journal.
+
+    Args:
+        plan: the world's plan.
+        number: the vehicle's number.
+        key: the pole's key.
+        issued_s: the ledger's time, in s after the start of the world.
+        claimed: the amount that the ledger has paid, in claim units.
+    """
+    channel = terms(plan.seed, VEHICLE_NAMES[number], key)
+    ends_s = max(plan.parameters.expires_s, DAY_S + 60) + 1 + issued_s
+    return certify(channel, plan.parameters.capacities[number], ends_s, issued_s, claimed)
 
 
 def power_profile(plan: Plan, rng: Random) -> list[int]:
@@ -148,7 +167,7 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
         "meter": parameters.meters[0].section(parameters.meter_ms),
         "link_timeout_ms": parameters.pole_timeout_ms,
         "retry_ms": parameters.retry_ms,
-        "max_channels": _MAX_CHANNELS,
+        "max_channels": parameters.max_channels,
         "contactor_hold_ms": HOLD_MS,
     }
     return pole_config.consistent(check_table(pole_config.TABLE, values))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from joulestream import messages
 from joulestream.channel import Certificate
 from joulestream.device.journal import Journal
-from joulestream.device.journal_keys import VEHICLE, key_count
+from joulestream.device.journal_keys import POLE, VEHICLE, key_count
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.framing import Decoder
 from joulestream.host_tools import wallet
@@ -27,17 +27,19 @@ from joulestream.host_tools.simulation.parts import (
     damaging,
     meter_line,
 )
-from joulestream.host_tools.simulation.plan import CALM_MS, START_S, VEHICLES, Plan
+from joulestream.host_tools.simulation.plan import CALM_MS, DAY_S, START_S, VEHICLES, Plan
 from joulestream.host_tools.simulation.setup import (
     POLE_KEYS,
     SIGNERS,
     VEHICLE_NAMES,
+    certificate_after_loss,
     certificate_pair,
     pole_configuration,
     power_profile,
     vehicle_configuration,
 )
 from joulestream.pole import main as pole_main
+from joulestream.pole.clock import mark_restored
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 from joulestream.testkit.flash import NorFlash, PowerCut, mount
@@ -63,6 +65,8 @@ _UNPLUGGED_MS = 1_000
 # A vehicle is at home, or parked, so long after it was unplugged, with a socket of so much power.
 _AT_HOME_AFTER_MS = 1_500
 _HOME_MW = 7_000_000
+# Steps in days without a vehicle.
+_PARKED_STEP_MS = 900_000
 
 
 class Side:
@@ -76,7 +80,7 @@ class Side:
         off_until_ms: the time at which the power comes back.
         stalled_until_ms: the time until which the firmware does not run.
         starts: how often it was started.
-        saved: the copy of its flash that a person made, or None.
+        saved, saved_key: the copy of its flash that a person made, or None, and its key.
         restored: how often its flash was restored from a copy, or lost.
         home_mwh: the part of its meter's count that flowed at home.
     """
@@ -90,6 +94,7 @@ class Side:
         self.stalled_until_ms = 0
         self.starts = 0
         self.saved: NorFlash | None = None
+        self.saved_key = ""
         self.restored = 0
         self.home_mwh = 0
         self._assemble = assemble
@@ -99,9 +104,10 @@ class Side:
         self.starts += 1
         self.supervisor = Supervisor(self._assemble, self.board)
 
-    def copy_flash(self) -> None:
-        """Keep a copy of the flash."""
+    def copy_flash(self, key: str = "") -> None:
+        """Keep a copy of the flash; `key` names the key that it belongs to."""
         self.saved = self.board.flash.image()
+        self.saved_key = key
 
     @property
     def loop(self) -> Any:
@@ -288,11 +294,25 @@ class World:
             self._run(self.pole)
         while self.now_ms < self.plan.length_ms:
             self.step()
+        if self.plan.parameters.parked_days:
+            self._park()
+        calm_from_ms = self.now_ms
         self._begin_calm()
         packets = self.packets
-        while self.now_ms < self.plan.length_ms + CALM_MS:
+        while self.now_ms < calm_from_ms + CALM_MS:
             self.step()
         self.watch.end(self, self.packets - packets)
+
+    def _park(self) -> None:
+        """Let days pass, in long steps, while no vehicle is plugged in."""
+        self.forget_events()
+        self._unplug_and_wait()
+        for _ in range(self.plan.parameters.parked_days * DAY_S * 1_000 // _PARKED_STEP_MS):
+            self.now_ms += _PARKED_STEP_MS
+            for side in self.sides():
+                side.board.meter.advance(0, _PARKED_STEP_MS)
+                self._run(side)
+            self._follow_contactor()
 
     def step(self) -> None:
         """Let one step of time pass."""
@@ -330,7 +350,7 @@ class World:
         pause_ms = self.plan.parameters.pause_ms
         board.is_paused = since_ms is not None and self.now_ms - since_ms >= pause_ms
         if self.contact_closed and vehicle is not None and not board.is_paused:
-            power_mw = self._power_mw[self.now_ms // 1_000]
+            power_mw = self._power_mw[self.now_ms // 1_000 % len(self._power_mw)]
         self.pole.board.meter.advance(power_mw, elapsed_ms)
         if vehicle is not None:
             vehicle.board.meter.advance(power_mw, elapsed_ms)
@@ -507,13 +527,48 @@ class World:
     def restore(self, side: Side) -> None:
         """Start a vehicle with the copy of its flash; without a copy, with an empty flash."""
         self.cut_power(side, self.now_ms)
+        side.restored += 1
+        self._fit(side, self._saved_flash(side))
+
+    def _saved_flash(self, side: Side) -> NorFlash:
+        """Return a new flash with the content of the side's copy, if there is one."""
         flash = self._new_flash(side.name)
         if side.saved is not None:
             for block, content in enumerate(side.saved.data):
                 flash.data[block][:] = content
-        side.restored += 1
-        self._fit(side, flash)
         self.note(side.name, "has an old flash" if side.saved else "has an empty flash")
+        return flash
+
+    def restore_pole(self, collects: bool) -> None:
+        """Start the pole with the copy of its flash, or with an empty one, if nobody charges.
+
+        Its operator marks the copy, and the vehicles get new certificates.
+
+        Args:
+            collects: whether the ledger pays all claims before. The certificates say so.
+        """
+        side = self.pole
+        if not side.is_at_rest or self.contact_closed or side.loop.status()["contactor_alarm"]:
+            return
+        if side.saved is not None and side.saved_key != self.pole_key:
+            return  # the copy is that of the other key
+        paid = self.payee_records(self.pole_key)
+        self.cut_power(side, self.now_ms)
+        flash = self._saved_flash(side)
+        if side.saved is not None:
+            journal = mount(flash, key_count(POLE, self.pole_config.max_channels))
+            journal.erase_ahead()
+            mark_restored(journal, self.unix_s)
+        self._fit(side, flash)
+        index = POLE_KEYS.index(self.pole_key)
+        # The ledger's next block comes after the pole's start.
+        issued_s = self.unix_s - START_S + 2
+        for number, pairs in enumerate(self.certificates):
+            channel_id = pairs[index][0].channel_id
+            claimed = paid.load(channel_id).amount if collects else 0
+            new = certificate_after_loss(self.plan, number, self.pole_key, issued_s, claimed)
+            pairs[index] = (new, new)
+        self.watch.pole_forgot(self)
 
     # The calm
 
