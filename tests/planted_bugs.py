@@ -420,6 +420,14 @@ BUGS = (
         "tests/test_prices_and_limits.py::test_without_a_clock_the_offer_has_the_dearest_price",
     ),
     Bug(
+        "a step that was seen and forgotten looks like a new meter",
+        "firmware/pole/recovery.py",
+        "        step_mwh = max(meter.step_mwh, self._config.packet_energy_mwh)\n",
+        "        step_mwh = meter.step_mwh\n",
+        "tests/test_recovery.py"
+        "::test_a_session_that_began_inside_a_step_of_the_register_bills_nothing_made_up",
+    ),
+    Bug(
         "an offer is kept alive by proofs of time",
         "shared/joulestream/session.py",
         "        if number != TIME:\n",

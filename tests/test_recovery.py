@@ -4,7 +4,7 @@ from joulestream.meter.estimate import EnergyEstimate
 from joulestream.meter.reading import Reading
 from joulestream.pole.recovery import SessionLog
 from joulestream.testkit.certificates import terms
-from joulestream.testkit.pair import PRICE, Meter, Pair
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Meter, Pair
 from joulestream.units import amount_from_numerator, energy_from_power, packet_amount
 
 CHANNEL_ID = terms().channel_id()
@@ -94,21 +94,26 @@ def test_the_registers_word_is_billed_up_to_the_bound_and_once():
 
 
 def test_a_session_that_began_inside_a_step_of_the_register_bills_nothing_made_up():
-    """The entry is ahead of the register then, and the register has not gone back."""
+    """The entry is ahead of the register then, and the register has not gone back.
+
+    Steps of 10 Wh that nobody declared are forgotten at the start. They fit into a packet.
+    """
 
     class Ahead(Meter):
         register_total_mwh = 0
 
-    world = charging()
-    log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)
-    before = record(world)
-    meter = Ahead()
-    meter.register_mwh = 5_000
-    meter.total_mwh = before.energy_mwh + 900
-    log.open(CHANNEL_ID, meter, before.energy_mwh, world.payee.charging.tariff)
-    world.boot_pole(1_790_000_100)
-    world.books.recover(meter)
-    assert record(world).to_bytes() == before.to_bytes()
+    coarse = {"packet_energy_mwh": 10_000, "credit": 20 * PACKET_PRICE}
+    for pole, ahead_mwh in (({}, 900), (coarse, 9_900)):
+        world = charging(pole=pole, vehicle={"prepay": 20 * PACKET_PRICE})
+        log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)
+        before = record(world)
+        meter = Ahead()
+        meter.register_mwh = 5_000
+        meter.total_mwh = before.energy_mwh + ahead_mwh
+        log.open(CHANNEL_ID, meter, before.energy_mwh, world.payee.charging.tariff)
+        world.boot_pole(1_790_000_100)
+        world.books.recover(meter)
+        assert record(world).to_bytes() == before.to_bytes()
 
 
 def test_no_more_is_billed_than_the_credit_allows():

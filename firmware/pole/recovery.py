@@ -127,14 +127,17 @@ class SessionLog:
         meter_config = self._config.meter
         late_ms = meter_config.refresh_ms + 2 * meter_config.interval_ms
         late_mwh = energy_from_power(self._config.max_power_mw, late_ms)
-        if register_mwh < last.register_mwh - meter.step_mwh - late_mwh:
+        # A step that nobody declared was seen before the start, and is forgotten now. It should
+        # fit into a packet.
+        step_mwh = max(meter.step_mwh, self._config.packet_energy_mwh)
+        if register_mwh < last.register_mwh - step_mwh - late_mwh:
             energy_mwh = record.energy_mwh + register_mwh
         else:
             energy_mwh = last.energy_mwh + register_mwh - last.register_mwh
         ahead_mwh = record.energy_mwh - energy_mwh
         if not last.is_closed and ahead_mwh < 0:
             self._bill(record, energy_mwh, meter.step_mwh)
-        if 0 < ahead_mwh <= meter.step_mwh + late_mwh:
+        if 0 < ahead_mwh <= step_mwh + late_mwh:
             meter.skip_counted(ahead_mwh)
         self.close()
         self.is_recovered = True
