@@ -106,11 +106,11 @@ LIARS = (
         "spends its prepayment again when the pole's journal is gone",
         VEHICLE,
         "Signs exactly the amount that was collected, as if it had paid a packet ahead.",
-        "asks for all but one packet of the collected amount, and delivers nothing before the "
+        "asks for all but one prepayment of the collected amount, and delivers nothing before the "
         "vehicle has signed for that; then stops with UNDERPAID",
         ATTEMPTS * (1 + CREDIT_AND_DELAY),
         _again(SpendsThePacketOfGrace),
-        "a pole that lost its journal cannot know whether the last packet was paid ahead, so each "
-        f"loss costs it one packet and the credit; this pole lost its journal {ATTEMPTS} times",
+        "a pole that lost its journal cannot know how much was paid ahead, so each loss costs it "
+        f"one prepayment and the credit; this pole lost its journal {ATTEMPTS} times",
     ),
 )
