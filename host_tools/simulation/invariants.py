@@ -243,8 +243,8 @@ class Invariants:
         given_mwh = sum(record.own_mwh for record in records)
         config = world.pole_config
         assert side.number is not None
-        # An invoice never waits for the own meter as long as the link may be silent.
-        wait_ms = world.plan.parameters.vehicle_timeout_ms
+        # So long an invoice may wait for the own meter.
+        wait_ms = world.vehicle_configs[side.number].audit_wait_ms
         late_ms = config.link_timeout_ms + stop_ms(config) + wait_ms
         tail_mwh = energy_from_power(config.max_power_mw, late_ms)
         most_mwh = side.board.meter.energy_mwh - side.home_mwh

@@ -401,7 +401,7 @@ def _meters(rng: Random) -> list[MeterKind]:
     return [
         pole,
         *(
-            replace(kind, is_declared=True, refresh_ms=min(kind.refresh_ms, 300))
+            replace(kind, is_declared=True, refresh_ms=min(kind.refresh_ms, 1_000))
             for kind in vehicles
         ),
     ]

@@ -136,7 +136,7 @@ def _audit_wait_ms(parameters: Parameters, number: int) -> int:
     """Return how long an invoice may wait for that meter: as long as its figures may be old."""
     meter = check_meter(parameters.meters[number].section(parameters.meter_ms))
     age_ms = parameters.meters[number].refresh_ms + 2 * max(meter.interval_ms, meter.reading_ms)
-    return min(max(age_ms, _LEAST_WAIT_MS), parameters.vehicle_timeout_ms - 100)
+    return max(age_ms, _LEAST_WAIT_MS)
 
 
 def pole_configuration(parameters: Parameters) -> "PoleConfig":

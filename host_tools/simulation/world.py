@@ -140,6 +140,7 @@ class World:
     Attributes:
         now_ms: virtual time since the start.
         pole, vehicles: the sides.
+        vehicle_configs: the vehicles' configurations.
         meter_configs: the meters' sections: the pole's, then each vehicle's.
         wire: the cable between the pole and the plugged vehicle.
         plugged: the number of the vehicle that is plugged in; None while there is none.
@@ -178,11 +179,11 @@ class World:
         # A generator of its own: the power does not depend on the number of events.
         self._power_mw = power_profile(plan, Random(plan.seed ^ 0x5EED))
         self.pole_config = pole_configuration(plan.parameters)
-        vehicle_configs = [
+        self.vehicle_configs = [
             vehicle_configuration(plan.parameters, number) for number in range(VEHICLES)
         ]
         self.meter_configs = [self.pole_config.meter]
-        for config in vehicle_configs:
+        for config in self.vehicle_configs:
             assert config.meter is not None
             self.meter_configs.append(config.meter)
         self.pole_key = POLE_KEYS[0]
@@ -200,7 +201,7 @@ class World:
         self._awake_ms = [-_AT_HOME_AFTER_MS] * VEHICLES
         self.pole = self._make_pole()
         self.vehicles = [
-            self._make_vehicle(number, config) for number, config in enumerate(vehicle_configs)
+            self._make_vehicle(number, config) for number, config in enumerate(self.vehicle_configs)
         ]
         watch.begin(self)
         for side in self.sides():
