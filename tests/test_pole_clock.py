@@ -355,6 +355,17 @@ def test_a_clock_that_is_corrected_after_the_first_start_corrects_the_birth():
         assert pole.visit(old) == CERTIFICATE_OLD, off_s
 
 
+def test_ticks_that_run_wrong_for_weeks_move_no_birth():
+    pole = Pole()
+    pole.journal = Memory()
+    pole.boot()
+    first = Shown(HONEST, pole.true_s)
+    for _ in range(20 * 24):
+        pole.wait(60 * MINUTE_MS)
+        pole.true_s += 1  # 278 millionths
+        assert not pole.visit(first)
+
+
 def test_a_liar_moves_the_birth_for_itself_alone():
     """A vehicle with an old certificate of the honest issuer, and a friend that issues."""
     pole = Pole(CLOCK_NONE)

@@ -282,7 +282,9 @@ class PoleClock:
         birth was noted with a wrong clock.
         """
         changed = False
-        later_s = _AGREE_S if self._is_new else self._uptime_s + _DAY_S
+        # The ticks may run wrong by a thousandth.
+        new_s = _AGREE_S + self._uptime_s // 1_000
+        later_s = new_s if self._is_new else self._uptime_s + _DAY_S
         board = self._board
         if board is not None:
             is_late = self._is_new and board > self._born_s + later_s
