@@ -201,7 +201,8 @@ class World:
         self._awake_ms = [-_AT_HOME_AFTER_MS] * VEHICLES
         self.pole = self._make_pole()
         self.vehicles = [
-            self._make_vehicle(number, config) for number, config in enumerate(self.vehicle_configs)
+            self._make_vehicle(number, config)
+            for number, config in enumerate(self.vehicle_configs)
         ]
         watch.begin(self)
         for side in self.sides():
