@@ -47,6 +47,7 @@ PAIRS = (
     "test_restart.py",
     "test_vehicle_writes.py",
     "test_wallet.py",
+    "test_visit.py",
     "test_wallet_room.py",
 )
 HEAP_OF_A_PAIR = "heapsize=576k"

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from joulestream.session import ProtocolSession
 
 # A session that ended for one of these may go better the next time, so the vehicle comes back.
-# After any other reason it waits until a person pulls the plug.
-_COME_BACK_REASONS = (
+_SOON = (
     errors.BAD_SIGNATURE,
     errors.UNEXPECTED_MESSAGE,
     errors.LINK_TIMEOUT,
@@ -31,7 +30,20 @@ _COME_BACK_REASONS = (
     errors.METER_OUT_OF_RANGE,
     errors.STORE_FAILED,
     errors.WALLET_UNABLE,
+    errors.MEMORY_LOW,
 )
+# These pass by themselves less often: a clock is corrected, a certificate renewed, a place given
+# back, a fault mended by a restart. So the vehicle's pause doubles each time.
+# After any other reason it waits until a person pulls the plug.
+_LATER = (
+    errors.CERTIFICATE_EXPIRED,
+    errors.CERTIFICATE_OLD,
+    errors.BAD_TIME,
+    errors.CHANNELS_FULL,
+    errors.ISSUER_LIMIT,
+    errors.INTERNAL,
+)
+_LONGEST_PAUSE_MS = const(600_000)
 
 
 class Visit:
@@ -54,12 +66,14 @@ class Visit:
         self._energy_wanted_mwh = energy_wanted_mwh
         self._random = random
         self._pause = Timer()
+        self._later_ms = reconnect_ms
         self.begin()
 
     def begin(self) -> None:
         """Begin a new visit: the vehicle may greet at once."""
         self.energy_mwh = 0
         self.is_over = False
+        self._later_ms = self._reconnect_ms
         self._pause.stop()
 
     def may_greet(self, now_ms: int) -> bool:
@@ -84,5 +98,9 @@ class Visit:
 
     def end_session(self, reason: "int | None", now_ms: int) -> None:
         """Decide, after a session ended for `reason`, whether and when to greet again."""
-        self.is_over = not self._reconnect_ms or reason not in _COME_BACK_REASONS
-        self._pause.start(now_ms, self._reconnect_ms)
+        pause_ms = self._reconnect_ms
+        if reason in _LATER:
+            pause_ms = self._later_ms
+            self._later_ms = min(2 * pause_ms, _LONGEST_PAUSE_MS)
+        self.is_over = not pause_ms or not (reason in _SOON or reason in _LATER)
+        self._pause.start(now_ms, pause_ms)
