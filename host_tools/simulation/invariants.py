@@ -294,6 +294,12 @@ class Invariants:
             if record.amount and not _holds(world.pole, bytes(record.signature)):
                 raise Violation(f"the pole acknowledged {record.amount} before it stored it")
 
+    def _trusts(self, side: "Side") -> bool:
+        """Return whether a vehicle took a debt on the pole's word."""
+        wallet = side.loop.payer.wallet
+        records = [wallet.load(channel_id) for channel_id in wallet.records]
+        return any(record.unproven_amount for record in records)
+
     def _is_doubtful(self) -> bool:
         """Return whether a part of this world failed, so that honest sides may quarrel."""
         return self._meter_failed or self._contactor_failed or not self._is_declared
@@ -342,6 +348,9 @@ class Invariants:
             raise Violation(f"a certificate of {ends_s} was over at {world.unix_s}")
         is_doubtful = side.restored or self._is_doubtful()
         lasting = _LASTING_REASONS + (("CARRIED_DEBT",) if is_doubtful else ())
+        if is_doubtful and side.loop is not None and self._trusts(side):
+            # Its owner frees the prepayment (joulestream wallet --pay).
+            lasting += ("PREPAY_TOO_SMALL",)
         if world.plan.parameters.max_channels < len(world.vehicles):
             lasting += ("CHANNELS_FULL",)
         if not self._is_declared:
