@@ -72,10 +72,14 @@ def assemble(
     if journal.damaged:
         # The lost record may hold the spent budget, and the owner's limit must hold.
         raise ConfigError("board", "has a storage with damaged records; replace it")
-    try:
-        wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
-    except MalformedError:
-        raise ConfigError("board", "has a storage of another version's wallet; replace it")
+    wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
+    if wallet.records.unreadable:
+        # As with a damaged record.
+        raise ConfigError(
+            "board",
+            "has a storage with %d records of another version's wallet; use that version, or"
+            " replace the storage" % len(wallet.records.unreadable),
+        )
 
     def renewals() -> "list[Certificate]":
         try:
