@@ -154,7 +154,7 @@ def open_ledger(location: str) -> SettlementLedger:
 
     Raises CommandError if the ledger cannot be opened.
     """
-    name, place = _parse(location)
+    name, place = parse(location)
     opened: SettlementLedger = import_module(LEDGERS[name]).open_ledger(place)
     return opened
 
@@ -214,10 +214,10 @@ def certify_collected(
 
 def place_of(location: str) -> str:
     """Return the place in a location, without the name of a ledger from LEDGERS."""
-    return _parse(location)[1]
+    return parse(location)[1]
 
 
-def _parse(location: str) -> tuple[str, str]:
+def parse(location: str) -> tuple[str, str]:
     """Return the name from LEDGERS and the place in a location."""
     name, _, place = location.partition(":")
     return (name, place) if name in LEDGERS else (DEFAULT_LEDGER, location)
