@@ -41,13 +41,20 @@ def channel_of(text: str) -> tuple[bytes, Certificate | None]:
     """Return a channel's id, and its certificate where one names it.
 
     `text` is an id of 64 hexadecimal digits, or the name of a certificate file. Text of 64
-    characters is an id and never a file. Raises CertificateError.
+    characters is an id and never a file. Raises CertificateError, also where such a text is both
+    an id and the name of a file with anything but this channel's certificate.
     """
     if len(text) == 2 * CHANNEL_ID_SIZE:
         try:
-            return bytes.fromhex(text), None
+            channel_id = bytes.fromhex(text)
         except ValueError:
             raise CertificateError("the channel id must be 64 hexadecimal digits") from None
+        if os.path.lexists(text) and not _is_of(text, channel_id):
+            raise CertificateError(
+                f"{text} is a channel id, and a file of that name is of another channel; write "
+                f"./{text} for the file, or move it away"
+            )
+        return channel_id, None
     if not os.path.lexists(text):
         raise CertificateError(
             f"{text!r} is neither a channel id of 64 hexadecimal digits nor a certificate file"
@@ -56,15 +63,17 @@ def channel_of(text: str) -> tuple[bytes, Certificate | None]:
     return certificate.channel_id, certificate
 
 
+def _is_of(path: str | Path, channel_id: bytes) -> bool:
+    """Return whether a file holds a genuine certificate of this channel."""
+    try:
+        return read_certificate(path).channel_id == channel_id
+    except CertificateError:
+        return False
+
+
 def check_replaceable(path: Path, channel_id: bytes) -> None:
     """Raise CertificateError if the file `path` is anything but a certificate of this channel."""
-    if not os.path.lexists(path):
-        return
-    try:
-        ours = read_certificate(path).channel_id == channel_id
-    except CertificateError:
-        ours = False
-    if not ours:
+    if os.path.lexists(path) and not _is_of(path, channel_id):
         raise CertificateError(
             f"{path} exists already and is no certificate of channel {channel_id.hex()}, so it "
             "is not overwritten; name another file"

@@ -6,6 +6,7 @@ one line there. With the environment variable JOULESTREAM_TRACEBACK the tracebac
 
 import logging
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -117,7 +118,16 @@ def main() -> None:
         # Other packages warn of what no user of the command can mend.
         warnings.simplefilter("ignore")
         logging.lastResort = None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # One that is ignored, as nohup does, stays so.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _interrupt)
     app(prog_name=_NAME)
+
+
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    """End the command as Ctrl-C does, so that it removes its unfinished work."""
+    raise KeyboardInterrupt
 
 
 def _abandon_stdout() -> None:

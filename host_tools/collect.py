@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from joulestream.channel import Certificate, genuine_reason
+from joulestream.device.own_record import UnreadableRecord
 from joulestream.device.payee_records import PayeeRecords
-from joulestream.errors import MalformedError
 from joulestream.host_tools.flash_image import (
     BLOCK_SIZE,
     BLOCKS,
@@ -19,10 +19,17 @@ from joulestream.host_tools.flash_image import (
     edited,
     open_journal,
     read_image,
-    readable,
 )
 from joulestream.host_tools.settlement import ChannelClaim
 from joulestream.pole.clock import mark_restored
+
+
+class NotMarked(FlashImageError):
+    """Some channels are not marked; the others are. `channel_ids` names those that are not."""
+
+    def __init__(self, why: str, channel_ids: set[bytes]) -> None:
+        super().__init__(why)
+        self.channel_ids = channel_ids
 
 
 def collect(
@@ -36,12 +43,19 @@ def collect(
         block_size: bytes in a block.
 
     Returns the claims in the order of their channel ids. A claim whose certificate cannot be read
-    has no certificate, and says so in `error`.
+    has no certificate, and says so in `error`. A claim whose record cannot be
+    read says so too, and has no signature.
 
     Raises FlashImageError if the file is not the flash of a pole.
     """
     image = read_image(image_path, blocks, block_size)
-    return list(_claims(_records(image, image_path)))
+    claims = list(_claims(_records(image, image_path)))
+    if claims and not any(claim.signature for claim in claims):
+        raise FlashImageError(
+            f"{image_path} holds records that are not readable, or not a pole's; check the file, "
+            "and use the version of Joulestream that the pole runs"
+        )
+    return claims
 
 
 def mark_collected(
@@ -59,21 +73,28 @@ def mark_collected(
         blocks: number of blocks in the flash.
         block_size: bytes in a block.
 
-    Raises FlashImageError if the image cannot be read or written; it is as before then.
+    Raises:
+        NotMarked: some channels are not marked, but the others are.
+        FlashImageError: the image cannot be read or written; it is as before then.
     """
     if not certificates:
         return
+    faults: dict[bytes, str] = {}
     with edited(image_path, blocks, block_size) as image:
         records = _records(image, image_path)
         try:
             for certificate in certificates:
-                _check_mark(records, certificate)
+                fault = _mark_fault(records, certificate)
+                if fault:
+                    faults[certificate.channel_id] = fault
+                    continue
                 records.erase_ahead()
                 records.collect(certificate)
         except OSError as error:
             raise FlashImageError(f"{image_path} takes no more records: {error}") from None
-        except MalformedError as error:
-            raise FlashImageError(f"{image_path} holds a broken certificate: {error}") from None
+    if faults:
+        first = next(iter(faults.values()))
+        raise NotMarked(f"{len(faults)} of {len(certificates)} channels: {first}", set(faults))
 
 
 def note_restored(
@@ -95,44 +116,46 @@ def note_restored(
     with edited(image_path, blocks, block_size) as image:
         journal = open_journal(image, image_path)
         try:
-            with readable(image_path, "pole"):
-                PayeeRecords(journal, len(image.data()))
-                journal.erase_ahead()
-                mark_restored(journal, now_s)
+            journal.erase_ahead()
+            mark_restored(journal, now_s)
         except OSError as error:
             raise FlashImageError(f"{image_path} takes no more records: {error}") from None
 
 
-def _check_mark(records: PayeeRecords, certificate: Certificate) -> None:
-    """Raise FlashImageError unless the certificate is of a channel here and of its issuer."""
+def _mark_fault(records: PayeeRecords, certificate: Certificate) -> str:
+    """Return why the certificate cannot mark its channel, as a sentence; empty if it can."""
     name = certificate.channel_id.hex()
+    if not records.is_readable(certificate.channel_id):
+        return f"the pole's records of channel {name} are not readable"
     held = records.certificate(certificate.channel_id)
     if held is None:
-        raise FlashImageError(f"the pole knows no channel {name}; check the certificate")
+        return f"the pole knows no channel {name}; check the certificate"
     if held.issuer_key != certificate.issuer_key or genuine_reason(certificate):
-        raise FlashImageError(
-            f"the certificate of channel {name} is not signed by the issuer of the channel"
-        )
+        return f"the certificate of channel {name} is not signed by the issuer of the channel"
+    return ""
 
 
 def _records(image: FlashImage, image_path: str | Path) -> PayeeRecords:
     """Return the records in an image. Raises FlashImageError, with `image_path` for its name."""
-    journal = open_journal(image, image_path)
-    with readable(image_path, "pole"):
-        return PayeeRecords(journal, len(image.data()))
+    return PayeeRecords(open_journal(image, image_path), len(image.data()))
 
 
 def _claims(records: PayeeRecords) -> Iterator[ChannelClaim]:
     for channel_id in sorted(records):
-        record = records.load(channel_id)
         certificate: Certificate | None = None
         error = ""
         try:
             certificate = records.certificate(channel_id)
             if certificate is None:
                 error = "the pole's flash holds no certificate of this channel"
-        except MalformedError as malformed:
-            error = f"the certificate in the pole's flash is not readable: {malformed}"
+        except UnreadableRecord as unreadable:
+            error = f"the certificate in the pole's flash is of another version: {unreadable}"
+        try:
+            record = records.load(channel_id)
+        except UnreadableRecord as unreadable:
+            error = f"the claim in the pole's flash is of another version: {unreadable}"
+            yield ChannelClaim(channel_id, certificate, 0, b"", error)
+            continue
         yield ChannelClaim(
             channel_id,
             certificate,

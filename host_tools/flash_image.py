@@ -11,7 +11,7 @@ import typer
 
 from joulestream.boards.file_flash import StreamFlash
 from joulestream.device.journal import Journal, JournalFull
-from joulestream.errors import MalformedError
+from joulestream.device.own_record import UnreadableRecord
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import FileError, read_file, write_whole
 
@@ -157,7 +157,7 @@ def readable(name: str | Path, device: str) -> Iterator[None]:
     """
     try:
         yield
-    except MalformedError as error:
+    except UnreadableRecord as error:
         raise FlashImageError(
             f"{name} holds a record that is not readable, or not a {device}'s ({error}); check "
             f"the file, and use the version of Joulestream that the {device} runs"

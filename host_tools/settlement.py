@@ -37,8 +37,9 @@ class ChannelClaim:
         channel_id: 32 bytes.
         certificate: the channel's certificate; None if it is missing or cannot be read.
         amount: the total ever paid on the channel, in claim units.
-        signature: the payer's signature of the 44-byte claim, 64 bytes.
-        error: why the certificate is None, for people; empty if there is a certificate.
+        signature: the payer's signature of the 44-byte claim, 64 bytes; empty if the claim cannot
+            be read.
+        error: why the certificate is None or the claim cannot be read, for people; else empty.
         collected: the part of `amount` of which the pole knows that the ledger paid it.
     """
 
@@ -153,7 +154,7 @@ def open_ledger(location: str) -> SettlementLedger:
 
     Raises CommandError if the ledger cannot be opened.
     """
-    name, place = _parse(location)
+    name, place = parse(location)
     opened: SettlementLedger = import_module(LEDGERS[name]).open_ledger(place)
     return opened
 
@@ -213,10 +214,10 @@ def certify_collected(
 
 def place_of(location: str) -> str:
     """Return the place in a location, without the name of a ledger from LEDGERS."""
-    return _parse(location)[1]
+    return parse(location)[1]
 
 
-def _parse(location: str) -> tuple[str, str]:
+def parse(location: str) -> tuple[str, str]:
     """Return the name from LEDGERS and the place in a location."""
     name, _, place = location.partition(":")
     return (name, place) if name in LEDGERS else (DEFAULT_LEDGER, location)
@@ -229,6 +230,8 @@ def _settle(
     down: dict[int, str],
 ) -> Settlement:
     """Settle one claim. `down` holds why a ledger does not work, by the id() of the ledger."""
+    if not claim.signature:
+        return Settlement(claim.channel_id, REFUSED, 0, why=claim.error)
     if claim.amount == 0:
         return Settlement(claim.channel_id, NOTHING_NEW, 0)
     certificate = claim.certificate

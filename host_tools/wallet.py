@@ -38,6 +38,7 @@ BRIEF = (
     "unproven_claim_units",
     "left_claim_units",
     "refused_claim_units",
+    "why",
 )
 
 
@@ -66,10 +67,11 @@ class Channel:
 
 
 def channels(journal: Journal) -> Iterator[Channel]:
-    """Iterate over all channels of a stopped vehicle's journal."""
+    """Iterate over the channels of a stopped vehicle's journal, but those of another version."""
     records = PayerRecords(journal)
     for channel_id in records:
-        yield Channel(channel_id, _known(records, channel_id), channel_id == records.newest_id)
+        if channel_id not in records.unreadable:
+            yield Channel(channel_id, _known(records, channel_id), channel_id == records.newest_id)
 
 
 def pay_refused(journal: Journal, channel_id: bytes) -> int:
@@ -90,6 +92,9 @@ def leave_refused(journal: Journal, channel_id: bytes) -> int:
 
 def _decide(journal: Journal, channel_id: bytes, is_left: bool) -> int:
     records = PayerRecords(journal)
+    if records.unreadable:
+        # It may be the newest, so the amount that is spent is not known.
+        records.load(records.unreadable[0])
     newest_id, newest = records.newest_id, records.newest
     record = _known(records, channel_id)
     amount = record.refused_amount
@@ -137,14 +142,20 @@ def show(
             known = certificates.get(found.channel_id)
             if known is None or found.issued_at_s > known.issued_at_s:
                 certificates[found.channel_id] = found
-    image = read_image(image_path, blocks, block_size)
-    with readable(image_path, "vehicle"):
-        known_channels = {
-            channel.channel_id: channel for channel in channels(open_journal(image, image_path))
-        }
+    journal = open_journal(read_image(image_path, blocks, block_size), image_path)
+    unreadable = set(PayerRecords(journal).unreadable)
+    known_channels = {channel.channel_id: channel for channel in channels(journal)}
+    if unreadable and not known_channels:
+        raise FlashImageError(
+            f"{image_path} holds records that are not readable, or not a vehicle's; check the "
+            "file, and use the version of Joulestream that the vehicle runs"
+        )
     return [
-        _fields(channel_id, known_channels.get(channel_id), certificates.get(channel_id))
-        for channel_id in sorted(known_channels.keys() | certificates.keys())
+        {
+            **_fields(channel_id, known_channels.get(channel_id), certificates.get(channel_id)),
+            "why": "the record is of another version" if channel_id in unreadable else "",
+        }
+        for channel_id in sorted(known_channels.keys() | certificates.keys() | unreadable)
     ]
 
 

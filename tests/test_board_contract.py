@@ -10,12 +10,15 @@ from random import Random
 
 import pytest
 
+from dual_runtime import raised
 from joulestream import boards
 from joulestream.boards import contract
-from joulestream.device.config import ConfigError
+from joulestream.device.config import ConfigError, check_table
 from joulestream.host_tools.bench.firmware import micropython, micropython_environment
 from joulestream.host_tools.bench.ports import Port
 from joulestream.host_tools.simulation import parts
+from joulestream.pole import config as pole_config
+from joulestream.pole.main import check_gate
 from joulestream.runtime import BUILT_S
 from joulestream.runtime.loop import run
 from joulestream.runtime.pilot import (
@@ -30,6 +33,7 @@ from joulestream.testkit.board import MemoryBoard, Uart
 from joulestream.testkit.board_contract import check_board, check_writing
 from joulestream.testkit.flash import NorFlash
 from joulestream.testkit.meter import Meter
+from joulestream.testkit.pair import pole_values
 
 ON_UNIX = """
 from joulestream.boards import open_board
@@ -111,6 +115,17 @@ def test_the_simulated_board_keeps_the_contract():
     assert board.pilot_state() == PILOT_C
     uart.room = 1_000
     assert check_writing(board) == 1_000
+
+
+def test_a_pole_notices_a_late_step_before_its_gate_opens():
+    """A gate tells nobody that it opened: the pole would say CHARGING without current."""
+    board = MemoryBoard({"link": Uart()})
+    config = check_table(pole_config.TABLE, pole_values())
+    for gate_ms, refused in ((None, False), (501, False), (500, True), (300, True)):
+        board.gate_ms = lambda gate_ms=gate_ms: gate_ms
+        error = raised(check_gate, config, board)
+        assert (error is not None) == refused, gate_ms
+        assert not refused or error.field == "contactor_hold_ms"
 
 
 def test_a_part_that_is_missing_says_so():

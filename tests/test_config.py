@@ -152,6 +152,7 @@ def test_limits_of_the_pole():
             ({"link_timeout_ms": 400}, "retry_ms"),
             ({"packet_ms": 1_750}, "packet_ms"),
             ({"contactor_hold_ms": 10_001}, "contactor_hold_ms"),
+            ({"contactor_hold_ms": 449}, "contactor_hold_ms"),
             ({"max_channels": 0}, "max_channels"),
             ({"collect_within_s": 1 << 32}, "collect_within_s"),
         ],

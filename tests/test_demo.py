@@ -1,6 +1,8 @@
 """The commands as a person runs them: the demo's whole output, and errors in one line."""
 
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,8 +20,29 @@ def joulestream(*arguments, cwd=None):
     return progress.run(command, f"joulestream {arguments[0]}", cwd=cwd)
 
 
+def interrupted(number, *arguments, cwd):
+    """Start a demo, send it a signal once it has made files; return its status and stderr."""
+    command = [sys.executable, "-m", "joulestream.host_tools.cli", "demo", *arguments]
+    with subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert "opened with" in process.stdout.readline()
+        process.send_signal(number)
+        _, err = process.communicate()
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_ended_leaves_nothing(tmp_path, number):
+    ended = interrupted(number, "--directory", "a demo", cwd=tmp_path)
+    assert ended == (130, "joulestream: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_demo(tmp_path):
-    # A relative directory, as people type it.
+    assert interrupted(signal.SIGKILL, "--directory", "a demo", cwd=tmp_path)[0] == -9
+    assert (tmp_path / "a demo" / "channel.cert").exists()
+    # In the directory of a demo that was killed. A relative directory, as people type it.
     done = joulestream("demo", "--json", "--directory", "a demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     tmp_path /= "a demo"

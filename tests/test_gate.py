@@ -1,5 +1,6 @@
 """The contactor of the unix board opens by itself when no step of its firmware completes."""
 
+import os
 import signal
 import subprocess
 
@@ -91,6 +92,14 @@ def test_the_contactor_opens_whatever_the_firmware_does(tmp_path, how):
     firmware.contactor = "0"
     firmware.end()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_that_was_killed_keeps_no_contactor_open(tmp_path):
+    """A FIFO of the name that every start used stood in the way for ever."""
+    os.mkfifo(tmp_path / "pole.flash.gate")
+    firmware = Firmware(tmp_path)
+    firmware.end()
+    assert [path.name for path in tmp_path.iterdir()] == ["pole.flash.gate"]
 
 
 def test_the_contactor_stays_closed_while_steps_complete(tmp_path):

@@ -3,6 +3,7 @@
 from binascii import crc32
 
 from dual_runtime import raised
+from joulestream.boards.contract import Board
 from joulestream.channel import Certificate
 from joulestream.device.config import ConfigError
 from joulestream.device.journal import Journal
@@ -94,15 +95,21 @@ def test_the_stored_bytes_are_those_of_journals_in_the_field():
     assert stored_history(NorFlash(8, 512), 32) == 1465612611
 
 
-class FlashBoard:
-    """A board that has only what a journal needs."""
+class FlashBoard(Board):
+    """A board that has only the parts that a journal needs; it makes its flash when asked."""
 
     def __init__(self, blocks, size):
-        self.flash = NorFlash(blocks, size)
+        self._shape = blocks, size
+        self.flash = None
         self.random = Random(1).bytes
+
+    def storage_shape(self):
+        """Return the flash's numbers."""
+        return self._shape
 
     def storage(self):
         """Return the flash."""
+        self.flash = NorFlash(*self._shape)
         return self.flash
 
 
@@ -113,9 +120,11 @@ def test_a_storage_that_is_too_small_for_the_channels_is_refused_by_name():
         assert most_channels(POLE, blocks, size) == most, (blocks, size)
         journal = open_pole_journal(FlashBoard(blocks, size), most)
         assert journal.keys() == []
-        error = raised(open_pole_journal, FlashBoard(blocks, size), most + 1)
+        board = FlashBoard(blocks, size)
+        error = raised(open_pole_journal, board, most + 1)
         assert isinstance(error, ConfigError) and error.field == "max_channels", (blocks, size)
         assert "%d " % most in str(error)
+        assert board.flash is None, "a start that is refused leaves a file behind"
 
 
 def test_a_storage_that_holds_no_channel_is_refused_by_name():

@@ -40,6 +40,7 @@ PAIRS = (
     "test_lying_pole.py",
     "test_lying_vehicle.py",
     "test_meter.py",
+    "test_other_versions.py",
     "test_pole_loop.py",
     "test_pole_rules.py",
     "test_real_meters.py",

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import resource
+import signal
 from contextlib import contextmanager
 
 import pytest
@@ -143,6 +144,15 @@ def test_a_ledger_at_an_sqlite_url_is_the_file(home):
     assert not (home / "missing.db").exists()
 
 
+def test_a_ledger_has_the_same_name_in_all_commands(home):
+    """`ledger init --ledger sql:x.db` made a file that `settle` did not find."""
+    done("ledger", "init", "--ledger", "sql:named.db")
+    assert (home / "named.db").exists() and (home / "named.db.seed").exists()
+    assert not list(home.glob("sql:*"))
+    done("ledger", "check", "--ledger", "named.db")
+    assert "names no ledger" in refused("ledger", "init", "--ledger", "sql:")
+
+
 def test_a_seed_is_kept_when_its_ledger_may_exist(home, monkeypatch):
     def uncertain(*_):
         raise CommitUncertain("the line broke")
@@ -200,7 +210,11 @@ def test_an_id_is_never_taken_for_a_file_nor_a_file_for_an_id(home):
     other = (home / "other.cert").read_bytes()
     # A file named like the first channel's id, with the other channel's certificate in it.
     (home / channel_id.hex()).write_bytes(other)
-    shown = CliRunner().invoke(app, ["ledger", "show", channel_id.hex(), "--json"])
+    for text in (channel_id.hex(), channel_id.hex().upper()):
+        (home / text).write_bytes(other)
+        assert f"write ./{text} for the file" in refused("ledger", "show", text)
+    (home / channel_id.hex().upper()).write_bytes((home / "car.cert").read_bytes())
+    shown = CliRunner().invoke(app, ["ledger", "show", channel_id.hex().upper(), "--json"])
     assert json.loads(shown.stdout)["channel_id"] == channel_id.hex()
     shown = CliRunner().invoke(app, ["ledger", "show", f"./{channel_id.hex()}", "--json"])
     other_id = read_certificate("other.cert").channel_id.hex()
@@ -307,6 +321,53 @@ def test_a_run_that_fails_leaves_nothing(tmp_path):
         with own_files(place, ["a", "b"]):
             (place / "a").write_bytes(b"one")
     assert list(tmp_path.iterdir()) == []
+
+
+def killed(place, *names):
+    """Let a run write files and be killed."""
+    process = os.fork()
+    if not process:
+        with own_files(place, ["a", "b", "c"]):
+            for name in names:
+                (place / name).write_bytes(b"part")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+def test_a_run_that_was_killed_is_repeated_in_its_directory(tmp_path):
+    place = tmp_path / "place"
+    for names in (("a", "b"), (), ("c",)):
+        killed(place, *names)
+        assert set(tree(place)) == {*names, "manifest.json"}
+        (place / "notes").write_bytes(b"mine")
+        with own_files(place, ["a", "b"]):
+            assert set(tree(place)) == {"notes", "manifest.json"}
+            (place / "a").write_bytes(b"whole")
+        assert set(tree(place)) == {"a", "notes", "manifest.json"}
+        (place / "notes").unlink()
+
+
+def test_a_file_that_came_after_a_killed_run_is_not_touched(tmp_path):
+    place = tmp_path / "place"
+    killed(place, "a", "b")
+    ended_s = (place / "manifest.json").stat().st_mtime - 60
+    os.utime(place / "manifest.json", (ended_s, ended_s))
+    # A file's own time can be set, as `cp -p` does. That of its last change cannot.
+    os.utime(place / "a", (ended_s, ended_s))
+    before = tree(place)
+    with pytest.raises(OwnFilesError, match="a is not as this command left it"):
+        with own_files(place, ["a", "b"]):
+            raise AssertionError("it began")
+    assert tree(place) == before
+
+
+def test_two_runs_in_one_directory_leave_each_other_alone(tmp_path):
+    with own_files(tmp_path, ["a"]):
+        (tmp_path / "a").write_bytes(b"first")
+        with pytest.raises(OwnFilesError, match="in use"):
+            with own_files(tmp_path, ["a"]):
+                raise AssertionError("it began")
+        assert (tmp_path / "a").read_bytes() == b"first"
 
 
 def test_a_new_file_never_replaces_another(tmp_path, monkeypatch):

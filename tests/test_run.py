@@ -36,7 +36,8 @@ PATIENT = {
 }
 # A packet holds what flows in such a slow reading.
 COVER = {"packet_energy_mwh": 70_000, "credit": 30_000}
-PATIENT_POLE = PATIENT | COVER | {"contactor_hold_ms": 10_000}
+PATIENT_POLE = PATIENT | COVER | {"contactor_hold_ms": 9_900}
+GATE_MS = 10_000
 PATIENT_VEHICLE = PATIENT | {
     "audit_wait_ms": 30_000,
     "max_tail_ms": 120_000,
@@ -127,7 +128,10 @@ def setup(tmp_path):
     there.write_certificate()
     roles = {"pole": there.pole(**PATIENT_POLE), "vehicle": there.vehicle(**PATIENT_VEHICLE)}
     for role, config in roles.items():
-        config["board"] = {"device_secret": str(tmp_path / f"{role}.device")}
+        config["board"] = {
+            "device_secret": str(tmp_path / f"{role}.device"),
+            "contactor_hold_ms": GATE_MS,
+        }
         (tmp_path / f"{role}.run.json").write_text(json.dumps(config))
     return there
 
@@ -246,6 +250,37 @@ def test_a_configuration_field_that_is_missing_is_named(setup, tmp_path):
         for terminal in terminals:
             terminal.close()
     assert "'credit' is missing" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "board", "said"),
+    [
+        ({"contactor_hold_ms": 600}, {}, "'contactor_hold_ms' must be below 600"),
+        ({"contactor_hold_ms": 449}, {}, "'contactor_hold_ms' must be a whole number from 450"),
+        ({}, {"storage_block_size": 256}, "'board' has too small a storage"),
+        ({"max_channels": 1024}, {}, "'max_channels' must be at most 245"),
+    ],
+)
+def test_a_start_that_is_refused_names_a_field_and_makes_no_flash(
+    setup, tmp_path, changes, board, said
+):
+    path = tmp_path / "pole.run.json"
+    config = json.loads(path.read_text())
+    config.update(changes)
+    if "contactor_hold_ms" in changes:
+        del config["board"]["contactor_hold_ms"]
+    config["board"].update(board)
+    path.write_text(json.dumps(config))
+    terminals = Terminal(), Terminal()
+    try:
+        assert said in refusal(
+            *("pole", "--config", str(path)),
+            *("--link", terminals[0].path, "--meter", terminals[1].path),
+        )
+    finally:
+        for terminal in terminals:
+            terminal.close()
+    assert not list(tmp_path.glob("*.flash*"))
 
 
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path):

@@ -13,7 +13,7 @@ from joulestream.device import journal_keys
 from joulestream.device.payee_records import PayeeRecord, PayeeRecords
 from joulestream.host_tools import settlement
 from joulestream.host_tools.cli import app
-from joulestream.host_tools.collect import collect, mark_collected
+from joulestream.host_tools.collect import NotMarked, collect, mark_collected
 from joulestream.host_tools.flash_image import FlashImage, FlashImageError
 from joulestream.host_tools.ledger import Ledger, book, requests
 from joulestream.host_tools.ledger.settlement_ledger import SqlSettlementLedger
@@ -383,6 +383,14 @@ def told(*words, status=0):
     return json.loads(result.stdout) if result.stdout else result.stderr
 
 
+def told_both(*words):
+    """Run a command that shows its result and then fails; return its stderr, one line."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 1 and result.stdout, result.stderr
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
 def standings(path, blocks=BLOCKS, block_size=BLOCK_SIZE):
     """Return what a pole with this flash knows: {channel id: (settled, collected)}."""
     records = PayeeRecords(mount(FlashImage.read(path, blocks, block_size)), 64)
@@ -443,16 +451,78 @@ def test_a_channel_that_closed_is_marked_and_never_charged_on_again(ledger, pole
 def test_only_the_channel_s_issuer_is_believed(ledger, pole, tmp_path):
     channel, certified = channel_of(ledger, 1)
     pole.receive(certified, 10)
-    before = pole.save().read_bytes()
+    pole.save()
     with Ledger.create(tmp_path / "other.db", 7, STRANGER) as other:
         _, stranger_s = channel_of(other, 2)
     forged = certificate(certified.terms(), STRANGER, channel_id=channel.id, claimed=10)
     torn = Certificate.from_bytes(certified.to_bytes())
     torn.claimed = 5
     for word in (stranger_s, forged, torn):
-        with pytest.raises(FlashImageError):
+        with pytest.raises(NotMarked) as caught:
             mark_collected(pole.path, [certified, word], BLOCKS, BLOCK_SIZE)
-    assert pole.path.read_bytes() == before
+        assert caught.value.channel_ids == {word.channel_id}
+    assert standings(pole.path) == {channel.id: (0, 0)}
+
+
+def test_a_channel_that_another_issuer_renewed_stops_no_mark(ledger, pole, tmp_path):
+    """A stranger with one real channel kept the pole from learning of any payment."""
+    from joulestream.host_tools import keys
+
+    channels = [channel_of(ledger, number) for number in (1, 2, 3)]
+    for _, certified in channels:
+        pole.receive(certified, 10)
+    renewed = min(channel.id for channel, _ in channels)
+    pole.receive(certificate(channels[0][1].terms(), STRANGER, channel_id=renewed), 11)
+    keys.write_seed(tmp_path / "ledger.db.seed", bytes([1]) * 32)
+    size = ("--blocks", BLOCKS, "--block-size", BLOCK_SIZE)
+    words = ("settle", pole.save(), "--ledger", tmp_path / "ledger.db", "--json", *size)
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert renewed.hex() in result.stderr and "1 of 3 channels" in result.stderr
+    rows = json.loads(result.stdout)["channels"]
+    assert {row["channel_id"]: row["marked"] for row in rows} == {
+        channel.id.hex(): channel.id != renewed for channel, _ in channels
+    }
+    known = standings(pole.path)
+    assert {channel_id for channel_id in known if known[channel_id] != (10, 10)} == {renewed}
+
+
+def test_a_claim_of_another_version_stops_no_other(ledger, pole, tmp_path):
+    from joulestream.host_tools import keys
+
+    good, good_certificate = channel_of(ledger, 1)
+    other, other_certificate = channel_of(ledger, 2)
+    pole.receive(good_certificate, 10)
+    pole.receive(other_certificate, 20)
+    unreadable = pole.journal.get(b"c" + other.id)[:-1]
+    pole.journal.put(b"c" + other.id, unreadable)
+    keys.write_seed(tmp_path / "ledger.db.seed", bytes([1]) * 32)
+    size = ("--blocks", BLOCKS, "--block-size", BLOCK_SIZE)
+    rows = told("collect", pole.save(), "--json", *size)
+    shown = {row["channel_id"]: (row["claimed_claim_units"], bool(row["why"])) for row in rows}
+    assert shown == {good.id.hex(): (10, False), other.id.hex(): (0, True)}
+    assert settled(pole, ledger)[0] == {good.id: (PAID, 10, 10), other.id: (REFUSED, 0, 0)}
+    err = told_both("settle", pole.path, "--ledger", tmp_path / "ledger.db", *size)
+    assert "1 of 2 claims were refused" in err and "version" in err
+    assert standings(pole.path) == {good.id: (10, 10), other.id: (0, 0)}
+    journal = mount(FlashImage.read(pole.path, BLOCKS, BLOCK_SIZE))
+    assert journal.get(b"c" + other.id) == unreadable
+
+
+def test_a_ledger_that_owns_none_of_the_claims_is_a_failure(ledger, pole, tmp_path):
+    """A wrong --ledger in a timer's job pays nothing, and must not look like success."""
+    size = ("--blocks", BLOCKS, "--block-size", BLOCK_SIZE)
+    words = ("--ledger", tmp_path / "other.db", *size)
+    with Ledger.create(tmp_path / "other.db", 8, STRANGER) as other:
+        _, certified = channel_of(ledger, 1)
+        _, fresh = channel_of(ledger, 2)
+        pole.receive(fresh, 0)
+        told("settle", pole.save(), *words, "--json")  # nothing asks for money
+        pole.receive(certified, 10)
+        assert "1 of 2 claims were of another ledger" in told_both("settle", pole.save(), *words)
+        _, elsewhere = channel_of(other, 3)
+        pole.receive(elsewhere, 10)
+    told("settle", pole.save(), *words, "--json")
 
 
 def test_an_image_is_changed_whole_and_only_of_a_stopped_pole(ledger, pole):

@@ -5,6 +5,7 @@ from joulestream.channel import Claim
 from joulestream.device.config import ConfigError, check_table
 from joulestream.device.journal_keys import PAYER_RECORD
 from joulestream.messages import INVOICE, UPDATE
+from joulestream.testkit.board import MemoryBoard, Uart
 from joulestream.testkit.certificates import KEYS, certificate, terms
 from joulestream.testkit.flash import mount
 from joulestream.testkit.pair import PRICE, Pair, RamFlash, vehicle_values
@@ -219,16 +220,10 @@ def test_another_versions_record_stops_the_start():
     journal.erase_ahead()
     journal.put(PAYER_RECORD + CHANNEL_ID, bytes(70))
 
-    class Board:
-        def storage(self):
-            return flash
-
-        def random(self, size):
-            return bytes(size)
-
+    board = MemoryBoard({"link": Uart(), "meter": Uart()}, flash)
     config = vehicle_config.consistent(check_table(vehicle_config.TABLE, vehicle_values()))
     try:
-        assemble(config, Board(), KEYS["payer"], lambda: [certificate()])
+        assemble(config, board, KEYS["payer"], lambda: [certificate()])
     except ConfigError as error:
         assert "another version" in str(error)
     else:

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from joulestream.device.journal_keys import VEHICLE, key_count
+from joulestream.device.journal_keys import PAYER_RECORD, VEHICLE, key_count
 from joulestream.device.payer_record import PayerRecord, PayerRecords
 from joulestream.host_tools.cli import app
 from joulestream.host_tools.flash_image import FlashImage
@@ -56,6 +56,20 @@ def write(name, number, **changes):
     with open(name, "wb") as file:
         file.write(certificate(CHANNELS[number], **changes).to_bytes())
     return name
+
+
+def test_a_record_of_another_version_hides_no_other(image):
+    flash = FlashImage(image.read_bytes(), BLOCK_SIZE)
+    journal = mount(flash, key_count(VEHICLE))
+    journal.put(PAYER_RECORD + IDS[1], journal.get(PAYER_RECORD + IDS[1])[:-1])
+    image.write_bytes(flash.data())
+    rows = told(image)
+    shown = [(rows[name.hex()]["signed_claim_units"], rows[name.hex()]["why"]) for name in IDS[:2]]
+    assert shown == [(500, ""), (0, "the record is of another version")]
+    # Nothing tells what is spent, so nothing is decided.
+    before = image.read_bytes()
+    assert "not readable" in refused(image, "--pay", IDS[0].hex())
+    assert image.read_bytes() == before
 
 
 def test_it_shows_each_channel_with_its_certificate(image):

@@ -19,6 +19,9 @@ CLOCK_NONE = const(0)  # nothing set the clock, or only a build date or a saved 
 CLOCK_RTC = const(1)  # a real-time clock kept the time
 CLOCK_NETWORK = const(2)  # a network told the time since the start
 NO_CLOCK = (0, CLOCK_NONE)
+# Operations of a block device's `ioctl`.
+_COUNT_BLOCKS = const(4)
+_BLOCK_SIZE = const(5)
 
 
 class Board:
@@ -124,6 +127,22 @@ class Board:
         None: there is no gate.
         """
         return None
+
+    def gate_ms(self) -> "int | None":
+        """Return the time after which the gate opens the contactor when no step completes, in ms.
+
+        The pole's own `contactor_hold_ms` must be shorter: the gate tells nobody that it opened.
+        None: there is no gate.
+        """
+        return None
+
+    def storage_shape(self) -> "tuple[int, int]":
+        """Return the number of blocks of `storage()` and the bytes of one.
+
+        A board whose storage is made at its first use tells it without making it.
+        """
+        storage = self.storage()
+        return storage.ioctl(_COUNT_BLOCKS, 0), storage.ioctl(_BLOCK_SIZE, 0)
 
     def pause(self, paused: bool) -> None:
         """Ask the vehicle to draw no current, or no longer: a pilot duty of 100 %, or the usual.

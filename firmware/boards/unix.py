@@ -22,6 +22,7 @@ import json
 import os
 import select
 import sys
+from binascii import hexlify
 
 from joulestream.boards import contract
 from joulestream.boards.file_flash import FileFlash
@@ -49,6 +50,7 @@ _RX_SIZE = 4096
 _UNKNOWN_TIME = -1
 _AFTER_COLLECTION = 2
 _REPORT_MS = 50
+_GATE_NAME_SIZE = 8
 _PASSPHRASE_VARIABLE = "JOULESTREAM_PASSPHRASE"
 
 TABLE = (
@@ -58,7 +60,7 @@ TABLE = (
     ("storage_blocks", whole(6, 4096), 64),
     ("storage_block_size", whole(256, 65536), 4096),
     ("device_secret", text, None),
-    # Longer than the pole's own hold time: the pole notices a late step first, and counts it.
+    # Longer than the pole's own (pole/main.py): the pole notices a late step first.
     ("contactor_hold_ms", whole(20, 10_000), 600),
 )
 
@@ -138,6 +140,10 @@ class Board(contract.Board):
                 )
         return self._storage
 
+    def storage_shape(self) -> "tuple[int, int]":
+        """Return blocks and bytes of one as configured. It makes no file."""
+        return self._config.storage_blocks, self._config.storage_block_size
+
     def secret(self, source: int) -> bytes:
         """Return the passphrase in the environment, or the device secret in its file."""
         return {SOURCE_PASSPHRASE: _passphrase, SOURCE_DEVICE: self._device_secret}[source]()
@@ -184,9 +190,15 @@ class Board(contract.Board):
         """Return the kind of gate: the bench's own, or a process."""
         return "bench" if self._stepped else "process"
 
+    def gate_ms(self) -> "int | None":
+        """Return the hold time of the gate's process."""
+        return None if self._stepped else self._config.contactor_hold_ms
+
     def _start_gate(self) -> "Any":
         """Start the gate's process; return the pipe to it. Raises OSError."""
-        path = self._config.storage + ".gate"
+        # A new name each time: a start that is killed here leaves its FIFO behind.
+        name = "joulestream-gate-" + hexlify(os.urandom(_GATE_NAME_SIZE)).decode()
+        path = "%s/%s" % (os.getenv("TMPDIR") or "/tmp", name)
         # The shell reads the pipe before Python starts, so opening it here waits for no import.
         command = "mkfifo -m 600 %s && { %s -m joulestream.boards.gate %d <%s & }" % (
             _quoted(path),

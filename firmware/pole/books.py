@@ -107,8 +107,11 @@ class Books:
     def record_for_offer(self, channel_id: bytes, meter: "EnergyCounter") -> "PayeeRecord":
         """Return the record to offer a new session on.
 
-        Raises PeerError(STORE_FAILED) while an earlier session is not stored to its end.
+        Raises PeerError(STORE_FAILED) while an earlier session is not stored to its end, and for a
+        channel with a record of another version: its claim must not be overwritten.
         """
+        if not self.records.is_readable(channel_id):
+            raise PeerError(errors.STORE_FAILED)
         self.recover(meter)
         self._store_closed()
         if self._unstored is not None or not self._session_log.is_recovered:

@@ -46,15 +46,26 @@ class IssuerTime(Record):
     LAYOUT = (("key", KEY_SIZE, BYTES), ("floor_s", 8, UINT), ("born_s", 8, UINT))
 
 
+def is_times(data: bytes) -> bool:
+    """Return whether `data` is a journal's entry TIME, and not one of another version."""
+    rows_size = len(data) - _BIRTH_SIZE
+    return rows_size >= 0 and rows_size % size_of(IssuerTime.LAYOUT) == 0
+
+
 def read_times(data: "bytes | None") -> "tuple[int, dict[bytes, IssuerTime]]":
-    """Return the journal's birth and its IssuerTimes by key; `data` is its entry TIME, or None."""
+    """Return the journal's birth and its IssuerTimes by key; `data` is its entry TIME, or None.
+
+    An entry of another version tells nothing: all certificates are older than the journal then.
+    """
     rows: dict[bytes, IssuerTime] = {}
-    if data is None:
+    if data is None or not is_times(data):
         return _UNBORN_S, rows
     size = size_of(IssuerTime.LAYOUT)
     for at in range(_BIRTH_SIZE, len(data), size):
         row = IssuerTime.from_bytes(data[at : at + size])
-        rows[row.key] = row
+        # A time that no pole stores would refuse every certificate for ever.
+        if row.floor_s < _LAST_S:
+            rows[row.key] = row
     return int.from_bytes(data[:_BIRTH_SIZE], "big"), rows
 
 
@@ -84,7 +95,8 @@ class PoleClock:
     how long ago that was.
 
     Args:
-        journal: the device's journal. A journal without an entry of this class was started anew.
+        journal: the device's journal. A journal without a readable entry of this class counts as
+            started anew.
         board_clock: `clock` of the board (boards.contract.Board).
         issuer_keys: the keys of the issuers that the pole trusts. Others are forgotten.
         now_ms: the present tick.
@@ -118,7 +130,7 @@ class PoleClock:
         self.price_s = 0
         self._board = self._read_board()  # the start by the board's clock, None if unknown
         data = journal.get(journal_keys.TIME)
-        self._is_new = data is None
+        self._is_new = data is None or not is_times(data)
         self._born_s, rows = read_times(data)
         self._rows = {}
         for key in issuer_keys:

@@ -76,6 +76,9 @@ _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
 _MINUTE_MS = 60_000
 _MOST_CHANNELS = 1024
 _PACKET_MWH = 1_000
+# Between two steps the loop erases a block at most, in up to 400 ms (boards/contract.py). The rest
+# is for the step itself, with a signature and a write.
+_LEAST_HOLD_MS = 450
 # A channel that takes a place is worth so many packets, if `min_capacity` tells nothing else.
 _LEAST_PACKETS = 100
 
@@ -131,7 +134,7 @@ TABLE = (
     ("link", check_link, check_link({})),
     ("link_timeout_ms", whole(50, _MINUTE_MS), 2_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
-    ("contactor_hold_ms", whole(20, 10_000), 500),
+    ("contactor_hold_ms", whole(_LEAST_HOLD_MS, 10_000), 500),
     ("contactor_checked", whole(0, 0xFFFFFFFF), 0),
     ("max_channels", whole(1, _MOST_CHANNELS), 64),
     ("min_capacity", whole(0, MAX_AMOUNT), 0),

@@ -62,7 +62,12 @@ class Contactor:
         self._hold = Timer()
         self._rest = Timer()
         self._until_forgotten = Timer()
-        stored = journal.get(CLOSINGS) or bytes(_CLOSINGS_SIZE + 1)
+        stored = journal.get(CLOSINGS)
+        if stored is None:
+            stored = bytes(_CLOSINGS_SIZE + 1)
+        elif len(stored) != _CLOSINGS_SIZE + 1:
+            # Of another version. It may have been closed often of late.
+            stored = bytes(_CLOSINGS_SIZE) + bytes((_HIGHEST_LEVEL,))
         self.closings = int.from_bytes(stored[:_CLOSINGS_SIZE], "big")
         self._level = min(stored[_CLOSINGS_SIZE], _HIGHEST_LEVEL)
         self.closed = False

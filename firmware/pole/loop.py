@@ -142,6 +142,7 @@ class PoleLoop:
             "bad_meter_answers": meter.driver.bad_answers,
             "meter_bytes_skipped": meter.driver.skipped_bytes,
             "journal_damaged": self._journal.damaged,
+            "records_unreadable": payee.books.records.count_unreadable(),
             "journal_bad_blocks": self._journal.bad_blocks(),
             "claims_given_up": payee.books.slots.given_up,
             "recorded_fault": self._recorded_fault,

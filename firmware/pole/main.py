@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from joulestream.signing import Signer
 
 
+def check_gate(config: "PoleConfig", board: "Board") -> None:
+    """Raise ConfigError unless the pole notices a late step before the board's gate opens."""
+    gate_ms = board.gate_ms()
+    if gate_ms is not None and config.contactor_hold_ms >= gate_ms:
+        raise ConfigError(
+            "contactor_hold_ms",
+            "must be below %d, at which the board opens the contactor by itself" % gate_ms,
+        )
+
+
 def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: bytearray) -> PoleLoop:
     """Return a new PoleLoop. All that it knows of the past comes from the journal.
 
@@ -61,6 +71,7 @@ def main(path: str) -> None:
     """Run the pole with the configuration in the file `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
+    check_gate(config, board)
     signer = open_signer(config.seed_file, board.secret)
     # Allocated first: later the heap may have no free piece of this size.
     table = bytearray(TABLE_SIZE)

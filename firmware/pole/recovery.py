@@ -8,6 +8,7 @@ so its word is the figure that it shows.
 
 from joulestream.compat import const
 from joulestream.device import journal_keys
+from joulestream.device.own_record import UnreadableRecord, read_own
 from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record
 from joulestream.tariff import Tariff
@@ -66,9 +67,23 @@ class SessionLog:
         self._journal = journal
         self._records = records
         self._config = config
-        data = journal.get(journal_keys.SESSION)
-        self._last: Any = None if data is None else LoggedSession.from_bytes(data)
+        self._last: Any = self._stored()
         self.is_recovered = self._last is None
+
+    def _stored(self) -> "LoggedSession | None":
+        """Return the last session, or None if there is none that can be billed.
+
+        An entry of another version loses the energy after the last payment, a packet or two. One
+        of a channel whose record is of another version stays until the next session.
+        """
+        data = self._journal.get(journal_keys.SESSION)
+        if data is None:
+            return None
+        try:
+            last = read_own(LoggedSession, data)
+        except UnreadableRecord:
+            return None
+        return last if self._records.is_readable(last.channel_id) else None
 
     def open(
         self, channel_id: bytes, meter: "EnergyCounter", energy_mwh: int, tariff: Tariff

@@ -1,6 +1,7 @@
 """The order in which channels of a full journal give their places to new ones.
 
-A channel with money at stake keeps its place. The others give theirs in this order, and in each
+A channel with money at stake keeps its place, and so does one whose record is of another version:
+nothing tells its money. The others give theirs in this order, and in each
 case the smallest uncollected amount first:
 
 1. The operator collected its best claim, nothing is due beyond that, and no older certificate is
@@ -77,6 +78,8 @@ class Slots:
     def _order(self, channel_id: bytes, now_ms: int) -> "tuple[int, int]":
         """Return the channel's place in the order, _NEVER if it keeps its own, and its claim."""
         records = self._records
+        if not records.is_readable(channel_id):
+            return _NEVER, 0
         certificate = records.certificate(channel_id)
         if certificate is None:
             return _NEVER, 0

@@ -21,6 +21,7 @@ _LEAST_POWER_PART = const(64)
 # be the mean of a time in which the contacts were still closed.
 _READINGS = const(3)
 _ALARMS_SIZE = const(4)
+_MOST_ALARMS = const((1 << 32) - 1)
 
 
 class WeldWatch:
@@ -46,7 +47,11 @@ class WeldWatch:
     def __init__(self, journal: "Journal", checked: int, max_power_mw: int) -> None:
         self._journal = journal
         self._least_power_mw = max_power_mw // _LEAST_POWER_PART
-        self.number = self._stored = int.from_bytes(journal.get(ALARMS) or b"", "big")
+        stored = journal.get(ALARMS)
+        self.number = self._stored = int.from_bytes(stored or b"", "big")
+        if stored is not None and len(stored) != _ALARMS_SIZE:
+            # Of another version: an alarm may last, and a person can tell.
+            self.number, self._stored = min(checked + 1, _MOST_ALARMS), -1
         self.alarm = CONTACTOR_WELDED if self.number > checked else 0
         self._was_closed = True
         self._settling = Timer()

@@ -43,4 +43,7 @@ def store_fault(journal: "Journal", why: str) -> None:
 def load_fault(journal: "Journal") -> "str | None":
     """Return why the last loop was given up, or None if none ever was."""
     data = journal.get(journal_keys.FAULT)
-    return None if data is None else data.decode()
+    try:
+        return None if data is None else data.decode()
+    except UnicodeError:
+        return "UNREADABLE"

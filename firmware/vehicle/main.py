@@ -68,14 +68,25 @@ def assemble(
     certificates = load()
     if not certificates:
         raise ConfigError("certificates", "names no file that can be read")
+    # First: where one of them refuses the configuration, no storage is left behind.
+    own_meter: OwnMeter | PowerBound
+    if config.audit == AUDIT_METER and config.meter is not None:
+        own_meter = OwnMeter(open_meter(config.meter, board, config.max_power_mw))
+    else:
+        own_meter = PowerBound(config.max_power_mw)
+    link = open_link(config.link, board)
     journal = open_vehicle_journal(board)
     if journal.damaged:
         # The lost record may hold the spent budget, and the owner's limit must hold.
         raise ConfigError("board", "has a storage with damaged records; replace it")
-    try:
-        wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
-    except MalformedError:
-        raise ConfigError("board", "has a storage of another version's wallet; replace it")
+    wallet = Wallet(signer, journal, certificates, config.budget, config.budget_period)
+    if wallet.records.unreadable:
+        # As with a damaged record.
+        raise ConfigError(
+            "board",
+            "has a storage with %d records of another version's wallet; use that version, or"
+            " replace the storage" % len(wallet.records.unreadable),
+        )
 
     def renewals() -> "list[Certificate]":
         try:
@@ -83,12 +94,6 @@ def assemble(
         except ConfigError:
             return []
 
-    own_meter: OwnMeter | PowerBound
-    if config.audit == AUDIT_METER and config.meter is not None:
-        own_meter = OwnMeter(open_meter(config.meter, board, config.max_power_mw))
-    else:
-        own_meter = PowerBound(config.max_power_mw)
-    link = open_link(config.link, board)
     payer = Payer(config, wallet, board.random, renewals)
 
     return VehicleLoop(board, own_meter, link, payer, journal)

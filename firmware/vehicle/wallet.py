@@ -37,8 +37,7 @@ class Wallet:
         records: the stored records of all channels.
         budget_left: claim units that may still be spent in this period.
 
-    Raises:
-        MalformedError: the journal holds records of another version.
+    Raises OSError if a record is damaged.
     """
 
     def __init__(

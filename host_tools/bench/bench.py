@@ -42,7 +42,7 @@ class Bench:
         start_ms: int = 1_000,
         start_s: int = 1_790_000_000,
         time_known: bool = True,
-        heap: str = "304k",
+        heap: str = "336k",
         realtime: bool = False,
     ) -> None:
         # The firmwares work in the directory themselves.

@@ -61,7 +61,7 @@ class Firmware:
         role: str,
         config: dict[str, Any],
         directory: Path,
-        heap: str = "304k",
+        heap: str = "336k",
         working_directory: Path | None = None,
     ) -> None:
         """Start the process.

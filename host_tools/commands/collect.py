@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from joulestream.host_tools.collect import NotMarked, mark_collected, note_restored
 from joulestream.host_tools.collect import collect as read_claims
-from joulestream.host_tools.collect import mark_collected, note_restored
+from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.flash_image import BLOCK_SIZE, BLOCKS, BlockSizeOption, BlocksOption
 from joulestream.host_tools.terminal import JsonOption, print_json, print_list
 
@@ -46,9 +47,13 @@ def collect(
     """
     from joulestream.host_tools.certificate_files import read_certificate
 
+    failure: NotMarked | None = None
     if certificates:
         words = [read_certificate(path) for path in certificates]
-        mark_collected(image, words, blocks, block_size)
+        try:
+            mark_collected(image, words, blocks, block_size)
+        except NotMarked as error:
+            failure = error
     if restored:
         note_restored(image, int(time.time()), blocks, block_size)
     channels = [
@@ -65,3 +70,5 @@ def collect(
         print_json(channels)
     else:
         print_list(f"{image}: {len(channels)} channels", channels)
+    if failure is not None:
+        raise CommandError(f"{image} is not marked for {failure}")

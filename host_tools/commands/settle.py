@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from joulestream.channel import Certificate
-from joulestream.host_tools.collect import collect, mark_collected
+from joulestream.host_tools.collect import NotMarked, collect, mark_collected
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.flash_image import BLOCK_SIZE, BLOCKS, BlockSizeOption, BlocksOption
 from joulestream.host_tools.keys import read_signer
@@ -15,8 +15,10 @@ from joulestream.host_tools.ledger.arguments import DEFAULT_LOCATION, NowOption,
 from joulestream.host_tools.ledger.checks import check_time
 from joulestream.host_tools.settlement import (
     NOT_DECIDED,
+    OTHER_LEDGER,
     REFUSED,
     CertifyingLedger,
+    Settlement,
     certify_collected,
     open_ledger,
     place_of,
@@ -28,7 +30,12 @@ from joulestream.signing import Signer
 
 app = typer.Typer(add_completion=False)
 
-_FAILURES = {NOT_DECIDED: "not decided", REFUSED: "refused"}
+# A claim of another ledger is a failure only where all claims are: then the ledger is a wrong one.
+_FAILURES = {
+    NOT_DECIDED: "not decided",
+    REFUSED: "refused",
+    OTHER_LEDGER: "of another ledger than this one",
+}
 
 LedgerOption = Annotated[
     str,
@@ -60,8 +67,8 @@ def settle(
     """Pay the best claims of a pole's flash on the ledger.
 
     To repeat it pays nothing twice. A refused claim does not stop the others, but sets exit
-    status 1, as a ledger does that cannot decide. Without the ledger's seed nothing is marked; the
-    ledger's operator then gives a certificate to 'collect'.
+    status 1, as a ledger does that cannot decide, or that owns none of the claims. Without the
+    ledger's seed nothing is marked; the ledger's operator then gives a certificate to 'collect'.
     """
     if now_s is not None:
         check_time(now_s)
@@ -77,6 +84,9 @@ def settle(
             try:
                 marks = certify_collected(claims, settlements, opened, signer, now_s)
                 mark_collected(image, marks, blocks, block_size)
+            except NotMarked as error:
+                failure = str(error)
+                marks = [mark for mark in marks if mark.channel_id not in error.channel_ids]
             except CommandError as error:
                 failure, marks = str(error), []
     marked = {certificate.channel_id for certificate in marks}
@@ -91,11 +101,17 @@ def settle(
         print_list(f"{image}: {len(channels)} channels", channels)
     if failure:
         raise CommandError(f"the ledger has paid, but {image} is not marked: {failure}")
+    _fail_if_undecided(settlements)
+
+
+def _fail_if_undecided(settlements: list[Settlement]) -> None:
+    """Raise CommandError if a claim was refused or not decided, or if no claim was decided."""
+    wanted = [row for row in settlements if row.claimed or row.outcome == REFUSED]
     for outcome, words in _FAILURES.items():
-        failed = [settlement for settlement in settlements if settlement.outcome == outcome]
-        if failed:
+        failed = [row for row in settlements if row.outcome == outcome]
+        if failed and (outcome != OTHER_LEDGER or len(failed) == len(wanted)):
             raise CommandError(
-                f"{len(failed)} of {len(channels)} claims were {words}: {failed[0].why}"
+                f"{len(failed)} of {len(settlements)} claims were {words}: {failed[0].why}"
             )
 
 

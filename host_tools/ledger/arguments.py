@@ -11,16 +11,31 @@ from joulestream.host_tools.keys import read_signer
 from joulestream.host_tools.ledger.errors import LedgerError
 from joulestream.host_tools.ledger.ledger import Ledger
 from joulestream.host_tools.ledger.schema import ID_SIZE
+from joulestream.host_tools.settlement import DEFAULT_LEDGER, parse
 from joulestream.host_tools.unlock import Unlock
 from joulestream.signing import Signer
 
 DEFAULT_LOCATION = "ledger.db"
 DEFAULT_ASSET = "uEUR"
 
+
+def _sql_place(location: str) -> str:
+    """Return the place of an SQL ledger in a location as `settle` takes it. Raises LedgerError."""
+    name, place = parse(location)
+    if name != DEFAULT_LEDGER:
+        raise LedgerError(f"{location} is no SQL ledger, and the ledger commands work on one only")
+    if not place:
+        raise LedgerError(f"{location!r} names no ledger; name its file or database URL")
+    return place
+
+
 LedgerOption = Annotated[
     str,
     typer.Option(
-        "--ledger", envvar="JOULESTREAM_LEDGER", help="The ledger's file or database URL."
+        "--ledger",
+        envvar="JOULESTREAM_LEDGER",
+        callback=_sql_place,
+        help="The ledger's file or database URL.",
     ),
 ]
 SeedOption = Annotated[

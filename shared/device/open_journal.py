@@ -9,9 +9,6 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.boards.contract import Board
 
-_COUNT_BLOCKS = const(4)
-_BLOCK_SIZE = const(5)
-
 
 def open_pole_journal(board: "Board", max_channels: int) -> Journal:
     """Return the journal of a pole that keeps so many channels; raises as `_open`.
@@ -31,9 +28,9 @@ def _open(board: "Board", role: int, channels: int) -> Journal:
 
     Raises ConfigError if the storage is too small for them, or for any; and as Journal does.
     """
-    storage = board.storage()
-    size = storage.ioctl(_BLOCK_SIZE, 0)
-    most = journal_keys.most_channels(role, storage.ioctl(_COUNT_BLOCKS, 0), size)
+    # Asked first: a board may make its storage at the first use, and a refusal leaves nothing.
+    blocks, size = board.storage_shape()
+    most = journal_keys.most_channels(role, blocks, size)
     if most == 0:
         raise ConfigError("board", "has too small a storage; give it more blocks or larger ones")
     if channels > most and role == journal_keys.POLE:
@@ -42,4 +39,4 @@ def _open(board: "Board", role: int, channels: int) -> Journal:
         )
     if channels > most:
         raise ConfigError("board", "has a storage of %d-byte blocks; make them larger" % size)
-    return Journal(storage, board.random, journal_keys.key_count(role, channels))
+    return Journal(board.storage(), board.random, journal_keys.key_count(role, channels))

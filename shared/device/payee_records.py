@@ -14,6 +14,7 @@ from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
+from joulestream.device.own_record import UnreadableRecord, read_own
 from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
@@ -111,13 +112,14 @@ class _Channel:
 class PayeeRecords:
     """The records of all channels.
 
+    A record or certificate of another version is kept as it is. Its channel keeps its place, is
+    never taken for a new one, and takes no claims. It may owe all that its certificate allows.
+
     Args:
         journal: holds the records.
         most: how many channels there can be.
 
-    Raises:
-        MalformedError: the journal holds records of another version.
-        OSError: a record is damaged.
+    Raises OSError if a record is damaged.
     """
 
     def __init__(self, journal: "Journal", most: int) -> None:
@@ -129,6 +131,7 @@ class PayeeRecords:
         self._record_size = record_size(key_size, len(self._buffer))
         self._certificate_size = record_size(key_size, _STANDING_SIZE + CERTIFICATE_SIZE)
         self._channels: dict[bytes, _Channel] = {}
+        self._unreadable: set[bytes] = set()
         # The channel stored last, and the figures that the journal holds of it.
         self._last: _Channel | None = None
         self._stored_due = 0
@@ -136,6 +139,8 @@ class PayeeRecords:
         for key in journal.keys():
             if key[:1] == journal_keys.PAYEE_RECORD:
                 self._mount(key[1:])
+            elif key[:1] == journal_keys.CERTIFICATE:
+                self._mount_certificate(key[1:])
 
     def __iter__(self) -> "Iterator[bytes]":
         """Iterate over the ids of all channels."""
@@ -145,11 +150,19 @@ class PayeeRecords:
         """Return whether the journal holds a record of the channel."""
         return channel_id in self._channels
 
+    def is_readable(self, channel_id: bytes) -> bool:
+        """Return whether nothing that the journal holds of the channel is of another version."""
+        return channel_id not in self._unreadable
+
+    def count_unreadable(self) -> int:
+        """Return of how many channels something is of another version."""
+        return len(self._unreadable)
+
     def load(self, channel_id: bytes) -> PayeeRecord:
         """Return the channel's record; a new record for a channel that is new to the pole.
 
-        Raises BrokenRecord if the journal lost money that this pole knows of, MalformedError or
-        OSError if the record cannot be read.
+        Raises BrokenRecord if the journal lost money that this pole knows of, UnreadableRecord or
+        another OSError if the record cannot be read.
         """
         record = self._read(channel_id)
         channel = self._channels.get(channel_id)
@@ -164,16 +177,22 @@ class PayeeRecords:
         return record
 
     def certificate(self, channel_id: bytes) -> "Certificate | None":
-        """Return the certificate of the channel's last session, or None."""
+        """Return the certificate of the channel's last session, or None.
+
+        Raises UnreadableRecord or another OSError.
+        """
         data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
-        return None if data is None else Certificate.from_bytes(data[_STANDING_SIZE:])
+        return None if data is None else read_own(Certificate, data[_STANDING_SIZE:])
 
     def standing(self, channel_id: bytes) -> Standing:
-        """Return the ledger's word on the channel, as the stored certificates gave it."""
+        """Return the ledger's word on the channel, as the stored certificates gave it.
+
+        Raises UnreadableRecord or another OSError.
+        """
         data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
         if data is None:
             return Standing(settled=0, collected_at_s=0, collected=0)
-        return Standing.from_bytes(data[:_STANDING_SIZE])
+        return read_own(Standing, data[:_STANDING_SIZE])
 
     def can_store(self) -> bool:
         """Return whether a packet's record, and a smaller one, can be stored without an erase."""
@@ -219,7 +238,8 @@ class PayeeRecords:
         `instead_of` is a channel that gives its place to this one.
 
         Raises BrokenRecord, and stores nothing, if the amount, the amount due or the energy is
-        less than the journal holds; JournalFull or OSError if the journal cannot store it.
+        less than the journal holds; JournalFull or OSError if the journal cannot store it, and
+        UnreadableRecord if it would overwrite a record of another version.
         """
         channel = self._channels.get(channel_id)
         if channel is None:
@@ -304,6 +324,8 @@ class PayeeRecords:
         key = journal_keys.CERTIFICATE + certificate.channel_id
         value = standing.to_bytes() + certificate.to_bytes()
         put_again(self._journal, key, value, None if key == instead_of else instead_of)
+        if instead_of is not None:
+            self._unreadable.discard(instead_of[len(journal_keys.CERTIFICATE) :])
 
     def _orphan(self) -> "bytes | None":
         """Return the key of a certificate that no record needs any more, or None."""
@@ -322,21 +344,34 @@ class PayeeRecords:
     def _read(self, channel_id: bytes) -> PayeeRecord:
         data = self._journal.get(journal_keys.PAYEE_RECORD + channel_id)
         if data is not None:
-            return PayeeRecord.from_bytes(data)
+            return read_own(PayeeRecord, data)
         return new_record()
 
     def _mount(self, channel_id: bytes) -> None:
         """Take a channel over from the journal."""
         channel = self._channels[channel_id] = _Channel(channel_id)
-        channel.amount = self._read(channel_id).amount
         data = self._journal.get(journal_keys.CERTIFICATE + channel_id)
-        if data is not None:
+        has_certificate = data is not None and len(data) == _STANDING_SIZE + CERTIFICATE_SIZE
+        if data is not None and len(data) >= SIGNATURE_SIZE + KEY_SIZE:
             # Only these bytes are read: a record is worth its claim even if the certificate is
             # of another version.
             issuer_key = data[-SIGNATURE_SIZE - KEY_SIZE : -SIGNATURE_SIZE]
             channel.issuer_key = channel.vouching_key = self._shared(issuer_key)
-            if len(data) == _STANDING_SIZE + CERTIFICATE_SIZE:
-                channel.collected = Standing.from_bytes(data[:_STANDING_SIZE]).collected
+        if has_certificate:
+            channel.collected = self.standing(channel_id).collected
+        try:
+            channel.amount = self._read(channel_id).amount
+        except UnreadableRecord:
+            self._unreadable.add(channel_id)
+            certificate = self.certificate(channel_id) if has_certificate else None
+            channel.amount = certificate.capacity if certificate else 0
+
+    def _mount_certificate(self, channel_id: bytes) -> None:
+        """Note whether a certificate, of a channel with or without a record, is readable."""
+        if self._journal.location(journal_keys.CERTIFICATE + channel_id)[2] != (
+            self._certificate_size
+        ):
+            self._unreadable.add(channel_id)
 
     def _shared(self, issuer_key: bytes) -> bytes:
         """Return the key, as the same object for all channels of one issuer."""

@@ -9,6 +9,7 @@ from joulestream.compat import const
 from joulestream.device.journal import JournalFull
 from joulestream.device.journal_format import record_size
 from joulestream.device.journal_keys import PAYER_RECORD, VEHICLE_CHANNELS
+from joulestream.device.own_record import UnreadableRecord, read_own
 from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record, size_of, write_fields
 
@@ -108,10 +109,10 @@ class PayerRecords:
         spent: all that was spent in this period on any channel, in claim units.
         newest_id: the channel whose record was stored last, or None.
         newest: that record as it was mounted, or None.
+        unreadable: the channels whose records are of another version. Each may be the newest, so a
+            wallet with one must not sign.
 
-    Raises:
-        MalformedError: the journal holds records of another version.
-        OSError: a record is damaged.
+    Raises OSError if a record is damaged.
     """
 
     def __init__(self, journal: "Journal", period: "bytes | None" = None) -> None:
@@ -128,9 +129,14 @@ class PayerRecords:
         self.spent = 0
         self.newest_id: bytes | None = None
         self.newest: PayerRecord | None = None
+        self.unreadable: list[bytes] = []
         spent: dict[bytes, int] = {}
         for channel_id in self:
-            record = self._read(channel_id)
+            try:
+                record = self._read(channel_id)
+            except UnreadableRecord:
+                self.unreadable.append(channel_id)
+                continue
             assert record is not None
             spent[record.period] = max(spent.get(record.period, 0), record.spent)
             if record.number >= self._number:
@@ -160,7 +166,8 @@ class PayerRecords:
     def load(self, channel_id: bytes) -> "PayerRecord | None":
         """Return the channel's record, or None for a channel that is new to this wallet.
 
-        Raises WalletError for a record that is not the one stored last.
+        Raises WalletError for a record that is not the one stored last, UnreadableRecord for one
+        of another version.
         """
         record = self._read(channel_id)
         if record is None:
@@ -260,4 +267,4 @@ class PayerRecords:
 
     def _read(self, channel_id: bytes) -> "PayerRecord | None":
         data = self._journal.get(PAYER_RECORD + channel_id)
-        return None if data is None else PayerRecord.from_bytes(data)
+        return None if data is None else read_own(PayerRecord, data)

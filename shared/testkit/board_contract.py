@@ -89,6 +89,7 @@ def _check_storage(board: "Any") -> None:
     assert board.storage() is storage
     assert storage.ioctl(4, 0) >= _LEAST_BLOCKS
     size = storage.ioctl(5, 0)
+    assert board.storage_shape() == (storage.ioctl(4, 0), size)
     assert size >= _PAGE and size % _PAGE == 0
     storage.ioctl(6, 0)
     page = bytearray(_PAGE)
@@ -122,6 +123,8 @@ def _check_pins(board: "Any") -> None:
     assert board.contactor_feedback() in (None, True, False)
     gate = board.gate()
     assert gate is None or isinstance(gate, str)
+    gate_ms = board.gate_ms()
+    assert gate_ms is None or gate_ms > 0
     assert board.current_limit_ma(6_000) is None
     for paused in (True, False):
         assert board.pause(paused) is None
