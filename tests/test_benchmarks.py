@@ -185,3 +185,13 @@ def test_bytecode_without_a_source_is_removed(tmp_path):
     assert {path.name for path in compiled.iterdir()} == {"one.mpy", "two.mpy"}
     compile_tree(sources[:1], compiled)
     assert {path.name for path in compiled.iterdir()} == {"one.mpy"}
+
+
+def test_too_few_liars_or_bugs_that_go_unseen_are_told():
+    figures = {"adversaries": 75, "planted_bugs": 40, "planted_bugs_found": 40}
+    assert tables.misses("reliability.json", figures) == []
+    for name in ("adversaries", "planted_bugs_found"):
+        (said,) = tables.misses("reliability.json", figures | {name: figures[name] - 1})
+        assert "must be" in said
+    (said,) = tables.misses("reliability.json", {"contactor_closings_per_hour_worst": 61})
+    assert "at most 60" in said

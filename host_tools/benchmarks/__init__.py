@@ -47,6 +47,9 @@ PARTS = {
     ),
     "simulation": Part(_HERE + "simulation", RELIABILITY, "5,000 simulated sessions, two minutes"),
     "adversaries": Part(_HERE + "adversaries", RELIABILITY, "scripted liars, 20 s"),
+    "planted-bugs": Part(
+        _HERE + "planted_bugs", RELIABILITY, "bugs that are planted again, two minutes"
+    ),
     "contactor": Part(
         _HERE + "contactor", RELIABILITY, "vehicles that wear the contactor out, 30 s"
     ),

@@ -40,8 +40,11 @@ _RELIABILITY = {
     "simulated_packets": ("packets in them", "20 a session"),
     "invariant_violations": ("of these, promises broken", "0"),
     "honest_quarrels": ("of these, honest sides that accused each other", "0"),
-    "adversaries": ("scripted liars", "at least 18"),
+    "unpaid_over_bound": ("of these, more unpaid than the bound of security.md", "0"),
+    "adversaries": ("scripted liars", "at least 75"),
     "adversary_max_gain_packets": ("most that one gains, in packets", "1, or see security.md"),
+    "planted_bugs": ("bugs that are planted again", "at least 40"),
+    "planted_bugs_found": ("of these, bugs that a test finds", "all"),
     "contactor_closings_per_hour_worst": (
         "most closings of the contactor in an hour, under attack",
         "at most 60",
@@ -57,6 +60,7 @@ _RELIABILITY = {
 }
 
 _MOST_CLOSINGS = 60
+_FEWEST_LIARS = 75
 
 # The pole's flash: numbers of blocks, and the erases that a sector endures.
 _CHANNELS = 64
@@ -150,15 +154,26 @@ def misses(file: str, figures: Figures) -> list[str]:
             if most is not None and name in ours and ours[name] > most
         ]
     if file == RELIABILITY:
-        return [
-            f"{meaning}: {figures[name]:,}, must be 0"
-            for name, (meaning, must) in _RELIABILITY.items()
-            if must == "0" and figures.get(name, 0) > 0
-        ] + [
-            f"{_RELIABILITY[name][0]}: {figures[name]:,}, must be at most {most}"
-            for name, most in (("contactor_closings_per_hour_worst", _MOST_CLOSINGS),)
-            if figures.get(name, 0) > most
-        ]
+        return (
+            [
+                f"{meaning}: {figures[name]:,}, must be 0"
+                for name, (meaning, must) in _RELIABILITY.items()
+                if must == "0" and figures.get(name, 0) > 0
+            ]
+            + [
+                f"{_RELIABILITY[name][0]}: {figures[name]:,}, must be at most {most}"
+                for name, most in (("contactor_closings_per_hour_worst", _MOST_CLOSINGS),)
+                if figures.get(name, 0) > most
+            ]
+            + [
+                f"{_RELIABILITY[name][0]}: {figures[name]:,}, must be {least} or more"
+                for name, least in (
+                    ("adversaries", _FEWEST_LIARS),
+                    ("planted_bugs_found", figures.get("planted_bugs", 0)),
+                )
+                if figures.get(name, least) < least
+            ]
+        )
     return []
 
 

@@ -43,6 +43,7 @@ _LASTING_REASONS = (
 # The exceptions of a driver or a flash that fails. A loop may give up for these alone.
 _EXPECTED_FAULTS = ("CrashError", "OSError", "JournalFull", "MEMORY_LOW")
 QUARREL = ", and both are honest"
+UNPAID = "unpaid on a channel"
 # An honest pair never stops for these, unless a meter failed.
 _QUARRELS = (
     "WRONG_AMOUNT",
@@ -425,7 +426,7 @@ class Invariants:
             limit = min(credit, amount) + self._most_late + restarts
             limit += self._price(self._welded // MS_PER_HOUR)
             if unpaid > limit:
-                raise Violation(f"{unpaid} unpaid on a channel, {limit} at most")
+                raise Violation(f"{unpaid} {UNPAID}, {limit} at most")
         unbilled_mwh = world.pole.board.meter.energy_mwh - billed_mwh
         if unbilled_mwh > 0:
             unbilled_mwh = max(unbilled_mwh - self._unseen // MS_PER_HOUR, 0)
