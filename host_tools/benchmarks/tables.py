@@ -144,6 +144,25 @@ def _three_columns(rows: dict[str, tuple[str, str]], figures: Figures) -> str:
     return "\n".join(lines)
 
 
+def _beyond_bounds(figures: Figures) -> list[str]:
+    """Return a sentence for each figure of reliability below or above its bound."""
+    # name: the least value, and the largest one; None: no bound
+    bounds: dict[str, tuple[int | None, int | None]] = {
+        "contactor_closings_per_hour_worst": (None, _MOST_CLOSINGS),
+        "adversaries": (_FEWEST_LIARS, None),
+        "planted_bugs_found": (figures.get("planted_bugs"), None),
+    }
+    said = []
+    for name, (least, most) in bounds.items():
+        figure = figures.get(name)
+        meaning = _RELIABILITY[name][0]
+        if figure is not None and least is not None and figure < least:
+            said.append(f"{meaning}: {figure:,}, must be {least:,} or more")
+        if figure is not None and most is not None and figure > most:
+            said.append(f"{meaning}: {figure:,}, must be at most {most:,}")
+    return said
+
+
 def misses(file: str, figures: Figures) -> list[str]:
     """Return a sentence for each figure that breaks its limit, the same on every machine."""
     if file == ED25519:
@@ -154,26 +173,11 @@ def misses(file: str, figures: Figures) -> list[str]:
             if most is not None and name in ours and ours[name] > most
         ]
     if file == RELIABILITY:
-        return (
-            [
-                f"{meaning}: {figures[name]:,}, must be 0"
-                for name, (meaning, must) in _RELIABILITY.items()
-                if must == "0" and figures.get(name, 0) > 0
-            ]
-            + [
-                f"{_RELIABILITY[name][0]}: {figures[name]:,}, must be at most {most}"
-                for name, most in (("contactor_closings_per_hour_worst", _MOST_CLOSINGS),)
-                if figures.get(name, 0) > most
-            ]
-            + [
-                f"{_RELIABILITY[name][0]}: {figures[name]:,}, must be {least} or more"
-                for name, least in (
-                    ("adversaries", _FEWEST_LIARS),
-                    ("planted_bugs_found", figures.get("planted_bugs", 0)),
-                )
-                if figures.get(name, least) < least
-            ]
-        )
+        return [
+            f"{meaning}: {figures[name]:,}, must be 0"
+            for name, (meaning, must) in _RELIABILITY.items()
+            if must == "0" and figures.get(name, 0) > 0
+        ] + _beyond_bounds(figures)
     return []
 
 
