@@ -21,7 +21,7 @@ from joulestream.host_tools.flash_image import (
     read_image,
 )
 from joulestream.host_tools.settlement import ChannelClaim
-from joulestream.pole.clock import mark_restored
+from joulestream.pole.restored import mark_restored
 
 
 class NotMarked(FlashImageError):

@@ -7,6 +7,7 @@ from joulestream import errors, messages
 from joulestream.channel import Claim, time_bytes
 from joulestream.messages import ACCEPT, TIME_TAKEN, UPDATE, Invoice, TimeProof
 from joulestream.runtime import BUILT_S
+from joulestream.session_tag import name_session
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.pair import PACKET_PRICE, PRICE, STEP_MS, Pair, bending, both, lie
 
@@ -334,6 +335,7 @@ def test_an_offer_is_not_kept_alive_to_use_an_old_proof_of_time():
             time_s=NOW_S + number,
             signature=KEYS["issuer"].sign(proof),
         )
+        name_session(message, session.tag)
         world.payee.receive(messages.encode(message), world.now_ms)
         world.step()
         assert world.now_ms - begun_ms <= world.pole_config.link_timeout_ms + 2 * STEP_MS

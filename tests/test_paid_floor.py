@@ -9,7 +9,7 @@ from joulestream.channel import Claim
 from joulestream.device import journal_keys
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.messages import ACCEPT, INVOICE, OFFER, UPDATE
-from joulestream.pole.clock import mark_restored
+from joulestream.pole.restored import mark_restored
 from joulestream.session import ACCEPTED
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash, mount
@@ -132,8 +132,12 @@ def test_no_claim_below_the_collected_amount_is_taken_and_nothing_flows_before()
 
 
 def test_a_pole_that_lost_nothing_asks_for_no_more_because_of_a_certificate():
-    """The vehicle paid ahead, and its claim was collected: that is no debt."""
+    """The vehicle paid ahead, and its claim was collected: that is no debt.
+
+    The pole asks for less ahead by now, since the channel has earned its credit.
+    """
     world, amount = collected(prepay=4 * PACKET_PRICE)
+    world.pole_config.prepay = 0
     due = world.payee_records.load(CHANNEL_ID).amount_due
     vehicle = meet(world, fresh(amount), least=amount)
     assert vehicle.invoices[0] == due < amount - PACKET_PRICE
@@ -156,9 +160,29 @@ def test_a_pole_with_an_old_copy_of_its_journal():
     # A certificate from before the copy was written back may hide the later payments.
     meet(world, certificate(claimed=older.amount))
     assert world.payee.last_stop == errors.CERTIFICATE_OLD
-    vehicle = meet(world, fresh(amount))
-    assert vehicle.invoices[0] == amount - PACKET_PRICE
+    vehicle = meet(world, fresh(amount), least=amount)
+    credit = min(world.pole_config.credit, older.amount)
+    assert vehicle.invoices[0] == amount - vehicle.asked_ahead - credit
     assert world.payee_records.load(CHANNEL_ID).amount >= amount
+
+
+def test_a_copy_from_the_middle_of_a_session_bills_nothing_again():
+    """The pole takes it for the journal of a session that a power cut ended."""
+    world = Pair()
+    world.charge(4)
+    old = world.pole_flash.copy()
+    due = world.payee_records.load(CHANNEL_ID).amount_due
+    world.charge(30)
+    world.plugged = False
+    world.run(lambda: world.payee.charging is None)
+    amount = world.payee_records.load(CHANNEL_ID).amount
+    world.pole_flash = old
+    mark_restored(mount(old, journal_keys.key_count(journal_keys.POLE, 64)), LATER_S)
+    world.boot_pole(LATER_S)
+    world.run(lambda: world.payee.books.is_recovered)
+    assert world.payee_records.load(CHANNEL_ID).amount_due == due
+    assert honest(world, fresh(amount))
+    assert not world.payer.record.unproven_amount
 
 
 def honest(world, shown, packets=6):

@@ -13,7 +13,7 @@ from joulestream.errors import (
     CERTIFICATE_OLD,
     TIME_UNKNOWN,
 )
-from joulestream.pole.clock import PoleClock, mark_restored
+from joulestream.pole.clock import PoleClock, mark_birth
 from joulestream.runtime import BUILT_S
 from joulestream.testkit.certificates import DAY_S, NOW_S
 
@@ -318,7 +318,7 @@ def test_a_host_that_restores_an_image_marks_it():
         copy = dict(pole.journal.values)
         pole.wait(60 * MINUTE_MS)
         pole.journal.values = copy
-        mark_restored(pole.journal, pole.true_s)
+        mark_birth(pole.journal, pole.true_s)
         pole.boot(0, quality)
         told_s = None if quality else pole.true_s
         assert pole.visit(Shown(HONEST, pole.true_s - 1), told_s) == CERTIFICATE_OLD

@@ -346,9 +346,13 @@ def test_an_accept_moves_no_debt_to_an_issuer_that_is_trusted_for_less():
     world = pair_with_two_issuers(PACKET_PRICE)
     world.charge(4)
     world.replug()
-    world.certificates[:] = [
-        certificate(issuer="stranger", capacity=PACKET_PRICE, expires_at_s=NOW_S + DAY_S)
-    ]
+    shown = certificate(issuer="stranger", capacity=PACKET_PRICE, expires_at_s=NOW_S + DAY_S)
+
+    def change(message):
+        message.certificate = shown.to_bytes()
+        message.signature = KEYS["payer"].sign(world.payer.session.signed_text(message))
+
+    world.bend = bending(ACCEPT, change)
     world.boot_vehicle()
     world.payee.last_stop = 0
     assert world.run_to_stop() == both(errors.ISSUER_LIMIT)

@@ -21,7 +21,7 @@ from joulestream.errors import CARRIED_DEBT, CERTIFICATE_EXPIRED, CERTIFICATE_OL
 from joulestream.host_tools.layout import ROOT
 from joulestream.pole.admission import Admission
 from joulestream.pole.charging_session import ChargingSession
-from joulestream.pole.clock import PoleClock, mark_restored
+from joulestream.pole.clock import PoleClock, mark_birth
 from joulestream.pole.contactor import ORDERLY_STOP_MS
 from joulestream.pole.cover import Cover
 from joulestream.pole.offer import asked_prepay
@@ -115,7 +115,7 @@ def by_code_5_2(v):
 def by_code_5_4(v):
     key = bytes(32)
     journal = mount(RamFlash())
-    mark_restored(journal, v.born_s)
+    mark_birth(journal, v.born_s)
     clock = PoleClock(journal, lambda: (v.board_s, CLOCK_NETWORK), [key], 0)
     clock.keep_floor(SimpleNamespace(issuer_key=key, issued_at_s=v.floor_s))
     if v.is_told:
@@ -136,7 +136,11 @@ def by_code_8_3(v):
     accept = SimpleNamespace(amount_due=v.stated_due, remainder=v.stated_remainder)
     # At this price a packet costs what the formulas call `packet`.
     offer = SimpleNamespace(
-        packet_energy_mwh=MWH_PER_KWH, price_per_kwh=v.packet, prepay=v.offer_prepay
+        packet_energy_mwh=MWH_PER_KWH,
+        price_per_kwh=v.packet,
+        prepay=v.offer_prepay,
+        credit=v.credit,
+        best_amount=v.best_amount,
     )
     shown = SimpleNamespace(claimed=v.settled)
     admission = Admission(None, b"", None, None)

@@ -74,7 +74,7 @@ def test_the_seeds_reach_every_kind_of_trouble():
         for event in make_plan(seed).events
         if event.kind == "meter"
     }
-    assert len(faults) == 12
+    assert len(faults) == 13
 
 
 def test_batches_in_processes_are_those_in_this_one():

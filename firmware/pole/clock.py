@@ -77,11 +77,8 @@ def store_times(journal: "Journal", born_s: int, rows: "dict[bytes, IssuerTime]"
     journal.put(journal_keys.TIME, data)
 
 
-def mark_restored(journal: "Journal", time_s: int) -> None:
-    """Note that `journal` is an older copy: certificates from before `time_s` count no more.
-
-    A host calls it for an image that it writes back to a pole. Raises OSError.
-    """
+def mark_birth(journal: "Journal", time_s: int) -> None:
+    """Note that certificates from before the unix time `time_s` count no more. Raises OSError."""
     _, rows = read_times(journal.get(journal_keys.TIME))
     for row in rows.values():
         row.born_s = _UNBORN_S

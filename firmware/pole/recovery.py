@@ -50,6 +50,23 @@ class LoggedSession(Record):
     )
 
 
+def close_log(journal: "Journal") -> None:
+    """Close the log of a session that a journal holds open, so that nothing is billed for it.
+
+    A log that is not readable is left as it is. Raises OSError.
+    """
+    data = journal.get(journal_keys.SESSION)
+    if data is None:
+        return
+    try:
+        log = read_own(LoggedSession, data)
+    except UnreadableRecord:
+        return
+    if not log.is_closed:
+        log.is_closed = 1
+        journal.put(journal_keys.SESSION, log.to_bytes())
+
+
 class SessionLog:
     """Keeps the last session in the journal.
 

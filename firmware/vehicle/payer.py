@@ -216,6 +216,8 @@ class Payer:
                 offer, certificate, wallet, self._owner, self._config, self._own_meter
             )
             self.payments = Payments(offer, record, certificate, wallet, self._config)
+            if self.payments.is_spent():
+                raise PeerError(self.payments.limit_reason())
             self._shown = None
             self._owner.take(self._channel_id, record, offer)
         except OSError:

@@ -127,6 +127,11 @@ class Payments:
             return errors.CAPACITY_EXHAUSTED
         return errors.BUDGET_EXHAUSTED
 
+    def is_spent(self) -> bool:
+        """Return whether nothing is owed, and no packet can be paid any more."""
+        owed = self.amount_to_pay(self.record.amount_due) > self.record.signed
+        return not owed and self.next_amount_to_pay() > self.limit
+
     def next_amount_to_pay(self) -> int:
         """Return the amount to pay after one more full packet."""
         next_due = self.tariff.amount_due(self.energy_mwh + self.packet_energy_mwh)

@@ -39,7 +39,7 @@ from joulestream.host_tools.simulation.setup import (
     vehicle_configuration,
 )
 from joulestream.pole import main as pole_main
-from joulestream.pole.clock import mark_restored
+from joulestream.pole.restored import mark_restored
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 from joulestream.testkit.flash import NorFlash, PowerCut, mount

@@ -79,7 +79,8 @@ class Tariff:
 def most_ahead(offer: "Offer") -> int:
     """Return the most that a vehicle has paid ahead to a pole with such an OFFER, in claim units.
 
-    The OFFER is that of a pole which forgot all payments, so it asks for the most.
+    The pole forgot payments. It asks a channel without credit for the most: for what it asks now,
+    and the credit that it grants in its place.
     """
     packet = packet_amount(offer.price_per_kwh, offer.packet_energy_mwh)
-    return max(packet, offer.prepay)
+    return max(packet, offer.prepay + min(offer.credit, offer.best_amount))
