@@ -93,7 +93,7 @@ def forget_credit(monkeypatch):
 def test_a_broken_promise_is_found_and_its_history_shortened(monkeypatch):
     forget_credit(monkeypatch)
     # The contactor also opens for a late invoice, so that few histories reach the limit.
-    totals = run_campaign(Totals(next_seed=160), 600, jobs=1)
+    totals = run_campaign(Totals(next_seed=341), 20, jobs=1)
     assert totals.failures
     failing = next(
         outcome for outcome in (play(seed) for seed, _ in totals.failures) if len(outcome.kept) > 2
