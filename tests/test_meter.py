@@ -30,7 +30,7 @@ def reading_at(time_ms, energy_mwh, power_mw=11_000_000, voltage_mv=230_000, ste
 
 def follow(estimate, reading):
     """Let an estimate follow a reading. The caller knows the register's step."""
-    estimate.follow(reading, reading.step_mwh)
+    estimate.follow(reading, reading.step_mwh, 1 << 30)
 
 
 def started(reading):
@@ -433,6 +433,20 @@ def test_a_register_that_is_not_followed_again_yet_is_in_doubt():
     counter.follow(reading_at(4_200, 10_000, power_mw=0), False)
     counter.advance(False, 4_200)
     assert counter.register_mwh == 10_000 and counter.reason == 0
+
+
+def test_a_first_step_counts_no_more_than_can_have_flowed():
+    """The step of this meter is not known yet. Its first move may be a fault as well."""
+    watch = MeterWatch(Mute(), 22_000_000, config())
+    counter = EnergyCounter(Mute(), watch, 200)
+    counter.follow(reading_at(1_000, 5_000), True)
+    counter.advance(True, 1_000)
+    counter.follow(reading_at(1_200, 90_000, power_mw=7_000_000), True)
+    counter.advance(True, 1_200)
+    assert counter.reason == 0
+    # 22 kW and the margin of the watch, for two readings and the refresh.
+    assert counter.total_mwh + counter.before_mwh == 85_000
+    assert counter.total_mwh <= 3_500
 
 
 def test_a_new_meter_is_one_module_and_one_row():

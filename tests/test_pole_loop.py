@@ -342,6 +342,20 @@ def test_contacts_that_open_in_time_raise_none_and_late_ones_do():
         assert bench.record.energy_mwh >= bench.outlet.energy_mwh - 1_500
 
 
+def test_a_register_that_went_and_comes_back_raises_no_alarm():
+    """It moves once, by more than a step, while the contactor is open."""
+    bench = PoleBench()
+    bench.charge()
+    bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
+    bench.run_ms(3_000)
+    for fault in ("backward", "reset"):
+        bench.meter.set_fault(fault)
+        bench.run_ms(2 * bench.world.pole_config.meter.recover_ms)
+        bench.meter.set_fault("")
+        bench.run_ms(2 * bench.world.pole_config.meter.recover_ms)
+        assert bench.loop.status()["contactor_alarm"] is None, fault
+
+
 def test_a_slow_coarse_meter_raises_no_alarm():
     """Its last step comes long after the contactor opened."""
     for refresh_ms in (1_000, 5_000):

@@ -232,23 +232,23 @@ def test_what_was_billed_ahead_of_the_register_is_not_billed_again():
 
 def test_an_estimate_that_skips_counted_energy_counts_the_rest():
     estimate = EnergyEstimate()
-    estimate.follow(Reading(0, 5_000, 1_000, 0, 230_000), 1_000)
+    estimate.follow(Reading(0, 5_000, 1_000, 0, 230_000), 1_000, 1 << 30)
     estimate.skip_counted(700)
     totals = []
     for register_mwh in (5_000, 6_000, 7_000):
-        estimate.follow(Reading(0, register_mwh, 1_000, 0, 230_000), 1_000)
+        estimate.follow(Reading(0, register_mwh, 1_000, 0, 230_000), 1_000, 1 << 30)
         totals.append(estimate.advance(0))
     assert totals == [0, 300, 1_300]
 
 
 def test_an_estimate_counts_by_the_register_alone_while_nothing_can_flow():
     estimate = EnergyEstimate()
-    estimate.follow(Reading(0, 5_000, 1_000, 3_600_000, 230_000), 1_000)
+    estimate.follow(Reading(0, 5_000, 1_000, 3_600_000, 230_000), 1_000, 1 << 30)
     estimate.skip_counted(0)  # the register stands exactly at a step
     assert estimate.advance(100) == 100
     estimate.flowing = False
     assert estimate.advance(500) == 100
-    estimate.follow(Reading(500, 6_000, 1_000, 3_600_000, 230_000), 1_000)
+    estimate.follow(Reading(500, 6_000, 1_000, 3_600_000, 230_000), 1_000, 1 << 30)
     assert estimate.advance(900) == 1_000
     estimate.flowing = True
     assert estimate.advance(1_000) == 1_100

@@ -123,7 +123,7 @@ class EnergyCounter:
             return
         if watch.has_new_start:
             estimate.forget_register()
-        estimate.follow(reading, watch.step_mwh)
+        estimate.follow(reading, watch.step_mwh, watch.most_mwh)
         self.before_mwh = estimate.before_mwh
 
     def skip_counted(self, counted_mwh: int) -> None:

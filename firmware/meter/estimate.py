@@ -14,7 +14,8 @@ An example with steps of 1,000 mWh and 11 kW, which are 3.06 mWh in 1 ms:
                                             held at 1 mWh below the step
 
 The first reading tells the register, and not how far the next step is. So of the first step only
-power times time counts. The rest of it flowed before (`before_mwh`).
+power times time counts. The rest of it flowed before (`before_mwh`). A first step that is longer
+than declared may also be a fault: no more of it counts than can have flowed.
 """
 
 from joulestream.compat import const
@@ -53,7 +54,7 @@ class EnergyEstimate:
         self._power_w = 0
         self._time_ms = 0
 
-    def follow(self, reading: "Reading", step_mwh: int) -> None:
+    def follow(self, reading: "Reading", step_mwh: int, most_mwh: int) -> None:
         """Follow the register to a reading that the watch found good.
 
         The first reading only says where the register stands; it adds nothing to the total.
@@ -61,6 +62,7 @@ class EnergyEstimate:
         Args:
             reading: the reading.
             step_mwh: the step of the register.
+            most_mwh: the most that can have flowed since the reading before this one.
         """
         self.advance(reading.time_ms)
         self.is_following = True
@@ -73,7 +75,8 @@ class EnergyEstimate:
                 if self._is_first_step:
                     self._is_first_step = False
                     inside_mwh = self.total_mwh - self.register_total_mwh
-                    counted_mwh = min(max(inside_mwh, moved_mwh - step_mwh), moved_mwh)
+                    whole_mwh = min(moved_mwh - step_mwh, most_mwh)
+                    counted_mwh = min(max(inside_mwh, whole_mwh), moved_mwh)
                     self.before_mwh += moved_mwh - counted_mwh
                     moved_mwh = counted_mwh
                 self.register_total_mwh += moved_mwh

@@ -95,6 +95,7 @@ class MeterWatch:
         changed_ms: the tick of the question of the newest reading with other figures than the one
             before it.
         has_new_start: whether the register of the newest reading continues none before it.
+        most_mwh: the most energy that can have flowed since the reading before the newest one.
     """
 
     def __init__(self, driver: "Driver", max_power_mw: int, meter: "MeterConfig") -> None:
@@ -112,6 +113,7 @@ class MeterWatch:
         self.elapsed_ms = 0
         self.changed_ms = 0
         self.has_new_start = False
+        self.most_mwh = 0
         self._last: Reading | None = None
         self._last_ms = 0  # the tick of its first question
         self._zero_ms: int | None = None  # the first tick at which the register showed 0
@@ -287,7 +289,7 @@ class MeterWatch:
     def _jump_mwh(self, reading: "Reading", elapsed_ms: int) -> int:
         """Return how far the register can have moved since the reading before."""
         late_ms = elapsed_ms + reading.age_ms + self._refresh_now_ms()
-        most_mwh = self._max_power_w * late_ms // W_MS_PER_MWH
+        self.most_mwh = most_mwh = self._max_power_w * late_ms // W_MS_PER_MWH
         return most_mwh + max(self._most_step_mwh, reading.step_mwh) + reading.step_mwh
 
     def _refresh_now_ms(self) -> int:

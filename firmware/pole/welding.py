@@ -28,8 +28,8 @@ class WeldWatch:
     """Raises an alarm when power or energy flows though the contactor is open.
 
     It looks once the contacts have had their time to open, and the meter its time to show it. Then
-    three readings in a row that show power, or energy of more than one step of the register, raise
-    the alarm. A reading that repeats the one before to the last digit is left out: a meter that
+    three readings in a row raise the alarm that show power, or ever more energy beyond one step of
+    the register. A reading that repeats the one before to the last digit is left out: a meter that
     refreshes more slowly than declared still shows the time before the opening. The journal keeps
     the alarm's number, so it outlives restarts. It ends when a person has written the number into
     the configuration.
@@ -56,6 +56,7 @@ class WeldWatch:
         self._was_closed = True
         self._settling = Timer()
         self._start_mwh: int | None = None
+        self._seen_mwh = 0
         self._changed_ms: int | None = None
         self._readings = 0
 
@@ -82,9 +83,13 @@ class WeldWatch:
             # Only a register that was refreshed since the opening holds all that flowed before.
             self._start_mwh = meter.total_mwh
         flowed_mwh = meter.total_mwh - self._start_mwh
-        if meter.power_mw < self._least_power_mw and flowed_mwh <= meter.step_mwh:
-            self._readings = 0
-            return
+        if meter.power_mw < self._least_power_mw:
+            if flowed_mwh <= meter.step_mwh:
+                self._readings = 0
+                return
+            if meter.total_mwh == self._seen_mwh:
+                return  # One move of the register alone may be a fault of the meter.
+        self._seen_mwh = meter.total_mwh
         self._readings += 1
         if self._readings == _READINGS:
             self.number += 1
