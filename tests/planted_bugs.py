@@ -449,6 +449,22 @@ BUGS = (
         "tests/test_pole_loop.py::test_a_register_that_went_and_comes_back_raises_no_alarm",
     ),
     Bug(
+        "a full wallet spends an issuer's word for nothing",
+        "firmware/vehicle/wallet.py",
+        "        self._spend(small_int(amount - record.signed))\n        record.signed = amount\n"
+        "\n    def sign_claim(",
+        "        record.signed = amount\n\n    def sign_claim(",
+        "tests/test_wallet_room.py::test_a_full_wallet_counts_an_issuers_word_as_spent",
+    ),
+    Bug(
+        "a claim is stored under a certificate that is not",
+        "firmware/pole/books.py",
+        "                    raise PeerError(errors.STORE_FAILED)\n                return False\n",
+        "                    pass\n                return False\n",
+        "tests/test_pole_rules.py"
+        "::test_no_claim_is_stored_under_an_issuer_whose_certificate_must_wait",
+    ),
+    Bug(
         "an offer is kept alive by proofs of time",
         "shared/joulestream/session.py",
         "        if number != TIME:\n",

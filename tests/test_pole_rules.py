@@ -358,6 +358,21 @@ def test_an_accept_moves_no_debt_to_an_issuer_that_is_trusted_for_less():
     assert world.run_to_stop() == both(errors.ISSUER_LIMIT)
 
 
+def test_no_claim_is_stored_under_an_issuer_whose_certificate_must_wait():
+    """After a restart the debt would count for the issuer before alone."""
+    world = pair_with_two_issuers(100_000)
+    world.charge(4)
+    world.replug()
+    world.certificates[:] = [
+        certificate(issuer="stranger", capacity=90_000, expires_at_s=NOW_S + DAY_S)
+    ]
+    while world.books.budget.take(1, world.now_ms):
+        pass
+    world.boot_vehicle()
+    world.payee.last_stop = 0
+    assert world.run_to_stop() == both(errors.STORE_FAILED)
+
+
 def test_a_bad_meter_neither_offers_nor_opens():
     world = Pair()
     world.meter_reason = errors.METER_STALE

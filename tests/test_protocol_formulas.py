@@ -271,11 +271,12 @@ def by_code_8_1(v):
         price_per_kwh=v.packet,
     )
     spent = []
-    wallet = SimpleNamespace(
-        learn=lambda record, amount: (
-            spent.append(amount - record.signed) or setattr(record, "signed", amount)
-        )
-    )
+
+    def spend(record, amount):
+        spent.append(amount - record.signed)
+        record.signed = amount
+
+    wallet = SimpleNamespace(learn=spend, believe=spend)
     learn(offer, v.claimed, record, wallet)
     asked = asked_total(offer, v.claimed)
     found = {

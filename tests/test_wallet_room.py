@@ -126,3 +126,17 @@ def test_a_power_cut_while_a_channel_makes_room_leaves_the_one_or_the_other():
         assert (records.load(old) is None) != (records.load(new) is None)
         assert life.wallet.budget_left <= left
         assert PAYER_RECORD + new in life.journal.keys() or records.load(old).signed == 5
+
+
+def test_a_full_wallet_counts_an_issuers_word_as_spent():
+    """Else a lying issuer could overdraw the budget on one new channel after the other."""
+    life = Life(NorFlash(8, 2048))
+    for number in range(CHANNELS + 2):
+        life.wallet.certificates = [certificate(channel(number))]
+        life.pay(number, 3, 1_000 * number)
+    assert not life.wallet.records.can_add()
+    left = life.wallet.budget_left
+    life.wallet.learn(new_record(), 500)
+    assert life.wallet.budget_left == left, "a full wallet had counted what it forgot"
+    life.wallet.believe(new_record(), 500)
+    assert life.wallet.budget_left == left - 500

@@ -184,6 +184,9 @@ class Books:
         instead_of = None
         if certificate.channel_id in self.records:
             if not self.budget.take(_CERTIFICATE_RECORDS, now_ms):
+                if self.records.issuer_key(certificate.channel_id) != certificate.issuer_key:
+                    # After a restart the debt would count for the issuer before alone.
+                    raise PeerError(errors.STORE_FAILED)
                 return False
         else:
             if record.amount < charging.packet:

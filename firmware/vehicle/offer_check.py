@@ -174,7 +174,10 @@ def learn(offer: "Offer", claimed: int, record: PayerRecord, wallet: "Wallet") -
     proven_amount = max(offer.best_amount, claimed)
     if proven_amount <= record.signed:
         return False
-    wallet.learn(record, proven_amount)
+    if offer.best_amount > record.signed:
+        wallet.learn(record, offer.best_amount)
+    if claimed > record.signed:
+        wallet.believe(record, claimed)
     if offer.amount_due > record.amount_due:
         is_all = offer.amount_due <= proven_amount
         record.amount_due = offer.amount_due if is_all else proven_amount

@@ -107,6 +107,11 @@ class Wallet:
             self._spend(small_int(amount - record.signed))
         record.signed = amount
 
+    def believe(self, record: "PayerRecord", amount: int) -> None:
+        """Note in `record` that the issuer says `amount` was signed. It counts as spent now."""
+        self._spend(small_int(amount - record.signed))
+        record.signed = amount
+
     def sign_claim(
         self, channel_id: bytes, record: "PayerRecord", amount: int, claim: "Claim"
     ) -> "Buffer":

@@ -468,7 +468,7 @@ class Invariants:
         lives = len(POLE_KEYS) * (1 + side.restored)
         justified_mwh = counted_mwh * (100 + AUDIT_PERCENT) // 100
         justified_mwh += 2 * lives * (self._steps_mwh[0] + self._steps_mwh[number + 1])
-        limit = self._price(justified_mwh) + lives * parameters.vehicle_prepay
+        limit = self._price(justified_mwh) + lives * parameters.vehicle_prepay + side.decided
         if not side.restored:
             limit = min(limit, parameters.budgets[number])
         if signed > limit:

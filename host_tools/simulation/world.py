@@ -83,6 +83,7 @@ class Side:
         saved, saved_key: the copy of its flash that a person made, or None, and its key.
         restored: how often its flash was restored from a copy, or lost.
         home_mwh: the part of its meter's count that flowed at home.
+        decided: the amount of the debts that its owner took on the pole's word.
     """
 
     def __init__(self, board: Board, number: int | None, assemble: Callable[[], Any]) -> None:
@@ -97,6 +98,7 @@ class Side:
         self.saved_key = ""
         self.restored = 0
         self.home_mwh = 0
+        self.decided = 0
         self._assemble = assemble
 
     def start(self) -> None:
@@ -606,6 +608,7 @@ class World:
         for channel in list(wallet.channels(journal)):
             if channel.record.refused_amount or channel.record.unproven_amount:
                 amount = wallet.pay_refused(journal, channel.channel_id)
+                side.decided += amount
                 self.note(side.name, f"its owner pays a debt of {amount}")
 
     # Results
