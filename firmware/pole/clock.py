@@ -287,13 +287,14 @@ class PoleClock:
         """Learn by the board or an issuer when the journal was born; return whether it changed.
 
         This start is the birth of a journal that was empty, so a correction of the board's clock
-        corrects the birth. After a later start a time that is a day before a birth proves that the
-        birth was noted with a wrong clock.
+        corrects the birth. Otherwise a time that is a day before a birth proves that the birth was
+        noted with a wrong clock.
         """
         changed = False
-        # The ticks may run wrong by a thousandth.
-        new_s = _AGREE_S + self._uptime_s // 1_000
-        later_s = new_s if self._is_new else self._uptime_s + _DAY_S
+        later_s = day_s = self._uptime_s + _DAY_S
+        if self._is_new:
+            # The ticks may run wrong by a thousandth.
+            later_s = _AGREE_S + self._uptime_s // 1_000
         board = self._board
         if board is not None:
             is_late = self._is_new and board > self._born_s + later_s
@@ -302,7 +303,8 @@ class PoleClock:
                 changed = True
         if row is not None and row.key in self._told:
             start = self._told[row.key]
-            if start + later_s < min(self._born_s, row.born_s):
+            # Steps of a day: an issuer that tells ever earlier times wears out no flash.
+            if start + day_s < min(self._born_s, row.born_s):
                 row.born_s = start
                 changed = True
         return changed
