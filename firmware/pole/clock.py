@@ -7,7 +7,7 @@ issuer's word counts for the certificates of that issuer alone. docs/protocol.md
 from joulestream.channel import KEY_SIZE, expiry_reason
 from joulestream.compat import const
 from joulestream.device import journal_keys
-from joulestream.errors import BAD_TIME, CERTIFICATE_OLD, TIME_UNKNOWN
+from joulestream.errors import BAD_TIME, CERTIFICATE_EXPIRED, CERTIFICATE_OLD, TIME_UNKNOWN
 from joulestream.fields import BYTES, UINT, Record, size_of
 from joulestream.runtime import BUILT_S
 from joulestream.units import ticks_add, ticks_diff
@@ -191,6 +191,8 @@ class PoleClock:
         reason = expiry_reason(certificate, time_s)
         if reason:
             return reason
+        if certificate.issued_at_s >= _LAST_S:
+            return CERTIFICATE_EXPIRED
         row = self._rows[certificate.issuer_key]
         if self._learn_birth(row):
             self._store_if_possible()
@@ -198,9 +200,10 @@ class PoleClock:
         return CERTIFICATE_OLD if certificate.issued_at_s < born_s else 0
 
     def issuer_s(self, issuer_key: bytes, now_ms: int) -> "tuple[int, int]":
-        """Return an issuer's time in s, and the time that issuer and board both prove.
+        """Return an issuer's time in s, and the time that the issuer and the board both prove.
 
-        The board's clock alone may be in a wrong era, and an issuer alone may lie.
+        The board's clock alone may be in a wrong era, and an issuer alone may lie. The first time
+        is the issuer's, but no later than the board's if that is known. The second is 0 if not.
         """
         row = self._rows.get(issuer_key)
         floor_s = 0 if row is None else row.floor_s
@@ -208,7 +211,7 @@ class PoleClock:
         told = self._told.get(issuer_key)
         own_s = floor_s if told is None else max(told + uptime_s, floor_s)
         board_s = 0 if self._board is None else self._board + uptime_s
-        return own_s if told is not None else max(board_s, floor_s), min(own_s, board_s)
+        return own_s if self._board is None else min(own_s, board_s), min(own_s, board_s)
 
     # In a session
 

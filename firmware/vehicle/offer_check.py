@@ -16,6 +16,9 @@ from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.carried_debt import carry_debt, usable_credit
 from joulestream.vehicle.config import answer_ms
 
+# An amount that nothing rounds up beyond a field of a record.
+_MOST_DUE = (1 << 63) - 1
+
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.channel import Certificate
@@ -103,6 +106,8 @@ def _terms_reason(offer: "Offer", issuer_key: bytes, config: "VehicleConfig") ->
     if offer.price_per_kwh > config.max_price_per_kwh:
         return errors.PRICE_TOO_HIGH
     if offer.issuer_count > MAX_ISSUERS or offer.remainder >= MWH_PER_KWH:
+        return errors.BAD_FIELD
+    if offer.amount_due > _MOST_DUE:
         return errors.BAD_FIELD
     # A slower pole would be silent for longer than this vehicle's link timeout: for a packet, and
     # while its invoice waits for the own meter or is repeated.

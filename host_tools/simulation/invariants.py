@@ -103,6 +103,7 @@ class Invariants:
         # Energy that a pole billed before it lost its journal, and that its copy bills once more.
         self._forgotten_mwh = 0
         self._copied_mwh = 0
+        self._forgets = 0
         # By channel id: the amount that the pole held just after the loss of its journal.
         self._lost: dict[bytes, int] = {}
         self._set_limits()
@@ -141,6 +142,7 @@ class Invariants:
         if world.pole.saved is not None:
             self._copied_mwh = self._energy_mwh(self._restart_ms) + self._packet_mwh
             self._set_limits()
+        self._forgets += 1
         records = world.payee_records(world.pole_key)
         index = POLE_KEYS.index(world.pole_key)
         for channels in self._channels:
@@ -430,8 +432,10 @@ class Invariants:
         unbilled_mwh = world.pole.board.meter.energy_mwh - billed_mwh
         if unbilled_mwh > 0:
             unbilled_mwh = max(unbilled_mwh - self._unseen // MS_PER_HOUR, 0)
-        # With each start a pole may lose sight of what flowed inside a step of its register.
-        most_mwh = self._most_late_mwh + world.pole.starts * self._steps_mwh[0]
+        # With each start, and each loss of its journal, a pole may lose sight of what flowed inside
+        # a step of its register.
+        losses = world.pole.starts + self._forgets
+        most_mwh = self._most_late_mwh + losses * self._steps_mwh[0]
         if unbilled_mwh > most_mwh and payee.books.is_recovered:
             raise Violation(f"{unbilled_mwh} mWh flowed unbilled, {most_mwh} at most")
         if -unbilled_mwh > self._most_ahead_mwh + restarts_mwh:

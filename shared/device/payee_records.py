@@ -229,6 +229,8 @@ class PayeeRecords:
         self.store(channel_id, record, instead_of if is_new else None)
         channel = self._channels[channel_id]
         channel.issuer_key = channel.vouching_key = self._shared(certificate.issuer_key)
+        # A channel that comes back to a place may have been collected before.
+        channel.collected = standing.collected
 
     def store(
         self, channel_id: bytes, record: PayeeRecord, instead_of: "bytes | None" = None
