@@ -164,6 +164,9 @@ class Invariants:
     def _set_limits(self) -> None:
         """Compute the limits of energy. A faulty meter raises them until the pole notices."""
         delay_ms = self._bill_delay_ms
+        if not self._is_declared:
+            # The pole learns a longer refresh only after it has missed one.
+            delay_ms += self._ages_ms[0]
         step_mwh = self._steps_mwh[0]
         # The register may stand just below its next step, and the estimate nearly a step ahead.
         self._most_ahead_mwh = 2 * step_mwh
