@@ -78,6 +78,7 @@ class Firmware:
         """
         self.role = role
         self.contactor = False
+        self._has_gate = False  # whether the contactor has a process of its own
         self.status: dict[str, Any] = {}
         self._uarts = sorted(config["board"]["uarts"])
         self.sent = dict.fromkeys(self._uarts, 0)
@@ -152,6 +153,9 @@ class Firmware:
             while b"\n" in self._line:
                 self._take_line()
         self._process.wait()
+        if self._has_gate:
+            # Both processes have ended, and a contactor that nobody holds is open.
+            self.contactor = False
 
     def kill(self) -> None:
         """Cut the process's power."""
@@ -174,6 +178,7 @@ class Firmware:
     def _take_line(self) -> None:
         line, self._line = self._line.split(b"\n", 1)
         if line.startswith(_CONTACTOR):
+            self._has_gate = True
             self.contactor = line[len(_CONTACTOR) :] == b"1"
             return
         contactor, *rest = line.split(b" ", 1 + len(self._uarts))
