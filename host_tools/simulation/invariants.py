@@ -435,8 +435,8 @@ class Invariants:
         unbilled_mwh = world.pole.board.meter.energy_mwh - billed_mwh
         if unbilled_mwh > 0:
             unbilled_mwh = max(unbilled_mwh - self._unseen // MS_PER_HOUR, 0)
-        # With each start, and each loss of its journal, a pole may lose sight of what flowed inside
-        # a step of its register.
+        # With each start, and each loss of its journal, a pole may lose sight of a part of a step
+        # of its register.
         losses = world.pole.starts + self._forgets
         most_mwh = self._most_late_mwh + losses * self._steps_mwh[0]
         if unbilled_mwh > most_mwh and payee.books.is_recovered:
