@@ -373,6 +373,18 @@ def test_no_claim_is_stored_under_an_issuer_whose_certificate_must_wait():
     assert world.run_to_stop() == both(errors.STORE_FAILED)
 
 
+def test_a_renewal_that_no_time_can_judge_ends_no_session():
+    """For instance one of an issuer that told this pole no time. The one in use is still good."""
+    later = certificate(expires_at_s=NOW_S + 2 * DAY_S)
+    world = Pair(pole={"renew_before_s": 48}, certificates=[certificate(expires_at_s=NOW_S + 50)])
+    world.charge(1)
+    world.clock.reason = lambda certificate, now_ms, look=True: errors.TIME_UNKNOWN
+    world.renewals = [later]
+    world.steps(250)
+    assert world.payee.charging is not None and world.payee.last_stop is None
+    assert world.payee.charging.certificate.expires_at_s == NOW_S + 50
+
+
 def test_a_bad_meter_neither_offers_nor_opens():
     world = Pair()
     world.meter_reason = errors.METER_STALE

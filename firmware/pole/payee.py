@@ -363,7 +363,7 @@ class Payee:
             reason = renewal_reason(certificate, self.admission, self.session, now_ms)
             if not reason:
                 self._use(certificate, charging, now_ms)
-            elif reason != errors.CERTIFICATE_OLD:
+            elif reason not in (errors.CERTIFICATE_OLD, errors.TIME_UNKNOWN):
                 raise PeerError(reason)
         used = charging.certificate
         self.session.send(Renewed(expires_at_s=used.expires_at_s, capacity=used.capacity), now_ms)
