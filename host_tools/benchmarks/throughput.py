@@ -20,7 +20,17 @@ _START_AMOUNT = (1 << 32) + 12_345
 _START_ENERGY_MWH = (1 << 30) + 678
 _CAPACITY = 1 << 50
 _HEAP = "336k"
-_PACKET_MWH = 3
+# A packet holds what flows between two readings, and a smaller one would wait for the budget of
+# unpaid writes. So the meter sets the pace, not the firmware.
+_METER = {
+    "model": "sdm120",
+    "step_mwh": 1,
+    "refresh_ms": 0,
+    "interval_ms": 20,
+    "baud": 1_000_000,
+    "turnaround_ms": 5,
+}
+_PACKET_MWH = 128
 _PRICE_PER_KWH = 320_000_000
 _WARM_UP_MS = 2_000
 _MEASURE_MS = 10_000
@@ -41,11 +51,13 @@ def _make_bench(directory: Path) -> Bench:
     setup = BenchSetup(directory)
     _age_channel(setup, setup.write_certificate(capacity=_CAPACITY))
     pole = setup.pole(
+        meter=_METER,
         packet_energy_mwh=_PACKET_MWH,
         credit=_PRICE_PER_KWH // 1_000,
         prices=[{"from_s": 0, "price_per_kwh": _PRICE_PER_KWH}],
     )
     vehicle = setup.vehicle(
+        meter=_METER,
         budget=_CAPACITY,
         prepay=2 * _PRICE_PER_KWH // 1_000,
         max_price_per_kwh=_PRICE_PER_KWH,

@@ -135,7 +135,7 @@ class Invariants:
         self._slow_s = off_s
 
     def pole_forgot(self, world: "World") -> None:
-        """The pole lost its journal, or has an older copy: what it knows now counts.
+        """The pole lost its journal, or has an older copy: its present records count.
 
         A copy that was made in a session looks like the journal of a pole that lost its power.
         """
@@ -287,7 +287,7 @@ class Invariants:
         if number == STOP:
             reason = reason_name(message.reason)
             if reason in _QUARRELS and not self._is_doubtful():
-                if reason != "CARRIED_DEBT" or not self._is_forgotten(world, sender):
+                if not self._is_forgotten(world, sender, reason):
                     raise Violation(f"{sender} stops with {reason}{QUARREL}")
         elif number == UPDATE:
             self._check_update(world, sender, message.amount)
@@ -310,11 +310,19 @@ class Invariants:
         """Return whether a part of this world failed, so that honest sides may quarrel."""
         return self._meter_failed or self._contactor_failed or not self._is_declared
 
-    def _is_forgotten(self, world: "World", sender: str) -> bool:
-        """Return whether a vehicle lost the memory of a debt, which is above its trust."""
+    def _is_forgotten(self, world: "World", sender: str, reason: str) -> bool:
+        """Return whether a lost memory excuses a stop.
+
+        A vehicle that lost its wallet knows no debt. The debt that it takes on trust then is
+        missing from its prepayment, also at a pole that lost its journal later.
+        """
+        if reason not in ("CARRIED_DEBT", "PREPAY_TOO_SMALL"):
+            return False
         side = next((side for side in world.vehicles if side.name == sender), None)
         if side is None or side.loop is None:
-            return True  # the pole repeats the reason of a vehicle
+            return reason == "CARRIED_DEBT"  # the pole repeats the reason of a vehicle
+        if reason == "PREPAY_TOO_SMALL":
+            return bool(side.restored) and self._trusts(side)
         _, amount_due, amount = self._books[side.loop.payer.session.channel_id]
         trust = world.plan.parameters.vehicle_prepay
         return bool(side.restored) and amount_due - amount > trust - side.starts
