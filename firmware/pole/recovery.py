@@ -50,19 +50,24 @@ class LoggedSession(Record):
     )
 
 
+def stored_log(journal: "Journal") -> "LoggedSession | None":
+    """Return the session that a journal has, or None if it has none that is readable."""
+    data = journal.get(journal_keys.SESSION)
+    if data is None:
+        return None
+    try:
+        return read_own(LoggedSession, data)
+    except UnreadableRecord:
+        return None
+
+
 def close_log(journal: "Journal") -> None:
     """Close the log of a session that a journal holds open, so that nothing is billed for it.
 
     A log that is not readable is left as it is. Raises OSError.
     """
-    data = journal.get(journal_keys.SESSION)
-    if data is None:
-        return
-    try:
-        log = read_own(LoggedSession, data)
-    except UnreadableRecord:
-        return
-    if not log.is_closed:
+    log = stored_log(journal)
+    if log is not None and not log.is_closed:
         log.is_closed = 1
         journal.put(journal_keys.SESSION, log.to_bytes())
 
@@ -93,14 +98,10 @@ class SessionLog:
         An entry of another version loses the energy after the last payment, a packet or two. One
         of a channel whose record is of another version stays until the next session.
         """
-        data = self._journal.get(journal_keys.SESSION)
-        if data is None:
+        last = stored_log(self._journal)
+        if last is None or not self._records.is_readable(last.channel_id):
             return None
-        try:
-            last = read_own(LoggedSession, data)
-        except UnreadableRecord:
-            return None
-        return last if self._records.is_readable(last.channel_id) else None
+        return last
 
     def open(
         self, channel_id: bytes, meter: "EnergyCounter", energy_mwh: int, tariff: Tariff
