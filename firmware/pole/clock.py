@@ -211,7 +211,8 @@ class PoleClock:
         told = self._told.get(issuer_key)
         own_s = floor_s if told is None else max(told + uptime_s, floor_s)
         board_s = 0 if self._board is None else self._board + uptime_s
-        return own_s if self._board is None else min(own_s, board_s), min(own_s, board_s)
+        proven_s = min(own_s, board_s)
+        return own_s if self._board is None else proven_s, proven_s
 
     # In a session
 
