@@ -50,7 +50,7 @@ def offered(**changes):
 
 
 def test_the_slowest_pole_that_a_vehicle_takes():
-    """A packet may take as long as the link timeout leaves beside the wait for the own meter."""
+    """Longest packet = link timeout - wait for the vehicle's own meter."""
     for packet_ms, reason in ((1_399, None), (1_400, errors.POLE_TOO_SLOW)):
         world = Pair(pole={"packet_ms": packet_ms})
         world.run(lambda: world.payer.last_stop or world.payer.packets)  # noqa: B023

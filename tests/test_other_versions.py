@@ -29,7 +29,7 @@ def other_sizes(value):
 
 
 def charged():
-    """Return a pair whose pole has the records of a session that ended in order."""
+    """Return a pair after one session, which ended without an error and is stored on the pole."""
     world = Pair()
     world.charge(4)
     world.payer.stop(errors.OWNER_STOP, world.now_ms)

@@ -195,7 +195,7 @@ def honest(world, shown, packets=6):
 
 
 def left(prepay):
-    """Return a pair after a visit with this prepayment, what was due then and what was paid."""
+    """Return a pair after a visit, an older copy of the flash, and the record of the pole."""
     world = Pair(
         pole={"prepay": prepay, "credit": 2 * PACKET_PRICE},
         vehicle={"prepay": max(prepay, 2 * PACKET_PRICE)},
@@ -225,7 +225,7 @@ def test_an_honest_vehicle_pays_nothing_twice_to_a_pole_that_forgot():
             # With its old certificate, if the pole holds a newer one.
             assert honest(world, word if is_lost else certificate()), (prepay, is_lost)
             assert not world.payer.record.unproven_amount
-            # What was paid ahead is worth its energy.
+            # The pole still owes the energy that was paid ahead: at most four packets are unused.
             charging = world.payee.charging
             energy_mwh = charging.energy_mwh - charging.start_energy_mwh
             paid_mwh = (charging.paid - record.amount_due) * 1_000_000 // PRICE
@@ -233,7 +233,7 @@ def test_an_honest_vehicle_pays_nothing_twice_to_a_pole_that_forgot():
 
 
 def test_a_vehicle_that_lost_its_wallet_needs_the_newest_certificate():
-    """The pole, too, has an older copy. Only the certificate tells both what was paid."""
+    """The pole has an older copy too. Only the certificate shows them what was paid."""
     world, copy, record = left(2 * PACKET_PRICE)
     word = fresh(record.amount)
     journal = mount(copy, journal_keys.key_count(journal_keys.POLE, 64))

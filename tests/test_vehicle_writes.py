@@ -1,4 +1,4 @@
-"""The vehicle's flash is written for payments, and for little else whatever a pole asks for."""
+"""A vehicle writes its flash when it pays. A lying pole causes only few other writes."""
 
 from joulestream import errors
 from joulestream.messages import INVOICE, UPDATE, Invoice, decode, encode
@@ -69,7 +69,7 @@ def test_a_power_cut_after_claims_without_a_write_loses_nothing():
     world.boot_vehicle()
     again = world.wallet.load(CHANNEL_ID)
     assert (again.signed, again.number) == (stored.signed, stored.number)
-    # The INVOICE of before comes in each state of the new session, and pays nothing there.
+    # The pole sends the old session's INVOICE in each state of the new one. It pays nothing there.
     world.bend = None
     amounts = watch_claims(world)
     for _ in range(100):

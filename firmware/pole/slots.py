@@ -1,8 +1,8 @@
 """The order in which channels of a full journal give their places to new ones.
 
 A channel with money at stake keeps its place, and so does one whose record is of another version:
-nothing tells its money. The others give theirs in this order, and in each
-case the smallest uncollected amount first:
+the pole cannot read how much money it holds. The other channels give their places in this order,
+and in each case the smallest uncollected amount first:
 
 1. The operator collected its best claim, nothing is due beyond that, and no older certificate is
    valid.
