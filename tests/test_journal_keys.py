@@ -10,8 +10,8 @@ from joulestream.device.journal import Journal
 from joulestream.device.journal_format import OVERHEAD
 from joulestream.device.journal_keys import (
     EACH_CHANNEL,
-    POLE,
     KINDS,
+    POLE,
     VEHICLE,
     key_count,
     live_bytes,
