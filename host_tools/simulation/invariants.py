@@ -376,7 +376,7 @@ class Invariants:
         if self._contactor_failed:
             # Current at the end of the plan raises its alarm in the calm.
             lasting += ("CONTACTOR_WELDED",)
-        # Without a valid certificate nothing can be paid, whatever the last of several reasons was.
+        # Without a valid certificate nothing can be paid, whatever the last reason was.
         can_pay = not is_over or parameters.renewed_s
         if not packets and can_pay and side.reason() not in lasting:
             raise Violation(f"nothing was paid in the calm: {world.reasons()}")
