@@ -3,6 +3,7 @@
 import platform
 import shutil
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from joulestream.host_tools.build.shell import ToolchainError, require_tools, run, say
@@ -17,17 +18,33 @@ NATIVE_ARCH = {"x86_64": "x64"}
 # Debian packages of the tools that a build on this computer runs.
 BUILD_TOOLS = {"gcc": "gcc libc6-dev", "make": "make", "ar": "binutils"}
 
-# The same for the compiler of each architecture that is not this computer's.
+# The same for the compilers of the architectures that are not this computer's.
 RISCV_COMPILER = {
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
 }
+ARM_COMPILER = {"arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi"}
 XTENSA_COMPILER = "xtensa-esp32-elf-gcc"
 
-# Every architecture the native module is for, and the boards that have it.
-MODULE_ARCHITECTURES = {
-    "x64": "unix port",
-    "rv32imc": "ESP32-C3, C6",
-    "xtensawin": "ESP32, S2, S3",
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of machine that the native module is built for.
+
+    Attributes:
+        boards: the boards that have it, for messages.
+        compiler: Debian packages of its compiler, by program.
+    """
+
+    boards: str
+    compiler: dict[str, str] = field(default_factory=dict)
+
+
+# By MicroPython's name of the machine code.
+ARCHITECTURES = {
+    "x64": Architecture("unix port"),
+    "rv32imc": Architecture("ESP32-C3, C6", RISCV_COMPILER),
+    "armv6m": Architecture("RP2040: Raspberry Pi Pico", ARM_COMPILER),
+    "xtensawin": Architecture("ESP32, S2, S3"),
 }
 
 
@@ -67,9 +84,7 @@ def build_native_module(arch: str) -> Path:
     Raises:
         ToolchainError: something that the build needs is missing, or it fails.
     """
-    require_tools(BUILD_TOOLS)
-    if arch == "rv32imc":
-        require_tools(RISCV_COMPILER)
+    require_tools({**BUILD_TOOLS, **ARCHITECTURES[arch].compiler})
     if arch == "xtensawin" and shutil.which(XTENSA_COMPILER) is None:
         raise ToolchainError(f"{arch} needs Espressif's compiler, {XTENSA_COMPILER}, on the PATH")
     output = BUILD / "native" / arch
@@ -108,9 +123,10 @@ def native() -> None:
 
 def modules() -> None:
     """Build the native module for every board; print its path, or why it is missing."""
-    for arch, boards in MODULE_ARCHITECTURES.items():
+    for name, arch in ARCHITECTURES.items():
         try:
-            module = build_native_module(arch)
-            print(f"{arch} ({boards}): {module.relative_to(ROOT)}, {module.stat().st_size} bytes")
+            module = build_native_module(name)
+            size = module.stat().st_size
+            print(f"{name} ({arch.boards}): {module.relative_to(ROOT)}, {size} bytes")
         except ToolchainError as error:
-            print(f"{arch} ({boards}): not built: {error}")
+            print(f"{name} ({arch.boards}): not built: {error}")

@@ -16,6 +16,8 @@ void *memcpy(void *dest, const void *src, size_t n) {
     return mp_fun_table.memmove_(dest, src, n);
 }
 
+#include "muldi3.c"
+
 #define BINDING_RAISE(type, text) mp_raise_msg(&mp_type_##type, text)
 #include "binding.c"
 
