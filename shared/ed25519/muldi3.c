@@ -19,6 +19,27 @@ static inline uint32_t multiply_wide(uint32_t *high, uint32_t a, uint32_t b) {
     *high = a1 * b1 + (middle >> 16) + (other >> 16);
     return other << 16 | (low & 0xffff);
 }
+
+#elif defined(__XTENSA__)
+#define MULDI3 __muldi3
+
+// The ESP32, S2 and S3 have MULUH, the high half of a product. An assembler without their core
+// description does not know it, so this macro writes its three bytes. Symbols turn the register's
+// name, which the compiler gives, into its number.
+__asm__(
+    ".irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+    ".set .Lnumber_of_a\\number, \\number\n"
+    ".endr\n"
+    ".set .Lnumber_of_sp, 1\n"
+    ".macro write_muluh high, a, b\n"
+    ".byte .Lnumber_of_\\b << 4, .Lnumber_of_\\high << 4 | .Lnumber_of_\\a, 0xa2\n"
+    ".endm\n");
+
+// low + 2^32 high = a b.
+static inline uint32_t multiply_wide(uint32_t *high, uint32_t a, uint32_t b) {
+    __asm__("write_muluh %0, %1, %2" : "=r"(*high) : "r"(a), "r"(b));
+    return a * b;
+}
 #endif
 
 #ifdef MULDI3
