@@ -5,11 +5,14 @@
 
 #include <stdint.h>
 
+// Make the machine ready for the other functions.
+void bare_begin(void);
+
 // Print one character.
 void bare_put(char character);
 
-// Return the instructions so far, modulo 2^32. QEMU's clock counts them (-icount shift=0); where
-// the processor's counter is coarser, so is the result: BARE_COUNT_STEP is that step.
+// Return the instructions so far, modulo 2^32. QEMU counts them with -icount shift=0. The result is
+// as coarse as the processor's own counter: up to 63 instructions.
 uint32_t bare_instructions(void);
 
 // Figures that only this machine has: print each as a line `name value` with this function.

@@ -16,7 +16,7 @@ address_of_start:
     .section .vectors, "ax"
     .align 4
 address_of_counts:
-    .word xtensa_counts
+    .word xtensa_overflow_count
 
 // A spilled or filled window's own registers: those of a spilled one are free, so the handler uses
 // them to count. Fill handlers have no free register, and count nothing.
@@ -127,7 +127,8 @@ leave:
     simcall
 
 // MULUH: the ESP32 has it, de212 has not. So it is an illegal instruction here, and this handler
-// does its work. `registers` gets a0 to a15, the result is put there, and all are read back.
+// does its work. `registers` gets a0 to a15, the result is put there, and all are read back. It
+// always takes the same number of instructions, but for windows that it spills.
     .align 4
     .literal_position
 exception:
@@ -152,21 +153,21 @@ exception:
     maxu a2, a2, a1
     extui a1, a3, 2, 2
     maxu a2, a2, a1
-    beqz a2, touched
     rsr a1, ps
     addi a1, a1, -0x10
     wsr a1, ps
     rsync
-    bnei a2, 1, 1f
+    bnez a2, 1f
+    mov a3, a3
+1:  bnei a2, 1, 2f
     mov a4, a4
-1:  bnei a2, 2, 2f
+2:  bnei a2, 2, 3f
     mov a8, a8
-2:  bnei a2, 3, 3f
+3:  bnei a2, 3, 4f
     mov a12, a12
-3:  addi a1, a1, 0x10
+4:  addi a1, a1, 0x10
     wsr a1, ps
     rsync
-touched:
     l32i a3, a0, 64
     s32i a4, a0, 16
     s32i a5, a0, 20
@@ -235,8 +236,8 @@ touched:
     .align 4
 registers:
     .space 68 // a0 to a15, EPC1
-    .globl xtensa_counts, xtensa_muluh_count
+    .globl xtensa_overflow_count, xtensa_muluh_count
 xtensa_muluh_count:
     .space 4
-xtensa_counts:
+xtensa_overflow_count:
     .space 4
