@@ -110,7 +110,11 @@ def build(arch: str) -> Path:
     program = output / "ed25519_cases.elf"
     words = [f"{name}={value}" for name, value in native.ARCHITECTURES[arch].environment().items()]
     command = ["env", *words, *core.compiler.split(), "-O2", "-ffreestanding", "-nostdlib", "-w"]
-    command += ["-static", "-Wl,--no-warn-rwx-segments", f"-Wl,--defsym=bare_cases={core.cases_at}"]
+    command += [
+        "-static",
+        "-Wl,--no-warn-rwx-segments",
+        f"-Wl,--defsym=bare_cases={core.cases_at}",
+    ]
     command += ["-T", str(core.folder / "link.ld"), f"-I{SOURCE}", str(core.folder / "start.S")]
     objects = [str(SOURCE / arch / "machine.c"), str(output / "obj" / "ed25519_cases.o")]
     run([*command, *objects, "-o", str(program)], f"linking the bare program for {arch}")

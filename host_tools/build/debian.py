@@ -12,9 +12,7 @@ from pathlib import Path
 from joulestream.host_tools.build.shell import ToolchainError, run
 
 
-def source_of(
-    package: str, hint: str = "", release: str = "trixie"
-) -> Callable[[Path], None]:
+def source_of(package: str, hint: str = "", release: str = "trixie") -> Callable[[Path], None]:
     """Return a function that downloads the source of a package into a directory.
 
     Args:
