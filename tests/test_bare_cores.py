@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,10 @@ def test_every_vector_and_edge_case(arch):
 @pytest.mark.parametrize("arch", bare.CORES)
 def test_a_wrong_answer_shows(arch):
     """The program notices a signature of another message, and a seed that makes another key."""
-    other = SIGNED._replace(message=SIGNED.message + b"\0")
-    lie = SIGNED._replace(valid=False, seed=b"")
-    wrong_seed = SIGNED._replace(seed=bytes(32))
+    other = replace(SIGNED, message=SIGNED.message + b"\0")
+    lie = replace(SIGNED, valid=False, seed=b"")
+    wrong_seed = replace(SIGNED, seed=bytes(32))
     printed = run_cases(
-        arch, [SIGNED, other, lie, wrong_seed, other._replace(valid=False, seed=b"")]
+        arch, [SIGNED, other, lie, wrong_seed, replace(other, valid=False, seed=b"")]
     )
     assert (printed["cases"], printed["failures"]) == (5, 3)

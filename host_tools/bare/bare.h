@@ -1,4 +1,5 @@
-// What a machine offers a bare program: each folder beside this file implements it for one.
+// The functions that a bare program has on each machine. Each folder beside this file implements
+// them for one machine.
 
 #ifndef JOULESTREAM_BARE_H
 #define JOULESTREAM_BARE_H

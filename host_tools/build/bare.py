@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from joulestream.host_tools import progress
 from joulestream.host_tools.build import native, xtensa
@@ -22,7 +21,8 @@ _RV32 = ROOT / "host_tools" / "rv32"
 _SIGNED, _VERIFIED = 0, 1
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """One case: whether the signature is good, and with a seed, that this seed makes it."""
 
     public_key: bytes

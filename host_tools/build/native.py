@@ -36,7 +36,7 @@ class Architecture:
         boards: the boards that have it, for messages.
         compiler: Debian packages of its compiler, by program.
         variables: make variables that the build needs.
-        environment: returns what the build needs in its environment.
+        environment: returns the variables that the build needs in its environment.
     """
 
     boards: str

@@ -185,7 +185,7 @@ MBEDTLS = Source(
     fetch=source_of("mbedtls"),
 )
 
-# What the assembler for Xtensa must know of a core with register windows. The archives of this
+# The assembler for Xtensa learns a core with register windows from both. The archives of this
 # release do not change; those of trixie do, at each of its updates.
 BINUTILS = Source(
     title="binutils 2.40",

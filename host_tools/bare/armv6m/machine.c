@@ -1,4 +1,4 @@
-// QEMU's micro:bit: a Cortex-M0, whose SysTick timer counts at 16 MHz.
+// QEMU's micro:bit: a Cortex-M0 with a SysTick timer of 16 MHz.
 
 #include "bare.h"
 

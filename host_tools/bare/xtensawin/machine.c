@@ -23,8 +23,8 @@ static uint32_t nanoseconds(void) {
     return ticks * TICK_NS;
 }
 
-// Measure what the handler takes for one MULUH, more than the one instruction that it stands for:
-// a product's low half is one instruction.
+// Measure the handler's instructions for one MULUH, less the one that it stands for: MULL, the low
+// half of a product, is one instruction.
 void bare_begin(void) {
     uint32_t marks[3];
     marks[0] = nanoseconds();
