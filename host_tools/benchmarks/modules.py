@@ -1,4 +1,4 @@
-"""The native module of each architecture: its bytes, and its instructions where QEMU has the core."""
+"""The native module of each architecture: bytes, and instructions where QEMU has the core."""
 
 from pathlib import Path
 from typing import Any

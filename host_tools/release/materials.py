@@ -117,7 +117,7 @@ def micropython_version() -> str:
 def _tools() -> list[dict[str, Any]]:
     """Return the compilers, of which no part is in a release."""
     programs = {program for arch in native.ARCHITECTURES.values() for program in arch.compiler}
-    tools = []
+    tools: list[dict[str, Any]] = []
     for program in sorted(programs | {"gcc"}):
         line = run([program, "--version"], f"asking {program} for its version").splitlines()[0]
         tools.append({"type": "application", "name": program, "version": line})
