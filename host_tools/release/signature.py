@@ -1,7 +1,7 @@
 """The signature over a release's checksums, in the format that `ssh-keygen -Y verify` checks.
 
 The key is one of OpenSSH's for Ed25519, so the same release gets the same signature at every
-build. ssh-keygen asks for the passphrase of a key that has one, and takes a key that an agent holds.
+build. ssh-keygen asks for a passphrase where the key has one, and takes a key that an agent holds.
 """
 
 import re
