@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # A MicroPython checkout and a MicroPython program of your own can stand in for the fetched ones.
 export MPY_DIR ?=
 export MICROPYTHON ?=
+# The file with the key that signs a release.
+export RELEASE_KEY ?=
 # Nothing here may depend on a terminal or on a person's own matplotlib settings.
 export MPLBACKEND := Agg
 
@@ -69,6 +71,10 @@ board: setup ## start the emulated riscv32 board, for mpremote to talk to
 .PHONY: modules
 modules: setup ## build the native module for every board whose compiler is here
 	@$(BIN)/python -m joulestream.host_tools.build modules
+
+.PHONY: release
+release: setup ## bundles, modules, checksums, bill of materials: build/release; RELEASE_KEY=FILE signs
+	@$(BIN)/python -m joulestream.host_tools.release
 
 .PHONY: bench
 bench: setup ## measure speed, size, exposure, Ed25519 on rv32, reliability, into build/bench

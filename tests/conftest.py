@@ -23,12 +23,14 @@ _SLOWEST = 25
 # Tests that `make check` leaves out, by file or by a part of the name: the reason they are long.
 LONG = {
     "test_demo.py": "whole sessions between MicroPython processes",
+    "test_bare_cores.py": "every vector on three emulated cores",
     "test_ed25519_constant_time.py": "valgrind",
     "test_ed25519_fuzz.py": "compilation under AddressSanitizer",
     "test_ed25519_random.py": "twenty thousand signatures",
     "test_end_to_end.py": "whole sessions between MicroPython processes",
     "test_fuzz.py::test_fuzzing_finds_nothing": "fuzzing",
     "test_fuzz.py::test_an_input_that_breaks": "fuzzing until a bug is found",
+    "test_native_module.py::test_the_emulated_board": "the emulated board",
     "test_on_board.py": "the emulated board",
     "test_on_micropython.py": "every dual-runtime file once more, on the unix port",
     "test_planted_bugs.py": "a run of pytest for each bug",
@@ -48,7 +50,8 @@ REMEDIES = {
     "constant time": "sudo apt-get install valgrind libc6-dbg",
     "only Linux": "run the tests on Linux",
     "no git checkout": "git clone the repository instead of unpacking an archive of it",
-    "xtensa": "put Espressif's xtensa-esp32s3-elf-gcc on the PATH",
+    "bare core": "sudo apt-get install qemu-system-misc qemu-system-arm gcc-riscv64-unknown-elf "
+    "picolibc-riscv64-unknown-elf gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-xtensa-lx106",
 }
 _ANY_REMEDY = "see the reason"
 

@@ -26,6 +26,10 @@ SIZE = {
 FIGURES = {
     "summary.json": {"packets_per_second": 700.5, "wire_bytes_per_packet": 108.5},
     "ed25519.json": {"rv32": {"sign": 1_000}, "monocypher": {}, "libsodium": {}},
+    "modules.json": {
+        "x64": {"boards": "unix port", "code_bytes": 15_000},
+        "armv6m": {"boards": "Pico", "code_bytes": 14_500, "sign": 2_281_936},
+    },
     "size.json": SIZE,
     "reliability.json": {"power_cut_losses": 0},
     "machine.json": {
@@ -131,6 +135,8 @@ def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
     }
     for name in ("benchmarks.md", "ed25519.md", "reliability.md"):
         assert "2026-11-27: A Processor, 2 cores, An OS" in (docs / name).read_text()
+    page = (docs / "ed25519.md").read_text()
+    assert "| sign, expanded key kept, instructions | - | 2,281,936 |" in page
     page = (docs / "benchmarks.md").read_text()
     assert "| 700.5 |" in page and "| joulestream.pole | 20 | - |" in page
     assert page.startswith("# Benchmarks") and "## Packets" in page

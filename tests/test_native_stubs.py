@@ -38,10 +38,12 @@ def body(module):
 
 
 def public_names(module):
-    """Return the public functions and classes of a module's stub."""
+    """Return the public functions, classes and constants of a module's stub."""
     kinds = (ast.FunctionDef, ast.ClassDef)
-    named = (node.name for node in body(module) if isinstance(node, kinds))
-    return sorted({name for name in named if not name.startswith("_")})
+    named = {node.name for node in body(module) if isinstance(node, kinds)}
+    annotated = (node.target for node in body(module) if isinstance(node, ast.AnnAssign))
+    named |= {target.id for target in annotated if isinstance(target, ast.Name)}
+    return sorted(name for name in named if not name.startswith("_"))
 
 
 def calls_of_the_stub():

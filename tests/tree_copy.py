@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 
 from joulestream.host_tools.layout import ROOT, import_path
@@ -11,19 +12,23 @@ _FOLDERS = ("shared", "firmware", "host_tools", "tests", "docs")
 _OWN = ("lib", "bytecode")
 
 
-def copy_tree(directory: Path) -> dict[str, str]:
+def copy_tree(directory: Path, shared: Container[str] | None = None) -> dict[str, str]:
     """Copy the sources into `directory`; return the environment in which Python imports the copy.
 
-    Everything built is shared with the original by links.
+    Args:
+        directory: an empty directory.
+        shared: the names below build/ that the copy shares with the original by links; None
+            stands for everything built.
     """
     ignore = shutil.ignore_patterns("__pycache__", ".pytest_cache")
     for folder in _FOLDERS:
         shutil.copytree(ROOT / folder, directory / folder, ignore=ignore)
-    shutil.copy2(ROOT / "pyproject.toml", directory)
+    for name in ("pyproject.toml", "LICENSE"):
+        shutil.copy2(ROOT / name, directory)
     build = directory / "build"
     build.mkdir()
     for path in (ROOT / "build").iterdir():
-        if path.name not in _OWN:
+        if path.name not in _OWN and (shared is None or path.name in shared):
             (build / path.name).symlink_to(path)
     paths = (import_path(directory, build), directory / "shared" / "cpython")
     environment = {

@@ -19,7 +19,7 @@ from joulestream.pole.prices import open_prices
 from joulestream.runtime.loop import run
 from joulestream.runtime.set_up import forget
 from joulestream.runtime.supervisor import Supervisor
-from joulestream.signing import TABLE_SIZE
+from joulestream.signing import TABLE_SIZE, check_native
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -72,20 +72,30 @@ def main(path: str) -> None:
     """Run the pole with the configuration in the file `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
-    check_gate(config, board)
-    signer = open_signer(config.seed_file, board.secret)
-    # Allocated first: later the heap may have no free piece of this size.
-    table = bytearray(TABLE_SIZE)
-    forget()
     try:
+        check_native()
+        check_gate(config, board)
+        signer = open_signer(config.seed_file, board.secret)
+        # Allocated first: later the heap may have no free piece of this size.
+        table = bytearray(TABLE_SIZE)
+        forget()
         run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
         board.contactor(False)
 
 
-if __name__ == "__main__":
+def start(path: str) -> int:
+    """Run the pole as main() does; return 1 after one sentence if it cannot start.
+
+    A board's own main.py calls this function.
+    """
     try:
-        main(sys.argv[1] if len(sys.argv) > 1 else "pole.json")
+        main(path)
     except (ConfigError, OSError, ValueError) as error:
         print("pole: %s; the contactor stays open" % error, file=sys.stderr)
-        sys.exit(1)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(start(sys.argv[1] if len(sys.argv) > 1 else "pole.json"))

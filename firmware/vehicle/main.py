@@ -14,6 +14,7 @@ from joulestream.meter.counter import open_meter
 from joulestream.runtime.loop import run
 from joulestream.runtime.set_up import forget
 from joulestream.runtime.supervisor import Supervisor
+from joulestream.signing import check_native
 from joulestream.vehicle.config import AUDIT_METER, load_config
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter, PowerBound
@@ -104,6 +105,7 @@ def main(path: str) -> None:
     """Run the vehicle with the configuration in the file `path` until the board stops it."""
     config = load_config(path)
     board = boards.open_board(config.board)
+    check_native()
     signer = open_signer(config.seed_file, board.secret)
 
     def load() -> "list[Certificate]":
@@ -113,9 +115,18 @@ def main(path: str) -> None:
     run(board, Supervisor(lambda: assemble(config, board, signer, load), board))
 
 
-if __name__ == "__main__":
+def start(path: str) -> int:
+    """Run the vehicle as main() does; return 1 after one sentence if it cannot start.
+
+    A board's own main.py calls this function.
+    """
     try:
-        main(sys.argv[1] if len(sys.argv) > 1 else "vehicle.json")
+        main(path)
     except (ConfigError, OSError, ValueError) as error:
         print("vehicle: %s; nothing is paid" % error, file=sys.stderr)
-        sys.exit(1)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(start(sys.argv[1] if len(sys.argv) > 1 else "vehicle.json"))

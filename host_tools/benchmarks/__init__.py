@@ -27,9 +27,10 @@ class Part(NamedTuple):
 
 
 _HERE = __name__ + "."
-SUMMARY, ED25519, SIZE, RELIABILITY = (
+SUMMARY, ED25519, MODULES, SIZE, RELIABILITY = (
     "summary.json",
     "ed25519.json",
+    "modules.json",
     "size.json",
     "reliability.json",
 )
@@ -41,6 +42,7 @@ PARTS = {
     "exposure": Part(_HERE + "exposure", SUMMARY, "the demo's session in virtual time, 15 s"),
     "ed25519": Part(_HERE + "ed25519", ED25519, "Ed25519 on bare rv32, 20 s"),
     "packets": Part(_HERE + "packets", ED25519, "whole packets on the emulated board, 30 s"),
+    "modules": Part(_HERE + "modules", MODULES, "the native module of each architecture, 20 s"),
     "size": Part(_HERE + "size", SIZE, "flash and heap of both firmwares, 15 s"),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"

@@ -6,7 +6,7 @@ from joulestream.channel import CHANNEL_ID_SIZE
 from joulestream.device import journal_format, journal_keys
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.fields import size_of
-from joulestream.host_tools.benchmarks import ED25519, RELIABILITY, SIZE, SUMMARY
+from joulestream.host_tools.benchmarks import ED25519, MODULES, RELIABILITY, SIZE, SUMMARY
 
 Figures = dict[str, Any]
 
@@ -34,6 +34,18 @@ _ED25519 = (
     ("vehicle_packet", "one packet on the vehicle, everything included", 1_800_000, 1_000_000),
     ("alloc_per_packet", "heap allocated per packet, the worse side, bytes", 2_048, 512),
 )
+
+# name: the figure in words
+_MODULES = {
+    "code_bytes": "code, bytes",
+    "constants_bytes": "constants, bytes",
+    "data_bytes": "data, bytes",
+    "mpy_bytes": "the `.mpy` file, bytes",
+    "sign": "sign, expanded key kept, instructions",
+    "verify": "verify, known key, instructions",
+    "prepare": "the table of a new key, instructions",
+    "verify_once": "verify, without a table, instructions",
+}
 
 # name: (the figure in words, the limit in words)
 _RELIABILITY = {
@@ -94,6 +106,21 @@ def ed25519_table(figures: Figures) -> str:
     columns = [figures.get(name, {}) for name in ("rv32", "monocypher", "libsodium")]
     for name, meaning, must, aim in _ED25519:
         values = [must, aim, *(column.get(name) for column in columns)]
+        cells = ["-" if value is None else f"{value:,}" for value in values]
+        lines.append(f"| {meaning} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def modules_table(figures: Figures) -> str:
+    """Return bytes and instructions of the native module for each architecture."""
+    names = list(figures)
+    lines = [
+        f"| the module for | {' | '.join(names)} |",
+        "| --- |" + " --- |" * len(names),
+        f"| boards | {' | '.join(figures[name]['boards'] for name in names)} |",
+    ]
+    for key, meaning in _MODULES.items():
+        values = [figures[name].get(key) for name in names]
         cells = ["-" if value is None else f"{value:,}" for value in values]
         lines.append(f"| {meaning} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -189,5 +216,6 @@ TABLES = {
     SUMMARY: summary_table,
     ED25519: ed25519_table,
     SIZE: size_table,
+    MODULES: modules_table,
     RELIABILITY: reliability_table,
 }

@@ -3,8 +3,12 @@
 import platform
 import shutil
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
+from joulestream.host_tools.build import xtensa
 from joulestream.host_tools.build.shell import ToolchainError, require_tools, run, say
 from joulestream.host_tools.build.sources import MONOCYPHER, micropython_tree, tree
 from joulestream.host_tools.layout import BUILD, ROOT
@@ -17,17 +21,41 @@ NATIVE_ARCH = {"x86_64": "x64"}
 # Debian packages of the tools that a build on this computer runs.
 BUILD_TOOLS = {"gcc": "gcc libc6-dev", "make": "make", "ar": "binutils"}
 
-# The same for the compiler of each architecture that is not this computer's.
+# The same for the compilers of the architectures that are not this computer's.
 RISCV_COMPILER = {
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
 }
-XTENSA_COMPILER = "xtensa-esp32-elf-gcc"
+ARM_COMPILER = {"arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi"}
 
-# Every architecture the native module is for, and the boards that have it.
-MODULE_ARCHITECTURES = {
-    "x64": "unix port",
-    "rv32imc": "ESP32-C3, C6",
-    "xtensawin": "ESP32, S2, S3",
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of machine that the native module is built for.
+
+    Attributes:
+        boards: the boards that have it, for messages.
+        compiler: Debian packages of its compiler, by program.
+        variables: make variables that the build needs.
+        environment: returns the variables that the build needs in its environment.
+    """
+
+    boards: str
+    compiler: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    environment: Callable[[], dict[str, str]] = dict
+
+
+# By MicroPython's name of the machine code.
+ARCHITECTURES = {
+    "x64": Architecture("unix port"),
+    "rv32imc": Architecture("ESP32-C3, C6", RISCV_COMPILER),
+    "armv6m": Architecture("RP2040: Raspberry Pi Pico", ARM_COMPILER),
+    "xtensawin": Architecture(
+        "ESP32, S2, S3",
+        xtensa.COMPILER,
+        {"CROSS": xtensa.PREFIX, "CFLAGS_TARGET": xtensa.FLAGS},
+        xtensa.environment,
+    ),
 }
 
 
@@ -67,23 +95,43 @@ def build_native_module(arch: str) -> Path:
     Raises:
         ToolchainError: something that the build needs is missing, or it fails.
     """
-    require_tools(BUILD_TOOLS)
-    if arch == "rv32imc":
-        require_tools(RISCV_COMPILER)
-    if arch == "xtensawin" and shutil.which(XTENSA_COMPILER) is None:
-        raise ToolchainError(f"{arch} needs Espressif's compiler, {XTENSA_COMPILER}, on the PATH")
     output = BUILD / "native" / arch
-    variables: dict[str, Path | str] = {
+    make_for(arch, output, {})
+    return output / "_ed25519.mpy"
+
+
+def make_for(arch: str, output: Path, variables: dict[str, Path | str], goal: str = "") -> None:
+    """Run the native module's Makefile for an architecture.
+
+    Args:
+        arch: MicroPython's name of the machine code.
+        output: the directory to build in.
+        variables: make variables to add, such as SRC.
+        goal: the file to build, if not the module.
+
+    Raises:
+        ToolchainError: something that the build needs is missing, or it fails.
+    """
+    row = ARCHITECTURES[arch]
+    require_tools({**BUILD_TOOLS, **row.compiler})
+    settings: dict[str, Path | str] = {
         "ARCH": arch,
         "MONOCYPHER_DIR": tree(MONOCYPHER),
         "MPY_DIR": micropython_tree(),
         "PYTHON": sys.executable,
+        **row.variables,
+        **variables,
     }
-    _make("Makefile", output, variables)
-    return output / "_ed25519.mpy"
+    _make("Makefile", output, settings, goal, row.environment())
 
 
-def _make(makefile: str, output: Path, variables: dict[str, Path | str]) -> None:
+def _make(
+    makefile: str,
+    output: Path,
+    variables: dict[str, Path | str],
+    goal: str = "",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Run one of the Makefiles of shared/ed25519 in an output directory."""
     settings = [f"{name}={value}" for name, value in variables.items()]
     stamp = output / "settings"
@@ -93,8 +141,9 @@ def _make(makefile: str, output: Path, variables: dict[str, Path | str]) -> None
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
         stamp.write_text(text, encoding="utf-8")
-    command = ["make", "-s", "-C", str(output), "-f", str(ED25519 / makefile), *settings]
-    printed = run(command, f"building {output.relative_to(ROOT)}")
+    words = [f"{name}={value}" for name, value in environment.items()]
+    command = ["env", *words, "make", "-s", "-C", str(output), "-f", str(ED25519 / makefile)]
+    printed = run([*command, *settings, *goal.split()], f"building {output.relative_to(ROOT)}")
     if printed.strip():
         say(f"built {output.relative_to(ROOT)}")
 
@@ -108,9 +157,10 @@ def native() -> None:
 
 def modules() -> None:
     """Build the native module for every board; print its path, or why it is missing."""
-    for arch, boards in MODULE_ARCHITECTURES.items():
+    for name, arch in ARCHITECTURES.items():
         try:
-            module = build_native_module(arch)
-            print(f"{arch} ({boards}): {module.relative_to(ROOT)}, {module.stat().st_size} bytes")
+            module = build_native_module(name)
+            size = module.stat().st_size
+            print(f"{name} ({arch.boards}): {module.relative_to(ROOT)}, {size} bytes")
         except ToolchainError as error:
-            print(f"{arch} ({boards}): not built: {error}")
+            print(f"{name} ({arch.boards}): not built: {error}")

@@ -9,9 +9,9 @@ with both.
 import ctypes
 import os
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
-__all__ = ["expand", "prepare", "public_key", "sign", "verify", "verify_prepared"]
+__all__ = ["BINDING", "expand", "prepare", "public_key", "sign", "verify", "verify_prepared"]
 
 Buffer = bytes | bytearray | memoryview
 Out = TypeVar("Out", bytearray, memoryview)
@@ -26,6 +26,7 @@ _BUILT = Path(__file__).resolve().parents[2] / "build/native/host/libjoulestream
 _data, _size, _int = ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int
 # Every function of ed25519.h: its name, its result and its arguments.
 _FUNCTIONS = (
+    ("ed25519_binding", _int),
     ("ed25519_public_key", None, _data, _data),
     ("ed25519_expand", None, _data, _data),
     ("ed25519_sign", None, _data, _data, _data, _size),
@@ -104,6 +105,9 @@ def _shared(view: memoryview) -> Any:
 
 
 _library = _load()
+
+# The version of these functions; joulestream.signing expects the same.
+BINDING: Final[int] = _library.ed25519_binding()
 
 
 def public_key(seed: Buffer, /) -> bytes:

@@ -51,6 +51,10 @@ static void encode_multiple_of_base(u8 encoding[32], const u8 k[32]) {
     WIPE_CTX(&product);
 }
 
+int ed25519_binding(void) {
+    return ED25519_BINDING;
+}
+
 void ed25519_expand(uint8_t expanded[96], const uint8_t seed[32]) {
     sha512_ctx ctx;
     sha512_init(&ctx);

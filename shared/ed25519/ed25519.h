@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// The version of the functions that Python calls. shared/joulestream/signing.py expects the same.
+#define ED25519_BINDING 1
+
 #define ED25519_SEED_BYTES 32
 #define ED25519_PUBLIC_KEY_BYTES 32
 #define ED25519_EXPANDED_BYTES 96
@@ -19,6 +22,9 @@
 #else
 #define ED25519_API
 #endif
+
+// Return ED25519_BINDING.
+ED25519_API int ed25519_binding(void);
 
 // Write the public key of a 32-byte seed. Constant time.
 ED25519_API void ed25519_public_key(uint8_t public_key[32], const uint8_t seed[32]);

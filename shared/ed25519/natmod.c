@@ -16,6 +16,8 @@ void *memcpy(void *dest, const void *src, size_t n) {
     return mp_fun_table.memmove_(dest, src, n);
 }
 
+#include "muldi3.c"
+
 #define BINDING_RAISE(type, text) mp_raise_msg(&mp_type_##type, text)
 #include "binding.c"
 
@@ -25,6 +27,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     (void)n_kw;
     (void)args;
     MP_DYNRUNTIME_INIT_ENTRY
+    mp_store_global(MP_QSTR_BINDING, MP_OBJ_NEW_SMALL_INT(ED25519_BINDING));
     mp_store_global(MP_QSTR_public_key, MP_OBJ_FROM_PTR(&public_key_obj));
     mp_store_global(MP_QSTR_expand, MP_OBJ_FROM_PTR(&expand_obj));
     mp_store_global(MP_QSTR_sign, MP_OBJ_FROM_PTR(&sign_obj));

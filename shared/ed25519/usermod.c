@@ -9,6 +9,7 @@
 
 static const mp_rom_map_elem_t ed25519_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__ed25519) },
+    { MP_ROM_QSTR(MP_QSTR_BINDING), MP_ROM_INT(ED25519_BINDING) },
     { MP_ROM_QSTR(MP_QSTR_public_key), MP_ROM_PTR(&public_key_obj) },
     { MP_ROM_QSTR(MP_QSTR_expand), MP_ROM_PTR(&expand_obj) },
     { MP_ROM_QSTR(MP_QSTR_sign), MP_ROM_PTR(&sign_obj) },

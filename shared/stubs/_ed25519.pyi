@@ -4,12 +4,14 @@ A type checker reads this file wherever device code imports `_ed25519`. shared/c
 has the same functions with full docstrings.
 """
 
-from typing import TypeAlias, TypeVar, overload
+from typing import Final, TypeAlias, TypeVar, overload
 
 _Buffer: TypeAlias = bytes | bytearray | memoryview
 _Out = TypeVar("_Out", bytearray, memoryview)
 
-__all__ = ["expand", "prepare", "public_key", "sign", "verify", "verify_prepared"]
+__all__ = ["BINDING", "expand", "prepare", "public_key", "sign", "verify", "verify_prepared"]
+
+BINDING: Final[int]
 
 def public_key(seed: _Buffer, /) -> bytes: ...
 @overload

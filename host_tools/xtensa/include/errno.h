@@ -1,0 +1,1 @@
+// MicroPython has error numbers of its own.
