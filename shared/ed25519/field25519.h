@@ -26,7 +26,7 @@ static void gf_add(gf out, const gf a, const gf b);
 // out = a - b
 static void gf_sub(gf out, const gf a, const gf b);
 
-// sum = a + b and difference = a - b; sum must not overlap a or b.
+// sum = a + b and difference = a - b, for less than both functions take.
 static void gf_add_sub(gf sum, gf difference, const gf a, const gf b);
 
 // out = a b
