@@ -100,8 +100,8 @@ static void comb_select(point_affine *out, const point_affine *entries, uint32_t
     gf_copy(other, out->sum);
     gf_select(out->sum, out->difference, negative);
     gf_select(out->difference, other, negative);
-    gf_sub(other, GF_ZERO, out->dt2);
-    gf_select(out->dt2, other, negative);
+    gf_sub(other, GF_ZERO, out->dt);
+    gf_select(out->dt, other, negative);
 }
 
 // out = k B for the base point B and an odd secret k below 2^256. Constant time.
@@ -205,7 +205,7 @@ enum {
 static void comb_put(point_affine *entry, const point *p) {
     gf_copy(entry->sum, p->x);
     gf_copy(entry->difference, p->y);
-    gf_copy(entry->dt2, p->z);
+    gf_copy(entry->dt, p->z);
 }
 
 // Fill one comb with X, Y, Z of its entries, for p = P[6c]. Then p is P[6c + 6].
@@ -246,24 +246,26 @@ static void comb_grow(point_affine *entries, point *p) {
 
 enum { NORMALISE_BATCH = 16 };
 
-// Turn X, Y, Z of a batch of entries into y + x, y - x, 2 d x y. One inversion serves the batch.
+// Turn X, Y, Z of a batch of entries into (y + x) / 2, (y - x) / 2, d x y. One inversion serves the
+// batch.
 static void comb_normalise(point_affine *entries) {
-    gf before[NORMALISE_BATCH]; // item i is the product of the first i z
+    gf before[NORMALISE_BATCH]; // item i is half the product of the first i z
     gf inverse, x, y;
-    gf_copy(inverse, GF_ONE);
+    gf_copy(inverse, GF_HALF);
     for (int i = 0; i < NORMALISE_BATCH; i++) {
         gf_copy(before[i], inverse);
-        gf_mul(inverse, inverse, entries[i].dt2);
+        gf_mul(inverse, inverse, entries[i].dt);
     }
     gf_invert(inverse, inverse);
+    gf_mul(inverse, inverse, GF_HALF); // 1 / the product of all z
     for (int i = NORMALISE_BATCH - 1; i >= 0; i--) {
-        gf_mul(before[i], before[i], inverse); // 1 / z
-        gf_mul(inverse, inverse, entries[i].dt2);
+        gf_mul(before[i], before[i], inverse); // 1 / 2 z
+        gf_mul(inverse, inverse, entries[i].dt);
         gf_mul(x, entries[i].sum, before[i]);
         gf_mul(y, entries[i].difference, before[i]);
         gf_add_sub(entries[i].sum, entries[i].difference, y, x);
         gf_mul(x, x, y);
-        gf_mul(entries[i].dt2, x, POINT_2D);
+        gf_mul(entries[i].dt, x, POINT_4D);
     }
 }
 
