@@ -256,7 +256,7 @@ static void comb_normalise(point_affine *entries) {
         gf_copy(before[i], inverse);
         gf_mul(inverse, inverse, entries[i].dt);
     }
-    gf_invert(inverse, inverse);
+    gf_invert(inverse, inverse, PUBLIC);
     gf_mul(inverse, inverse, GF_HALF); // 1 / the product of all z
     for (int i = NORMALISE_BATCH - 1; i >= 0; i--) {
         gf_mul(before[i], before[i], inverse); // 1 / 2 z

@@ -5,7 +5,7 @@
 // limbs. Entries of a table are used without a conversion. The only bounds to prove are those of
 // the carries inside each function; field25519.c states them.
 //
-// Every function takes the same time for all values. Every result may overlap the operands, except
+// Every function takes the same time for all values, but the inversion of a PUBLIC number. Every result may overlap the operands, except
 // where a function's comment forbids it.
 
 #ifndef JOULESTREAM_FIELD25519_H
@@ -14,6 +14,14 @@
 #include <stdint.h>
 
 #define GF_LIMBS 8
+
+// Such a function has all registers for its own loop, and its stack is free again when it returns,
+// whatever its caller does next.
+#ifdef __GNUC__
+#define OUT_OF_LINE __attribute__((noinline))
+#else
+#define OUT_OF_LINE
+#endif
 
 typedef uint32_t gf[GF_LIMBS];
 
@@ -41,8 +49,10 @@ static void gf_square_n(gf out, const gf a, int n);
 // out = a modulo p, the one representative below p
 static void gf_reduce(gf out, const gf a);
 
-// out = a^-1, or 0 for a = 0; it is in safegcd.c.
-static void gf_invert(gf out, const gf a);
+// out = a^-1, or 0 for a = 0; it is in safegcd.c. For a PUBLIC number it takes half the time, and the
+// time depends on a.
+enum { SECRET, PUBLIC };
+static void gf_invert(gf out, const gf a, int secrecy);
 
 // out = a^((p - 5) / 8), for square roots; out must not overlap a.
 static void gf_pow_p58(gf out, const gf a);

@@ -122,10 +122,11 @@ static void point_to_addend(point_addend *out, const point *a) {
     gf_mul(out->dt2, a->t, POINT_2D);
 }
 
-// Write the encoding of a point (RFC 8032, section 5.1.2).
-static void point_encode(uint8_t bytes[32], const point *a) {
+// Write the encoding of a point (RFC 8032, section 5.1.2). The time depends on a PUBLIC
+// point.
+static void point_encode(uint8_t bytes[32], const point *a, int secrecy) {
     gf inverse, x, y;
-    gf_invert(inverse, a->z);
+    gf_invert(inverse, a->z, secrecy);
     gf_mul(x, a->x, inverse);
     gf_mul(y, a->y, inverse);
     gf_reduce(x, x);

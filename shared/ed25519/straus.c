@@ -33,7 +33,7 @@ static void straus_recode(int8_t digits[STRAUS_DIGITS], const uint32_t h[8]) {
 }
 
 // sum = s B + h p for s, h < L. h is not changed modulo L, as p may have a part of small order.
-static ED25519_OWN_STACK void straus_base_and_point(point *sum, const uint32_t s[8],
+static OUT_OF_LINE void straus_base_and_point(point *sum, const uint32_t s[8],
     const uint32_t h[8], const point *p) {
     point_addend odd_multiples[STRAUS_MULTIPLES]; // p, 3p, ...
     int8_t digits[STRAUS_DIGITS];
