@@ -40,6 +40,15 @@ static void gf_add_sub(gf sum, gf difference, const gf a, const gf b);
 // out = a b
 static void gf_mul(gf out, const gf a, const gf b);
 
+// One product of a list: out = a b.
+typedef struct {
+    uint32_t *out;
+    const uint32_t *a, *b;
+} gf_product;
+
+// Multiply `count` pairs, at least one, in order. One call saves and restores the registers once.
+static void gf_mul_list(const gf_product *list, int count);
+
 // out = a^2
 static void gf_square(gf out, const gf a);
 
@@ -65,8 +74,5 @@ static void gf_store(uint8_t bytes[32], const gf a);
 
 // Return 1 if a = 0 modulo p, else 0.
 static int gf_is_zero(const gf a);
-
-// out = a where mask is all ones, out unchanged where it is 0.
-static void gf_select(gf out, const gf a, uint32_t mask);
 
 #endif

@@ -16,7 +16,7 @@ from pathlib import Path
 FILE = Path(__file__).resolve().parent / "comb_base.h"
 
 # As COMB_COLUMNS, COMB_TEETH and COMB_COUNT in comb.c.
-COLUMNS, TEETH, COMBS = 22, 6, 2
+COLUMNS, TEETH, COMBS = 13, 5, 4
 
 Point = tuple[int, int]
 

@@ -3,7 +3,7 @@
 // Source: E. G. Straus, "Addition chains of vectors", 1964. h becomes signed sliding windows of
 // four bits, which add or subtract P, 3P, 5P or 7P (F. Morain, J. Olivos, "Speeding up the
 // computations on an elliptic curve using addition-subtraction chains", 1990). s uses the comb of
-// the base point: its 22 columns are added during the last 22 doublings, which h needs anyway.
+// the base point: its columns are added during the last doublings, which h needs anyway.
 
 enum {
     STRAUS_WINDOW = 4,
