@@ -11,7 +11,7 @@ import board
 
 from joulestream.meter.config import check_meter
 from joulestream.meter.drivers import open_driver
-from joulestream.meter.modbus import crc16
+from joulestream.native import crc16
 from joulestream.testkit.board import MemoryBoard
 
 WARM_UP = 4
@@ -27,7 +27,7 @@ def answer(request: bytearray) -> bytes:
     frame = struct.pack(">BBB", unit, function, 2 * registers)
     for register in range(address, address + registers, 2):
         frame += struct.pack(">f", FIGURES.get(register, 0.0))
-    return frame + struct.pack("<H", crc16(frame, len(frame)))
+    return frame + struct.pack("<H", crc16(frame, len(frame), 0))
 
 
 def main() -> None:

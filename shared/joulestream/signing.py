@@ -1,14 +1,11 @@
-"""Ed25519 signatures. No other file calls the native module.
+"""Ed25519 signatures. No other file calls the signatures of the native module.
 
 Signing is plain Ed25519 (RFC 8032). Verifying accepts exactly the signatures that libsodium
-accepts. There is no second implementation to fall back to: without the native module this import
-fails.
+accepts. There is no second implementation to fall back to: without the native module the import of
+native.py fails.
 """
 
-try:
-    import _ed25519
-except (ImportError, ValueError):  # ValueError: the .mpy is for another architecture
-    raise ImportError("the native module _ed25519 is missing or unusable: run `make setup`")
+from joulestream.native import ed25519 as _ed25519
 
 SEED_SIZE = 32
 PUBLIC_KEY_SIZE = 32
