@@ -93,7 +93,7 @@ BUGS = (
     Bug(
         "cofactored verification",
         "shared/ed25519/ed25519.c",
-        "    point_encode(expected, sum);\n",
+        "    point_encode(expected, sum, PUBLIC);\n",
         _COFACTORED,
         "tests/test_ed25519_oracle.py::test_torsion_gets_libsodiums_answer",
     ),
@@ -437,8 +437,8 @@ BUGS = (
     Bug(
         "a first step counts whole, however long it is",
         "firmware/meter/estimate.py",
-        "                    whole_mwh = min(moved_mwh - step_mwh, most_mwh)\n",
-        "                    whole_mwh = moved_mwh - step_mwh\n",
+        "        whole_mwh = min(moved_mwh - step_mwh, most_mwh)\n",
+        "        whole_mwh = moved_mwh - step_mwh\n",
         "tests/test_meter.py::test_a_first_step_counts_no_more_than_can_have_flowed",
     ),
     Bug(

@@ -110,7 +110,9 @@ class EnergyCounter:
         """Follow the register to a reading, if the watch finds it good."""
         self.power_mw = reading.power_mw
         self.asked_ms = reading.asked_ms
-        self.reading_ms = max(reading.age_ms, self.reading_ms - 1)
+        age_ms = reading.age_ms
+        reading_ms = self.reading_ms - 1
+        self.reading_ms = age_ms if age_ms > reading_ms else reading_ms
         watch = self._watch
         # Figures that repeat show a fault only if the contactor is known to be closed.
         follows = watch.judge(reading, contactor_closed is True)

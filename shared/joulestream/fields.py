@@ -37,8 +37,7 @@ def write_fields(layout: "Layout", source: object, out: bytearray, offset: int) 
     """
     end = _write(layout, source, out, offset, _LARGEST)
     if end < 0:
-        name, size, _ = layout[-1 - end]
-        raise LocalError("%s does not fit %d bytes" % (name, size))
+        raise LocalError("%s does not fit %d bytes" % layout[-1 - end][:2])
     return end
 
 
