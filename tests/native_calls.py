@@ -154,6 +154,18 @@ def call_read(random):
     return native.read_fields, [rows, Values(), text, random.below(3)]
 
 
+def call_record(random):
+    """Return the function and its arguments; the value may lie in the output."""
+    key, value = data(random, random.below(40)), data(random, size(random, 200))
+    out = bytearray(random.below(3) + 10 + len(key) + len(value))
+    if random.below(3) == 0:
+        at = random.below(len(out) - len(value) + 1)
+        out[at : at + len(value)] = value
+        value = memoryview(out)[at : at + len(value)]
+    numbers = random.below(0x10003), random.below(0x10003)
+    return native.journal_record, [out, numbers[0], numbers[1], key, value, abs(integer(random))]
+
+
 CALLS = (
     call_crc16,
     call_encode,
@@ -163,6 +175,7 @@ CALLS = (
     call_small_int,
     call_write,
     call_read,
+    call_record,
 )
 
 

@@ -6,12 +6,14 @@ them. Tests compare them with the C code byte for byte (tests/test_native_twins.
 """
 
 from binascii import crc32
+from struct import Struct
 from typing import Any
 
 __all__ = [
     "crc16",
     "frame_encode",
     "frame_feed",
+    "journal_record",
     "read_fields",
     "small_int",
     "ticks_add",
@@ -29,6 +31,8 @@ _STUFFED = _PAYLOAD + _CRC + (_PAYLOAD + _CRC) // 254 + 1
 _MEMORY = 2 + _STUFFED
 _BAD_COBS, _BAD_CRC, _OVERSIZED = 1021, 1022, 1023
 _LONGEST = 255
+
+_RECORD_HEAD = Struct(">HHBH")
 
 _TICKS_MASK = (1 << 30) - 1
 _TICKS_HALF = 1 << 29
@@ -180,6 +184,35 @@ def _unstuff(frame: memoryview, size: int) -> int:
         code = following
         at += code
     return size - 1 if at == size else 0
+
+
+def journal_record(
+    out: bytearray | memoryview,
+    number: int,
+    slot: int,
+    key: Buffer,
+    value: Buffer,
+    crc_start: int,
+    /,
+) -> int:
+    """Write a record of the journal into `out`; return its size.
+
+    shared/device/journal_format.py describes the record. `value` may lie in `out`. Raises
+    ValueError for a number or a size that does not fit.
+    """
+    to, name, content = _writable(out), bytes(_view(key)), bytes(_view(value))
+    _whole(number)
+    _whole(slot)
+    if type(crc_start) is not int:
+        raise TypeError("an integer is required")
+    sizes = (0 <= number <= 0xFFFF, 0 <= slot <= 0xFFFF, len(name) <= 0xFF, len(content) <= 0xFFFF)
+    size = _RECORD_HEAD.size + len(name) + len(content)
+    if not all(sizes) or size + _CRC > len(to):
+        raise ValueError("the record does not fit")
+    record = _RECORD_HEAD.pack(number, slot, len(name), len(content)) + name + content
+    to[:size] = record
+    to[size : size + _CRC] = crc32(record, crc_start & 0xFFFFFFFF).to_bytes(_CRC, "big")
+    return size + _CRC
 
 
 def ticks_diff(later_ms: int, earlier_ms: int, /) -> int:

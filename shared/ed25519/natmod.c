@@ -73,6 +73,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     mp_store_global(MP_QSTR_crc16, MP_OBJ_FROM_PTR(&crc16_obj));
     mp_store_global(MP_QSTR_frame_encode, MP_OBJ_FROM_PTR(&frame_encode_obj));
     mp_store_global(MP_QSTR_frame_feed, MP_OBJ_FROM_PTR(&frame_feed_obj));
+    mp_store_global(MP_QSTR_journal_record, MP_OBJ_FROM_PTR(&journal_record_obj));
     mp_store_global(MP_QSTR_ticks_diff, MP_OBJ_FROM_PTR(&ticks_diff_obj));
     mp_store_global(MP_QSTR_ticks_add, MP_OBJ_FROM_PTR(&ticks_add_obj));
     mp_store_global(MP_QSTR_small_int, MP_OBJ_FROM_PTR(&small_int_obj));

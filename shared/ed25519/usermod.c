@@ -29,6 +29,7 @@ static const mp_rom_map_elem_t ed25519_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_crc16), MP_ROM_PTR(&crc16_obj) },
     { MP_ROM_QSTR(MP_QSTR_frame_encode), MP_ROM_PTR(&frame_encode_obj) },
     { MP_ROM_QSTR(MP_QSTR_frame_feed), MP_ROM_PTR(&frame_feed_obj) },
+    { MP_ROM_QSTR(MP_QSTR_journal_record), MP_ROM_PTR(&journal_record_obj) },
     { MP_ROM_QSTR(MP_QSTR_ticks_diff), MP_ROM_PTR(&ticks_diff_obj) },
     { MP_ROM_QSTR(MP_QSTR_ticks_add), MP_ROM_PTR(&ticks_add_obj) },
     { MP_ROM_QSTR(MP_QSTR_small_int), MP_ROM_PTR(&small_int_obj) },

@@ -18,6 +18,12 @@ static mp_int_t get_small(mp_obj_t object) {
     return MP_OBJ_SMALL_INT_VALUE(object);
 }
 
+static void require_int(mp_obj_t object) {
+    if ((mp_obj_t)mp_obj_get_type(object) != BINDING_INT_TYPE) {
+        BINDING_RAISE(TypeError, "an integer is required");
+    }
+}
+
 // Find the part of a buffer from `start` on, of `size` bytes; raise ValueError if it has fewer.
 static const uint8_t *get_part(mp_obj_t object, mp_obj_t size, mp_obj_t start) {
     mp_buffer_info_t info;
@@ -65,6 +71,35 @@ static mp_obj_t frame_feed(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(frame_feed_obj, 4, 4, frame_feed);
 
+// journal_record(out, number, slot, key, value, crc_start) -> the record's size. The record is
+// described in shared/device/journal_format.py. `value` may lie in `out`.
+static mp_obj_t journal_record(size_t n_args, const mp_obj_t *args) {
+    enum { KEY_AT = 7, CRC = 4 };
+    (void)n_args;
+    mp_buffer_info_t out, key, value;
+    get_buffer(args[0], &out, MP_BUFFER_RW);
+    get_buffer(args[3], &key, MP_BUFFER_READ);
+    get_buffer(args[4], &value, MP_BUFFER_READ);
+    mp_int_t number = get_small(args[1]), slot = get_small(args[2]);
+    require_int(args[5]);
+    if (number < 0 || number > 0xffff || slot < 0 || slot > 0xffff || key.len > 0xff
+        || value.len > 0xffff || KEY_AT + CRC + key.len + value.len > out.len) {
+        BINDING_RAISE(ValueError, "the record does not fit");
+    }
+    uint8_t *to = out.buf;
+    size_t size = KEY_AT + key.len + value.len;
+    frame_move(to + KEY_AT + key.len, value.buf, value.len);
+    put_word(to, (uint32_t)number << 16 | (uint32_t)slot);
+    to[4] = (uint8_t)key.len;
+    to[5] = (uint8_t)(value.len >> 8);
+    to[6] = (uint8_t)value.len;
+    frame_move(to + KEY_AT, key.buf, key.len);
+    uint32_t start = (uint32_t)mp_obj_get_int_truncated(args[5]);
+    put_word(to + size, native_crc32(to, size, start));
+    return MP_OBJ_NEW_SMALL_INT(size + CRC);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(journal_record_obj, 6, 6, journal_record);
+
 // ticks_diff(later_ms, earlier_ms) -> int; ticks wrap at 2^30
 static mp_obj_t ticks_diff(mp_obj_t later, mp_obj_t earlier) {
     mp_uint_t half = 1u << 29;
@@ -79,12 +114,6 @@ static mp_obj_t ticks_add(mp_obj_t ticks, mp_obj_t delta) {
     return MP_OBJ_NEW_SMALL_INT((mp_int_t)(sum & ((1u << 30) - 1)));
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(ticks_add_obj, ticks_add);
-
-static void require_int(mp_obj_t object) {
-    if ((mp_obj_t)mp_obj_get_type(object) != BINDING_INT_TYPE) {
-        BINDING_RAISE(TypeError, "an integer is required");
-    }
-}
 
 // small_int(value) -> value, as a small integer if its size allows it
 static mp_obj_t small_int(mp_obj_t value) {

@@ -5,9 +5,10 @@
 // The code of a block of 254 bytes that no zero follows.
 enum { COBS_LONGEST = 255 };
 
-static void frame_put_crc(uint8_t *out, uint32_t crc) {
-    for (int i = 0; i < FRAME_CRC; i++) {
-        out[i] = (uint8_t)(crc >> (24 - 8 * i));
+// Write a word of 32 bits, big-endian.
+static void put_word(uint8_t *out, uint32_t word) {
+    for (int i = 0; i < 4; i++) {
+        out[i] = (uint8_t)(word >> (24 - 8 * i));
     }
 }
 
@@ -25,10 +26,10 @@ static void frame_move(uint8_t *to, const uint8_t *from, size_t size) {
 }
 
 size_t native_frame_encode(uint8_t *out, const uint8_t *payload, size_t size) {
-    uint32_t crc = native_crc32(payload, size);
+    uint32_t crc = native_crc32(payload, size, 0);
     // COBS moves the data by one byte and writes over each zero the distance to the next zero.
     frame_move(out + 1, payload, size);
-    frame_put_crc(out + 1 + size, crc);
+    put_word(out + 1 + size, crc);
     size_t end = 1 + size + FRAME_CRC;
     size_t code_at = 0;
     for (size_t at = 1; at < end; at++) {
@@ -84,7 +85,7 @@ static int frame_finish(uint8_t *frame, size_t size) {
     if (length > FRAME_PAYLOAD) {
         return FRAME_OVERSIZED;
     }
-    frame_put_crc(crc, native_crc32(frame + 1, length));
+    put_word(crc, native_crc32(frame + 1, length, 0));
     for (int i = 0; i < FRAME_CRC; i++) {
         if (crc[i] != frame[1 + length + i]) {
             return FRAME_BAD_CRC;

@@ -28,8 +28,8 @@ enum {
 // Return the Modbus CRC-16 of `size` bytes.
 NATIVE_API uint16_t native_crc16(const uint8_t *data, size_t size);
 
-// Return the CRC-32 of `size` bytes.
-NATIVE_API uint32_t native_crc32(const uint8_t *data, size_t size);
+// Return the CRC-32 of `size` bytes that go on from bytes with the CRC-32 `start`; 0 for none.
+NATIVE_API uint32_t native_crc32(const uint8_t *data, size_t size, uint32_t start);
 
 // Write the frame of a payload of at most FRAME_PAYLOAD bytes: payload and CRC-32 in COBS, then the
 // zero byte. Return the frame's length. `out` has FRAME_SIZE bytes, and may overlap the payload.

@@ -15,6 +15,7 @@ __all__ = [
     "expand",
     "frame_encode",
     "frame_feed",
+    "journal_record",
     "prepare",
     "public_key",
     "read_fields",
@@ -44,6 +45,15 @@ def verify_prepared(
 def crc16(data: _Buffer, size: int, start: int, /) -> int: ...
 def frame_encode(payload: _Buffer, out: bytearray | memoryview, /) -> int: ...
 def frame_feed(memory: bytearray | memoryview, data: _Buffer, size: int, start: int, /) -> int: ...
+def journal_record(
+    out: bytearray | memoryview,
+    number: int,
+    slot: int,
+    key: _Buffer,
+    value: _Buffer,
+    crc_start: int,
+    /,
+) -> int: ...
 def ticks_diff(later_ms: int, earlier_ms: int, /) -> int: ...
 def ticks_add(ticks_ms: int, delta_ms: int, /) -> int: ...
 def small_int(value: int, /) -> int: ...
