@@ -315,7 +315,7 @@ BUGS = (
     Bug(
         "invoices for little energy are written without a budget",
         "firmware/vehicle/payer.py",
-        "        if payments.is_little(invoice) and not self._budget.allows(1, now_ms):\n",
+        "        if is_little and not self._budget.allows(1, now_ms):\n",
         "        if False:\n",
         "tests/test_vehicle_writes.py::"
         "test_invoices_for_little_wait_for_the_budget_and_those_for_more_do_not",

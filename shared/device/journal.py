@@ -98,8 +98,8 @@ class Journal:
         self._states = ring.states
         self._entries = index.entries
         self._view = ring.view
-        # The parts of it that the last record and value took. Most have the same sizes, and each new
-        # view takes memory.
+        # The parts of it that the last record and value took. Most have the same sizes, and each
+        # new view takes memory.
         self._record_view = self._value_view = ring.view[:0]
         self._size = ring.size
         self._offset = ring.size  # of the next record; the size: it goes into the next block
