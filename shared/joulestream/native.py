@@ -9,6 +9,10 @@ import sys
 
 from joulestream.compat import const
 
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
 # The version of the native module's functions that this tree calls. shared/ed25519/ed25519.h has
 # the same number; both go up when a function takes or returns something else.
 _BINDING = const(2)
@@ -44,15 +48,13 @@ class _Refusing:
         return check_native
 
 
-if _fault:
-    _ed25519 = _Refusing()
-ed25519 = _ed25519
-crc16 = _ed25519.crc16
-frame_encode = _ed25519.frame_encode
-frame_feed = _ed25519.frame_feed
-journal_record = _ed25519.journal_record
-read_fields = _ed25519.read_fields
-small_int = _ed25519.small_int
-ticks_add = _ed25519.ticks_add
-ticks_diff = _ed25519.ticks_diff
-write_fields = _ed25519.write_fields
+ed25519: "Any" = _Refusing() if _fault else _ed25519
+crc16 = ed25519.crc16
+frame_encode = ed25519.frame_encode
+frame_feed = ed25519.frame_feed
+journal_record = ed25519.journal_record
+read_fields = ed25519.read_fields
+small_int = ed25519.small_int
+ticks_add = ed25519.ticks_add
+ticks_diff = ed25519.ticks_diff
+write_fields = ed25519.write_fields
