@@ -177,8 +177,8 @@ class ProtocolSession:
         self._requests: dict[int, _Request] = {}
         for number in REQUEST_OF.values():
             self._requests[number] = _Request(number)
-        # The same again, to walk along, and how many of them are waiting. A step looks at none when
-        # none is.
+        # The same again, to walk along, and how many of them are waiting. A step looks at none
+        # while none is.
         self._request_row = list(self._requests.values())
         self._waiting = 0
         # Every packet is one INVOICE and one UPDATE. Both objects are made once and reused.
