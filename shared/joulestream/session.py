@@ -25,6 +25,7 @@ from joulestream.errors import (
     LINK_TIMEOUT,
     PAYMENT_TIMEOUT,
     UNEXPECTED_MESSAGE,
+    UNKNOWN_VERSION,
     LocalError,
     PeerError,
 )
@@ -389,12 +390,16 @@ class ProtocolSession:
         """
         try:
             return messages.decode(payload, self._packets)
-        except PeerError as error:
+        except PeerError:
             if payload[0] != HELLO or self.role != PAYEE:
                 raise
-            nonce = bytes(payload[2 : 2 + NONCE_SIZE])
-            self.outbox.append(messages.encode(Stop(reason=error.reason, payer_nonce=nonce)))
+            self._refuse_version(payload)
             return None
+
+    def _refuse_version(self, hello: "Buffer") -> None:
+        """Queue the STOP that answers the payload of a HELLO of another version."""
+        nonce = bytes(hello[2 : 2 + NONCE_SIZE])
+        self.outbox.append(messages.encode(Stop(reason=UNKNOWN_VERSION, payer_nonce=nonce)))
 
     def _forget_requests(self) -> None:
         self._waiting = 0
