@@ -98,8 +98,8 @@ class ChargingSession:
         self._total_mwh = total_mwh
         self._invoiced_total_mwh = total_mwh  # at the end of the last invoiced packet
         self._paid_total_mwh = total_mwh  # at the end of the last paid packet
-        self._due_ahead = 0  # what is due for the energy since then
-        self._unpaid_before = 0  # what was unpaid then
+        self._due_ahead = 0  # the amount due for the energy since then
+        self._unpaid_before = 0  # the unpaid amount at that end
         self.invoice_due = record.amount_due
         self.invoice_remainder = record.remainder
         self.left = left
