@@ -36,6 +36,7 @@ class Link:
         self._malformed = 0
         self.bytes_sent = 0
         self.unsent = 0
+        self.fault: str | None = None
 
     @property
     def dropped(self) -> int:

@@ -268,7 +268,7 @@ class CanBus:
 
     def _begin(self) -> bool:
         """Put the frame that wins the arbitration on the wire; return whether there is one."""
-        contenders = []
+        contenders: list[tuple[int, int, Node, Frame]] = []
         for node in self.nodes:
             if node.bit_rate and not node.bus_off and not node.silent:
                 frame = node.pending()

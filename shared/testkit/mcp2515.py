@@ -142,6 +142,7 @@ class Mcp2515(Node):
         registers[CANSTAT] = CONFIGURATION << 5
         self._registers = registers
         self._sending = None
+        self._no_repeat = False
         self._wanted_mode = CONFIGURATION
         self.tec = self.rec = 0
         self.bus_off = False
@@ -314,7 +315,8 @@ class Mcp2515(Node):
             new &= ~(_ABTF | _MLOA | _TXERR)
         if not value & _TXREQ and old & _TXREQ:
             if self._sending == number:
-                new |= _TXREQ  # a frame on the wire goes on (section 3.6)
+                new |= _TXREQ  # a frame on the wire goes on, but is not repeated (section 3.6)
+                self._no_repeat = True
             else:
                 new |= _ABTF
         registers[address] = new
@@ -396,6 +398,7 @@ class Mcp2515(Node):
 
     def begun(self) -> None:
         """Note which buffer is on the wire."""
+        self._no_repeat = False
         self._sending = self._next_buffer()
 
     def beaten(self) -> None:
@@ -426,9 +429,10 @@ class Mcp2515(Node):
             address = TXB_CTRL[self._sending]
             self._registers[address] |= _TXERR
             control = self._registers[CANCTRL]
-            if control & (_OSM | _ABAT):
+            aborted = self._no_repeat or control & _ABAT
+            if aborted or control & _OSM:
                 self._registers[address] &= ~_TXREQ
-            if control & _ABAT:
+            if aborted:
                 self._registers[address] |= _ABTF
         if transmitting:
             self._sending = None
@@ -529,3 +533,34 @@ class Mcp2515(Node):
             self._sending = number
             self.sent()
             self.received(frame)
+
+
+class Spi:
+    """The calls of machine.SPI that a driver makes, straight to a chip.
+
+    Args:
+        chip: the chip; its CS is moved by the board.
+        pass_bits: called with the number of bits after every transfer, so that time can pass.
+    """
+
+    def __init__(self, chip: Mcp2515, pass_bits: Callable[[int], None] | None = None) -> None:
+        self._chip = chip
+        self._pass_bits = pass_bits
+
+    def write(self, data: bytes) -> None:
+        """Clock `data` out."""
+        for byte in data:
+            self._chip.exchange(byte)
+        self._pass(len(data))
+
+    def write_readinto(self, data: bytes, buffer: bytearray) -> None:
+        """Clock `data` out and as many bytes in. Both have the same length."""
+        if len(data) != len(buffer):
+            raise ValueError("buffers must be the same length")
+        for at, byte in enumerate(data):
+            buffer[at] = self._chip.exchange(byte)
+        self._pass(len(data))
+
+    def _pass(self, size: int) -> None:
+        if self._pass_bits is not None:
+            self._pass_bits(8 * size)
