@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from joulestream.fields import Buffer
 
-MAX_MESSAGE = const(MAX_PAYLOAD + CRC_SIZE)
+MAX_MESSAGE = MAX_PAYLOAD + CRC_SIZE
 FRAME_SIZE = const(8)
 # How long either side waits for the other's next frame (N_Bs, N_Cr), or for room for an own one
 # (N_As). Longer than the erase of a flash sector, which takes up to 400 ms.

@@ -1,7 +1,7 @@
 """The CAN controller Microchip MCP2515 on an SPI. Source of all values: DS20001801J.
 
 Nothing here waits: a chip that does not come up is looked at again later. The board gives the SPI
-(`Board.spi`), the chip select and the level of the pin INT.
+(`Board.spi`), the chip select and, where it is wired, the level of the pin INT.
 """
 
 from joulestream.compat import const
@@ -102,7 +102,7 @@ class Controller:
         restarts: how often the chip had to be set up anew.
     """
 
-    room = const(2)
+    room = 2
 
     def __init__(self, config: "Config", board: "Board", send_id: int, receive_id: int) -> None:
         quanta = config.crystal_mhz * _BITS_PER_CRYSTAL_MHZ // config.bit_rate
@@ -113,7 +113,8 @@ class Controller:
             )
         cnf1, cnf2, cnf3 = _TIMINGS[quanta]
         self._timing = bytes((_WRITE, _CNF3, cnf3, cnf2, cnf1))
-        self._spi, self._select, self._interrupt = board.spi("can")
+        self._spi, self._select, interrupt = board.spi("can")
+        self._interrupt: Callable[[], int] = interrupt or _always
         self._accepted = identifier_bytes(receive_id)
         # Every transfer has the same buffers: the frame to send, the state, the frame that came.
         self._load = bytearray(_FRAME_SIZE)
@@ -332,6 +333,11 @@ class Controller:
         self._select(0)
         self._spi.write_readinto(views[0], views[1])
         self._select(1)
+
+
+def _always() -> int:
+    """Stand in for an interrupt pin that is not wired: the chip is always read."""
+    return 0
 
 
 def identifier_bytes(identifier: int) -> bytes:

@@ -53,7 +53,7 @@ class Controller:
         refusals: orders that the adapter refused.
     """
 
-    room = const(8)
+    room = 8
 
     def __init__(self, config: "Config", board: "Board", send_id: int, receive_id: int) -> None:
         self._uart = board.uart("link")

@@ -38,9 +38,8 @@ class CanBoard(MemoryBoard):
 
     def __init__(self, controller: str, crystal_mhz: int = 16, **parts: Any) -> None:
         super().__init__(**parts)
-        self.node: Any
         if controller == "mcp2515":
-            self.node = Mcp2515(crystal_mhz * 1_000_000)
+            self.node: Any = Mcp2515(crystal_mhz * 1_000_000)
         else:
             self.node = SlcanAdapter()
             self.uarts["link"] = AdapterUart(self.node)
@@ -58,13 +57,14 @@ def can_config(role: str, controller: str, **changes: Any) -> dict[str, Any]:
     own, peer = POLE_ADDRESS, VEHICLE_ADDRESS
     if role == "vehicle":
         own, peer = peer, own
-    values = {
+    values: dict[str, Any] = {
         "kind": "can",
         "controller": controller,
         "own_address": own,
         "peer_address": peer,
     }
-    return {**values, **changes}
+    values.update(changes)
+    return values
 
 
 class CanPair:
