@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from joulestream.boards.contract import Board
 
 # kind: module
-LINKS = {"can": "joulestream.link.can", "uart": "joulestream.link.uart"}
+LINKS = {
+    "can": "joulestream.link.can",
+    "rs485": "joulestream.link.rs485",
+    "uart": "joulestream.link.uart",
+}
 
 DEFAULT_KIND = "uart"
 

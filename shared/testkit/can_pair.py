@@ -6,11 +6,15 @@ from joulestream.link import check_link, open_link
 from joulestream.testkit.board import MemoryBoard
 from joulestream.testkit.can_bus import CanBus, Node
 from joulestream.testkit.mcp2515 import Mcp2515, Spi
+from joulestream.testkit.meter import Meter
 from joulestream.testkit.slcan_adapter import SlcanAdapter
+from joulestream.testkit.two_loops import TwoLoops
 
 POLE_ADDRESS = 0x56
 VEHICLE_ADDRESS = 0xF4
 _NS_PER_MS = 1_000_000
+# Ten packets: enough for the meters of the test bench.
+_COVER = 3_200
 
 
 class AdapterUart:
@@ -114,3 +118,37 @@ class CanPair:
         """Step for `duration_ms`."""
         for _ in range(duration_ms // step_ms):
             self.step(step_ms, **how)
+
+
+class CanLoops(TwoLoops):
+    """Both firmwares' loops on one bus, with a step every ms.
+
+    Args:
+        pole, vehicle: the controllers, rows of link.can.CONTROLLERS.
+        power_mw: the power that flows while the contact is closed.
+        others: further nodes of the bus.
+    """
+
+    def __init__(
+        self,
+        pole: str = "mcp2515",
+        vehicle: str = "mcp2515",
+        power_mw: int = 3_600_000,
+        others: tuple[Node, ...] = (),
+    ) -> None:
+        self.bus = CanBus(*others)
+        boards = [CanBoard(controller) for controller in (pole, vehicle)]
+        self.bus.nodes += [board.node for board in boards]
+        super().__init__(
+            {"link": can_config("pole", pole), "credit": _COVER, "packet_ms": 1_000},
+            {"link": can_config("vehicle", vehicle), "prepay": _COVER, "budget": 1 << 40},
+            Meter(),
+            Meter(),
+            power_mw,
+            boards=boards,
+            step_ms=1,
+        )
+
+    def pass_time(self, step_ms: int) -> None:
+        """Let the bus run for so long."""
+        self.bus.advance(self.bus.now_ns + step_ms * _NS_PER_MS)

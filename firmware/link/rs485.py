@@ -1,0 +1,162 @@
+"""The link over RS-485 with one pair of wires: the UART's frames, and both sides take turns.
+
+Only one side can send at a time. A side begins when the pair has been quiet for `gap_ms`. After its
+frames it leaves the pair to the other side, until a good frame came or a time is over. That time
+has a random part: two sides that began at once, and damaged each other's frames, begin at different
+times again. Transceivers that hear themselves echo each frame; an own frame that comes back is
+ignored. A zero byte before each frame ends what a collision left at the receiver.
+docs/protocol.md, section 2.1, is normative.
+"""
+
+from binascii import crc32
+
+from joulestream.compat import const
+from joulestream.device.config import whole
+from joulestream.errors import MalformedError
+from joulestream.framing import MAX_FRAME, Decoder, encode
+from joulestream.units import Timer
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from joulestream.boards.contract import Board
+    from joulestream.device.config import Config
+
+# The board owns the UART's settings. `baud` tells how long the own bytes take.
+TABLE = (
+    ("baud", whole(1_200, 1_000_000), 115_200),
+    ("gap_ms", whole(1, 100), 3),
+)
+
+_QUEUE_SIZE = 2 * (1 + MAX_FRAME)
+_BITS_PER_BYTE = const(10)
+# The random part is 1 to 8 slots. In a slot a side notices that the other one has begun: a round
+# of its loop, and the receive timeout of a UART.
+_SLOTS = const(8)
+_SLOT_GAPS = const(2)
+# Own frames that may still come back.
+_ECHOES = const(4)
+# A linear congruential generator modulo a prime (ZX81 manual, 1981).
+_FACTOR = const(75)
+_INCREMENT = const(74)
+_MODULUS = const(65_537)
+
+
+class Link:
+    """Frames over the board's UART "link", with turns."""
+
+    fault: "str | None" = None
+
+    def __init__(self, config: "Config", board: "Board") -> None:
+        self._uart = board.uart("link")
+        self._now_ms = board.now_ms
+        self._baud = config.baud
+        self._gap_ms = config.gap_ms
+        self._deliver: Callable[[memoryview], None] = _ignore
+        self._frame = bytearray(MAX_FRAME)
+        self._view = memoryview(self._frame)
+        self._queue = bytearray(_QUEUE_SIZE)
+        self._queue_view = memoryview(self._queue)
+        self._size = 0  # bytes in the queue
+        self._left = 0  # of these, bytes that go out in this turn
+        self._turn_size = 0
+        self._quiet = Timer()
+        self._others = Timer()
+        self._echoes: list[int] = []
+        self._received = bytearray(MAX_FRAME)
+        self._decoder = Decoder(self._take)
+        self._malformed = 0
+        self._random = _seed(board)
+        self.bytes_sent = 0
+        self.unsent = 0
+
+    @property
+    def dropped(self) -> int:
+        """Frames that came with bad COBS, a bad CRC, too many bytes or no message."""
+        decoder = self._decoder
+        return decoder.bad_cobs + decoder.bad_crc + decoder.oversized + self._malformed
+
+    def attach(self, deliver: "Callable[[memoryview], None]") -> None:
+        """Let `poll` call `deliver(payload)` from now on."""
+        self._deliver = deliver
+
+    def poll(self) -> None:
+        """Read the bytes that have come; deliver good frames; send if it is this side's turn."""
+        now_ms = self._now_ms()
+        size = self._uart.readinto(self._received)
+        if size:
+            self._quiet.start(now_ms, self._gap_ms)
+            self._decoder.feed(self._received, size)
+        self._send(now_ms)
+
+    def flush(self, outbox: "list[bytes]") -> None:
+        """Queue every payload of `outbox` or drop it, then clear the list."""
+        for payload in outbox:
+            size = encode(payload, self._frame)
+            end = self._size + 1 + size
+            if end > _QUEUE_SIZE:
+                self.unsent += 1
+                continue
+            self._queue[self._size] = 0
+            self._queue[self._size + 1 : end] = self._view[:size]
+            self._size = end
+            if len(self._echoes) == _ECHOES:
+                self._echoes.pop(0)
+            self._echoes.append(crc32(payload))
+        outbox.clear()
+        self._send(self._now_ms())
+
+    def _send(self, now_ms: int) -> None:
+        """Begin a turn if the pair is free, and go on with one."""
+        if not self._left:
+            if not self._size or not (
+                self._quiet.is_over(now_ms) and self._others.is_over(now_ms)
+            ):
+                return
+            self._left = self._turn_size = self._size
+        sent = self._uart.write(self._queue_view[: self._left])
+        self.bytes_sent += sent
+        self._left -= sent
+        rest = self._size - sent
+        if sent and rest:
+            self._queue[:rest] = self._queue[sent : self._size]
+        self._size = rest
+        if not self._left:
+            own_ms = self._turn_size * _BITS_PER_BYTE * 1_000 // self._baud + 1
+            self._random = (self._random * _FACTOR + _INCREMENT) % _MODULUS
+            slots = 1 + self._random % _SLOTS
+            self._others.start(now_ms, own_ms + (2 + slots * _SLOT_GAPS) * self._gap_ms)
+
+    def _take(self, payload: memoryview) -> None:
+        if self._is_echo(payload):
+            return
+        # The other side had its turn.
+        if not self._left:
+            self._others.stop()
+        try:
+            self._deliver(payload)
+        except MalformedError:
+            self._malformed += 1
+
+    def _is_echo(self, payload: memoryview) -> bool:
+        """Return whether `payload` is an own one that came back. Each comes back once."""
+        if not self._echoes:
+            return False
+        crc = crc32(payload)
+        if crc in self._echoes:
+            self._echoes.remove(crc)
+            return True
+        return False
+
+
+def _seed(board: "Board") -> int:
+    """Return a number that differs between the two sides."""
+    try:
+        return int.from_bytes(board.random(2), "big")
+    except ValueError:  # a board without a random source: the ticks differ a little
+        return board.now_ms() % _MODULUS
+
+
+def _ignore(payload: memoryview) -> None:
+    """Stand in until a receiver is attached."""
