@@ -104,7 +104,9 @@ class CanPair:
             self.boards[role] = board
             self.bus.nodes.append(board.node)
             self.links[role] = open_link(check_link(config), board)
-            self.links[role].attach(lambda payload, role=role: self.came[role].append(bytes(payload)))
+            self.links[role].attach(
+                lambda payload, role=role: self.came[role].append(bytes(payload))
+            )
 
     def step(self, step_ms: int = 1, roles: tuple[str, ...] = ("pole", "vehicle")) -> None:
         """Let `step_ms` pass on the bus, then let the links of `roles` poll."""

@@ -10,7 +10,12 @@ _BIT_RATES = {"4": 125_000, "5": 250_000, "6": 500_000, "8": 1_000_000}
 _QUEUE = 32
 _RX_FULL, _TX_FULL, _WARNING, _OVERRUN, _PASSIVE, _ERROR = 0x01, 0x02, 0x04, 0x08, 0x20, 0x80
 # kind of line: digits of the identifier, whether it is extended, whether it is a remote frame
-_KINDS = {"t": (3, False, False), "T": (8, True, False), "r": (3, False, True), "R": (8, True, True)}
+_KINDS = {
+    "t": (3, False, False),
+    "T": (8, True, False),
+    "r": (3, False, True),
+    "R": (8, True, True),
+}
 
 
 class SlcanAdapter(Node):
@@ -109,7 +114,11 @@ class SlcanAdapter(Node):
 
     def received(self, frame: Frame) -> None:
         """Tell the host of `frame`."""
-        kind = ("T" if frame.extended else "t") if not frame.remote else ("R" if frame.extended else "r")
+        kind = (
+            ("T" if frame.extended else "t")
+            if not frame.remote
+            else ("R" if frame.extended else "r")
+        )
         line = f"{kind}{frame.identifier:0{8 if frame.extended else 3}X}{len(frame.data)}"
         if len(self._to_host) > _QUEUE * 30:
             self._flags |= _RX_FULL | _OVERRUN
