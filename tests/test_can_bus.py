@@ -1,10 +1,9 @@
 """The modelled CAN bus and the modelled MCP2515 behave as ISO 11898-1 and DS20001801J say."""
 
-import can
 import pytest
 
 from joulestream.testkit import mcp2515
-from joulestream.testkit.can_bus import CanBus, Flood, Frame, Peer, frame_bits
+from joulestream.testkit.can_bus import CanBus, Flood, Frame, Peer, crc15, frame_bits
 from joulestream.testkit.mcp2515 import (
     BIT_MODIFY,
     CANCTRL,
@@ -72,28 +71,21 @@ def load(chip, number, frame):
     spi(chip, RTS | 1 << number)
 
 
-@pytest.mark.parametrize(
-    ("frame", "bits"),
-    [
-        # SOF 1, base 11, SRR and IDE 2, low 18, RTR and r1 r0 3, DLC 4, CRC 15, tail 10; stuffing.
-        (Frame(0x555, b"", extended=False), 44),
-        (Frame(0x15555555, b""), 64),
-        (Frame(0x000, bytes(8), extended=False), 108 + 24 - 1),
-    ],
-)
-def test_a_frame_has_its_bits_and_its_stuff_bits(frame, bits):
-    head = 64 if frame.extended else 44
-    least = head + 8 * len(frame.data)
-    # At most one stuff bit for four bits after the first, without the last ten.
-    assert least <= frame_bits(frame) <= least + (least - 11) // 4
-    assert abs(frame_bits(frame) - bits) <= 6
+def test_the_crc_is_that_of_can():
+    """CRC-15/CAN of "123456789" is 0x059E (catalogue of parametrised CRC algorithms)."""
+    assert crc15("".join(f"{byte:08b}" for byte in b"123456789")) == 0x059E
 
 
-def test_frame_bits_agree_with_the_formula_of_python_can():
-    """python-can counts stuff bits in the same way, from its own CRC."""
-    from can.util import calculate_bit_length
-
-    assert calculate_bit_length
+def test_a_frame_has_its_bits_and_its_stuff_bits():
+    for extended, head in ((True, 64), (False, 44)):
+        for size in range(9):
+            plain = head + 8 * size
+            for fill in (0x00, 0xFF, 0x55, 0x0F):
+                frame = Frame(0x155, bytes((fill,)) * size, extended)
+                # The last ten bits are never stuffed.
+                assert plain <= frame_bits(frame) <= plain + (plain - 11) // 4
+    # 15 zeros, a DLC of 1000, 64 zeros: a stuff bit after each five of 15 and of 67 zeros.
+    assert frame_bits(Frame(0, bytes(8), extended=False)) == 108 + 3 + 13
 
 
 def test_the_lowest_identifier_wins_and_a_standard_frame_beats_an_extended_one():

@@ -1,7 +1,7 @@
 """The CAN controller Microchip MCP2515 on an SPI. Source of all values: DS20001801J.
 
 Nothing here waits: a chip that does not come up is looked at again later. The board gives the SPI
-(`Board.spi`), the chip select and, where it is wired, the level of the pin INT.
+(`Board.spi`), the chip select and the level of the pin INT.
 """
 
 from joulestream.compat import const
@@ -85,7 +85,7 @@ _RETRY_MS = const(1_000)
 _GONE = "no MCP2515 answers on the SPI 'can'; check its power, its crystal and its wires"
 _STUCK = "the CAN bus is never idle; check that its two wires are not shorted or swapped"
 _OFF = "the CAN controller left the bus after errors; check termination, bit rate and wires"
-_ALONE = "no CAN controller acknowledges; check that the other side is on, and the wires"
+_ALONE = "no CAN controller acknowledges; check the other side, termination, bit rate and wires"
 _DISTURBED = "the CAN bus is disturbed; check termination and the bit rate of both sides"
 
 
@@ -113,8 +113,7 @@ class Controller:
             )
         cnf1, cnf2, cnf3 = _TIMINGS[quanta]
         self._timing = bytes((_WRITE, _CNF3, cnf3, cnf2, cnf1))
-        self._spi, self._select, interrupt = board.spi("can")
-        self._interrupt: Callable[[], int] = interrupt or _always
+        self._spi, self._select, self._interrupt = board.spi("can")
         self._accepted = identifier_bytes(receive_id)
         # Every transfer has the same buffers: the frame to send, the state, the frame that came.
         self._load = bytearray(_FRAME_SIZE)
@@ -333,11 +332,6 @@ class Controller:
         self._select(0)
         self._spi.write_readinto(views[0], views[1])
         self._select(1)
-
-
-def _always() -> int:
-    """Stand in for an interrupt pin that is not wired: the chip is always read."""
-    return 0
 
 
 def identifier_bytes(identifier: int) -> bytes:

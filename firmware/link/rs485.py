@@ -1,10 +1,10 @@
 """The link over RS-485 with one pair of wires: the UART's frames, and both sides take turns.
 
 Only one side can send at a time. A side begins when the pair has been quiet for `gap_ms`. After its
-frames it leaves the pair to the other side, until a good frame came or a time is over. That time
-has a random part: two sides that began at once, and damaged each other's frames, begin at different
-times again. Transceivers that hear themselves echo each frame; an own frame that comes back is
-ignored. A zero byte before each frame ends what a collision left at the receiver.
+frames it leaves the pair to the other side, until a good frame came or a time is over. A side whose
+last frames nobody answered waits for a random time before it begins: two sides that began at once,
+and damaged each other's frames, begin at different times again. Transceivers that hear themselves
+echo each frame; an own frame that comes back is ignored. A zero byte before each frame ends what a collision left at the receiver.
 docs/protocol.md, section 2.1, is normative.
 """
 
@@ -31,10 +31,12 @@ TABLE = (
 
 _QUEUE_SIZE = 2 * (1 + MAX_FRAME)
 _BITS_PER_BYTE = const(10)
-# The random part is 1 to 8 slots. In a slot a side notices that the other one has begun: a round
+# The random time is 0 to 7 slots. In a slot a side notices that the other one has begun: a round
 # of its loop, and the receive timeout of a UART.
 _SLOTS = const(8)
 _SLOT_GAPS = const(2)
+# The other side hears the end of a frame, works on it and answers after a gap.
+_ANSWER_GAPS = const(4)
 # Own frames that may still come back.
 _ECHOES = const(4)
 # A linear congruential generator modulo a prime (ZX81 manual, 1981).
@@ -63,7 +65,10 @@ class Link:
         self._turn_size = 0
         self._quiet = Timer()
         self._others = Timer()
-        self._echoes: list[int] = []
+        self._wants_turn = False
+        self._is_unanswered = False
+        self._echoes: list[int | None] = [None] * _ECHOES
+        self._echo = 0
         self._received = bytearray(MAX_FRAME)
         self._decoder = Decoder(self._take)
         self._malformed = 0
@@ -101,18 +106,15 @@ class Link:
             self._queue[self._size] = 0
             self._queue[self._size + 1 : end] = self._view[:size]
             self._size = end
-            if len(self._echoes) == _ECHOES:
-                self._echoes.pop(0)
-            self._echoes.append(crc32(payload))
+            self._echoes[self._echo] = crc32(payload)
+            self._echo = (self._echo + 1) % _ECHOES
         outbox.clear()
         self._send(self._now_ms())
 
     def _send(self, now_ms: int) -> None:
         """Begin a turn if the pair is free, and go on with one."""
         if not self._left:
-            if not self._size or not (
-                self._quiet.is_over(now_ms) and self._others.is_over(now_ms)
-            ):
+            if not self._size or not self._may_begin(now_ms):
                 return
             self._left = self._turn_size = self._size
         sent = self._uart.write(self._queue_view[: self._left])
@@ -124,15 +126,26 @@ class Link:
         self._size = rest
         if not self._left:
             own_ms = self._turn_size * _BITS_PER_BYTE * 1_000 // self._baud + 1
-            self._random = (self._random * _FACTOR + _INCREMENT) % _MODULUS
-            slots = 1 + self._random % _SLOTS
-            self._others.start(now_ms, own_ms + (2 + slots * _SLOT_GAPS) * self._gap_ms)
+            self._others.start(now_ms, own_ms + _ANSWER_GAPS * self._gap_ms)
+            self._wants_turn = False
+            self._is_unanswered = True
+
+    def _may_begin(self, now_ms: int) -> bool:
+        """Return whether the pair is free and this side's waiting is over."""
+        if not self._wants_turn:
+            self._wants_turn = True
+            if self._is_unanswered and self._others.is_over(now_ms):
+                self._random = (self._random * _FACTOR + _INCREMENT) % _MODULUS
+                slots = self._random % _SLOTS
+                self._others.start(now_ms, slots * _SLOT_GAPS * self._gap_ms)
+        return self._quiet.is_over(now_ms) and self._others.is_over(now_ms)
 
     def _take(self, payload: memoryview) -> None:
         if self._is_echo(payload):
             return
-        # The other side had its turn.
+        self._is_unanswered = False
         if not self._left:
+            # The other side had its turn.
             self._others.stop()
         try:
             self._deliver(payload)
@@ -141,12 +154,11 @@ class Link:
 
     def _is_echo(self, payload: memoryview) -> bool:
         """Return whether `payload` is an own one that came back. Each comes back once."""
-        if not self._echoes:
-            return False
         crc = crc32(payload)
-        if crc in self._echoes:
-            self._echoes.remove(crc)
-            return True
+        for at in range(_ECHOES):
+            if self._echoes[at] == crc:
+                self._echoes[at] = None
+                return True
         return False
 
 

@@ -42,13 +42,7 @@ class Frame(NamedTuple):
 def frame_bits(frame: Frame) -> int:
     """Return the bits of `frame` on the wire, from its start to its end, stuff bits included."""
     bits = _stuffed_part(frame)
-    crc = 0
-    for bit in bits:
-        crc <<= 1
-        if (crc >> 15) ^ (bit == "1"):
-            crc ^= _CRC_POLYNOMIAL
-        crc &= 0x7FFF
-    bits += f"{crc:015b}"
+    bits += f"{crc15(bits):015b}"
     stuff = 0
     last = ""
     run = 0
@@ -61,6 +55,17 @@ def frame_bits(frame: Frame) -> int:
             last = "0" if bit == "1" else "1"
             run = 1
     return len(bits) + stuff + _TAIL_BITS
+
+
+def crc15(bits: str) -> int:
+    """Return CAN's CRC of `bits`, a text of ones and zeros."""
+    crc = 0
+    for bit in bits:
+        crc <<= 1
+        if (crc >> 15) ^ (bit == "1"):
+            crc ^= _CRC_POLYNOMIAL
+        crc &= 0x7FFF
+    return crc
 
 
 def _stuffed_part(frame: Frame) -> str:
@@ -101,6 +106,7 @@ class Node:
         self.rec = 0
         self.bus_off = False
         self.recessive_sequences = 0
+        self.idle_ns = 0  # of the sequence of recessive bits that has begun
 
     def is_present(self) -> bool:
         """Return whether the node takes part in the bus's traffic."""
@@ -314,6 +320,7 @@ class CanBus:
         acknowledged = not self._destroyed and any(not node.silent for node in hearing)
         for node in self.nodes:
             if node.bus_off:
+                node.idle_ns = 0  # a dominant bit ended the sequence that had begun
                 node.see_recessive(1)
         if acknowledged:
             winner.finish_own()
@@ -341,10 +348,10 @@ class CanBus:
         for node in waiting:
             sequence_ns = _SEQUENCE_BITS * _NS_PER_S // node.bit_rate
             missing = _RECOVERY_SEQUENCES - node.recessive_sequences
-            until_ns = min(until_ns, self.now_ns + missing * sequence_ns)
+            until_ns = min(until_ns, self.now_ns + missing * sequence_ns - node.idle_ns)
         idle_ns = until_ns - self.now_ns
         self.now_ns = until_ns
         for node in waiting:
             sequence_ns = _SEQUENCE_BITS * _NS_PER_S // node.bit_rate
-            # A part of a sequence at the end of the idle time is lost, as it is on a bus.
-            node.see_recessive(idle_ns // sequence_ns)
+            sequences, node.idle_ns = divmod(node.idle_ns + idle_ns, sequence_ns)
+            node.see_recessive(sequences)

@@ -114,6 +114,7 @@ class Mcp2515(Node):
 
     Attributes:
         powered: False: the chip drives nothing, and every byte reads as 0xFF.
+        joins: False: the bus never shows the recessive bits that the mode normal waits for.
     """
 
     def __init__(self, oscillator_hz: int = 16_000_000) -> None:
@@ -123,6 +124,7 @@ class Mcp2515(Node):
         self._handler: Handler | None = None
         self._sending: int | None = None
         self.powered = True
+        self.joins = True
         self.reset()
 
     @property
@@ -245,8 +247,8 @@ class Mcp2515(Node):
 
     def _read_rx(self, buffer: int, from_data: int) -> Handler:
         address = RXB_CTRL[buffer] + (6 if from_data else 1)
-        yield
         try:
+            yield
             while True:
                 yield self.register(address & 0x7F)
                 address += 1
@@ -336,7 +338,7 @@ class Mcp2515(Node):
 
     def _enter_mode(self) -> None:
         mode = self._wanted_mode
-        if mode > CONFIGURATION:
+        if mode > CONFIGURATION or (mode == NORMAL and not self.joins):
             return
         if mode == CONFIGURATION:
             self.tec = self.rec = 0
