@@ -210,7 +210,7 @@ def test_payloads_of_every_size_cross_in_order_and_are_cleared(ends):
         assert link.fault is None
     sizes = (1, 2, 3, 4, 19, 77, 250, 251, 254, 255, 559, 560)
     sent = [
-        [bytes((at * side + size) & 0xFF for at in range(size)) for size in sizes]
+        [bytes((at * side + size + side) & 0xFF for at in range(size)) for size in sizes]
         for side in (3, 5)
     ]
     due_ms = [0, 0]

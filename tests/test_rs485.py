@@ -89,6 +89,20 @@ def test_an_own_frame_that_comes_back_is_ignored_once():
     assert sides.came[0] == [b"mine"], "the other side may say the same"
 
 
+def test_without_echoes_a_side_soon_takes_a_frame_that_is_the_same_as_its_own():
+    """Both sides may stop a session with the same bytes."""
+    sides = Sides()
+    for number in range(10):
+        sides.links[0].flush([b"question %d" % number])
+        sides.run(30)
+        sides.links[1].flush([b"answer %d" % number])
+        sides.run(30)
+    for link in sides.links:
+        link.flush([b"the same"])
+        sides.run(30)
+    assert sides.came[0][-1] == sides.came[1][-1] == b"the same"
+
+
 def test_a_side_waits_while_the_other_one_speaks():
     sides = Sides()
     sides.links[0].flush([bytes(range(1, 200))])

@@ -4,7 +4,8 @@ Only one side can send at a time. A side begins when the pair has been quiet for
 frames it leaves the pair to the other side, until a good frame came or a time is over. A side whose
 last frames nobody answered waits for a random time before it begins: two sides that began at once,
 and damaged each other's frames, begin at different times again. Transceivers that hear themselves
-echo each frame; an own frame that comes back is ignored. A zero byte before each frame ends what a collision left at the receiver.
+echo each frame; an own frame that comes back is ignored. After some turns without an echo the link
+knows that there is none, and takes a frame from the other side that is the same as an own one. A zero byte before each frame ends what a collision left at the receiver.
 docs/protocol.md, section 2.1, is normative.
 """
 
@@ -39,6 +40,8 @@ _SLOT_GAPS = const(2)
 _ANSWER_GAPS = const(4)
 # Own frames that may still come back.
 _ECHOES = const(4)
+# Turns without an echo, after which none is expected.
+_SILENT_TURNS = const(8)
 # A linear congruential generator modulo a prime (ZX81 manual, 1981).
 _FACTOR = const(75)
 _INCREMENT = const(74)
@@ -69,6 +72,7 @@ class Link:
         self._is_unanswered = False
         self._echoes: list[int | None] = [None] * _ECHOES
         self._echo = 0
+        self._silent_turns = 0
         self._received = bytearray(MAX_FRAME)
         self._decoder = Decoder(self._take)
         self._malformed = 0
@@ -154,11 +158,19 @@ class Link:
 
     def _is_echo(self, payload: memoryview) -> bool:
         """Return whether `payload` is an own one that came back. Each comes back once."""
+        if self._silent_turns >= _SILENT_TURNS:
+            return False
         crc = crc32(payload)
         for at in range(_ECHOES):
             if self._echoes[at] == crc:
                 self._echoes[at] = None
+                self._silent_turns = 0
                 return True
+        if self._is_unanswered:
+            # An echo would have come before the other side's answer.
+            self._silent_turns += 1
+            for at in range(_ECHOES):
+                self._echoes[at] = None
         return False
 
 
