@@ -38,8 +38,11 @@ _SLOTS = const(8)
 _SLOT_GAPS = const(2)
 # The other side hears the end of a frame, works on it and answers after a gap.
 _ANSWER_GAPS = const(4)
-# Own frames that may still come back.
-_ECHOES = const(4)
+# Frames in the queue, and own frames that may still come back.
+_FRAMES = const(4)
+_NONE = const(0)
+_QUEUED = const(1)
+_SENT = const(2)
 # Turns without an echo, after which none is expected.
 _SILENT_TURNS = const(8)
 # A linear congruential generator modulo a prime (ZX81 manual, 1981).
@@ -70,8 +73,9 @@ class Link:
         self._others = Timer()
         self._wants_turn = False
         self._is_unanswered = False
-        self._echoes: list[int | None] = [None] * _ECHOES
-        self._echo = 0
+        # The CRCs of own frames, and whether each is in the queue or was sent in the last turns.
+        self._crcs = [0] * _FRAMES
+        self._stages = bytearray(_FRAMES)
         self._silent_turns = 0
         self._received = bytearray(MAX_FRAME)
         self._decoder = Decoder(self._take)
@@ -104,14 +108,15 @@ class Link:
         for payload in outbox:
             size = encode(payload, self._frame)
             end = self._size + 1 + size
-            if end > _QUEUE_SIZE:
+            place = self._place()
+            if end > _QUEUE_SIZE or place < 0:
                 self.unsent += 1
                 continue
             self._queue[self._size] = 0
             self._queue[self._size + 1 : end] = self._view[:size]
             self._size = end
-            self._echoes[self._echo] = crc32(payload)
-            self._echo = (self._echo + 1) % _ECHOES
+            self._crcs[place] = crc32(payload)
+            self._stages[place] = _QUEUED
         outbox.clear()
         self._send(self._now_ms())
 
@@ -121,6 +126,9 @@ class Link:
             if not self._size or not self._may_begin(now_ms):
                 return
             self._left = self._turn_size = self._size
+            for at in range(_FRAMES):
+                if self._stages[at] == _QUEUED:
+                    self._stages[at] = _SENT
         sent = self._uart.write(self._queue_view[: self._left])
         self.bytes_sent += sent
         self._left -= sent
@@ -161,17 +169,26 @@ class Link:
         if self._silent_turns >= _SILENT_TURNS:
             return False
         crc = crc32(payload)
-        for at in range(_ECHOES):
-            if self._echoes[at] == crc:
-                self._echoes[at] = None
+        for at in range(_FRAMES):
+            if self._stages[at] == _SENT and self._crcs[at] == crc:
+                self._stages[at] = _NONE
                 self._silent_turns = 0
                 return True
         if self._is_unanswered:
             # An echo would have come before the other side's answer.
             self._silent_turns += 1
-            for at in range(_ECHOES):
-                self._echoes[at] = None
+            for at in range(_FRAMES):
+                if self._stages[at] == _SENT:
+                    self._stages[at] = _NONE
         return False
+
+    def _place(self) -> int:
+        """Return where to note the CRC of one more frame, or -1."""
+        for stage in (_NONE, _SENT):
+            at = self._stages.find(bytes((stage,)))
+            if at >= 0:
+                return at
+        return -1
 
 
 def _seed(board: "Board") -> int:
