@@ -30,6 +30,8 @@ _ID_END = const(9)
 _ZERO = const(0x30)
 _OUT_SIZE = const(256)
 _IN_SIZE = const(256)
+# A full bus brings less than this between two steps, and no step takes longer for more.
+_MOST_READS = const(8)
 _ASK_MS = const(1_000)
 # Flags of the answer to F.
 _OVERRUN = const(0x09)  # the receive queue was full, or the controller lost a frame
@@ -79,21 +81,11 @@ class Controller:
         """Call `take(data, size, now_ms)` for every frame that came, in order."""
         if self._out_size:
             self._send_waiting()
-        size = self._uart.readinto(self._in)
-        for at in range(size):
-            byte = self._in[at]
-            if byte == _RETURN or byte == _BELL:
-                self._has_heard = True
-                if byte == _BELL:
-                    self.refusals += 1
-                else:
-                    self._take_line(take, now_ms)
-                self._line_size = 0
-            elif self._line_size < _LONGEST_LINE:
-                self._line[self._line_size] = byte
-                self._line_size += 1
-            else:
-                self._line[0] = 0  # too long: no line of an adapter
+        for _ in range(_MOST_READS):
+            size = self._uart.readinto(self._in)
+            self._take_bytes(size, take, now_ms)
+            if size < _IN_SIZE:
+                break
         if self._ask.is_over(now_ms):
             self._ask_adapter(now_ms)
 
@@ -108,6 +100,24 @@ class Controller:
 
     def abort(self) -> None:
         """Leave the frames: the adapter has no order that takes them back."""
+
+    def _take_bytes(
+        self, size: int, take: "Callable[[memoryview, int, int], None]", now_ms: int
+    ) -> None:
+        for at in range(size):
+            byte = self._in[at]
+            if byte == _RETURN or byte == _BELL:
+                self._has_heard = True
+                if byte == _BELL:
+                    self.refusals += 1
+                else:
+                    self._take_line(take, now_ms)
+                self._line_size = 0
+            elif self._line_size < _LONGEST_LINE:
+                self._line[self._line_size] = byte
+                self._line_size += 1
+            else:
+                self._line[0] = 0  # too long: no line of an adapter
 
     def _ask_adapter(self, now_ms: int) -> None:
         """Ask for the flags; open an adapter anew that has said nothing since the last time."""
