@@ -28,6 +28,7 @@ FIGURES = {
     "ed25519.json": {"rv32": {"sign": 1_000}, "monocypher": {}, "libsodium": {}},
     "size.json": SIZE,
     "reliability.json": {"power_cut_losses": 0},
+    "boards.json": {"can_packet_bus_ms": 5.5, "can_frames_lost_at_full_load": 0},
     "machine.json": {
         "cpu": "A Processor",
         "cores": 2,
@@ -85,6 +86,8 @@ def test_a_part_that_fails_stops_no_other(tmp_path, monkeypatch):
     "name, figures, said",
     [
         ("power-cuts", {"power_cut_losses": 1}, "must be 0"),
+        ("can", {"can_packet_bus_ms": 8.1}, "must be at most 8"),
+        ("can", {"can_frames_lost_at_full_load": 1}, "must be at most 0"),
         ("packets", {"rv32": {"pole_packet": 2_000_001}}, "must be at most 2,000,000"),
     ],
 )

@@ -12,6 +12,8 @@ from joulestream.testkit.two_loops import TwoLoops
 
 POLE_ADDRESS = 0x56
 VEHICLE_ADDRESS = 0xF4
+# Of the frames to the vehicle and to the pole, as docs/protocol.md has them.
+IDENTIFIERS = (0x18DAF456, 0x18DA56F4)
 _NS_PER_MS = 1_000_000
 # Ten packets: enough for the meters of the test bench.
 _COVER = 3_200
@@ -129,6 +131,10 @@ class CanLoops(TwoLoops):
         pole, vehicle: the controllers, rows of link.can.CONTROLLERS.
         power_mw: the power that flows while the contact is closed.
         others: further nodes of the bus.
+
+    Attributes:
+        bus: the bus.
+        chips: the controllers of the pole and of the vehicle.
     """
 
     def __init__(
@@ -140,7 +146,8 @@ class CanLoops(TwoLoops):
     ) -> None:
         self.bus = CanBus(*others)
         boards = [CanBoard(controller) for controller in (pole, vehicle)]
-        self.bus.nodes += [board.node for board in boards]
+        self.chips = [board.node for board in boards]
+        self.bus.nodes += self.chips
         super().__init__(
             {"link": can_config("pole", pole), "credit": _COVER, "packet_ms": 1_000},
             {"link": can_config("vehicle", vehicle), "prepay": _COVER, "budget": 1 << 40},

@@ -114,6 +114,7 @@ class Mcp2515(Node):
 
     Attributes:
         powered: False: the chip drives nothing, and every byte reads as 0xFF.
+        lost: frames that passed a filter and found no free buffer.
         joins: False: the bus never shows the recessive bits that the mode normal waits for.
     """
 
@@ -125,6 +126,7 @@ class Mcp2515(Node):
         self._sending: int | None = None
         self.powered = True
         self.joins = True
+        self.lost = 0
         self.reset()
 
     @property
@@ -489,6 +491,7 @@ class Mcp2515(Node):
                 self._overflow(RX1OVR)
 
     def _overflow(self, flag: int) -> None:
+        self.lost += 1
         self._registers[EFLG] |= flag
         self._registers[CANINTF] |= ERRIF
 
