@@ -1,4 +1,4 @@
-"""The link over CAN on a modelled bus: floods, faults of bus and chip, and sentences about them."""
+"""The link over CAN on a modelled bus: floods, faults of bus and chip, sentences about them."""
 
 import pytest
 
@@ -82,7 +82,7 @@ def flood(number):
 
 @pytest.mark.parametrize("pole", CONTROLLERS)
 def test_a_full_bus_of_other_identifiers_costs_no_frame(pole):
-    """One bit beside ours, some of higher priority; frames of our identifiers still get through."""
+    """One bit beside ours, some of higher priority. Our frames still get through."""
     noise = Flood(500_000, flood)
     pair = CanPair(pole, "mcp2515", others=(noise,))
     pair.run(3)
@@ -105,7 +105,7 @@ def test_frames_keep_their_order_through_both_receive_buffers():
     bus = CanBus(board.node, peer)
     link = open_link(check_link(can_config("pole", "mcp2515")), board)
     taken = []
-    controller = link._controller
+    controller = link.controller
     for number in range(200):
         for part in range(number % 3):
             peer.send(Frame(TO_POLE, bytes((number, part))))
@@ -137,7 +137,7 @@ def test_a_frame_that_comes_between_two_reads_does_not_overtake():
     for number in range(60):
         peer.send(Frame(TO_POLE, bytes((number,))))
     while peer.queue or chip.register(mcp2515.CANINTF) & 3:
-        link._controller.receive(lambda data, size, now_ms: taken.append(data[0]), 1)
+        link.controller.receive(lambda data, size, now_ms: taken.append(data[0]), 1)
     assert taken == sorted(taken)
 
 
@@ -205,7 +205,7 @@ def test_without_termination_the_bus_goes_off_is_said_and_recovers(controller):
     link = pair.links["pole"]
     link.flush([pattern(60)])
     if controller == "mcp2515":
-        wait_for(pair, lambda: link._controller.bus_offs == 1)
+        wait_for(pair, lambda: link.controller.bus_offs == 1)
         assert "left the bus" in link.fault
     wait_for(pair, lambda: link.fault)
     assert is_one_sentence(link.fault) and "termination" in link.fault
@@ -291,7 +291,7 @@ def test_a_chip_that_fails_at_work_is_said_and_set_up_anew(harm):
             chip.exchange(byte)
         chip.select(True)
     else:
-        chip._registers[mcp2515.CNF2] ^= 8
+        chip.flip(mcp2515.CNF2, 8)
     wait_for(pair, lambda: link.fault, 300)
     assert "no MCP2515 answers" in link.fault
     pair.run(1_500)
@@ -300,7 +300,7 @@ def test_a_chip_that_fails_at_work_is_said_and_set_up_anew(harm):
         chip.reset()
         chip.powered = True
         pair.run(1_500)
-    assert link._controller.restarts >= 1
+    assert link.controller.restarts >= 1
     speaks(pair)
     pair.run(200)
     assert link.fault is None

@@ -63,7 +63,7 @@ def identifier(target: int, source: int) -> int:
 
 
 class Link:
-    """Messages between the addresses of the configuration, over its controller."""
+    """Messages between the addresses of the configuration, over its `controller`."""
 
     def __init__(self, config: "Config", board: "Board") -> None:
         own, peer = config.own_address, config.peer_address
@@ -71,12 +71,12 @@ class Link:
             raise ValueError("'link.own_address' and 'link.peer_address' must not be the same")
         module = __import__(CONTROLLERS[config.controller], None, None, ("Controller",))
         self._now_ms = board.now_ms
-        self._controller: Any = module.Controller(
+        self.controller: Any = module.Controller(
             config, board, identifier(peer, own), identifier(own, peer)
         )
         self._deliver: Callable[[memoryview], None] = _ignore
         self._isotp = IsoTp(
-            self._transmit, self._controller.abort, self._take, self._controller.room
+            self._transmit, self.controller.abort, self._take, self.controller.room
         )
         # A bound method takes memory each time it is made.
         self._take_frame = self._isotp.receive
@@ -99,13 +99,13 @@ class Link:
     @property
     def fault(self) -> "str | None":
         """One sentence that says what is wrong with controller or bus, or None."""
-        fault: str | None = self._controller.fault
+        fault: str | None = self.controller.fault
         return fault
 
     @property
     def overruns(self) -> int:
         """Frames that found the controller full."""
-        overruns: int = self._controller.overruns
+        overruns: int = self.controller.overruns
         return overruns
 
     def attach(self, deliver: "Callable[[memoryview], None]") -> None:
@@ -115,7 +115,7 @@ class Link:
     def poll(self) -> None:
         """Take the frames that have come, deliver whole payloads, send what has its time."""
         now_ms = self._now_ms()
-        self._controller.receive(self._take_frame, now_ms)
+        self.controller.receive(self._take_frame, now_ms)
         self._isotp.step(now_ms)
 
     def flush(self, outbox: "list[bytes]") -> None:
@@ -131,7 +131,7 @@ class Link:
         self._isotp.step(self._now_ms())
 
     def _transmit(self, frame: bytearray, size: int) -> bool:
-        if not self._controller.transmit(frame, size):
+        if not self.controller.transmit(frame, size):
             return False
         self.bytes_sent += size
         return True

@@ -1,12 +1,14 @@
 """The link over RS-485 with one pair of wires: the UART's frames, and both sides take turns.
 
-Only one side can send at a time. A side begins when the pair has been quiet for `gap_ms`. After its
-frames it leaves the pair to the other side, until a good frame came or a time is over. A side whose
-last frames nobody answered waits for a random time before it begins: two sides that began at once,
-and damaged each other's frames, begin at different times again. Transceivers that hear themselves
-echo each frame; an own frame that comes back is ignored. After some turns without an echo the link
-knows that there is none, and takes a frame from the other side that is the same as an own one. A zero byte before each frame ends what a collision left at the receiver.
-docs/protocol.md, section 2.1, is normative.
+Only one side can send at a time. A side begins when the pair has been quiet for `gap_ms`. After
+its frames it leaves the pair to the other side, until a good frame came or a time is over. A side
+without an answer to its last frames waits for a random time before it begins: two sides that began
+at once, and damaged each other's frames, begin at different times again.
+
+Transceivers that hear themselves echo each frame; an own frame that comes back is ignored. After
+some turns without an echo the link knows that there is none, and takes a frame from the other side
+that is the same as an own one. A zero byte before each frame ends what a collision left at the
+receiver. docs/protocol.md, section 2.1, is normative.
 """
 
 from binascii import crc32
@@ -32,6 +34,7 @@ TABLE = (
 
 _QUEUE_SIZE = 2 * (1 + MAX_FRAME)
 _BITS_PER_BYTE = const(10)
+_GAP_BYTES = const(4)
 # The random time is 0 to 7 slots. In a slot a side notices that the other one has begun: a round
 # of its loop, and the receive timeout of a UART.
 _SLOTS = const(8)
@@ -60,7 +63,8 @@ class Link:
         self._uart = board.uart("link")
         self._now_ms = board.now_ms
         self._baud = config.baud
-        self._gap_ms = config.gap_ms
+        byte_times_ms = _GAP_BYTES * _BITS_PER_BYTE * 1_000 // config.baud + 1
+        self._gap_ms = max(config.gap_ms, byte_times_ms)
         self._deliver: Callable[[memoryview], None] = _ignore
         self._frame = bytearray(MAX_FRAME)
         self._view = memoryview(self._frame)

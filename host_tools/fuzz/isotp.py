@@ -1,7 +1,7 @@
 """Fuzz target: messages in CAN frames, compared with a plain reassembly that keeps whole lists.
 
-An input is acts of the other side and of the owner: frames of any kind, messages to send, time that
-passes. The messages that come out must be those of the plain reassembly. Afterwards a fresh other
+An input is acts of the other side and of the owner: frames of any kind, messages to send, passing
+time. The messages that come out must be those of the plain reassembly. Afterwards a fresh other
 side must get a message through in each direction.
 """
 
@@ -111,7 +111,9 @@ class _Play:
             self._begin,
             lambda: self.hear(self.plain.next_frame(7)),
             lambda: self.hear(self.plain.next_frame(choices.below(8))),
-            lambda: self.hear(bytes((0x30 | choices.below(4), choices.below(5), choices.below(256)))),
+            lambda: self.hear(
+                bytes((0x30 | choices.below(4), choices.below(5), choices.below(256)))
+            ),
             lambda: self.end.isotp.send(bytes(choices.below(MAX_MESSAGE) + 1)),
             lambda: self.step(choices.below(256) * 4),
             lambda: self.step(1),

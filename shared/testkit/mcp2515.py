@@ -165,6 +165,10 @@ class Mcp2515(Node):
             return self.rec
         return self._registers[address]
 
+    def flip(self, address: int, bits: int) -> None:
+        """Change bits of a register, as a disturbance does."""
+        self._registers[address] ^= bits
+
     def select(self, level: bool) -> None:
         """Set the level of CS. A falling edge begins an instruction, a rising one ends it."""
         if self._selected == (not level):
