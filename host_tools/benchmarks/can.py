@@ -48,7 +48,10 @@ def _frames_lost() -> int:
 def _stranger(number: int) -> Frame:
     """Return a frame with one bit of its identifier beside ours."""
     ours = IDENTIFIERS[number % 2]
-    return Frame(ours ^ 1 << number // 2 % _IDENTIFIER_BITS, bytes(range(8)))
+    # Frames of every kind, so that one that passes does harm.
+    return Frame(
+        ours ^ 1 << number // 2 % _IDENTIFIER_BITS, bytes((number % 4 << 4 | 7, *range(7)))
+    )
 
 
 def _charge(loops: CanLoops, packets: int) -> None:
