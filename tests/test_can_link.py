@@ -5,14 +5,37 @@ import pytest
 from joulestream import errors
 from joulestream.device.config import ConfigError
 from joulestream.link import check_link, open_link
-from joulestream.link.can import BIT_RATES, identifier
+from joulestream.link.can import BIT_RATES, CONTROLLERS, identifier
 from joulestream.link.isotp import MAX_MESSAGE, TIMEOUT_MS
 from joulestream.testkit import mcp2515
 from joulestream.testkit.board import MemoryBoard
 from joulestream.testkit.can_bus import CanBus, Flood, Frame, Peer
 from joulestream.testkit.can_pair import CanBoard, CanLoops, CanPair, can_config
 
-CONTROLLERS = ("mcp2515", "slcan")
+KINDS = ("mcp2515", "slcan")
+# A controller in loopback: it hears what it sends.
+THROW_AWAY = """
+class Controller:
+    room = 3
+
+    def __init__(self, config, board, send_id, receive_id):
+        self.identifiers = (send_id, receive_id)
+        self.fault = None
+        self.overruns = 0
+        self._frames = []
+
+    def receive(self, take, now_ms):
+        frames, self._frames = self._frames, []
+        for frame in frames:
+            take(memoryview(frame), len(frame), now_ms)
+
+    def transmit(self, frame, size):
+        self._frames.append(bytes(frame[:size]))
+        return True
+
+    def abort(self):
+        self._frames = []
+"""
 TO_POLE = 0x18DA56F4
 TO_VEHICLE = 0x18DAF456
 
@@ -45,8 +68,8 @@ def test_the_identifiers_are_those_of_the_protocol():
     assert identifier(0x56, 0xF4) == TO_POLE and identifier(0xF4, 0x56) == TO_VEHICLE
 
 
-@pytest.mark.parametrize("pole", CONTROLLERS)
-@pytest.mark.parametrize("vehicle", CONTROLLERS)
+@pytest.mark.parametrize("pole", KINDS)
+@pytest.mark.parametrize("vehicle", KINDS)
 def test_the_longest_payloads_cross_in_both_directions_at_once(pole, vehicle):
     pair = CanPair(pole, vehicle)
     pair.run(3)
@@ -81,7 +104,7 @@ def flood(number):
     return Frame(ours ^ 1 << number // 2 % 29, bytes((number % 4 << 4 | 7,)) + pattern(7))
 
 
-@pytest.mark.parametrize("pole", CONTROLLERS)
+@pytest.mark.parametrize("pole", KINDS)
 def test_a_full_bus_of_other_identifiers_costs_no_frame(pole):
     """One bit beside ours, some of higher priority. Our frames still get through."""
     noise = Flood(500_000, flood)
@@ -204,7 +227,7 @@ def test_a_wrong_bit_rate_is_said_by_both_sides_and_mends_itself():
     assert all(link.unsent for link in pair.links.values())
 
 
-@pytest.mark.parametrize("controller", CONTROLLERS)
+@pytest.mark.parametrize("controller", KINDS)
 def test_without_termination_the_bus_goes_off_is_said_and_recovers(controller):
     pair = CanPair(controller, "mcp2515")
     pair.run(5)
@@ -410,6 +433,21 @@ def test_a_fault_of_the_bus_opens_the_contactor_and_is_in_the_status(harm):
         vehicle_chip.bit_rate = 500_000
     assert loops.run(30_000, lambda: loops.contact), "it charges again, and nothing is lost"
     assert loops.pole.status()["paid"] >= paid
+
+
+def test_one_more_controller_is_one_module_and_one_row(tmp_path, monkeypatch):
+    (tmp_path / "throw_away_controller.py").write_text(THROW_AWAY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(CONTROLLERS, "throw-away", "throw_away_controller")
+    config = check_link(can_config("pole", "mcp2515"))
+    config.controller = "throw-away"
+    link = open_link(config, MemoryBoard())
+    came = []
+    link.attach(lambda payload: came.append(bytes(payload)))
+    link.flush([b"abc"])
+    link.poll()
+    assert came == [b"abc"]
+    assert link.controller.identifiers == (TO_VEHICLE, TO_POLE)
 
 
 # Configuration

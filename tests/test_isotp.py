@@ -113,12 +113,12 @@ def test_no_more_frames_wait_than_a_controller_with_two_buffers_holds():
 
     A link also steps without reading, at the end of a loop's round. So first frames cross.
     """
-    for seed in range(30):
+    for seed in range(6):
         random = Random(seed)
         ends = [End(2, 100), End(2, 100)]
         sent = [0, 0]
         waited = [0, 0]
-        for _ in range(1_500):
+        for _ in range(1_000):
             for number, end in enumerate(ends):
                 end.now_ms += 1
                 waited[number] += 1
@@ -133,7 +133,7 @@ def test_no_more_frames_wait_than_a_controller_with_two_buffers_holds():
                     end.isotp.step(end.now_ms)
                     assert len(end.frames) <= 2, (seed, end.frames)
         join(ends[0], ends[1], 500)
-        assert min(sent) > 20
+        assert min(sent) > 10
         assert [len(end.came) for end in reversed(ends)] == sent
 
 
