@@ -8,7 +8,7 @@ from binascii import crc32
 from struct import pack_into
 
 from joulestream.compat import const
-from joulestream.device.config import REQUIRED, one_of, whole
+from joulestream.device.config import REQUIRED, one_of, one_of_numbers, whole
 from joulestream.errors import MalformedError
 from joulestream.framing import CRC_SIZE, MAX_PAYLOAD
 from joulestream.link.isotp import MAX_MESSAGE, IsoTp
@@ -36,24 +36,12 @@ BIT_RATES = (125_000, 250_000, 500_000, 1_000_000)
 CRYSTALS_MHZ = (8, 16)
 
 
-def one_of_numbers(choices: "tuple[int, ...]") -> "Callable[[Any], int]":
-    """Return a check for one of the numbers `choices`."""
-
-    def check(value: "Any") -> int:
-        if isinstance(value, bool) or value not in choices:
-            raise ValueError("must be one of %s" % ", ".join(str(choice) for choice in choices))
-        number: int = value
-        return number
-
-    return check
-
-
 TABLE = (
     ("controller", one_of(*sorted(CONTROLLERS)), REQUIRED),
     ("own_address", whole(0, 255), REQUIRED),
     ("peer_address", whole(0, 255), REQUIRED),
-    ("bit_rate", one_of_numbers(BIT_RATES), 500_000),
-    ("crystal_mhz", one_of_numbers(CRYSTALS_MHZ), 16),
+    ("bit_rate", one_of_numbers(*BIT_RATES), 500_000),
+    ("crystal_mhz", one_of_numbers(*CRYSTALS_MHZ), 16),
 )
 
 

@@ -77,6 +77,8 @@ _FRAME_SIZE = const(14)
 _STATE_SIZE = const(9)
 # How often the chip's state is read while its interrupt shows nothing.
 _LOOK_MS = const(100)
+# A read of the state takes 8 us or more, and the chip's reset up to 16 us.
+_RESET_READS = const(8)
 # A chip joins the bus after 11 recessive bits, so a longer wait is a fault.
 _JOIN_MS = const(200)
 # A chip that is gone is looked for so often.
@@ -159,8 +161,9 @@ class Controller:
     def transmit(self, frame: bytearray, size: int) -> bool:
         """Put a frame behind the others; return False if there is no room for it now.
 
-        Among its waiting buffers the chip sends the one with the highest number first (section
-        3.3). So they are filled downwards, and again only when all of them are free.
+        `frame` has room for 8 bytes. Among its waiting buffers the chip sends the one with the
+        highest number first (section 3.3). So they are filled downwards, and again only when all
+        of them are free.
         """
         if not self._has_joined:
             return False
@@ -172,7 +175,7 @@ class Controller:
         load = self._load
         load[0] = _LOAD_TX0 | number << 1
         load[5] = size
-        load[6 : 6 + size] = memoryview(frame)[:size]
+        load[6:] = frame
         self._write(self._load_views[size])
         self._command(_RTS | 1 << number)
         self._next = number - 1
@@ -225,6 +228,11 @@ class Controller:
         self._next = _TX_BUFFERS - 1
         self._retry.start(now_ms, _RETRY_MS)
         self._command(_RESET)
+        # The chip takes nothing for 128 periods of its crystal (section 9.1).
+        for _ in range(_RESET_READS):
+            self._read_state()
+            if self._answer[8] & _MODE_MASK == _CONFIGURATION:
+                break
         self._write(self._timing)
         # Three filters stand side by side, twice. All are the same, so each buffer takes one
         # identifier and no other.

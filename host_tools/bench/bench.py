@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from joulestream.host_tools.bench.cables import CanCable, SerialCable
+from joulestream.host_tools.bench.cables import Cable, SerialCable
 from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.bench.meters import MeterServer
 from joulestream.host_tools.bench.plant import Plant
@@ -45,7 +45,7 @@ class Bench:
         time_known: bool = True,
         heap: str = "336k",
         realtime: bool = False,
-        cable: SerialCable | CanCable | None = None,
+        cable: Cable | None = None,
     ) -> None:
         # The firmwares work in the directory themselves.
         self.directory = directory = directory.absolute()

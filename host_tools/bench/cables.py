@@ -1,6 +1,7 @@
-"""The cables between both firmwares' links: a serial line, or a CAN bus with two adapters."""
+"""The cables between both firmwares' links: serial lines, or a CAN bus with two adapters."""
 
 from joulestream.testkit.can_bus import CanBus, Node
+from joulestream.testkit.half_duplex import Pair
 from joulestream.testkit.slcan_adapter import SlcanAdapter
 
 _NS_PER_MS = 1_000_000
@@ -21,6 +22,31 @@ class SerialCable:
         if not is_whole:
             return {}
         return {_OTHER[role]: data for role, data in sent.items()}
+
+
+class HalfDuplexCable:
+    """One pair of wires (RS-485). Bytes that both sides send at once are damaged.
+
+    Args:
+        echo: whether each side hears itself.
+    """
+
+    def __init__(self, echo: bool = True) -> None:
+        self.pair = Pair(echo=echo)
+        self._ends = dict(zip(_OTHER, self.pair.ends, strict=True))
+        self._now_ms = 0
+
+    def cross(self, sent: dict[str, bytes], now_ms: int, is_whole: bool) -> dict[str, bytes]:
+        """Return the bytes that arrive at each role; see SerialCable."""
+        for role, data in sent.items():
+            self._ends[role].out += data
+        self.pair.advance(now_ms - self._now_ms)
+        self._now_ms = now_ms
+        arrived = {}
+        for role, end in self._ends.items():
+            arrived[role] = bytes(end.came) if is_whole else b""
+            end.came = bytearray()
+        return arrived
 
 
 class CanCable:
@@ -44,3 +70,6 @@ class CanCable:
             self.adapters[role].feed(data)
         self.bus.advance(now_ms * _NS_PER_MS)
         return {role: adapter.take() for role, adapter in self.adapters.items()}
+
+
+Cable = SerialCable | HalfDuplexCable | CanCable

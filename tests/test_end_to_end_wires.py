@@ -1,9 +1,9 @@
-"""Whole sessions over CAN: two MicroPython processes, each with an slcan adapter on one bus."""
+"""Whole sessions over other wires than a serial line: CAN by slcan adapters, one RS-485 pair."""
 
 import pytest
 
 from bench_scenario import Scenario, charging, do, for_ms, stopped, until
-from joulestream.host_tools.bench.cables import CanCable
+from joulestream.host_tools.bench.cables import CanCable, HalfDuplexCable
 from joulestream.host_tools.bench.setup import ASSET, DAY_S, HOUR_S, START_S, BenchSetup
 from joulestream.host_tools.collect import collect
 from joulestream.host_tools.ledger import book
@@ -81,3 +81,18 @@ def test_a_bus_that_fails_opens_the_contactor(tmp_path, harm):
     assert scenario.vehicle["last_stop"] == "LINK_TIMEOUT"
     assert not scenario.bench.plant.contact
     assert "CAN" in scenario.pole["link"]
+
+
+def test_a_session_over_one_pair_of_wires_with_echoes(tmp_path):
+    link = {"kind": "rs485"}
+    scenario = Scenario(
+        tmp_path,
+        pole={"link": link},
+        vehicle={"link": link, "energy_wanted_mwh": 10_000},
+        cable=HalfDuplexCable(),
+        step_ms=STEP_MS,
+    )
+    scenario.run(until(stopped, 20_000), for_ms(500))
+    assert scenario.pole["last_stop"] == "ENERGY_REACHED"
+    assert scenario.pole["receipt"] == scenario.vehicle["receipt"]
+    assert scenario.pole["contactor_closings"] == 1
