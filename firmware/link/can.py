@@ -10,8 +10,8 @@ from struct import pack_into
 from joulestream.compat import const
 from joulestream.device.config import REQUIRED, one_of, one_of_numbers, whole
 from joulestream.errors import MalformedError
-from joulestream.framing import CRC_SIZE, MAX_PAYLOAD
-from joulestream.link.isotp import MAX_MESSAGE, IsoTp
+from joulestream.framing import CRC_SIZE
+from joulestream.link.isotp import IsoTp
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -68,8 +68,6 @@ class Link:
         )
         # A bound method takes memory each time it is made.
         self._take_frame = self._isotp.receive
-        self._message = bytearray(MAX_MESSAGE)
-        self._view = memoryview(self._message)
         self._crc = bytearray(CRC_SIZE)
         self._bad = 0
         self.bytes_sent = 0
@@ -109,12 +107,8 @@ class Link:
     def flush(self, outbox: "list[bytes]") -> None:
         """Queue every payload of `outbox` or drop it, then clear the list."""
         for payload in outbox:
-            size = len(payload)
-            if size > MAX_PAYLOAD:
-                raise ValueError("a payload of %d bytes does not fit a message" % size)
-            self._message[:size] = payload
-            pack_into(">I", self._message, size, crc32(payload))
-            self._isotp.send(self._view[: size + CRC_SIZE])
+            pack_into(">I", self._crc, 0, crc32(payload))
+            self._isotp.send(payload, self._crc)
         outbox.clear()
         self._isotp.step(self._now_ms())
 

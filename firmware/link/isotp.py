@@ -114,16 +114,20 @@ class IsoTp:
         """Whether no message is on its way in either direction."""
         return not self._count and not self._length and self._flow == _NO_FLOW
 
-    def send(self, message: "Buffer") -> bool:
-        """Queue a message of 1 to MAX_MESSAGE bytes; return False if there is no room for it."""
-        size = len(message)
+    def send(self, head: "Buffer", tail: "Buffer" = b"") -> bool:
+        """Queue the message `head` and `tail`; return False if there is no room for it.
+
+        Raises ValueError unless both together have 1 to MAX_MESSAGE bytes.
+        """
+        size = len(head) + len(tail)
         if not 0 < size <= MAX_MESSAGE:
             raise ValueError("a message of %d bytes does not fit" % size)
         if self._count == _SLOTS:
             self.unsent += 1
             return False
         slot = (self._slot + self._count) % _SLOTS
-        self._slots[slot][:size] = message
+        self._slots[slot][: len(head)] = head
+        self._slots[slot][len(head) : size] = tail
         self._sizes[slot] = size
         self._count += 1
         return True

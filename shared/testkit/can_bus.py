@@ -3,7 +3,7 @@
 Controllers, adapters and peers are nodes on a CanBus. A frame takes as many bit times as its own
 bits, stuff bits included (ISO 11898-1:2015, 10.4 and 10.5). Fault confinement follows its section
 12.1.4. Left out, since no test asks for it: the overload frame, and the eight bit times that an
-error-passive node waits between two frames of its own.
+error-passive node waits between two frames of its own. It runs on CPython alone.
 """
 
 from collections.abc import Callable

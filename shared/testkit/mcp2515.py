@@ -2,7 +2,7 @@
 
 The other side is a driver that moves a chip select and exchanges bytes. Source of all addresses,
 bits and rules: Microchip, DS20001801J. Left out: the pins RXnBF, TXnRTS and CLKOUT, and the
-time-critical errata of the SPI.
+time-critical errata of the SPI. It runs on CPython alone.
 """
 
 from collections.abc import Callable, Generator
