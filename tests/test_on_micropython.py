@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 HEAP = "heapsize=256k"
 
 FILES = (
+    "test_can_driver.py",
     "test_channel.py",
     "test_config.py",
     "test_ed25519.py",

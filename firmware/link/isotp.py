@@ -83,7 +83,8 @@ class IsoTp:
         self._room = room
         self._frame = bytearray(FRAME_SIZE)
         # The messages to send, a ring; the first one is on its way unless the state is idle.
-        self._slots = tuple(bytearray(MAX_MESSAGE) for _ in range(_SLOTS))
+        self._slots = tuple([bytearray(MAX_MESSAGE) for _ in range(_SLOTS)])
+        self._views = tuple([memoryview(slot) for slot in self._slots])
         self._sizes = [0] * _SLOTS
         self._slot = 0
         self._count = 0
@@ -164,7 +165,7 @@ class IsoTp:
             length = frame[0] & 0x0F
             if 0 < length < size:
                 self._drop_message()
-                self._message[:length] = memoryview(frame)[1 : 1 + length]
+                self._message[:length] = frame[1 : 1 + length]
                 self._deliver(self._view[:length])
         elif kind == _FIRST and size == FRAME_SIZE:
             self._take_first(frame, now_ms)
@@ -181,7 +182,7 @@ class IsoTp:
             self.refused += 1
             self._flow = _OVERFLOW
         else:
-            self._message[:_IN_FIRST] = memoryview(frame)[2:FRAME_SIZE]
+            self._message[:_IN_FIRST] = frame[2:FRAME_SIZE]
             self._length = length
             self._got = _IN_FIRST
             self._expected = 1
@@ -197,7 +198,7 @@ class IsoTp:
             self._drop_message()
             return
         end = self._got + count
-        self._message[self._got : end] = memoryview(frame)[1 : 1 + count]
+        self._message[self._got : end] = frame[1 : 1 + count]
         self._got = end
         self._expected = (self._expected + 1) & 0x0F
         self._until_late.start(now_ms, TIMEOUT_MS)
@@ -246,7 +247,7 @@ class IsoTp:
     def _begin(self, now_ms: int) -> None:
         """Send a single frame, or the first frame of more."""
         frame = self._frame
-        message = memoryview(self._slots[self._slot])
+        message = self._views[self._slot]
         size = self._sizes[self._slot]
         if size <= _IN_SINGLE:
             frame[0] = _SINGLE << 4 | size
@@ -283,7 +284,7 @@ class IsoTp:
     def _send_block(self, now_ms: int) -> None:
         """Send consecutive frames until the block, the room or the time for them is over."""
         frame = self._frame
-        message = memoryview(self._slots[self._slot])
+        message = self._views[self._slot]
         left = self._sizes[self._slot] - self._at
         while self._gap.is_over(now_ms):
             count = min(_IN_CONSECUTIVE, left)
