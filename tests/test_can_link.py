@@ -11,6 +11,7 @@ from joulestream.testkit import mcp2515
 from joulestream.testkit.board import MemoryBoard
 from joulestream.testkit.can_bus import CanBus, Flood, Frame, Peer
 from joulestream.testkit.can_pair import CanBoard, CanLoops, CanPair, can_config
+from joulestream.testkit.random import Random
 
 KINDS = ("mcp2515", "slcan")
 # A controller in loopback: it hears what it sends.
@@ -169,6 +170,32 @@ def test_a_frame_that_comes_between_two_reads_does_not_overtake():
     while peer.queue or chip.register(mcp2515.CANINTF) & 3:
         link.controller.receive(take, 1)
     assert taken == sorted(taken) and len(taken) > 20
+
+
+def test_rounds_that_take_up_to_10_ms_lose_no_frame():
+    """A signature takes so long. Two buffers are enough, both ways at once, on a busy bus."""
+    for seed in range(2):
+        random = Random(seed)
+        pair = CanPair(others=(Flood(500_000, flood),))
+        pair.run(5)
+        sent = {"pole": [], "vehicle": []}
+        due_ms = dict.fromkeys(sent, 0)
+        for now_ms in range(6_000):
+            polled = [role for role in sent if now_ms >= due_ms[role]]
+            for role in polled:
+                due_ms[role] = now_ms + 1 + random.below(10)
+            pair.step(roles=polled)
+            for role in polled:
+                payload = pattern(10 + random.below(90))
+                outbox = [payload] if now_ms < 5_000 and random.below(60) == 0 else []
+                full = pair.links[role].unsent
+                pair.links[role].flush(list(outbox))
+                # The queue holds two messages; one more is dropped, and that is no loss of frames.
+                sent[role] += outbox if pair.links[role].unsent == full else []
+        assert pair.came == {"pole": sent["vehicle"], "vehicle": sent["pole"]}
+        assert min(len(payloads) for payloads in sent.values()) > 5
+        assert [link.dropped for link in pair.links.values()] == [0, 0]
+        assert [board.node.lost for board in pair.boards.values()] == [0, 0]
 
 
 def test_more_frames_than_buffers_are_counted_as_overruns():
