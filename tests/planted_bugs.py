@@ -931,8 +931,8 @@ BUGS = (
     Bug(
         "frames of a message that was given up are sent later",
         "firmware/link/isotp.py",
-        "            self._abort()\n            self.unsent += 1",
-        "            self.unsent += 1",
+        "            self._abort()\n            self._give_up(now_ms)",
+        "            self._give_up(now_ms)",
         "tests/test_can_link.py::test_nobody_acknowledges_is_said_and_ends_when_the_other_side_comes",
     ),
     Bug(

@@ -186,7 +186,7 @@ def test_rounds_that_take_up_to_10_ms_lose_no_frame():
                 due_ms[role] = now_ms + 1 + random.below(10)
             pair.step(roles=polled)
             for role in polled:
-                payload = pattern(10 + random.below(90))
+                payload = bytes((len(sent[role]),)) + pattern(10 + random.below(90))
                 outbox = [payload] if now_ms < 5_000 and random.below(60) == 0 else []
                 full = pair.links[role].unsent
                 pair.links[role].flush(list(outbox))

@@ -122,7 +122,8 @@ def test_no_more_frames_wait_than_a_controller_with_two_buffers_holds():
             for number, end in enumerate(ends):
                 end.now_ms += 1
                 waited[number] += 1
-                if random.below(20) == 0 and end.isotp.send(pattern(8 + random.below(60))):
+                message = bytes((sent[number],)) + pattern(8 + random.below(60))
+                if random.below(20) == 0 and end.isotp.send(message):
                     sent[number] += 1
                 if random.below(6) == 0:
                     end.isotp.step(end.now_ms)
@@ -292,9 +293,31 @@ def test_a_wire_that_takes_nothing_gives_messages_up():
 
 def test_a_queue_without_room_drops_and_counts():
     end = End()
-    took = [end.isotp.send(pattern(20)) for _ in range(5)]
+    took = [end.isotp.send(pattern(20 + at)) for at in range(5)]
     assert took == [True, True, False, False, False]
     assert end.isotp.unsent == 3
+
+
+def test_a_copy_of_a_message_that_is_on_its_way_is_not_queued():
+    first, second = End(), End()
+    for _ in range(5):
+        assert first.isotp.send(pattern(50), b"tail")
+        join(first, second, 1)
+    join(first, second, 100)
+    assert second.came == [pattern(50) + b"tail"] and first.isotp.unsent == 0
+    assert first.isotp.send(pattern(50), b"tail")
+    join(first, second, 100)
+    assert len(second.came) == 2, "a copy of one that has arrived is a new message"
+
+
+def test_a_message_that_was_given_up_begins_anew_once_for_its_copy():
+    end = End()
+    end.isotp.send(pattern(20))
+    assert len(sent_by(end)) == 1
+    assert end.isotp.send(pattern(20))
+    assert [frame[:4] for frame in sent_by(end, TIMEOUT_MS + PAUSE_MS + 2)] == ["1014"]
+    assert sent_by(end, 2 * TIMEOUT_MS) == [] and end.isotp.is_quiet
+    assert end.isotp.unsent == 2
 
 
 def test_the_waiting_of_the_other_side_is_limited():

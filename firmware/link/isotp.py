@@ -94,6 +94,7 @@ class IsoTp:
         self._block_left = 0  # consecutive frames until the next flow control
         self._gap_ms = 0
         self._waits = 0
+        self._has_copy = False  # a copy of the message on its way was to be queued
         self._patience = Timer()
         self._gap = Timer()
         # The message that comes.
@@ -118,11 +119,23 @@ class IsoTp:
     def send(self, head: "Buffer", tail: "Buffer" = b"") -> bool:
         """Queue the message `head` and `tail`; return False if there is no room for it.
 
+        A copy of a message that is still on its way is not queued: it would delay what follows.
+        If that message is given up, it begins anew once, for its copy.
+
         Raises ValueError unless both together have 1 to MAX_MESSAGE bytes.
         """
         size = len(head) + len(tail)
         if not 0 < size <= MAX_MESSAGE:
             raise ValueError("a message of %d bytes does not fit" % size)
+        for at in range(self._count):
+            slot = (self._slot + at) % _SLOTS
+            if (
+                self._sizes[slot] == size
+                and self._views[slot][: len(head)] == head
+                and self._views[slot][len(head) : size] == tail
+            ):
+                self._has_copy = self._has_copy or (at == 0 and self._state != _IDLE)
+                return True
         if self._count == _SLOTS:
             self.unsent += 1
             return False
@@ -148,8 +161,7 @@ class IsoTp:
             self._send_block(now_ms)
         if self._state != _IDLE and self._patience.is_over(now_ms):
             self._abort()
-            self.unsent += 1
-            self._end_message(now_ms)
+            self._give_up(now_ms)
 
     def receive(self, frame: "Buffer", size: int, now_ms: int) -> None:
         """Take the first `size` bytes of a frame from the other side."""
@@ -278,8 +290,7 @@ class IsoTp:
             self._state = _SENDING
             self._patience.start(now_ms, TIMEOUT_MS)
         else:
-            self.unsent += 1
-            self._end_message(now_ms)
+            self._give_up(now_ms)
 
     def _send_block(self, now_ms: int) -> None:
         """Send consecutive frames until the block, the room or the time for them is over."""
@@ -306,9 +317,20 @@ class IsoTp:
             if self._gap_ms:
                 self._gap.start(now_ms, self._gap_ms)
 
+    def _give_up(self, now_ms: int) -> None:
+        """Drop the message, or begin it anew for its copy."""
+        self.unsent += 1
+        if self._has_copy:
+            self._has_copy = False
+            self._state = _IDLE
+            self._gap.start(now_ms, PAUSE_MS)
+        else:
+            self._end_message(now_ms)
+
     def _end_message(self, now_ms: int) -> None:
         """Go on to the next message of the queue after a pause."""
         self._state = _IDLE
+        self._has_copy = False
         self._slot = (self._slot + 1) % _SLOTS
         self._count -= 1
         self._gap.start(now_ms, PAUSE_MS)
