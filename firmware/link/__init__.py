@@ -15,7 +15,7 @@ Each kind of link is one module and one row of LINKS. The module has
         dropped          frames that came and held no message;
         unsent           payloads that were dropped, since the wire took no more;
         bytes_sent       bytes put on the wire, framing included;
-        fault            one sentence that says what is wrong with the wire or its controller, or
+        fault            the fault of the wire or its controller in one sentence, or
                          None. A wire that says nothing about itself has none.
 
 A link may lose, damage, double and reorder frames: the session sends again, and drops copies.

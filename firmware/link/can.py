@@ -84,7 +84,7 @@ class Link:
 
     @property
     def fault(self) -> "str | None":
-        """One sentence that says what is wrong with controller or bus, or None."""
+        """The fault of controller or bus in one sentence, or None."""
         fault: str | None = self.controller.fault
         return fault
 
@@ -99,7 +99,7 @@ class Link:
         self._deliver = deliver
 
     def poll(self) -> None:
-        """Take the frames that have come, deliver whole payloads, send what has its time."""
+        """Take the frames that have come, deliver whole payloads, send frames."""
         now_ms = self._now_ms()
         self.controller.receive(self._take_frame, now_ms)
         self._isotp.step(now_ms)

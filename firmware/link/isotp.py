@@ -119,7 +119,7 @@ class IsoTp:
     def send(self, head: "Buffer", tail: "Buffer" = b"") -> bool:
         """Queue the message `head` and `tail`; return False if there is no room for it.
 
-        A copy of a message that is still on its way is not queued: it would delay what follows.
+        A copy of a message that is still on its way is not queued: it would delay the next one.
         If that message is given up, it begins anew once, for its copy.
 
         Raises ValueError unless both together have 1 to MAX_MESSAGE bytes.
@@ -147,7 +147,7 @@ class IsoTp:
         return True
 
     def step(self, now_ms: int) -> None:
-        """Send the frames for which it is time at the tick `now_ms`; give up what is late."""
+        """Send the frames for which it is time at the tick `now_ms`; give up a late one."""
         if self._flow != _NO_FLOW:
             self._send_flow(now_ms)
         if self._length and self._until_late.is_over(now_ms):

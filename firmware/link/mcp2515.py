@@ -191,7 +191,7 @@ class Controller:
         """Read both receive buffers until they are empty.
 
         A frame goes to RXB0, or to RXB1 when RXB0 is full. So RXB1 holds the later one of two,
-        unless RXB0 was read meanwhile: what stands in RXB1 then goes first.
+        unless RXB0 was read meanwhile: the frame in RXB1 then goes first.
         """
         status = self._status()
         while status & (_RX0 | _RX1):
@@ -252,7 +252,7 @@ class Controller:
         return True
 
     def _look_at_state(self, now_ms: int) -> None:
-        """Read the chip's registers; count and clear what they show."""
+        """Read the chip's registers; count and clear their flags."""
         self._look.start(now_ms, _LOOK_MS)
         self._read_state()
         mode = self._answer[8] & _MODE_MASK

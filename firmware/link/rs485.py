@@ -7,7 +7,7 @@ at once, and damaged each other's frames, begin at different times again.
 
 Transceivers that hear themselves echo each frame; an own frame that comes back is ignored. After
 some turns without an echo the link knows that there is none, and takes a frame from the other side
-that is the same as an own one. A zero byte before each frame ends what a collision left at the
+that is the same as an own one. A zero byte before each frame ends the rest of a collision at the
 receiver. docs/protocol.md, section 2.1, is normative.
 """
 
