@@ -32,6 +32,7 @@ FIGURES = {
     },
     "size.json": SIZE,
     "reliability.json": {"power_cut_losses": 0},
+    "boards.json": {"can_packet_bus_ms": 5.5, "can_frames_lost_at_full_load": 0},
     "machine.json": {
         "cpu": "A Processor",
         "cores": 2,
@@ -90,6 +91,8 @@ def test_a_part_that_fails_stops_no_other(tmp_path, monkeypatch):
     [
         ("power-cuts", {"power_cut_losses": 1}, "must be 0"),
         ("packets", {"rv32": {"pole_packet": 1_150_001}}, "must be at most 1,150,000"),
+        ("can", {"can_packet_bus_ms": 8.1}, "must be at most 8"),
+        ("can", {"can_frames_lost_at_full_load": 1}, "must be at most 0"),
     ],
 )
 def test_a_figure_that_breaks_its_limit_is_an_error(tmp_path, monkeypatch, name, figures, said):

@@ -11,10 +11,12 @@ HERE = Path(__file__).resolve().parent
 HEAP = "heapsize=256k"
 
 FILES = (
+    "test_can_driver.py",
     "test_channel.py",
     "test_config.py",
     "test_ed25519.py",
     "test_framing.py",
+    "test_isotp.py",
     "test_journal.py",
     "test_journal_keys.py",
     "test_kdf.py",

@@ -390,7 +390,7 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
 
 def test_every_configuration_field_is_documented_with_its_default():
     from joulestream.boards import qemu, unix
-    from joulestream.link import DEFAULT_KIND, uart
+    from joulestream.link import DEFAULT_KIND, can, rs485, uart
     from joulestream.meter.config import METER
     from joulestream.pole import config as pole_config
     from joulestream.vehicle import config as vehicle_config
@@ -402,7 +402,7 @@ def test_every_configuration_field_is_documented_with_its_default():
             text.split("\n## ")[1:],
         )
     )
-    link_table = [("kind", None, DEFAULT_KIND), *uart.TABLE]
+    link_table = [("kind", None, DEFAULT_KIND), *uart.TABLE, *rs485.TABLE, *can.TABLE]
     tables = (pole_config.TABLE, vehicle_config.TABLE, METER, link_table, unix.TABLE, qemu.TABLE)
     for name, table in zip(sections, tables):
         lines = [line for line in sections[name].splitlines() if line.startswith("| `")]

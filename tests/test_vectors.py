@@ -4,7 +4,7 @@ The right COBS, CRC-32, layout or signed text is computed here in the plainest w
 docs/protocol.md, so that a mistake in the code under test cannot hide in vectors made by it.
 """
 
-from binascii import crc32
+from binascii import crc32, hexlify
 from hashlib import sha256
 
 from dual_runtime import load_section, raised
@@ -12,6 +12,7 @@ from joulestream import messages
 from joulestream.channel import Certificate, Claim, Terms, claim_reason, genuine_reason
 from joulestream.errors import MalformedError, PeerError
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD, Decoder, encode
+from joulestream.link.isotp import IsoTp
 from joulestream.messages import (
     MESSAGES,
     PAYEE,
@@ -132,6 +133,38 @@ def test_a_receiver_takes_an_empty_block_after_a_full_one():
         got = []
         Decoder(lambda data, got=got: got.append(bytes(data))).feed(bytearray(frame), len(frame))
         assert got == [unhex(case["payload"])]
+
+
+def test_can_messages():
+    for case in vectors("can_messages"):
+        message = unhex(case["payload"])
+        message += crc32(message).to_bytes(4, "big")
+        came = []
+        wires = [[], []]
+        ends = [
+            IsoTp(
+                lambda frame, size, wire=wire: wire.append(bytes(frame[:size])) is None,
+                lambda: None,
+                lambda data, came=came: came.append(bytes(data)),
+                case["block_size"],
+            )
+            for wire in wires
+        ]
+        ends[0].send(message)
+        sent = [[], []]
+        for now_ms in range(400):
+            for end in ends:
+                end.step(now_ms)
+            for wire, log, receiver in (
+                (wires[0], sent[0], ends[1]),
+                (wires[1], sent[1], ends[0]),
+            ):
+                while wire:
+                    log.append(wire.pop(0))
+                    receiver.receive(log[-1], len(log[-1]), now_ms)
+        assert came == [message], case
+        assert [hexlify(frame).decode() for frame in sent[0]] == case["frames"]
+        assert [hexlify(frame).decode() for frame in sent[1]] == case["grants"]
 
 
 def test_bad_frames():

@@ -136,6 +136,18 @@ class Board:
         """
         return None
 
+    def spi(self, name: str) -> "tuple[Any, Callable[[int], Any], Callable[[], int]]":
+        """Return the SPI `name`: "can"; its chip select and its interrupt pin.
+
+        The SPI has `write(data)` and `write_readinto(data, buffer)` of machine.SPI, in mode 0 and
+        at up to 10 MHz. `select(level)` sets the level of chip select. `interrupt()` returns the
+        level of the chip's interrupt pin, which is 0 while the chip asks to be read; a board
+        without that wire always returns 0. None of them blocks beyond the bytes of one frame.
+
+        Raises ValueError, in one sentence, when the board has no such SPI.
+        """
+        raise ValueError("this board has no SPI '%s'" % name)
+
     def storage_shape(self) -> "tuple[int, int]":
         """Return the number of blocks of `storage()` and the bytes of one.
 

@@ -33,6 +33,7 @@ _NAMES = (
     "load_config",
     "mapping",
     "one_of",
+    "one_of_numbers",
     "open_signer",
     "rows",
     "section",

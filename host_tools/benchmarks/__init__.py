@@ -27,12 +27,13 @@ class Part(NamedTuple):
 
 
 _HERE = __name__ + "."
-SUMMARY, ED25519, MODULES, SIZE, RELIABILITY = (
+SUMMARY, ED25519, MODULES, SIZE, RELIABILITY, BOARDS = (
     "summary.json",
     "ed25519.json",
     "modules.json",
     "size.json",
     "reliability.json",
+    "boards.json",
 )
 
 PARTS = {
@@ -44,6 +45,7 @@ PARTS = {
     "packets": Part(_HERE + "packets", ED25519, "whole packets on the emulated board, 30 s"),
     "modules": Part(_HERE + "modules", MODULES, "the native module of each architecture, 20 s"),
     "size": Part(_HERE + "size", SIZE, "flash and heap of both firmwares, 15 s"),
+    "can": Part(_HERE + "can", BOARDS, "packets on a modelled CAN bus, 10 s"),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"
     ),

@@ -6,7 +6,14 @@ from joulestream.channel import CHANNEL_ID_SIZE
 from joulestream.device import journal_format, journal_keys
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.fields import size_of
-from joulestream.host_tools.benchmarks import ED25519, MODULES, RELIABILITY, SIZE, SUMMARY
+from joulestream.host_tools.benchmarks import (
+    BOARDS,
+    ED25519,
+    MODULES,
+    RELIABILITY,
+    SIZE,
+    SUMMARY,
+)
 
 Figures = dict[str, Any]
 
@@ -75,6 +82,18 @@ _RELIABILITY = {
     "journal_append_rv32_instructions": ("storing a claim, rv32 instructions", "-"),
 }
 
+_BOARDS = {
+    "can_packet_bus_ms": (
+        "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
+        "at most 8; aim 6",
+    ),
+    "can_frames_lost_at_full_load": (
+        "frames lost on a CAN bus that other identifiers fill",
+        "0",
+    ),
+}
+
+_MOST_CAN_PACKET_MS = 8
 _MOST_CLOSINGS = 60
 _FEWEST_LIARS = 75
 
@@ -144,6 +163,11 @@ def size_table(figures: Figures) -> str:
     return "\n".join(lines)
 
 
+def boards_table(figures: Figures) -> str:
+    """Return the figures of the boards."""
+    return _three_columns(_BOARDS, figures)
+
+
 def flash_life_table() -> str:
     """Return the years until a pole's flash is worn out, as a Markdown table."""
     lines = [
@@ -209,7 +233,21 @@ def misses(file: str, figures: Figures) -> list[str]:
             for name, (meaning, must) in _RELIABILITY.items()
             if must == "0" and figures.get(name, 0) > 0
         ] + _beyond_bounds(figures)
+    if file == BOARDS:
+        return _slow_or_lossy_can(figures)
     return []
+
+
+def _slow_or_lossy_can(figures: Figures) -> list[str]:
+    """Return a sentence for each figure of the CAN bus that breaks its limit."""
+    said = []
+    for name, most in (
+        ("can_packet_bus_ms", _MOST_CAN_PACKET_MS),
+        ("can_frames_lost_at_full_load", 0),
+    ):
+        if figures.get(name, 0) > most:
+            said.append(f"{_BOARDS[name][0]}: {figures[name]}, must be at most {most}")
+    return said
 
 
 # file of build/bench: the table that shows it
@@ -219,4 +257,5 @@ TABLES = {
     SIZE: size_table,
     MODULES: modules_table,
     RELIABILITY: reliability_table,
+    BOARDS: boards_table,
 }

@@ -86,6 +86,17 @@ def one_of(*choices: str) -> "Check":
     return check
 
 
+def one_of_numbers(*choices: int) -> "Check":
+    """Return a check for one of the whole numbers `choices`."""
+
+    def check(value: "Any") -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in choices:
+            raise ValueError("must be one of %s" % ", ".join([str(choice) for choice in choices]))
+        return value
+
+    return check
+
+
 def rows(table: "Table", least: int, most: int) -> "Check":
     """Return a check for a list of `least` to `most` objects, each checked by `table`."""
 

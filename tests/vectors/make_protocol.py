@@ -77,6 +77,44 @@ def stuffed(data):
     return bytes([len(data) + 1]) + data + b"\0"
 
 
+def can_messages():
+    """Return payloads, the frames of their messages on CAN, and the flow controls between them."""
+    sizes = (1, 3, 4, 15, 77, framing.MAX_PAYLOAD)
+    return [
+        {
+            "sender": sender,
+            "block_size": block_size,
+            "payload": pattern("CAN message", size).hex(),
+            **can_frames(sender, pattern("CAN message", size), block_size),
+        }
+        for sender, block_size, size in (
+            *((("pole", "vehicle")[at % 2], 2, size) for at, size in enumerate(sizes)),
+            ("vehicle", 8, 77),
+        )
+    ]
+
+
+def can_frames(sender, payload, block_size):
+    """Return identifiers, frames and flow controls for a payload, as section 2.2 says."""
+    message = payload + binascii.crc32(payload).to_bytes(4, "big")
+    identifiers = {"pole": "18daf456", "vehicle": "18da56f4"}
+    receiver = "vehicle" if sender == "pole" else "pole"
+    if len(message) < 8:
+        frames = [bytes((len(message),)) + message]
+    else:
+        frames = [(0x1000 | len(message)).to_bytes(2, "big") + message[:6]]
+        for number, at in enumerate(range(6, len(message), 7), 1):
+            frames.append(bytes((0x20 | number % 16,)) + message[at : at + 7])
+    # One grant for each block of consecutive frames that has begun.
+    grants = -(-(len(frames) - 1) // block_size)
+    return {
+        "identifier": identifiers[sender],
+        "frames": [frame.hex() for frame in frames],
+        "grant_identifier": identifiers[receiver],
+        "grants": [bytes((0x30, block_size, 0)).hex()] * grants,
+    }
+
+
 def bad_frames():
     """Return bytes that hold no good frame, and the counter that each of them raises by one."""
     good = framed(b"\x20\1" + bytes(range(1, 17)))
@@ -401,6 +439,7 @@ def make():
         "frames": frames(),
         "frames_with_an_empty_block": frames_with_an_empty_block(),
         "bad_frames": bad_frames(),
+        "can_messages": can_messages(),
         "malformed": malformed(),
         "messages": every_message(),
         "belonging": belonging(),
