@@ -48,6 +48,18 @@ class Board:
         """
         raise NotImplementedError
 
+    def spi(self, name: str) -> "tuple[Any, Any, Any]":
+        """Return bus, select pin and interrupt pin of the SPI device `name`: "can" or "fram".
+
+        The bus has `write(data)`, `readinto(buffer)` and `write_readinto(data, buffer)` as
+        MicroPython's machine.SPI in mode 0; a call takes as long as its bits. `select(0)` chooses
+        the device, `select(1)` ends that. `interrupt()` is 0 while the device wants attention;
+        `interrupt` is None where it is not wired.
+
+        Raises ValueError, in one sentence, when the board has no such device.
+        """
+        raise ValueError("this board has no SPI device '%s'" % name)
+
     def storage(self) -> "Any":
         """Return the NOR flash of the journal as a block device; the same flash every time.
 
@@ -113,6 +125,17 @@ class Board:
         CLOCK_NONE the time means nothing.
         """
         return NO_CLOCK
+
+    def set_clock(self) -> None:
+        """Take the time from a network or a real-time clock, when that is due.
+
+        May block for 20 s, so it is called only while no session is open, and a board does nothing
+        while its contactor is closed.
+        """
+
+    def make_safe(self) -> None:
+        """Drive all outputs to their safe levels. Called when the firmware ends."""
+        self.contactor(False)
 
     def contactor_feedback(self) -> "bool | None":
         """Return whether the contacts are closed, as an auxiliary contact shows it.

@@ -1,0 +1,617 @@
+"""The common base of boards with MicroPython's module `machine`: ESP32, Pico and their like.
+
+A board file is a class with data alone; the names below say which. Everything that such a board
+does is here or in joulestream.parts, and uses documented calls of MicroPython.
+
+The contactor's coil has two lines, and static levels never close it:
+
+    CONTACTOR   high while the firmware wants the contactor closed
+    HEARTBEAT   an edge after each completed step while CONTACTOR is high, one in `HEARTBEAT_MS` at
+                most. Nothing else makes an edge: no timer, no PWM, no peripheral
+
+The gate outside closes the coil while CONTACTOR is high and edges come. It opens `GATE_MS` after
+the last edge at the latest, and at once when CONTACTOR falls. It takes the heartbeat through a
+capacitor, so that a level does nothing. docs/hardware.md shows the wiring.
+"""
+
+import select
+import sys
+import time
+
+from joulestream.boards import contract
+from joulestream.compat import const
+from joulestream.device.config import REQUIRED, check_table, one_of, section, text, whole
+from joulestream.device.keystore import SOURCE_DEVICE
+from joulestream.parts.device_secret import read_device_secret
+from joulestream.runtime import BUILT_S
+from joulestream.runtime.pilot import (
+    PILOT_A,
+    PILOT_B,
+    PILOT_C,
+    PILOT_D,
+    PILOT_E,
+    PILOT_F,
+    is_connected,
+    wants_power,
+)
+from joulestream.units import TICKS_PERIOD, Timer, ticks_diff
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from joulestream.device.config import Config
+
+_MS_PER_S = const(1_000)
+_FLASH = "flash"
+_FRAM_SPI = "fram_spi"
+_FRAM_I2C = "fram_i2c"
+# What the port raises where a peripheral, a pin, a name or a keyword is missing.
+_MISSING = (AttributeError, ImportError, OSError, TypeError, ValueError)
+
+_PILOT_FREQUENCY = const(1_000)
+_FULL_DUTY = const(65_535)
+# Currents in mA: below the first the pilot means a pause; the slope changes at the second.
+_LEAST_MA = const(6_000)
+_BEND_MA = const(51_000)
+_MOST_MA = const(80_000)
+# The pilot's duty rises once in 5 s at most (IEC 61851-1, Annex A). It falls at once.
+_DUTY_MS = const(5_000)
+# A state that lets current flow counts when it was read so often in a row; any other at once.
+_CONFIRMATIONS = const(3)
+# The pilot's positive peak in mV, from which on it means a state. Source: IEC 61851-1, Annex A:
+# A 11 to 13 V, B 8 to 10, C 5 to 7, D 2 to 4. A peak between two bands is in doubt, and doubt means the state that takes less power.
+PILOT_LEVELS = (
+    (13_001, PILOT_E),
+    (10_001, PILOT_A),
+    (7_001, PILOT_B),
+    (5_000, PILOT_C),
+    (4_001, PILOT_B),
+    (2_000, PILOT_D),
+    (-1 << 20, PILOT_E),
+)
+
+# The clocks are asked so often. After a network that told no time, so much later, and twice as much
+# each time, up to the last figure.
+_CLOCK_MS = const(6 * 3_600_000)
+_FIRST_CLOCK_MS = const(5_000)
+_LATE_CLOCK_MS = const(1_800_000)
+_LED_MS = const(500)
+_REPORT_MS = const(2_000)
+
+_LINE = (
+    ("baud", whole(1_200, 1_000_000), 115_200),
+    ("parity", one_of("none", "even", "odd"), "none"),
+    ("stop_bits", whole(1, 2), 1),
+)
+_WIFI = (
+    ("ssid", text, REQUIRED),
+    ("password", text, ""),
+    ("ntp_host", text, "pool.ntp.org"),
+)
+_PARITY = {"none": None, "even": 0, "odd": 1}
+
+
+TABLE = (
+    ("side", one_of("pole", "vehicle"), "pole"),
+    ("link", section(_LINE), check_table(_LINE, {})),
+    ("meter", section(_LINE), check_table(_LINE, {"baud": 9_600})),
+    ("storage", one_of(_FLASH, _FRAM_SPI, _FRAM_I2C), _FLASH),
+    ("flash_label", text, None),
+    ("flash_start", whole(0, 1 << 24), None),
+    ("flash_bytes", whole(1, 1 << 24), None),
+    ("fram_bytes", whole(8_192, 1 << 19), 32_768),
+    ("device_secret", text, None),
+    ("wifi", section(_WIFI), None),
+    ("clock", one_of("none", "ds3231"), "none"),
+    ("current_ma", whole(_LEAST_MA, _MOST_MA), 6_000),
+    ("feedback", whole(0, 1), 1),
+    ("watchdog", whole(0, 1), 1),
+)
+
+
+class MachineBoard(contract.Board):
+    """Pins and peripherals by MicroPython's `machine`; see the module's docstring.
+
+    The names in capitals are the data of a board file. A pin is a GPIO's number; None: not there.
+    """
+
+    # The board's name for people, and how MicroPython's banner names its chip.
+    NAME = ""
+    MCU = ""
+    # "link" and "meter": peripheral, TX pin, RX pin, bytes of the receive buffer.
+    UARTS: "dict[str, tuple[int, int, int, int]]" = {}
+    # Peripheral, pins SCK, MOSI and MISO, bit/s; the devices on it: select pin, interrupt pin.
+    SPI: "tuple[int, int, int, int, int] | None" = None
+    SELECTS: "dict[str, tuple[int, int | None]]" = {}
+    # Peripheral, pins SCL and SDA, bit/s.
+    I2C: "tuple[int, int, int, int] | None" = None
+    # To the gate of the contactor; from its auxiliary contact, which shorts the pin to ground.
+    CONTACTOR: "int | None" = None
+    HEARTBEAT: "int | None" = None
+    FEEDBACK: "int | None" = None
+    HAS_PULL_UP = True  # whether the pin FEEDBACK has a pull-up of its own
+    # To the pilot's driver, where low is -12 V; from its peak detector, `PILOT_DIVIDER` times less.
+    PILOT_OUT: "int | None" = None
+    PILOT_IN: "int | None" = None
+    PILOT_DIVIDER = 5
+    # The voltage in mV of a full reading; None: the port calibrates the converter (`read_uv`).
+    ADC_FULL_MV: "int | None" = None
+    LED: "int | None" = None
+    # A kind of parts.flash and the place: a partition's label, or a region's start and size.
+    FLASH: "tuple[int, Any]" = (0, None)
+    # The random generator is a true source while the radio is on.
+    HAS_RADIO = False
+    WATCHDOG_MS = 8_000
+    # The gate opens so long after the last edge, at the latest; an edge comes so often at most.
+    GATE_MS = 600
+    HEARTBEAT_MS = 5
+
+    def __init__(self, config: "dict[str, object]") -> None:
+        self._closed = False
+        self._level = 0
+        self._next_edge = Timer()
+        self._uarts: dict[str, Any] = {}
+        self._spi: Any = None
+        self._i2c: Any = None
+        self._storage: Any = None
+        self._random: Any = None
+        self._watchdog: Any = None
+        self._poller: Any = None
+        self._pwm: Any = None
+        self._adc: Any = None
+        self._network: Any = None
+        self._rtc: Any = None
+        # First, before anything can fail: a soft reset leaves the pins as they were.
+        self._make_pins_safe()
+        self._config = check_table(TABLE, config)
+        self._check_chip()
+        self._limit_ma = self._config.current_ma
+        self._paused: bool | None = None  # None: the pole is not available, with a pilot of -12 V
+        self._duty = 0
+        self._next_duty = Timer()
+        self._pilot = PILOT_A
+        self._confirmed = 0
+        if self.PILOT_IN is not None:
+            self._adc = self._open("pilot's input", self._open_adc)
+        self._time_s = 0
+        self._time_tick_ms = self.now_ms()
+        self._quality: int = contract.CLOCK_NONE
+        self._next_clock = Timer()
+        self._clock_pause_ms: int = _CLOCK_MS
+        self._next_blink = Timer()
+        self._next_report = Timer()
+        self._reported = 0
+        self._blink = False
+        self._open_clocks()
+
+    # Pins
+
+    def _make_pins_safe(self) -> None:
+        """Drive every output to its safe level, each one also if another is missing."""
+        failed = ""
+        self._pins: dict[str, Any] = {}
+        outputs = [("CONTACTOR", 0), ("HEARTBEAT", 0), ("PILOT_OUT", 0), ("LED", 0)]
+        for name, level in outputs:
+            pin = getattr(self, name)
+            if pin is not None and not self._output(name, pin, level):
+                failed = failed or "%s, GPIO %d" % (name, pin)
+        for name in self.SELECTS:
+            if not self._output(name, self.SELECTS[name][0], 1):
+                failed = failed or "select of %s, GPIO %d" % (name, self.SELECTS[name][0])
+        if self.FEEDBACK is not None:
+            try:
+                from machine import Pin
+
+                self._pins["FEEDBACK"] = Pin(self.FEEDBACK, Pin.IN, self._pull_up(Pin))
+            except _MISSING:
+                failed = failed or "FEEDBACK, GPIO %d" % self.FEEDBACK
+        if failed:
+            raise ValueError("the board %s has no pin %s; correct its file" % (self.NAME, failed))
+
+    def _pull_up(self, pin_class: "Any") -> "int | None":
+        return pin_class.PULL_UP if self.HAS_PULL_UP else None
+
+    def _output(self, name: str, pin: int, level: int) -> bool:
+        """Make the GPIO `pin` an output at `level`; return whether that worked."""
+        try:
+            from machine import Pin
+
+            self._pins[name] = Pin(pin, Pin.OUT, value=level)
+        except _MISSING:
+            return False
+        return True
+
+    def _check_chip(self) -> None:
+        """Raise ValueError if this is the board file of another chip."""
+        machine: str = getattr(sys.implementation, "_machine", "")
+        chip = machine.split(" with ")[-1]
+        after = chip[len(self.MCU) : len(self.MCU) + 1]
+        # ESP32, but not ESP32S3; ESP32C3FH4 is an ESP32C3.
+        if chip[: len(self.MCU)] != self.MCU or (self.MCU == "ESP32" and after in tuple("CHPS")):
+            raise ValueError(
+                "the board file of %s is for the chip %s and this is %s; correct 'board.kind'"
+                % (self.NAME, self.MCU, chip or "unknown")
+            )
+
+    def _open(self, what: str, make: "Callable[[], Any]") -> "Any":
+        """Return what `make` returns. Raises ValueError, in one sentence, if the port lacks it."""
+        try:
+            return make()
+        except _MISSING as error:
+            raise ValueError(
+                "the board %s cannot open its %s: %s; correct its file" % (self.NAME, what, error)
+            )
+
+    # Buses and UARTs
+
+    def uart(self, name: str) -> "Any":
+        """Return the MachineUart of a line of the board file."""
+        if name not in self.UARTS:
+            raise ValueError("the board %s has no UART '%s'" % (self.NAME, name))
+        if name not in self._uarts:
+            self._uarts[name] = self._open("UART '%s'" % name, lambda: self._open_uart(name))
+        return self._uarts[name]
+
+    def _open_uart(self, name: str) -> "Any":
+        from joulestream.parts.uart import LINK_TX, METER_TX, MachineUart
+        from machine import UART
+
+        number, tx, rx, rx_size = self.UARTS[name]
+        line = self._config.link if name == "link" else self._config.meter
+        tx_size = LINK_TX if name == "link" else METER_TX
+        port = UART(
+            number,
+            baudrate=line.baud,
+            bits=8,
+            parity=_PARITY[line.parity],
+            stop=line.stop_bits,
+            tx=self._pin(tx),
+            rx=self._pin(rx),
+            txbuf=tx_size,
+            rxbuf=rx_size,
+            timeout=0,
+        )
+        if self._poller is None:
+            self._poller = select.poll()
+        self._poller.register(port, select.POLLIN)
+        return MachineUart(port, tx_size)
+
+    def _pin(self, number: int) -> "Any":
+        from machine import Pin
+
+        return Pin(number)
+
+    def spi(self, name: str) -> "tuple[Any, Any, Any]":
+        """Return the bus, the select pin and the interrupt pin of a device of the board file."""
+        if self.SPI is None or name not in self.SELECTS:
+            raise ValueError("the board %s has no SPI device '%s'" % (self.NAME, name))
+        if self._spi is None:
+            self._spi = self._open("SPI bus", self._open_spi)
+        interrupt = self.SELECTS[name][1]
+        if interrupt is not None and name + " interrupt" not in self._pins:
+            self._pins[name + " interrupt"] = self._open(
+                "interrupt pin of '%s'" % name, lambda: self._input(interrupt)
+            )
+        return self._spi, self._pins[name], self._pins.get(name + " interrupt")
+
+    def _input(self, number: int) -> "Any":
+        from machine import Pin
+
+        return Pin(number, Pin.IN)
+
+    def _open_spi(self) -> "Any":
+        from machine import SPI
+
+        assert self.SPI is not None
+        number, sck, mosi, miso, baud = self.SPI
+        pins = self._pin(sck), self._pin(mosi), self._pin(miso)
+        return SPI(
+            number, baudrate=baud, polarity=0, phase=0, sck=pins[0], mosi=pins[1], miso=pins[2]
+        )
+
+    def i2c(self) -> "Any":
+        """Return the I2C bus. Raises ValueError if the board has none."""
+        if self.I2C is None:
+            raise ValueError("the board %s has no I2C bus" % self.NAME)
+        if self._i2c is None:
+            self._i2c = self._open("I2C bus", self._open_i2c)
+        return self._i2c
+
+    def _open_i2c(self) -> "Any":
+        from machine import I2C
+
+        assert self.I2C is not None
+        number, scl, sda, baud = self.I2C
+        return I2C(number, scl=self._pin(scl), sda=self._pin(sda), freq=baud)
+
+    # Storage, secrets, random numbers
+
+    def storage(self) -> "Any":
+        """Return the journal's flash or FRAM, as 'board.storage' says."""
+        if self._storage is None:
+            self._storage = self._open_storage()
+        return self._storage
+
+    def _open_storage(self) -> "Any":
+        config = self._config
+        if config.storage == _FLASH:
+            from joulestream.parts.flash import open_flash
+
+            kind, place = self.FLASH
+            if isinstance(place, str):
+                place = config.flash_label or place
+            else:
+                start = place[0] if config.flash_start is None else config.flash_start
+                place = start, config.flash_bytes or place[1]
+            return self._open("flash", lambda: open_flash(kind, place))
+        from joulestream.parts.fram import I2cFram, SpiFram
+
+        if config.storage == _FRAM_I2C:
+            return I2cFram(self.i2c(), config.fram_bytes)
+        bus, chosen, _ = self.spi("fram")
+        return SpiFram(bus, chosen, config.fram_bytes)
+
+    def secret(self, source: int) -> bytes:
+        """Return the device secret in the file of the configuration; there is no keypad."""
+        if source != SOURCE_DEVICE:
+            raise ValueError("this board has no keypad; seal the key with a device secret")
+        return read_device_secret(self._config.device_secret)
+
+    def random(self, size: int) -> bytes:
+        """Return `size` random bytes: of the chip while its radio is on, else counted ones.
+
+        The counted ones come from the device secret and a count of starts (parts/random_source.py).
+        """
+        if self._network is not None:
+            import os
+
+            return os.urandom(size)
+        if self._random is None:
+            from joulestream.parts.random_source import CountedRandom
+
+            path = self._config.device_secret
+            if path is None:
+                raise ValueError(
+                    "the board has no true random source; name a 'board.device_secret'%s"
+                    % (" or switch 'board.wifi' on" if self.HAS_RADIO else "")
+                )
+            self._random = CountedRandom(read_device_secret(path), path + ".starts")
+        return self._random.bytes(size)
+
+    # Contactor and pilot
+
+    def contactor(self, closed: bool) -> None:
+        """Raise or lower the line CONTACTOR. Only completed steps then give the heartbeat."""
+        if closed == self._closed:
+            return
+        self._closed = closed
+        self._drive("CONTACTOR", closed)
+        if not closed:
+            self._level = 0
+            self._drive("HEARTBEAT", 0)
+
+    def feed_watchdog(self) -> None:
+        """Give an edge of the heartbeat, if one is due, and feed the watchdog."""
+        if self._closed:
+            now_ms = self.now_ms()
+            if self._next_edge.is_over(now_ms):
+                self._next_edge.start(now_ms, self.HEARTBEAT_MS)
+                self._level ^= 1
+                self._drive("HEARTBEAT", self._level)
+        if self._watchdog is not None:
+            self._watchdog.feed()
+        elif self._config.watchdog:
+            from machine import WDT
+
+            self._watchdog = WDT(id=0, timeout=self.WATCHDOG_MS)
+
+    def _drive(self, name: str, level: "int | bool") -> None:
+        pin = self._pins.get(name)
+        if pin is not None:
+            pin(1 if level else 0)
+
+    def make_safe(self) -> None:
+        """Open the contactor and take the pilot to -12 V: the pole is not available."""
+        self.contactor(False)
+        self._paused = None
+        if self._pwm is not None:
+            self._pwm.deinit()
+            self._pwm = None
+        if self.PILOT_OUT is not None:
+            self._output("PILOT_OUT", self.PILOT_OUT, 0)
+            self._duty = 0
+
+    def gate_ms(self) -> "int | None":
+        """Return the hold time that the board file asks of its gate."""
+        return self.GATE_MS
+
+    def contactor_feedback(self) -> "bool | None":
+        """Return whether the auxiliary contact is closed."""
+        pin = self._pins.get("FEEDBACK")
+        if pin is None or not self._config.feedback:
+            return None
+        return not pin()
+
+    def pause(self, paused: bool) -> None:
+        """Give a duty of 100 %, or that of the current limit."""
+        self._paused = paused
+        self._follow_duty()
+
+    def current_limit_ma(self, limit_ma: int) -> None:
+        """Give the duty of this current, or of 'board.current_ma' if that is less."""
+        self._limit_ma = min(limit_ma, self._config.current_ma)
+        self._follow_duty()
+
+    def _follow_duty(self) -> None:
+        """Bring the pilot's duty to that of pause and limit; it rises once in 5 s at most."""
+        if self._paused is None or self.PILOT_OUT is None or self._config.side != "pole":
+            return
+        duty = _FULL_DUTY if self._paused else pilot_duty(self._limit_ma)
+        if duty == self._duty:
+            return
+        now_ms = self.now_ms()
+        # A full duty is a pause, so it counts as the lowest.
+        if duty != _FULL_DUTY and self._duty and not self._next_duty.is_over(now_ms):
+            if self._duty == _FULL_DUTY or duty > self._duty:
+                return
+        self._next_duty.start(now_ms, _DUTY_MS)
+        self._duty = duty
+        if self._pwm is None:
+            self._pwm = self._open("pilot's output", self._open_pwm)
+        self._pwm.duty_u16(duty)
+
+    def _open_pwm(self) -> "Any":
+        from machine import PWM
+
+        return PWM(self._pins["PILOT_OUT"], freq=_PILOT_FREQUENCY, duty_u16=self._duty)
+
+    def _open_adc(self) -> "Any":
+        from machine import ADC
+
+        if self.ADC_FULL_MV is not None:
+            return ADC(self._pin(self.PILOT_IN or 0))
+        return ADC(self._pin(self.PILOT_IN or 0), atten=ADC.ATTN_11DB)
+
+    def pilot_state(self) -> str:
+        """Return the state of the pilot's peak, the middle one of three readings."""
+        self._follow_duty()
+        if self._adc is None or (self._config.side == "pole" and not self._duty):
+            return PILOT_F
+        one, two, three = self._adc_mv(), self._adc_mv(), self._adc_mv()
+        peak_mv = max(min(one, two), min(max(one, two), three)) * self.PILOT_DIVIDER
+        state = PILOT_E
+        for least_mv, state in PILOT_LEVELS:
+            if peak_mv >= least_mv:
+                break
+        if not wants_power(state):
+            self._confirmed = 0
+            self._pilot = state
+        elif self._confirmed < _CONFIRMATIONS - 1:
+            self._confirmed += 1
+            self._pilot = PILOT_B
+        else:
+            self._pilot = state
+        return self._pilot
+
+    def _adc_mv(self) -> int:
+        if self.ADC_FULL_MV is not None:
+            return int(self._adc.read_u16()) * self.ADC_FULL_MV >> 16
+        return int(self._adc.read_uv()) // 1_000
+
+    # Time
+
+    def now_ms(self) -> int:
+        """Return the port's tick."""
+        ticks: Any = time
+        return int(ticks.ticks_ms() & (TICKS_PERIOD - 1))
+
+    def clock(self) -> "tuple[int, int]":
+        """Return the time that a clock told, as the ticks carried it on."""
+        if self._quality == contract.CLOCK_NONE:
+            return contract.NO_CLOCK
+        now_ms = self.now_ms()
+        elapsed_s = ticks_diff(now_ms, self._time_tick_ms) // _MS_PER_S
+        if elapsed_s > 0:
+            self._time_s += elapsed_s
+            self._time_tick_ms = (self._time_tick_ms + elapsed_s * _MS_PER_S) & (TICKS_PERIOD - 1)
+        return self._time_s, self._quality
+
+    def _open_clocks(self) -> None:
+        config = self._config
+        if config.wifi is not None:
+            if not self.HAS_RADIO:
+                raise ValueError("the board %s has no Wi-Fi; remove 'board.wifi'" % self.NAME)
+            from joulestream.parts.network_time import NetworkTime
+
+            self._network = NetworkTime(
+                config.wifi.ssid, config.wifi.password, config.wifi.ntp_host
+            )
+            self._network.join()
+        if config.clock == "ds3231":
+            from joulestream.parts.ds3231 import Ds3231
+
+            self._rtc = Ds3231(self.i2c())
+            self._take_time(self._rtc.time_s(), contract.CLOCK_RTC)
+
+    def set_clock(self) -> None:
+        """Ask the network for the time, else the real-time clock, when that is due."""
+        now_ms = self.now_ms()
+        self.clock()
+        if self._closed or not self._next_clock.is_over(now_ms):
+            return
+        # A vehicle that waits for its offer needs the time only if nothing told it yet.
+        if self._quality != contract.CLOCK_NONE and is_connected(self._pilot):
+            return
+        time_s: int | None = None
+        if self._network is not None:
+            time_s = self._network.time_s()
+            if self._take_time(time_s, contract.CLOCK_NETWORK) and self._rtc is not None:
+                self._rtc.set(time_s)
+        if time_s is None and self._rtc is not None:
+            if self._quality != contract.CLOCK_NETWORK:
+                self._take_time(self._rtc.time_s(), contract.CLOCK_RTC)
+        if self._network is None or time_s is not None:
+            self._clock_pause_ms = _CLOCK_MS
+        elif self._clock_pause_ms == _CLOCK_MS:
+            self._clock_pause_ms = _FIRST_CLOCK_MS
+        else:
+            # A network that is down must not hold up one vehicle a minute.
+            self._clock_pause_ms = min(2 * self._clock_pause_ms, _LATE_CLOCK_MS)
+        self._next_clock.start(self.now_ms(), self._clock_pause_ms)
+
+    def _take_time(self, time_s: "int | None", quality: int) -> bool:
+        """Take over what a clock told; return whether it told a time after the build."""
+        if time_s is None or time_s < BUILT_S:
+            return False
+        self._time_s = time_s
+        self._time_tick_ms = self.now_ms()
+        self._quality = quality
+        return True
+
+    # The run loop
+
+    def wait(self, most_ms: int) -> bool:
+        """Wait for bytes on the open UARTs."""
+        if self._poller is not None:
+            return not self._poller.poll(most_ms)
+        time.sleep(most_ms / _MS_PER_S)
+        return True
+
+    def reset(self) -> None:
+        """Start the board anew."""
+        import machine
+
+        machine.reset()
+
+    def show(self, status: "Callable[[], dict[str, Any]]") -> None:
+        """Light the LED while the contactor is closed, else let it blink; print a new fault."""
+        now_ms = self.now_ms()
+        if self._closed:
+            self._drive("LED", 1)
+            return
+        if self._next_blink.is_over(now_ms):
+            self._next_blink.start(now_ms, _LED_MS)
+            self._blink = not self._blink
+            self._drive("LED", self._blink)
+        if self._next_report.is_over(now_ms):
+            self._next_report.start(now_ms, _REPORT_MS)
+            words = status()
+            if words["faults"] != self._reported:
+                self._reported = words["faults"]
+                print("a loop was given up: %s; the contactor is open" % words["last_fault"])
+
+
+def pilot_duty(limit_ma: int) -> int:
+    """Return the pilot's duty of 65,535 that allows `limit_ma`; full, a pause, below 6 A.
+
+    Source: IEC 61851-1, Annex A: duty in % is A / 0.6 up to 51 A, A / 2.5 + 64 above.
+    """
+    if limit_ma < _LEAST_MA:
+        return _FULL_DUTY
+    limit_ma = min(limit_ma, _MOST_MA)
+    # Rounded down: the vehicle must not draw more.
+    if limit_ma <= _BEND_MA:
+        return limit_ma * _FULL_DUTY // 60_000
+    return (limit_ma + 160_000) * _FULL_DUTY // 250_000
