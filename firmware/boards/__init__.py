@@ -28,6 +28,9 @@ BOARDS = {
 
 # The configuration's 'board.kind': module
 KINDS = {
+    "esp32": "joulestream.boards.esp32",
+    "esp32c3": "joulestream.boards.esp32c3",
+    "esp32s3": "joulestream.boards.esp32s3",
     "rp2040": "joulestream.boards.rp2040",
 }
 

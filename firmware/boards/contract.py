@@ -48,18 +48,6 @@ class Board:
         """
         raise NotImplementedError
 
-    def spi(self, name: str) -> "tuple[Any, Any, Any]":
-        """Return bus, select pin and interrupt pin of the SPI device `name`: "can" or "fram".
-
-        The bus has `write(data)`, `readinto(buffer)` and `write_readinto(data, buffer)` as
-        MicroPython's machine.SPI in mode 0; a call takes as long as its bits. `select(0)` chooses
-        the device, `select(1)` ends that. `interrupt()` is 0 while the device wants attention;
-        `interrupt` is None where it is not wired.
-
-        Raises ValueError, in one sentence, when the board has no such device.
-        """
-        raise ValueError("this board has no SPI device '%s'" % name)
-
     def storage(self) -> "Any":
         """Return the NOR flash of the journal as a block device; the same flash every time.
 
@@ -158,6 +146,18 @@ class Board:
         None: there is no gate.
         """
         return None
+
+    def spi(self, name: str) -> "tuple[Any, Callable[[int], Any], Callable[[], int]]":
+        """Return the SPI `name`: "can"; its chip select and its interrupt pin.
+
+        The SPI has `write(data)` and `write_readinto(data, buffer)` of machine.SPI, in mode 0 and
+        at up to 10 MHz. `select(level)` sets the level of chip select. `interrupt()` returns the
+        level of the chip's interrupt pin, which is 0 while the chip asks to be read; a board
+        without that wire always returns 0. None of them blocks beyond the bytes of one frame.
+
+        Raises ValueError, in one sentence, when the board has no such SPI.
+        """
+        raise ValueError("this board has no SPI '%s'" % name)
 
     def storage_shape(self) -> "tuple[int, int]":
         """Return the number of blocks of `storage()` and the bytes of one.

@@ -284,17 +284,16 @@ class MachineBoard(contract.Board):
         return Pin(number)
 
     def spi(self, name: str) -> "tuple[Any, Any, Any]":
-        """Return the bus, the select pin and the interrupt pin of a device of the board file."""
+        """Return bus, chip select and interrupt pin of "can" or "fram"."""
         if self.SPI is None or name not in self.SELECTS:
-            raise ValueError("the board %s has no SPI device '%s'" % (self.NAME, name))
+            raise ValueError("the board %s has no SPI '%s'" % (self.NAME, name))
         if self._spi is None:
-            self._spi = self._open("SPI bus", self._open_spi)
-        interrupt = self.SELECTS[name][1]
-        if interrupt is not None and name + " interrupt" not in self._pins:
-            self._pins[name + " interrupt"] = self._open(
-                "interrupt pin of '%s'" % name, lambda: self._input(interrupt)
-            )
-        return self._spi, self._pins[name], self._pins.get(name + " interrupt")
+            self._spi = self._open("SPI", self._open_spi)
+        number = self.SELECTS[name][1]
+        if number is None:
+            return self._spi, self._pins[name], _asks
+        interrupt = self._open("interrupt of '%s'" % name, lambda: self._input(number))
+        return self._spi, self._pins[name], interrupt
 
     def _input(self, number: int) -> "Any":
         from machine import Pin
@@ -601,6 +600,11 @@ class MachineBoard(contract.Board):
             if words["faults"] != self._reported:
                 self._reported = words["faults"]
                 print("a loop was given up: %s; the contactor is open" % words["last_fault"])
+
+
+def _asks() -> int:
+    """Stand in for an interrupt pin that is not wired: the chip always asks to be read."""
+    return 0
 
 
 def pilot_duty(limit_ma: int) -> int:
