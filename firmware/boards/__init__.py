@@ -67,8 +67,7 @@ def open_board(config: "dict[str, object]") -> "Board":
             raise
         raise ConfigError(
             "board.kind",
-            "names no board, %s, and no module on sys.path that loads"
-            % ", ".join(sorted(KINDS)),
+            "names no board, %s, and no module on sys.path that loads" % ", ".join(sorted(KINDS)),
         )
     board: Board = module.Board(fields)
     return board

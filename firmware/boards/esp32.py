@@ -7,7 +7,7 @@ GPIO 16 and 17 belong to the PSRAM of a WROVER module: this board is none.
 The partition table of the stock image has no partition for the journal: one of 256 KB called
 "journal" has to be cut off the end of "vfs" (docs/hardware.md).
 
-Sources: ESP32 datasheet 4.x, 2.2 to 2.4 (pins, strapping pins); ESP32 errata 3.11 (GPIO 36 and 39).
+Sources: ESP32 datasheet 4.x, 2.2 to 2.4 (pins, strapping pins); ESP32 errata 3.11 (GPIO 36, 39).
 """
 
 from joulestream.boards.machine_board import MachineBoard

@@ -1,8 +1,9 @@
 """A board with the module ESP32-S3-WROOM-1, 8 MB: the one we recommend. Not run on hardware.
 
 Such a board is the ESP32-S3-DevKitC-1-N8. The REPL is on USB (GPIO 19 and 20) and on UART 0 (GPIO
-43 and 44). GPIO 35 to 37 belong to the PSRAM of some modules, so nothing is wired to them. GPIO 1
-to 17 are low for 60 us at power-up, GPIO 18 is high; the lines of the contactor are among the first.
+43 and 44). GPIO 35 to 37 belong to the PSRAM of some modules, so nothing is wired to them. At
+power-up GPIO 1 to 17 are low for 60 us and GPIO 18 is high. The contactor's lines are among the
+first.
 
 The partition table of the stock image has no partition for the journal: one of 256 KB called
 "journal" has to be cut off the end of "vfs" (docs/hardware.md).

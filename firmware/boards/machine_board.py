@@ -22,26 +22,17 @@ from joulestream.boards import contract
 from joulestream.compat import const
 from joulestream.device.config import REQUIRED, check_table, one_of, section, text, whole
 from joulestream.device.keystore import SOURCE_DEVICE
+from joulestream.parts.board_clock import BoardClock
 from joulestream.parts.device_secret import read_device_secret
-from joulestream.runtime import BUILT_S
-from joulestream.runtime.pilot import (
-    PILOT_A,
-    PILOT_B,
-    PILOT_C,
-    PILOT_D,
-    PILOT_E,
-    PILOT_F,
-    is_connected,
-    wants_power,
-)
-from joulestream.units import TICKS_PERIOD, Timer, ticks_diff
+from joulestream.parts.pilot import FREQUENCY_HZ, LEAST_MA, MOST_MA, NO_DUTY, Pilot
+from joulestream.runtime.pilot import is_connected
+from joulestream.units import TICKS_PERIOD, Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from joulestream.device.config import Config
 
 _MS_PER_S = const(1_000)
 _FLASH = "flash"
@@ -50,33 +41,6 @@ _FRAM_I2C = "fram_i2c"
 # What the port raises where a peripheral, a pin, a name or a keyword is missing.
 _MISSING = (AttributeError, ImportError, OSError, TypeError, ValueError)
 
-_PILOT_FREQUENCY = const(1_000)
-_FULL_DUTY = const(65_535)
-# Currents in mA: below the first the pilot means a pause; the slope changes at the second.
-_LEAST_MA = const(6_000)
-_BEND_MA = const(51_000)
-_MOST_MA = const(80_000)
-# The pilot's duty rises once in 5 s at most (IEC 61851-1, Annex A). It falls at once.
-_DUTY_MS = const(5_000)
-# A state that lets current flow counts when it was read so often in a row; any other at once.
-_CONFIRMATIONS = const(3)
-# The pilot's positive peak in mV, from which on it means a state. Source: IEC 61851-1, Annex A:
-# A 11 to 13 V, B 8 to 10, C 5 to 7, D 2 to 4. A peak between two bands is in doubt, and doubt means the state that takes less power.
-PILOT_LEVELS = (
-    (13_001, PILOT_E),
-    (10_001, PILOT_A),
-    (7_001, PILOT_B),
-    (5_000, PILOT_C),
-    (4_001, PILOT_B),
-    (2_000, PILOT_D),
-    (-1 << 20, PILOT_E),
-)
-
-# The clocks are asked so often. After a network that told no time, so much later, and twice as much
-# each time, up to the last figure.
-_CLOCK_MS = const(6 * 3_600_000)
-_FIRST_CLOCK_MS = const(5_000)
-_LATE_CLOCK_MS = const(1_800_000)
 _LED_MS = const(500)
 _REPORT_MS = const(2_000)
 
@@ -105,7 +69,7 @@ TABLE = (
     ("device_secret", text, None),
     ("wifi", section(_WIFI), None),
     ("clock", one_of("none", "ds3231"), "none"),
-    ("current_ma", whole(_LEAST_MA, _MOST_MA), 6_000),
+    ("current_ma", whole(LEAST_MA, MOST_MA), 6_000),
     ("feedback", whole(0, 1), 1),
     ("watchdog", whole(0, 1), 1),
 )
@@ -132,7 +96,8 @@ class MachineBoard(contract.Board):
     HEARTBEAT: "int | None" = None
     FEEDBACK: "int | None" = None
     HAS_PULL_UP = True  # whether the pin FEEDBACK has a pull-up of its own
-    # To the pilot's driver, where low is -12 V; from its peak detector, `PILOT_DIVIDER` times less.
+    # To the pilot's driver, where low is -12 V; from its peak detector, `PILOT_DIVIDER` times
+    # less than the pilot.
     PILOT_OUT: "int | None" = None
     PILOT_IN: "int | None" = None
     PILOT_DIVIDER = 5
@@ -161,30 +126,17 @@ class MachineBoard(contract.Board):
         self._poller: Any = None
         self._pwm: Any = None
         self._adc: Any = None
-        self._network: Any = None
-        self._rtc: Any = None
+        self._has_radio_on = False
         # First, before anything can fail: a soft reset leaves the pins as they were.
         self._make_pins_safe()
         self._config = check_table(TABLE, config)
         self._check_chip()
-        self._limit_ma = self._config.current_ma
-        self._paused: bool | None = None  # None: the pole is not available, with a pilot of -12 V
-        self._duty = 0
-        self._next_duty = Timer()
-        self._pilot = PILOT_A
-        self._confirmed = 0
-        if self.PILOT_IN is not None:
-            self._adc = self._open("pilot's input", self._open_adc)
-        self._time_s = 0
-        self._time_tick_ms = self.now_ms()
-        self._quality: int = contract.CLOCK_NONE
-        self._next_clock = Timer()
-        self._clock_pause_ms: int = _CLOCK_MS
+        self._pilot = self._open_pilot()
+        self._clock = self._open_clock()
         self._next_blink = Timer()
         self._next_report = Timer()
         self._reported = 0
         self._blink = False
-        self._open_clocks()
 
     # Pins
 
@@ -255,8 +207,9 @@ class MachineBoard(contract.Board):
         return self._uarts[name]
 
     def _open_uart(self, name: str) -> "Any":
-        from joulestream.parts.uart import LINK_TX, METER_TX, MachineUart
         from machine import UART
+
+        from joulestream.parts.uart import LINK_TX, METER_TX, MachineUart
 
         number, tx, rx, rx_size = self.UARTS[name]
         line = self._config.link if name == "link" else self._config.meter
@@ -276,7 +229,7 @@ class MachineBoard(contract.Board):
         if self._poller is None:
             self._poller = select.poll()
         self._poller.register(port, select.POLLIN)
-        return MachineUart(port, tx_size)
+        return MachineUart(name, port, tx_size)
 
     def _pin(self, number: int) -> "Any":
         from machine import Pin
@@ -359,11 +312,8 @@ class MachineBoard(contract.Board):
         return read_device_secret(self._config.device_secret)
 
     def random(self, size: int) -> bytes:
-        """Return `size` random bytes: of the chip while its radio is on, else counted ones.
-
-        The counted ones come from the device secret and a count of starts (parts/random_source.py).
-        """
-        if self._network is not None:
+        """Return random bytes of the chip while its radio is on, else parts.random_source's."""
+        if self._has_radio_on:
             import os
 
             return os.urandom(size)
@@ -414,13 +364,7 @@ class MachineBoard(contract.Board):
     def make_safe(self) -> None:
         """Open the contactor and take the pilot to -12 V: the pole is not available."""
         self.contactor(False)
-        self._paused = None
-        if self._pwm is not None:
-            self._pwm.deinit()
-            self._pwm = None
-        if self.PILOT_OUT is not None:
-            self._output("PILOT_OUT", self.PILOT_OUT, 0)
-            self._duty = 0
+        self._pilot.switch_off()
 
     def gate_ms(self) -> "int | None":
         """Return the hold time that the board file asks of its gate."""
@@ -435,69 +379,55 @@ class MachineBoard(contract.Board):
 
     def pause(self, paused: bool) -> None:
         """Give a duty of 100 %, or that of the current limit."""
-        self._paused = paused
-        self._follow_duty()
+        self._pilot.pause(paused, self.now_ms())
 
     def current_limit_ma(self, limit_ma: int) -> None:
         """Give the duty of this current, or of 'board.current_ma' if that is less."""
-        self._limit_ma = min(limit_ma, self._config.current_ma)
-        self._follow_duty()
+        self._pilot.limit(limit_ma, self.now_ms())
 
-    def _follow_duty(self) -> None:
-        """Bring the pilot's duty to that of pause and limit; it rises once in 5 s at most."""
-        if self._paused is None or self.PILOT_OUT is None or self._config.side != "pole":
-            return
-        duty = _FULL_DUTY if self._paused else pilot_duty(self._limit_ma)
-        if duty == self._duty:
-            return
-        now_ms = self.now_ms()
-        # A full duty is a pause, so it counts as the lowest.
-        if duty != _FULL_DUTY and self._duty and not self._next_duty.is_over(now_ms):
-            if self._duty == _FULL_DUTY or duty > self._duty:
-                return
-        self._next_duty.start(now_ms, _DUTY_MS)
-        self._duty = duty
-        if self._pwm is None:
-            self._pwm = self._open("pilot's output", self._open_pwm)
-        self._pwm.duty_u16(duty)
+    def pilot_state(self) -> str:
+        """Return the state by the pilot's peak."""
+        return self._pilot.read(self.now_ms())
 
-    def _open_pwm(self) -> "Any":
-        from machine import PWM
-
-        return PWM(self._pins["PILOT_OUT"], freq=_PILOT_FREQUENCY, duty_u16=self._duty)
+    def _open_pilot(self) -> Pilot:
+        config = self._config
+        peak_mv = set_duty = None
+        if self.PILOT_IN is not None:
+            self._adc = self._open("pilot's input", self._open_adc)
+            peak_mv = self._peak_mv
+        if self.PILOT_OUT is not None and config.side == "pole":
+            set_duty = self._set_duty
+        return Pilot(peak_mv, set_duty, config.current_ma)
 
     def _open_adc(self) -> "Any":
         from machine import ADC
 
-        if self.ADC_FULL_MV is not None:
-            return ADC(self._pin(self.PILOT_IN or 0))
-        return ADC(self._pin(self.PILOT_IN or 0), atten=ADC.ATTN_11DB)
+        pin = self._pin(self.PILOT_IN or 0)
+        return ADC(pin) if self.ADC_FULL_MV is not None else ADC(pin, atten=ADC.ATTN_11DB)
 
-    def pilot_state(self) -> str:
-        """Return the state of the pilot's peak, the middle one of three readings."""
-        self._follow_duty()
-        if self._adc is None or (self._config.side == "pole" and not self._duty):
-            return PILOT_F
-        one, two, three = self._adc_mv(), self._adc_mv(), self._adc_mv()
-        peak_mv = max(min(one, two), min(max(one, two), three)) * self.PILOT_DIVIDER
-        state = PILOT_E
-        for least_mv, state in PILOT_LEVELS:
-            if peak_mv >= least_mv:
-                break
-        if not wants_power(state):
-            self._confirmed = 0
-            self._pilot = state
-        elif self._confirmed < _CONFIRMATIONS - 1:
-            self._confirmed += 1
-            self._pilot = PILOT_B
+    def _peak_mv(self) -> int:
+        """Return the pilot's peak in mV."""
+        if self.ADC_FULL_MV is not None:
+            pin_mv = int(self._adc.read_u16()) * self.ADC_FULL_MV >> 16
         else:
-            self._pilot = state
-        return self._pilot
+            pin_mv = int(self._adc.read_uv()) // 1_000
+        return pin_mv * self.PILOT_DIVIDER
 
-    def _adc_mv(self) -> int:
-        if self.ADC_FULL_MV is not None:
-            return int(self._adc.read_u16()) * self.ADC_FULL_MV >> 16
-        return int(self._adc.read_uv()) // 1_000
+    def _set_duty(self, duty: int) -> None:
+        if duty == NO_DUTY:
+            if self._pwm is not None:
+                self._pwm.deinit()
+                self._pwm = None
+            self._output("PILOT_OUT", self.PILOT_OUT or 0, 0)
+        elif self._pwm is None:
+            self._pwm = self._open("pilot's output", lambda: self._open_pwm(duty))
+        else:
+            self._pwm.duty_u16(duty)
+
+    def _open_pwm(self, duty: int) -> "Any":
+        from machine import PWM
+
+        return PWM(self._pins["PILOT_OUT"], freq=FREQUENCY_HZ, duty_u16=duty)
 
     # Time
 
@@ -507,67 +437,36 @@ class MachineBoard(contract.Board):
         return int(ticks.ticks_ms() & (TICKS_PERIOD - 1))
 
     def clock(self) -> "tuple[int, int]":
-        """Return the time that a clock told, as the ticks carried it on."""
-        if self._quality == contract.CLOCK_NONE:
-            return contract.NO_CLOCK
-        now_ms = self.now_ms()
-        elapsed_s = ticks_diff(now_ms, self._time_tick_ms) // _MS_PER_S
-        if elapsed_s > 0:
-            self._time_s += elapsed_s
-            self._time_tick_ms = (self._time_tick_ms + elapsed_s * _MS_PER_S) & (TICKS_PERIOD - 1)
-        return self._time_s, self._quality
+        """Return the time that a network or the real-time clock told."""
+        return self._clock.read(self.now_ms())
 
-    def _open_clocks(self) -> None:
+    def set_clock(self) -> None:
+        """Ask the network for the time, else the real-time clock, when that is due."""
+        now_ms = self.now_ms()
+        clock = self._clock
+        clock.read(now_ms)
+        if self._closed or not clock.is_due(now_ms):
+            return
+        # A vehicle that waits for its offer waits for the time only if none is known.
+        if not (clock.is_known and is_connected(self._pilot.state)):
+            clock.ask(now_ms)
+
+    def _open_clock(self) -> BoardClock:
         config = self._config
+        network = rtc = None
         if config.wifi is not None:
             if not self.HAS_RADIO:
                 raise ValueError("the board %s has no Wi-Fi; remove 'board.wifi'" % self.NAME)
             from joulestream.parts.network_time import NetworkTime
 
-            self._network = NetworkTime(
-                config.wifi.ssid, config.wifi.password, config.wifi.ntp_host
-            )
-            self._network.join()
+            network = NetworkTime(config.wifi.ssid, config.wifi.password, config.wifi.ntp_host)
+            network.join()
+            self._has_radio_on = True
         if config.clock == "ds3231":
             from joulestream.parts.ds3231 import Ds3231
 
-            self._rtc = Ds3231(self.i2c())
-            self._take_time(self._rtc.time_s(), contract.CLOCK_RTC)
-
-    def set_clock(self) -> None:
-        """Ask the network for the time, else the real-time clock, when that is due."""
-        now_ms = self.now_ms()
-        self.clock()
-        if self._closed or not self._next_clock.is_over(now_ms):
-            return
-        # A vehicle that waits for its offer needs the time only if nothing told it yet.
-        if self._quality != contract.CLOCK_NONE and is_connected(self._pilot):
-            return
-        time_s: int | None = None
-        if self._network is not None:
-            time_s = self._network.time_s()
-            if self._take_time(time_s, contract.CLOCK_NETWORK) and self._rtc is not None:
-                self._rtc.set(time_s)
-        if time_s is None and self._rtc is not None:
-            if self._quality != contract.CLOCK_NETWORK:
-                self._take_time(self._rtc.time_s(), contract.CLOCK_RTC)
-        if self._network is None or time_s is not None:
-            self._clock_pause_ms = _CLOCK_MS
-        elif self._clock_pause_ms == _CLOCK_MS:
-            self._clock_pause_ms = _FIRST_CLOCK_MS
-        else:
-            # A network that is down must not hold up one vehicle a minute.
-            self._clock_pause_ms = min(2 * self._clock_pause_ms, _LATE_CLOCK_MS)
-        self._next_clock.start(self.now_ms(), self._clock_pause_ms)
-
-    def _take_time(self, time_s: "int | None", quality: int) -> bool:
-        """Take over what a clock told; return whether it told a time after the build."""
-        if time_s is None or time_s < BUILT_S:
-            return False
-        self._time_s = time_s
-        self._time_tick_ms = self.now_ms()
-        self._quality = quality
-        return True
+            rtc = Ds3231(self.i2c())
+        return BoardClock(network, rtc, self.now_ms())
 
     # The run loop
 
@@ -605,17 +504,3 @@ class MachineBoard(contract.Board):
 def _asks() -> int:
     """Stand in for an interrupt pin that is not wired: the chip always asks to be read."""
     return 0
-
-
-def pilot_duty(limit_ma: int) -> int:
-    """Return the pilot's duty of 65,535 that allows `limit_ma`; full, a pause, below 6 A.
-
-    Source: IEC 61851-1, Annex A: duty in % is A / 0.6 up to 51 A, A / 2.5 + 64 above.
-    """
-    if limit_ma < _LEAST_MA:
-        return _FULL_DUTY
-    limit_ma = min(limit_ma, _MOST_MA)
-    # Rounded down: the vehicle must not draw more.
-    if limit_ma <= _BEND_MA:
-        return limit_ma * _FULL_DUTY // 60_000
-    return (limit_ma + 160_000) * _FULL_DUTY // 250_000

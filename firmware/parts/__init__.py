@@ -1,1 +1,1 @@
-"""Drivers of the parts of a board: UART, flash, FRAM, clocks, random numbers. They know no pins."""
+"""Drivers of a board's parts: UART, flash, FRAM, clocks, random numbers. They know no pins."""

@@ -56,7 +56,15 @@ class Ds3231:
         year, month, day = _date(days)
         rest = time_s % _DAY_S
         # 1970-01-01 was a Thursday; the clock only counts the weekday on.
-        values = (rest % 60, rest // 60 % 60, rest // 3600, (days + 3) % 7 + 1, day, month, year % 100)
+        values = (
+            rest % 60,
+            rest // 60 % 60,
+            rest // 3600,
+            (days + 3) % 7 + 1,
+            day,
+            month,
+            year % 100,
+        )
         for at, value in enumerate(values):
             self._time[at] = value // 10 << 4 | value % 10
         if year >= 2100:

@@ -11,6 +11,7 @@ Neither was run on hardware.
 import os
 
 from joulestream.compat import const
+from joulestream.runtime.fault import PartFault
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _PAGE = const(256)
 _ERASED_PAGE = b"\xff" * _PAGE
 _COUNT_BLOCKS = const(4)
 _BLOCK_SIZE = const(5)
-_EIO = const(5)
 # Of a partition's info(): type, subtype, address, size, label, encrypted.
 _TYPE_DATA = const(1)
 # Subtypes up to here belong to the boot loader, to Wi-Fi and to NVS (ESP-IDF, partition tables).
@@ -120,7 +120,7 @@ class PageFlash:
         self._flash.readblocks(block, buffer, offset)
 
     def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
-        """Program `buffer` into `block` from `offset` on. Raises OSError if a bit is not taken."""
+        """Program `buffer` into `block` from `offset` on. Raises PartFault."""
         page = self._page
         data = memoryview(buffer)
         at = 0
@@ -134,7 +134,7 @@ class PageFlash:
             self._flash.readblocks(block, self._check, start)
             for index in range(into, into + count):
                 if self._check[index] & ~page[index]:
-                    raise OSError(_EIO)
+                    raise PartFault("the flash does not take what is programmed; replace it")
             at += count
 
     def ioctl(self, operation: int, argument: int) -> int:

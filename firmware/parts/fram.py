@@ -6,6 +6,7 @@ The chip's identification tells its size: 1,024 bytes times two to the power of 
 """
 
 from joulestream.compat import const
+from joulestream.runtime.fault import PartFault
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ _DEVICE_ID = const(0x7C)
 _FUJITSU_I2C = const(0x00A)
 _LOWEST_ADDRESS = const(0x50)
 
+_SILENT = "the FRAM does not answer on the I2C bus; check its wires"
 _LARGEST_BLOCK = const(4096)
 _BLOCKS = const(8)
-_EIO = const(5)
 _ONES = b"\xff" * 64
 
 
@@ -67,7 +68,7 @@ class _Fram:
             check = memoryview(self._check)[: len(piece)]
             self._read(address + at, check)
             if check != piece:
-                raise OSError(_EIO)
+                raise PartFault("the FRAM does not keep what is written; replace it")
 
     def ioctl(self, operation: int, argument: int) -> int:
         """Count the blocks (4), tell the bytes of one (5) or set block `argument` to ones (6)."""
@@ -127,7 +128,7 @@ class SpiFram(_Fram):
         self._command(_WRITE_ENABLE)
         self._command(_READ_STATUS, self._status)
         if not self._status[0] & _LATCH:
-            raise OSError(_EIO)
+            raise PartFault("the FRAM takes no write; check its wires")
         head = self._address(_WRITE, address)
         self._select(0)
         try:
@@ -174,11 +175,17 @@ class I2cFram(_Fram):
     def _read(self, address: int, buffer: "bytearray | memoryview") -> None:
         # The seventeenth bit of an address is the lowest of the chip's own (MB85RC1MT).
         device = _LOWEST_ADDRESS | address >> 16
-        self._i2c.readfrom_mem_into(device, address & 0xFFFF, buffer, addrsize=16)
+        try:
+            self._i2c.readfrom_mem_into(device, address & 0xFFFF, buffer, addrsize=16)
+        except OSError:
+            raise PartFault(_SILENT)
 
     def _write(self, address: int, buffer: "Buffer") -> None:
         device = _LOWEST_ADDRESS | address >> 16
-        self._i2c.writeto_mem(device, address & 0xFFFF, buffer, addrsize=16)
+        try:
+            self._i2c.writeto_mem(device, address & 0xFFFF, buffer, addrsize=16)
+        except OSError:
+            raise PartFault(_SILENT)
 
 
 def _check_size(density: int, size: int) -> None:

@@ -13,6 +13,7 @@ more than surely fits. It reads only what `any()` says is there.
 
 from joulestream.compat import const
 from joulestream.framing import MAX_FRAME
+from joulestream.runtime.fault import PartFault
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -30,34 +31,46 @@ METER_TX = const(512)
 
 
 class MachineUart:
-    """`port` is a machine.UART with a `txbuf` of `tx_size` bytes and a `timeout` of 0."""
+    """`port` is a machine.UART with a `txbuf` of `tx_size` bytes and a `timeout` of 0.
 
-    def __init__(self, port: "Any", tx_size: int) -> None:
+    Both methods raise PartFault, which tells `name`.
+    """
+
+    def __init__(self, name: str, port: "Any", tx_size: int) -> None:
+        self.name = name
         self.port = port
         self._most = tx_size // 2
         self._waiting = 0
 
     def write(self, data: "Buffer") -> int:
         """Give as much of `data` to the port as surely fits; return the number of bytes."""
-        port = self.port
-        if self._waiting and port.txdone():
-            self._waiting = 0
-        size = len(data)
-        room = self._most - self._waiting - _OVERHEAD
-        if room <= 0 or not size:
-            return 0
-        if size > room:
-            data = memoryview(data)[:room]
-        # None: the port took nothing.
-        taken: int = port.write(data) or 0
+        try:
+            if self._waiting and self.port.txdone():
+                self._waiting = 0
+            size = len(data)
+            room = self._most - self._waiting - _OVERHEAD
+            if room <= 0 or not size:
+                return 0
+            if size > room:
+                data = memoryview(data)[:room]
+            # None: the port took nothing.
+            taken: int = self.port.write(data) or 0
+        except OSError:
+            raise self._fault()
         self._waiting += taken + _OVERHEAD
         return taken
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:
         """Move the bytes that have come into `buffer`; return their number."""
-        count = self.port.any()
-        if not count:
-            return 0
-        if count > len(buffer):
-            count = len(buffer)
-        return self.port.readinto(buffer, count) or 0
+        try:
+            count = self.port.any()
+            if not count:
+                return 0
+            if count > len(buffer):
+                count = len(buffer)
+            return self.port.readinto(buffer, count) or 0
+        except OSError:
+            raise self._fault()
+
+    def _fault(self) -> PartFault:
+        return PartFault("the UART '%s' fails; reset the board" % self.name)

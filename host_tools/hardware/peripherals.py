@@ -1,6 +1,6 @@
 """Models of a port's peripherals: they keep what a board did, and refuse what the port refuses.
 
-A call that would wait for the line raises Blocks, since a board must never make one. All is read in
+A call that would wait for a line raises Blocks, since a board must never make one. Read in
 MicroPython's sources, ports/esp32 and ports/rp2, and in ESP-IDF's UART driver.
 """
 
@@ -125,8 +125,10 @@ class UART:
         count = min(int((self._port.now_us - self._since_us) / self._byte_us), len(self._waiting))
         self.sent += self._waiting[:count]
         del self._waiting[:count]
-        self._since_us = self._port.now_us if not self._waiting else (
-            self._since_us + int(count * self._byte_us)
+        self._since_us = (
+            self._port.now_us
+            if not self._waiting
+            else (self._since_us + int(count * self._byte_us))
         )
         if not self._waiting:
             self._used = 0
@@ -234,9 +236,7 @@ class SPI:
 class I2C:
     """machine.I2C; the first device that acknowledges an address has the transfer."""
 
-    def __init__(
-        self, port: "Port", id: int, *, scl: Pin, sda: Pin, freq: int = 400_000
-    ) -> None:
+    def __init__(self, port: "Port", id: int, *, scl: Pin, sda: Pin, freq: int = 400_000) -> None:
         if id not in port.chip.i2cs:
             raise ValueError(f"I2C({id}) doesn't exist")
         for line, pin in (("scl", scl), ("sda", sda)):
@@ -387,7 +387,7 @@ class Flash:
         if offset % _PAGE or len(buf) % _PAGE:
             raise Misused("the boot ROM programs whole pages, whatever the buffer holds")
         if not isinstance(buf, (bytearray, memoryview)):
-            raise Misused("constant bytes of a frozen module are in the flash that is being written")
+            raise Misused("constant bytes may be in the flash that is written")
         self._flash.writeblocks(self._block(block_num), buf, offset)
 
     def ioctl(self, op: int, arg: int) -> int:

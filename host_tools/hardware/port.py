@@ -21,7 +21,7 @@ from joulestream.host_tools.hardware.chips import CHIPS
 from joulestream.host_tools.hardware.signatures import (
     NotInPort,
     Stub,
-    check_constructor,
+    check_keywords,
     module_stub,
 )
 from joulestream.parts import flash as flash_part
@@ -276,7 +276,7 @@ class _Class:
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         self._stub.check_call("__init__", len(arguments), set(keywords))
-        check_constructor(self._port.chip.platform, self._model.__name__, keywords)
+        check_keywords(self._port.chip.platform, self._model.__name__, keywords)
         self._port.calls.append((self._model.__name__, "__init__", arguments, keywords))
         plain = [_plain(value) for value in arguments]
         named = {name: _plain(value) for name, value in keywords.items()}
@@ -306,6 +306,8 @@ def _function(port: Port, stub: Stub, name: str, model: Any) -> Any:
 
     def call(*arguments: Any, **keywords: Any) -> Any:
         stub.check_call(name, len(arguments), set(keywords))
+        method = f"{stub.name.rpartition('.')[2]}.{name}"
+        check_keywords(port.chip.platform, method, keywords)
         if model is None:
             raise NotInPort(f"no model of {stub.name}.{name}")
         port.calls.append((stub.name, name, arguments, keywords))

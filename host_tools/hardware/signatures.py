@@ -15,9 +15,11 @@ from joulestream.host_tools.build import sources
 _STUBS = {"esp32": sources.ESP32_STUBS, "rp2": sources.RP2_STUBS}
 _FILES = {"rp2": "rp2/__init__.pyi"}
 
-# (port, class): the C file below the source's root, and the function in it with the table
+# (port, class or method): the C file below the source's root, and the text before its table
 _TABLES = {
     ("esp32", "Pin"): ("ports/esp32/machine_pin.c", "machine_pin_obj_init_helper"),
+    ("esp32", "Pin.irq"): ("ports/esp32/machine_pin.c", "machine_pin_irq("),
+    ("esp32", "Timer"): ("ports/esp32/machine_timer.c", "ARG_mode,"),
     ("esp32", "UART"): ("ports/esp32/machine_uart.c", "mp_machine_uart_init_helper"),
     ("esp32", "SPI"): ("ports/esp32/machine_hw_spi.c", "enum { ARG_id"),
     ("esp32", "I2C"): ("ports/esp32/machine_i2c.c", "machine_hw_i2c_make_new"),
@@ -60,9 +62,7 @@ class Signature(NamedTuple):
         only_keyword = {argument.arg for argument in arguments.kwonlyargs}
         needed = set(names[count:required]) | {
             argument.arg
-            for argument, default in zip(
-                arguments.kwonlyargs, arguments.kw_defaults, strict=True
-            )
+            for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
             if default is None
         }
         unknown = keywords - by_name - only_keyword
@@ -119,14 +119,14 @@ def module_stub(port: str, module: str) -> Stub:
 
 
 @cache
-def table_keywords(port: str, class_name: str) -> frozenset[str] | None:
-    """Return the keywords in the port's own table for a class's constructor.
+def table_keywords(port: str, name: str) -> frozenset[str] | None:
+    """Return the keywords in the port's own table for a class's constructor, or for a method.
 
     None: the port parses these arguments without a table. Raises ToolchainError.
     """
-    if (port, class_name) not in _TABLES:
+    if (port, name) not in _TABLES:
         return None
-    file, mark = _TABLES[port, class_name]
+    file, mark = _TABLES[port, name]
     text = (sources.micropython_tree() / file).read_text(encoding="utf-8")
     rest = text[text.index(mark) :]
     table = _TABLE.search(rest)
@@ -135,9 +135,9 @@ def table_keywords(port: str, class_name: str) -> frozenset[str] | None:
     return frozenset(_ROW.findall(table[1]))
 
 
-def check_constructor(port: str, class_name: str, keywords: dict[str, Any]) -> None:
-    """Raise NotInPort if the port's table lacks one of the keywords."""
-    known = table_keywords(port, class_name)
+def check_keywords(port: str, name: str, keywords: dict[str, Any]) -> None:
+    """Raise NotInPort if the port's table for a class or method lacks one of the keywords."""
+    known = table_keywords(port, name)
     if known is not None and not keywords.keys() <= known:
         unknown = ", ".join(sorted(keywords.keys() - known))
-        raise NotInPort(f"the port {port} takes no {unknown} for {class_name}")
+        raise NotInPort(f"the port {port} takes no {unknown} for {name}")
