@@ -9,6 +9,8 @@ from joulestream.compat import const
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from typing import Any
+
     from joulestream.fields import Buffer
 
 # Op-codes of the MB85RS.
@@ -45,6 +47,7 @@ I2C_PARTS = {
     131_072: b"\x00\xa7\x58",  # MB85RC1MT
 }
 _RESERVED = const(0x7C)
+_ADDRESS = const(0x50)
 
 
 class Mb85rs:
@@ -52,6 +55,7 @@ class Mb85rs:
 
     Args:
         size: the bytes of its memory, a key of SPI_PARTS.
+        data: the memory, where a board has no room for a whole bytearray.
 
     Attributes:
         data: its memory.
@@ -61,8 +65,8 @@ class Mb85rs:
         writes: how many bytes were written.
     """
 
-    def __init__(self, size: int = 32_768) -> None:
-        self.data = bytearray(size)
+    def __init__(self, size: int = 32_768, data: "Any" = None) -> None:
+        self.data = bytearray(size) if data is None else data
         self.status = 0
         self.powered = True
         self.stuck: set[int] = set()
@@ -153,7 +157,7 @@ class Mb85rc:
 
     Args:
         size: the bytes of its memory, a key of I2C_PARTS.
-        address: the lowest of its own 7-bit addresses. One of 1 Mbit has two.
+        data: the memory, where a board has no room for a whole bytearray.
 
     Attributes:
         data: its memory.
@@ -161,13 +165,14 @@ class Mb85rc:
         stuck: cells of these addresses keep their value: a worn or broken part.
     """
 
-    def __init__(self, size: int = 32_768, address: int = 0x50) -> None:
-        self.data = bytearray(size)
+    def __init__(self, size: int = 32_768, data: "Any" = None) -> None:
+        self.data = bytearray(size) if data is None else data
         self.powered = True
         self.stuck: set[int] = set()
         self._id = I2C_PARTS[size]
-        self._first = address
-        self._last = address + (size - 1 >> 16)
+        self._first = _ADDRESS
+        # A chip of 1 Mbit has two addresses.
+        self._last = _ADDRESS + (size - 1 >> 16)
         self._at = 0
         self._identifying = False
 
