@@ -444,11 +444,13 @@ def test_one_good_peak_closes_nothing_and_one_bad_peak_opens():
 
 def test_the_duty_never_allows_more_than_the_current():
     for limit_ma in range(6_000, 80_001, 250):
-        percent = duty_of(limit_ma) * 100 / FULL_DUTY
-        allowed_ma = percent * 600 if percent <= 85 else (percent - 64) * 2_500
+        duty = duty_of(limit_ma)
+        allowed_ma = duty * 60_000 // FULL_DUTY
+        if duty * 100 > 85 * FULL_DUTY:
+            allowed_ma = duty * 250_000 // FULL_DUTY - 160_000
         assert allowed_ma <= limit_ma, limit_ma
         # Both formulas give 85 %, at 51 A and at 52.5 A.
-        if not 51_000 < limit_ma < 52_500:
+        if not 51_000 < limit_ma <= 52_500:
             assert limit_ma - 5 <= allowed_ma, limit_ma
     assert duty_of(5_999) == duty_of(0) == FULL_DUTY
 
