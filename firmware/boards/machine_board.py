@@ -127,10 +127,10 @@ class MachineBoard(contract.Board):
         self._pwm: Any = None
         self._adc: Any = None
         self._has_radio_on = False
-        # First, before anything can fail: a soft reset leaves the pins as they were.
+        # First: a soft reset leaves the pins as they were. But no pin of another chip is driven.
+        self._check_chip()
         self._make_pins_safe()
         self._config = check_table(TABLE, config)
-        self._check_chip()
         self._pilot = self._open_pilot()
         self._clock = self._open_clock()
         self._next_blink = Timer()
@@ -352,9 +352,12 @@ class MachineBoard(contract.Board):
         if self._watchdog is not None:
             self._watchdog.feed()
         elif self._config.watchdog:
-            from machine import WDT
+            self._watchdog = self._open("watchdog", self._open_watchdog)
 
-            self._watchdog = WDT(id=0, timeout=self.WATCHDOG_MS)
+    def _open_watchdog(self) -> "Any":
+        from machine import WDT
+
+        return WDT(id=0, timeout=self.WATCHDOG_MS)
 
     def _drive(self, name: str, level: "int | bool") -> None:
         pin = self._pins.get(name)

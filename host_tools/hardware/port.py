@@ -8,10 +8,11 @@ Every name that a board uses and every call that it makes is checked against the
 argument tables (signatures.py), and is kept in `calls`. An unknown one raises NotInPort.
 """
 
+import inspect
 import select as real_select
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from joulestream.boards import machine_board
@@ -280,6 +281,7 @@ class _Class:
         self._port.calls.append((self._model.__name__, "__init__", arguments, keywords))
         plain = [_plain(value) for value in arguments]
         named = {name: _plain(value) for name, value in keywords.items()}
+        _check_model(self._model, (self._port, *plain), named)
         return _Instance(self._port, self._stub, self._model(self._port, *plain, **named))
 
 
@@ -311,9 +313,19 @@ def _function(port: Port, stub: Stub, name: str, model: Any) -> Any:
         if model is None:
             raise NotInPort(f"no model of {stub.name}.{name}")
         port.calls.append((stub.name, name, arguments, keywords))
-        return model(*[_plain(value) for value in arguments], **keywords)
+        plain = [_plain(value) for value in arguments]
+        _check_model(model, plain, keywords)
+        return model(*plain, **keywords)
 
     return call
+
+
+def _check_model(model: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> None:
+    """Raise NotInPort if the port may take these arguments and its model does not."""
+    try:
+        inspect.signature(model).bind(*arguments, **keywords)
+    except TypeError as error:
+        raise NotInPort(f"the model of {model.__name__}: {error}") from error
 
 
 def _plain(value: Any) -> Any:
