@@ -126,6 +126,7 @@ def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
     assert {path.name for path in written} == {
         "benchmarks.md",
         "ed25519.md",
+        "hardware.md",
         "reliability.md",
         "security.md",
     }

@@ -3,9 +3,9 @@
 import os
 
 from dual_runtime import raised
+from joulestream.boards.board_clock import BoardClock
 from joulestream.boards.contract import CLOCK_NETWORK, CLOCK_RTC, NO_CLOCK
 from joulestream.framing import MAX_FRAME
-from joulestream.parts.board_clock import BoardClock
 from joulestream.parts.ds3231 import Ds3231
 from joulestream.parts.flash import PageFlash
 from joulestream.parts.fram import I2cFram, SpiFram

@@ -19,10 +19,10 @@ import sys
 import time
 
 from joulestream.boards import contract
+from joulestream.boards.board_clock import BoardClock
 from joulestream.compat import const
 from joulestream.device.config import REQUIRED, check_table, one_of, section, text, whole
 from joulestream.device.keystore import SOURCE_DEVICE
-from joulestream.parts.board_clock import BoardClock
 from joulestream.parts.device_secret import read_device_secret
 from joulestream.parts.pilot import FREQUENCY_HZ, LEAST_MA, MOST_MA, NO_DUTY, Pilot
 from joulestream.runtime.pilot import is_connected
@@ -38,7 +38,7 @@ _MS_PER_S = const(1_000)
 _FLASH = "flash"
 _FRAM_SPI = "fram_spi"
 _FRAM_I2C = "fram_i2c"
-# What the port raises where a peripheral, a pin, a name or a keyword is missing.
+# A port raises these where a peripheral, a pin, a name or a keyword is missing.
 _MISSING = (AttributeError, ImportError, OSError, TypeError, ValueError)
 
 _LED_MS = const(500)
@@ -187,13 +187,13 @@ class MachineBoard(contract.Board):
                 % (self.NAME, self.MCU, chip or "unknown")
             )
 
-    def _open(self, what: str, make: "Callable[[], Any]") -> "Any":
-        """Return what `make` returns. Raises ValueError, in one sentence, if the port lacks it."""
+    def _open(self, part: str, make: "Callable[[], Any]") -> "Any":
+        """Return the result of `make`. Raises ValueError, in one sentence, if that fails."""
         try:
             return make()
         except _MISSING as error:
             raise ValueError(
-                "the board %s cannot open its %s: %s; correct its file" % (self.NAME, what, error)
+                "the board %s cannot open its %s: %s; correct its file" % (self.NAME, part, error)
             )
 
     # Buses and UARTs

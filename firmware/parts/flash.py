@@ -105,7 +105,7 @@ def _check_shape(name: str, device: "Any") -> None:
 
 
 class PageFlash:
-    """Programs single bytes of `flash`, whose port programs whole pages alone.
+    """Programs single bytes of `flash`, a device that programs whole pages alone.
 
     The other bytes of a page are programmed with ones, which change nothing.
     """
@@ -134,7 +134,7 @@ class PageFlash:
             self._flash.readblocks(block, self._check, start)
             for index in range(into, into + count):
                 if self._check[index] & ~page[index]:
-                    raise PartFault("the flash does not take what is programmed; replace it")
+                    raise PartFault("the flash keeps other bytes than were programmed; replace it")
             at += count
 
     def ioctl(self, operation: int, argument: int) -> int:

@@ -68,7 +68,7 @@ class _Fram:
             check = memoryview(self._check)[: len(piece)]
             self._read(address + at, check)
             if check != piece:
-                raise PartFault("the FRAM does not keep what is written; replace it")
+                raise PartFault("the FRAM keeps other bytes than were written; replace it")
 
     def ioctl(self, operation: int, argument: int) -> int:
         """Count the blocks (4), tell the bytes of one (5) or set block `argument` to ones (6)."""

@@ -1,9 +1,9 @@
 """Random numbers for a board without a true source: its device secret and a count of its starts.
 
 The count is stored before a number of that start is used, so no two starts share their numbers.
-What the chip offers besides goes into the key too, but nothing relies on it: a ring oscillator's
-bits (RP2040) and an ESP32's generator without its radio may be guessed. docs/security.md tells
-what a copy of the secret, or an old copy of the count, gives away.
+The chip's own random bits go into the key too, but nothing relies on them: those of a ring
+oscillator (RP2040) and of an ESP32 without its radio may be guessed. docs/security.md tells the
+price of a copied secret and of an old copy of the count.
 """
 
 import os

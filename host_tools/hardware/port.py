@@ -61,7 +61,8 @@ class Port:
         pwm, pwm_hz: duty and frequency at pins.
         partitions, flash: storage of the esp32 and of the rp2 port.
         file_system_bytes: flash that the mounted file system takes.
-        radio, wifi, joined: whether the radio is on, the network there, and what was joined.
+        radio, wifi, joined: whether the radio is on and a network there; name and password of the
+            network that was joined.
         ntp: returns the seconds of `ntptime.time()`, or raises.
         watchdog_ms, fed_us: the watchdog's time, None before it runs, and when it was fed.
     """
