@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from joulestream.host_tools.adversaries import document as liars
-from joulestream.host_tools.benchmarks import ED25519, RELIABILITY, SIZE, SUMMARY, machine
+from joulestream.host_tools.benchmarks import (
+    BOARDS,
+    ED25519,
+    RELIABILITY,
+    SIZE,
+    SUMMARY,
+    machine,
+)
 from joulestream.host_tools.benchmarks.run import MACHINE, BenchmarkError, read_figures
 from joulestream.host_tools.benchmarks.tables import TABLES, flash_life_table
 from joulestream.host_tools.documents import write_between_marks
@@ -16,6 +23,7 @@ _PLACES = {
     SIZE: ("benchmarks.md", "size"),
     ED25519: ("ed25519.md", ""),
     RELIABILITY: ("reliability.md", ""),
+    BOARDS: ("benchmarks.md", "boards"),
 }
 
 
