@@ -228,7 +228,7 @@ def test_only_completed_steps_give_the_heartbeat(enter, kind):
         port.advance(1_000)
         board.contactor(True)
         board.pilot_state()
-        board.show(lambda: {"faults": 0})
+        board.show(lambda: {"faults": 0, "board_fault": None})
         board.set_clock()
     assert edges(port, board.HEARTBEAT) == at_rest
 
@@ -339,7 +339,7 @@ def test_a_step_that_cannot_start_the_watchdog_opens_the_contactor(enter):
 def test_a_new_fault_is_printed_once(enter, capsys):
     port = enter("rp2040")
     board = open_board({"kind": "rp2040"})
-    status = {"faults": 0, "last_fault": None}
+    status = {"faults": 0, "last_fault": None, "board_fault": None}
     for faults in (0, 1, 1, 1):
         status.update(faults=faults, last_fault="the UART 'link' fails")
         for _ in range(10):
@@ -347,6 +347,11 @@ def test_a_new_fault_is_printed_once(enter, capsys):
             board.show(lambda: status)
     printed = capsys.readouterr().out.splitlines()
     assert printed == ["a loop was given up: the UART 'link' fails; the contactor is open"]
+    for fault in ("the FRAM is gone", "the FRAM is gone", None):
+        status.update(board_fault=fault)
+        port.advance(3_000_000)
+        board.show(lambda: status)
+    assert capsys.readouterr().out == "the FRAM is gone; the contactor is open\n"
 
 
 @EVERY
@@ -640,7 +645,7 @@ def test_the_led_tells_that_the_firmware_lives(enter, kind):
         board.contactor(closed)
         for _ in range(40):
             port.advance(100_000)
-            board.show(lambda: {"faults": 0})
+            board.show(lambda: {"faults": 0, "board_fault": None})
         if board.LED is not None:
             lit = [level for _, level in edges(port, board.LED)]
             assert lit[-1] is True if closed else 6 <= len(lit) <= 10

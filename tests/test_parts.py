@@ -235,7 +235,7 @@ def test_flash_that_takes_no_bit_says_so():
     flash = Pages()
     flash.stuck = 300
     error = raised(PageFlash(flash).writeblocks, 0, bytes(64), 256)
-    assert isinstance(error, PartFault) and "replace it" in str(error)
+    assert isinstance(error, PartFault) and "replace the board" in str(error)
 
 
 # UART

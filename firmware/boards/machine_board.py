@@ -135,7 +135,7 @@ class MachineBoard(contract.Board):
         self._clock = self._open_clock()
         self._next_blink = Timer()
         self._next_report = Timer()
-        self._reported = 0
+        self._reported: tuple[int, str | None] = (0, None)
         self._blink = False
 
     # Pins
@@ -285,6 +285,11 @@ class MachineBoard(contract.Board):
         if self._storage is None:
             self._storage = self._open_storage()
         return self._storage
+
+    @property
+    def fault(self) -> "str | None":  # type: ignore[override]
+        """The sentence of a storage that fails."""
+        return None if self._storage is None else self._storage.fault
 
     def _open_storage(self) -> "Any":
         config = self._config
@@ -499,9 +504,14 @@ class MachineBoard(contract.Board):
         if self._next_report.is_over(now_ms):
             self._next_report.start(now_ms, _REPORT_MS)
             words = status()
-            if words["faults"] != self._reported:
-                self._reported = words["faults"]
+            news = words["faults"], words["board_fault"]
+            if news == self._reported:
+                return
+            if news[0] != self._reported[0]:
                 print("a loop was given up: %s; the contactor is open" % words["last_fault"])
+            if news[1] not in (None, self._reported[1]):
+                print("%s; the contactor is open" % news[1])
+            self._reported = news
 
 
 def _asks() -> int:

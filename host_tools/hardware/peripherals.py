@@ -149,6 +149,7 @@ class UART:
         taken: int | None = len(data)
         if self.takes:
             taken = self.takes.pop(0)
+            taken = None if taken is None else min(taken, len(data))
         elif self._port.chip.platform == "rp2":
             if len(self._waiting) + len(data) > self._txbuf + _RP2_FIFO:
                 raise Blocks("UART.write waits for each byte that finds no room")
