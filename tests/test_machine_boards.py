@@ -474,9 +474,9 @@ def test_a_board_without_a_random_source_says_so(enter, secret, kind):
 
 def test_a_radio_that_is_on_is_the_random_source(enter, monkeypatch):
     port = enter("esp32s3")
+    monkeypatch.setattr("os.urandom", lambda size: b"\x17" * size)
     board = open_board({"kind": "esp32s3", "wifi": WIFI})
     assert port.radio
-    monkeypatch.setattr("os.urandom", lambda size: b"\x17" * size)
     assert board.random(4) == b"\x17" * 4
 
 

@@ -44,30 +44,39 @@ _MISSING = (AttributeError, ImportError, OSError, TypeError, ValueError)
 _LED_MS = const(500)
 _REPORT_MS = const(2_000)
 
-_LINE = (
-    ("baud", whole(1_200, 1_000_000), 115_200),
-    ("parity", one_of("none", "even", "odd"), "none"),
-    ("stop_bits", whole(1, 2), 1),
-)
-_WIFI = (
-    ("ssid", text, REQUIRED),
-    ("password", text, ""),
-    ("ntp_host", text, "pool.ntp.org"),
-)
 _PARITY = {"none": None, "even": 0, "odd": 1}
+
+
+def _line(baud: int) -> "Any":
+    """Return the fields of a UART with this usual speed."""
+    return (
+        ("baud", whole(1_200, 1_000_000), baud),
+        ("parity", one_of("none", "even", "odd"), "none"),
+        ("stop_bits", whole(1, 2), 1),
+    )
 
 
 TABLE = (
     ("side", one_of("pole", "vehicle"), "pole"),
-    ("link", section(_LINE), check_table(_LINE, {})),
-    ("meter", section(_LINE), check_table(_LINE, {"baud": 9_600})),
+    ("link", section(_line(115_200)), check_table(_line(115_200), {})),
+    ("meter", section(_line(9_600)), check_table(_line(9_600), {})),
     ("storage", one_of(_FLASH, _FRAM_SPI, _FRAM_I2C), _FLASH),
     ("flash_label", text, None),
     ("flash_start", whole(0, 1 << 24), None),
     ("flash_bytes", whole(1, 1 << 24), None),
     ("fram_bytes", whole(8_192, 1 << 19), 32_768),
     ("device_secret", text, None),
-    ("wifi", section(_WIFI), None),
+    (
+        "wifi",
+        section(
+            (
+                ("ssid", text, REQUIRED),
+                ("password", text, ""),
+                ("ntp_host", text, "pool.ntp.org"),
+            )
+        ),
+        None,
+    ),
     ("clock", one_of("none", "ds3231"), "none"),
     ("current_ma", whole(LEAST_MA, MOST_MA), 6_000),
     ("feedback", whole(0, 1), 1),
@@ -121,7 +130,6 @@ class MachineBoard(contract.Board):
         self._spi: Any = None
         self._i2c: Any = None
         self._storage: Any = None
-        self._random: Any = None
         self._watchdog: Any = None
         self._poller: Any = None
         self._pwm: Any = None
@@ -133,6 +141,7 @@ class MachineBoard(contract.Board):
         self._config = check_table(TABLE, config)
         self._pilot = self._open_pilot()
         self._clock = self._open_clock()
+        self._random = self._open_random()
         self._next_blink = Timer()
         self._next_report = Timer()
         self._reported: tuple[int, str | None] = (0, None)
@@ -318,21 +327,24 @@ class MachineBoard(contract.Board):
 
     def random(self, size: int) -> bytes:
         """Return random bytes of the chip while its radio is on, else parts.random_source's."""
+        if self._random is None:
+            raise ValueError(
+                "the board has no true random source; name a 'board.device_secret'%s"
+                % (" or switch 'board.wifi' on" if self.HAS_RADIO else "")
+            )
+        return self._random(size)
+
+    def _open_random(self) -> "Callable[[int], bytes] | None":
         if self._has_radio_on:
             import os
 
-            return os.urandom(size)
-        if self._random is None:
-            from joulestream.parts.random_source import CountedRandom
+            return os.urandom
+        path = self._config.device_secret
+        if path is None:
+            return None
+        from joulestream.parts.random_source import CountedRandom
 
-            path = self._config.device_secret
-            if path is None:
-                raise ValueError(
-                    "the board has no true random source; name a 'board.device_secret'%s"
-                    % (" or switch 'board.wifi' on" if self.HAS_RADIO else "")
-                )
-            self._random = CountedRandom(read_device_secret(path), path + ".starts")
-        return self._random.bytes(size)
+        return CountedRandom(read_device_secret(path), path + ".starts").bytes
 
     # Contactor and pilot
 

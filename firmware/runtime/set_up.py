@@ -17,6 +17,7 @@ MODULES = (
     "joulestream.device.keyfile",
     "joulestream.device.keystore",
     "joulestream.meter.config",
+    "joulestream.parts.device_secret",
     "joulestream.pole.config",
     "joulestream.vehicle.config",
 )
@@ -34,6 +35,7 @@ _NAMES = (
     "mapping",
     "one_of",
     "open_signer",
+    "read_device_secret",
     "rows",
     "section",
     "text",
