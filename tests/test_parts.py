@@ -144,12 +144,9 @@ def test_fram_that_is_absent_or_of_another_size_is_one_sentence():
 
 
 def test_another_chip_is_no_fram():
-    class Flash(Mb85rs):
-        def __init__(self):
-            super().__init__()
-            self._id = b"\xef\x40\x16\x00"  # a W25Q32
-
-    assert "ef 40 16" in str(raised(spi_fram, Flash()))
+    chip = Mb85rs()
+    chip.identification = b"\xef\x40\x16\x00"  # a W25Q32
+    assert "ef 40 16" in str(raised(spi_fram, chip))
     # A clock acknowledges no reserved address.
     assert "there is no FRAM" in str(raised(I2cFram, I2c(Ds3231Registers()), 32_768))
 
