@@ -1049,8 +1049,8 @@ BUGS = (
     Bug(
         "outputs that a soft reset left closed",
         "firmware/boards/machine_board.py",
-        "        self._check_chip()\n        self._make_pins_safe()\n        self._config = check_table(TABLE, config)\n",
-        "        self._check_chip()\n        self._config = check_table(TABLE, config)\n        self._make_pins_safe()\n",
+        "        self._make_pins_safe()\n        self._config = check_table(TABLE, config)\n",
+        "        self._config = check_table(TABLE, config)\n        self._make_pins_safe()\n",
         "tests/test_machine_boards.py::test_a_wrong_configuration_leaves_the_outputs_safe",
     ),
     Bug(
