@@ -108,6 +108,7 @@ def test_a_call_that_the_port_does_not_take_fails(enter, kind):
         lambda: machine.WDT(timeout=1_000).stop(),
         lambda: machine.UART(1, speed=9_600),
         lambda: machine.UART(),
+        lambda: machine.Timer(0, hard=True),
         lambda: setattr(machine, "turbo", True),
     ):
         with pytest.raises(NotInPort):
@@ -603,12 +604,14 @@ def test_the_pilot_is_read_and_driven(enter, kind):
     assert board.pilot_state() == "F"
     board.pause(False)
     assert port.pwm_hz[board.PILOT_OUT] == 1_000
-    assert port.pwm[board.PILOT_OUT] == 16_000 * 65_535 // 60_000
+    assert port.pwm[board.PILOT_OUT] == 65_535
     for peak_mv, state in ((12_000, "A"), (9_000, "B"), (0, "E"), (-1_000, "E")):
         port.adc_mv[board.PILOT_IN] = peak_mv // board.PILOT_DIVIDER
         assert board.pilot_state() == state
     port.adc_mv[board.PILOT_IN] = 6_000 // board.PILOT_DIVIDER
+    port.advance(5_000_000)
     assert [board.pilot_state() for _ in range(3)] == ["B", "B", "C"]
+    assert port.pwm[board.PILOT_OUT] == 16_000 * 65_535 // 60_000
     board.current_limit_ma(6_000)
     assert port.pwm[board.PILOT_OUT] == 6_553
 

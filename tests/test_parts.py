@@ -454,22 +454,36 @@ def test_the_duty_never_allows_more_than_the_current():
 
 def test_a_pause_does_not_wait_and_more_current_does():
     duties = []
-    pilot = Pilot(None, duties.append, 32_000)
-    pilot.follow(0)
-    assert duties == []  # not available before the first order
+    peak_mv = 12_000
+    pilot = Pilot(lambda: peak_mv, duties.append, 32_000)
+    assert pilot.read(0) == "F" and duties == []  # not available before the first order
     pilot.pause(False, 0)
-    pilot.limit(16_000, 1_000)
-    pilot.limit(20_000, 1_100)
-    pilot.follow(5_900)
-    pilot.follow(6_000)
-    pilot.pause(True, 6_100)
-    pilot.pause(False, 6_200)
-    pilot.follow(11_100)
-    pilot.limit(40_000, 20_000)
+    assert duties == [FULL_DUTY] and pilot.read(0) == "A"
+    pilot.read(9_000)
+    assert duties == [FULL_DUTY]  # steady, since there is no vehicle
+    duties.clear()
+    peak_mv = 9_000
+    assert pilot.read(9_000) == "B"
+    pilot.follow(9_000)
+    assert duties == [duty_of(32_000)]
+    pilot.limit(16_000, 10_000)
+    pilot.limit(20_000, 10_100)
+    pilot.follow(14_900)
+    assert len(duties) == 2
+    pilot.follow(15_000)
+    pilot.pause(True, 15_100)
+    pilot.pause(False, 15_200)
+    pilot.follow(20_000)
+    assert duties[-1] == FULL_DUTY
+    pilot.follow(20_100)
+    pilot.limit(40_000, 30_000)
+    peak_mv = 12_000
+    pilot.read(30_000)
+    pilot.follow(30_001)
     pilot.switch_off()
-    pilot.follow(30_000)
+    pilot.follow(40_000)
     a32, a16, a20 = duty_of(32_000), duty_of(16_000), duty_of(20_000)
-    assert duties == [a32, a16, a20, FULL_DUTY, a20, a32, 0]
+    assert duties == [a32, a16, a20, FULL_DUTY, a20, a32, FULL_DUTY, 0]
 
 
 # Random numbers
