@@ -126,11 +126,11 @@ def _check_pins(board: "Any") -> None:
     assert gate is None or isinstance(gate, str)
     gate_ms = board.gate_ms()
     assert gate_ms is None or gate_ms > 0
+    assert board.make_safe() is None
     assert board.current_limit_ma(6_000) is None
     for paused in (True, False):
         assert board.pause(paused) is None
     assert board.feed_watchdog() is None
-    assert board.make_safe() is None
 
 
 def _check_clock(board: "Any") -> None:
