@@ -32,7 +32,12 @@ FIGURES = {
     },
     "size.json": SIZE,
     "reliability.json": {"power_cut_losses": 0},
-    "boards.json": {"can_packet_bus_ms": 5.5, "can_frames_lost_at_full_load": 0},
+    "boards.json": {
+        "boards": 6,
+        "boards_failed": {},
+        "can_packet_bus_ms": 5.5,
+        "can_frames_lost_at_full_load": 0,
+    },
     "machine.json": {
         "cpu": "A Processor",
         "cores": 2,
@@ -93,6 +98,7 @@ def test_a_part_that_fails_stops_no_other(tmp_path, monkeypatch):
         ("packets", {"rv32": {"pole_packet": 1_150_001}}, "must be at most 1,150,000"),
         ("can", {"can_packet_bus_ms": 8.1}, "must be at most 8"),
         ("can", {"can_frames_lost_at_full_load": 1}, "must be at most 0"),
+        ("board-contract", {"boards": 5, "boards_failed": {"esp32": "x"}}, "6 or more.*esp32"),
     ],
 )
 def test_a_figure_that_breaks_its_limit_is_an_error(tmp_path, monkeypatch, name, figures, said):
@@ -133,6 +139,7 @@ def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
     assert {path.name for path in written} == {
         "benchmarks.md",
         "ed25519.md",
+        "hardware.md",
         "reliability.md",
         "security.md",
     }

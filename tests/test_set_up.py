@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import gc, sys, types, weakref
 from joulestream.{role} import main
-from joulestream.boards import qemu, unix
+from joulestream.boards import esp32s3, qemu, unix
 from joulestream.link import uart
 from joulestream.runtime import set_up
 
@@ -37,4 +37,4 @@ def test_a_running_firmware_holds_no_code_of_its_set_up(role):
     functions, modules = done.stdout.splitlines()
     number, _, left = functions.partition(" ")
     assert int(number) > 20 and left == "[]", functions
-    assert modules == "[] 6", modules
+    assert modules == "[] 7", modules

@@ -112,7 +112,8 @@ MAY_IMPORT = {
     "meter": {"meter", "device"},
     "link": {"link", "device"},
     "runtime": {"runtime", "device"},
-    "boards": {"boards", "device", "runtime"},
+    "parts": {"parts", "device", "runtime"},
+    "boards": {"boards", "parts", "device", "runtime"},
 }
 
 
@@ -389,22 +390,25 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
 
 
 def test_every_configuration_field_is_documented_with_its_default():
-    from joulestream.boards import qemu, unix
+    from joulestream.boards import machine_board, qemu, unix
     from joulestream.link import DEFAULT_KIND, can, rs485, uart
     from joulestream.meter.config import METER
     from joulestream.pole import config as pole_config
     from joulestream.vehicle import config as vehicle_config
 
     text = (ROOT / "docs" / "configuration.md").read_text()
-    sections = dict(
-        zip(
-            ("Pole", "Vehicle", "Meter", "Link", "Unix board", "Emulated board"),
-            text.split("\n## ")[1:],
-        )
-    )
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
     link_table = [("kind", None, DEFAULT_KIND), *uart.TABLE, *rs485.TABLE, *can.TABLE]
-    tables = (pole_config.TABLE, vehicle_config.TABLE, METER, link_table, unix.TABLE, qemu.TABLE)
-    for name, table in zip(sections, tables):
+    tables = {
+        "Pole": pole_config.TABLE,
+        "Vehicle": vehicle_config.TABLE,
+        "Meter": METER,
+        "Link": link_table,
+        "Unix board": unix.TABLE,
+        "Boards with a chip": [("kind", None, None), *machine_board.TABLE],
+        "Emulated board": qemu.TABLE,
+    }
+    for name, table in tables.items():
         lines = [line for line in sections[name].splitlines() if line.startswith("| `")]
         cells = [[cell.strip(" `") for cell in line.split("|")] for line in lines]
         shown = {row[1]: row[2] for row in cells}

@@ -25,7 +25,12 @@ _BLOCK_SIZE = const(5)
 
 
 class Board:
-    """The contract. Times are in ms unless a name says otherwise."""
+    """The contract. Times are in ms unless a name says otherwise.
+
+    `fault` is one sentence while a part of the board fails, else None; the status shows it.
+    """
+
+    fault: "str | None" = None
 
     # Every board has these
 
@@ -113,6 +118,17 @@ class Board:
         CLOCK_NONE the time means nothing.
         """
         return NO_CLOCK
+
+    def set_clock(self) -> None:
+        """Take the time from a network or a real-time clock, when that is due.
+
+        May block for 20 s, so it is called only while no session is open, and a board does nothing
+        while its contactor is closed.
+        """
+
+    def make_safe(self) -> None:
+        """Drive all outputs to their safe levels. Called when the firmware ends."""
+        self.contactor(False)
 
     def contactor_feedback(self) -> "bool | None":
         """Return whether the contacts are closed, as an auxiliary contact shows it.

@@ -82,7 +82,7 @@ def main(path: str) -> None:
         forget()
         run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
-        board.contactor(False)
+        board.make_safe()
 
 
 def start(path: str) -> int:

@@ -17,6 +17,7 @@ MODULES = (
     "joulestream.device.keyfile",
     "joulestream.device.keystore",
     "joulestream.meter.config",
+    "joulestream.parts.device_secret",
     "joulestream.pole.config",
     "joulestream.vehicle.config",
 )
@@ -35,6 +36,7 @@ _NAMES = (
     "one_of",
     "one_of_numbers",
     "open_signer",
+    "read_device_secret",
     "rows",
     "section",
     "text",

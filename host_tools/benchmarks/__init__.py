@@ -46,6 +46,9 @@ PARTS = {
     "modules": Part(_HERE + "modules", MODULES, "the native module of each architecture, 20 s"),
     "size": Part(_HERE + "size", SIZE, "flash and heap of both firmwares, 15 s"),
     "can": Part(_HERE + "can", BOARDS, "packets on a modelled CAN bus, 10 s"),
+    "board-contract": Part(
+        _HERE + "board_contract", BOARDS, "each board against its contract, 10 s"
+    ),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"
     ),

@@ -83,6 +83,7 @@ _RELIABILITY = {
 }
 
 _BOARDS = {
+    "boards": ("boards that keep the contract of a board", "at least 6"),
     "can_packet_bus_ms": (
         "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
         "at most 8; aim 6",
@@ -93,6 +94,7 @@ _BOARDS = {
     ),
 }
 
+_FEWEST_BOARDS = 6
 _MOST_CAN_PACKET_MS = 8
 _MOST_CLOSINGS = 60
 _FEWEST_LIARS = 75
@@ -234,8 +236,16 @@ def misses(file: str, figures: Figures) -> list[str]:
             if must == "0" and figures.get(name, 0) > 0
         ] + _beyond_bounds(figures)
     if file == BOARDS:
-        return _slow_or_lossy_can(figures)
+        return _failed_boards(figures) + _slow_or_lossy_can(figures)
     return []
+
+
+def _failed_boards(figures: Figures) -> list[str]:
+    """Return a sentence if too few boards keep the contract."""
+    if figures.get("boards", _FEWEST_BOARDS) >= _FEWEST_BOARDS:
+        return []
+    failed = ", ".join(figures.get("boards_failed", {}))
+    return [f"boards: {figures['boards']}, must be {_FEWEST_BOARDS} or more, without {failed}"]
 
 
 def _slow_or_lossy_can(figures: Figures) -> list[str]:
