@@ -66,6 +66,10 @@ soak: setup ## the long forms of the tests: a million signatures and sessions, h
 board: setup ## start the emulated riscv32 board, for mpremote to talk to
 	@$(BIN)/joulestream emulator
 
+.PHONY: pico
+pico: setup ## start the emulated Raspberry Pi Pico, for mpremote to talk to
+	@$(BIN)/joulestream pico
+
 .PHONY: modules
 modules: setup ## build the native module for every board whose compiler is here
 	@$(BIN)/python -m joulestream.host_tools.build modules

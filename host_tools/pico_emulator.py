@@ -40,8 +40,8 @@ LOW, HIGH, NO_OUTPUT = 0, 1, 2
 class SpiDevice(Protocol):
     """A chip on an SPI bus, as a model of its registers."""
 
-    def select(self, selected: bool) -> None:
-        """Take an edge of its select line, which is low while it is selected."""
+    def select(self, level: bool) -> None:
+        """Take an edge of its select line, which is low while the chip is selected."""
 
     def exchange(self, byte: int) -> int:
         """Take a byte and return the byte that the chip sends at the same time."""
@@ -127,6 +127,10 @@ class EmulatedPico:
         """End it. Its flash stays as it is."""
         self._ends.close()
 
+    def wait(self) -> None:
+        """Wait until it ends by itself."""
+        self._process.wait()
+
     # Time
 
     def run(self, most_ms: float) -> None:
@@ -187,9 +191,9 @@ class EmulatedPico:
         """Connect a chip to SPI bus 0 or 1, with its select line on a pin."""
         self._spi.setdefault(bus, {})[select_pin] = device
 
-    def attach_interrupt(self, pin: int, is_low: Callable[[], bool]) -> None:
-        """Connect a chip's interrupt line to a pin; `is_low` tells its level."""
-        self._interrupts.append((pin, is_low))
+    def attach_interrupt(self, pin: int, level: Callable[[], bool]) -> None:
+        """Connect a chip's interrupt line, whose level `level` tells, to a pin."""
+        self._interrupts.append((pin, level))
 
     # Power
 
@@ -232,6 +236,7 @@ class EmulatedPico:
                     pass
             except Exception as error:
                 failures.append(error)
+                repl.close()  # nobody shall wait for an answer
 
         thread = threading.Thread(target=serve, name="the emulated Pico")
         thread.start()
@@ -241,7 +246,8 @@ class EmulatedPico:
             os.close(wake_write)  # it can be read now: the thread ends
             thread.join()
             os.close(wake_read)
-            repl.close()
+            if not failures:
+                repl.close()
             self.port = ""
         if failures:
             raise failures[0]
@@ -331,7 +337,7 @@ class EmulatedPico:
         self.levels[pin] = level
         for devices in self._spi.values():
             if pin in devices:
-                devices[pin].select(level == LOW)
+                devices[pin].select(level != LOW)
                 self._show_interrupts()
         if self.on_level is not None:
             self.on_level(pin, level)
@@ -345,5 +351,5 @@ class EmulatedPico:
         self._send(b"M", bytes((answer,)))
 
     def _show_interrupts(self) -> None:
-        for pin, is_low in self._interrupts:
-            self.set_level(pin, not is_low())
+        for pin, level in self._interrupts:
+            self.set_level(pin, level())
