@@ -31,9 +31,6 @@ _SLEEPS, _NO_POWER, _WAS_RESET = 1, 2, 4
 _NS_PER_MS = 1_000_000
 # While the board serves somebody, its answers leave it this often.
 _SLICE_MS = 5
-# The descriptors on which emulator.js expects its messages.
-_IN, _OUT = 3, 4
-_LINK_UART, _METER_UART = 0, 1
 LOW, HIGH, NO_OUTPUT = 0, 1, 2
 
 
@@ -101,12 +98,10 @@ class EmulatedPico:
         our_in, their_out = os.pipe()
         self._to = ends.enter_context(os.fdopen(our_out, "wb", 0))
         self._from = ends.enter_context(os.fdopen(our_in, "rb"))
-        words = [str(SOURCE / "emulator.js"), str(modules), str(firmware), str(flash), str(seed)]
-        # The shell gives the pipes their numbers; node then takes its place.
-        command = f'exec node "$@" {_IN}<&{their_in} {_OUT}>&{their_out}'
+        words = [modules, firmware, flash, seed, their_in, their_out]
         try:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", command, "node", *words],
+                ["node", str(SOURCE / "emulator.js"), *map(str, words)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(their_in, their_out),
             )

