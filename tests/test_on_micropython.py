@@ -22,6 +22,7 @@ FILES = (
     "test_lossy_link.py",
     "test_messages.py",
     "test_modbus.py",
+    "test_parts.py",
     "test_payee_records.py",
     "test_session.py",
     "test_supervisor.py",

@@ -114,6 +114,17 @@ class Board:
         """
         return NO_CLOCK
 
+    def set_clock(self) -> None:
+        """Take the time from a network or a real-time clock, when that is due.
+
+        May block for 20 s, so it is called only while no session is open, and a board does nothing
+        while its contactor is closed.
+        """
+
+    def make_safe(self) -> None:
+        """Drive all outputs to their safe levels. Called when the firmware ends."""
+        self.contactor(False)
+
     def contactor_feedback(self) -> "bool | None":
         """Return whether the contacts are closed, as an auxiliary contact shows it.
 
@@ -135,6 +146,18 @@ class Board:
         None: there is no gate.
         """
         return None
+
+    def spi(self, name: str) -> "tuple[Any, Callable[[int], Any], Callable[[], int]]":
+        """Return the SPI `name`: "can"; its chip select and its interrupt pin.
+
+        The SPI has `write(data)` and `write_readinto(data, buffer)` of machine.SPI, in mode 0 and
+        at up to 10 MHz. `select(level)` sets the level of chip select. `interrupt()` returns the
+        level of the chip's interrupt pin, which is 0 while the chip asks to be read; a board
+        without that wire always returns 0. None of them blocks beyond the bytes of one frame.
+
+        Raises ValueError, in one sentence, when the board has no such SPI.
+        """
+        raise ValueError("this board has no SPI '%s'" % name)
 
     def storage_shape(self) -> "tuple[int, int]":
         """Return the number of blocks of `storage()` and the bytes of one.

@@ -31,13 +31,13 @@ from joulestream.compat import const
 from joulestream.device.config import (
     REQUIRED,
     check_table,
-    hexadecimal,
     mapping,
     one_of,
     text,
     whole,
 )
-from joulestream.device.keystore import DEVICE_SECRET_SIZE, SOURCE_DEVICE, SOURCE_PASSPHRASE
+from joulestream.device.keystore import SOURCE_PASSPHRASE
+from joulestream.parts.device_secret import read_device_secret
 from joulestream.runtime.pilot import PILOT_A
 from joulestream.units import Timer
 
@@ -146,20 +146,9 @@ class Board(contract.Board):
 
     def secret(self, source: int) -> bytes:
         """Return the passphrase in the environment, or the device secret in its file."""
-        return {SOURCE_PASSPHRASE: _passphrase, SOURCE_DEVICE: self._device_secret}[source]()
-
-    def _device_secret(self) -> bytes:
-        path = self._config.device_secret
-        if path is None:
-            raise ValueError("the key needs the device secret; name it in 'board.device_secret'")
-        try:
-            with open(path) as file:
-                secret: bytes = hexadecimal(DEVICE_SECRET_SIZE)(file.read().strip())
-        except OSError:
-            raise ValueError("the device secret in %s cannot be read" % path)
-        except ValueError:
-            raise ValueError("%s holds no device secret of 64 hexadecimal digits" % path)
-        return secret
+        if source == SOURCE_PASSPHRASE:
+            return _passphrase()
+        return read_device_secret(self._config.device_secret)
 
     def random(self, size: int) -> bytes:
         """Return `size` bytes of the system's random generator."""

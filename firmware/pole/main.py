@@ -78,7 +78,7 @@ def main(path: str) -> None:
     try:
         run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
-        board.contactor(False)
+        board.make_safe()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,17 @@ if TYPE_CHECKING:
     from joulestream.device.journal import Journal
 
 
-def describe(error: Exception) -> str:
-    """Return the class of `error`, with the file and line that raised it.
+class PartFault(OSError):
+    """A part of the board failed while the firmware ran: one sentence, which quotes no secret."""
 
-    The message of `error` is left out, since it may quote a secret.
+
+def describe(error: Exception) -> str:
+    """Return the sentence of a PartFault, else the class of `error` and the place that raised it.
+
+    The message of any other exception is left out, since it may quote a secret.
     """
+    if isinstance(error, PartFault):
+        return str(error)
     name = type(error).__name__
     text = StringIO()
     if hasattr(sys, "print_exception"):  # MicroPython

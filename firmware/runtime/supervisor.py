@@ -105,6 +105,8 @@ class Supervisor:
         self._until_idle.start(self._now_ms, _IDLE_WITHIN_MS)
         try:
             loop.idle()
+            if loop.is_at_rest():
+                self._board.set_clock()
             if self._heap.is_low(self._now_ms):
                 self._relieve(loop)
         except Exception as error:

