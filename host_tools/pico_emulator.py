@@ -144,9 +144,9 @@ class EmulatedPico:
             ToolchainError: nothing can happen any more, or the power is cut before.
         """
         while not reached():
+            self.run(step_ms)
             if not self.has_power:
                 raise ToolchainError("the emulated Pico has no power")
-            self.run(step_ms)
             if self._sleeps and not reached():
                 said = self.usb.decode(errors="replace")
                 raise ToolchainError(f"the emulated Pico waits for nothing; it said:\n{said}")
@@ -189,6 +189,7 @@ class EmulatedPico:
     def attach_interrupt(self, pin: int, level: Callable[[], bool]) -> None:
         """Connect a chip's interrupt line, whose level `level` tells, to a pin."""
         self._interrupts.append((pin, level))
+        self._show_interrupts()
 
     # Power
 

@@ -44,17 +44,17 @@ def build() -> Path:
     with _locked():
         require_tools(_FIRMWARE_TOOLS)
         output = _OUTPUT / "firmware"
-        manifest = SOURCE / "manifest.py"
+        frozen = SOURCE / "manifest.py", SOURCE / "_boot.py"
         settings = {
             "MICROPY_BOARD": "RPI_PICO",
-            "MICROPY_FROZEN_MANIFEST": str(manifest),
+            "MICROPY_FROZEN_MANIFEST": str(frozen[0]),
             "PICO_NO_PICOTOOL": "1",
             "PICO_SDK_PATH_OVERRIDE": str(tree(PICO_SDK)),
             "Python3_EXECUTABLE": sys.executable,
         }
         port = _port_tree() / "ports" / "rp2"
         words = [f"-D{key}={value}" for key, value in settings.items()]
-        text = "\n".join([str(port), *words, manifest.read_text(encoding="utf-8")])
+        text = "\n".join([str(port), *words, *(path.read_text("utf-8") for path in frozen)])
         complete = output / "complete"
         image = output / "firmware.bin"
         # Its makefile builds parts anew at each call, though nothing has changed.

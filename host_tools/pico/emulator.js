@@ -250,7 +250,7 @@ function obey(letter, rest) {
     case "R": {
       run(rest.readDoubleLE(0));
       const { core, clock } = machine.mcu;
-      const sleeps = core.waiting && !clock.nextAlarm;
+      const sleeps = hasPower && core.waiting && !clock.nextAlarm;
       const flags = (sleeps ? 1 : 0) | (hasPower ? 0 : 2) | (resets ? 4 : 0);
       resets = 0;
       const lost = machine.uarts.map((uart) => u32(uart.lost()));
