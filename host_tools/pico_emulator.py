@@ -28,6 +28,7 @@ _HEAD = struct.Struct("<cI")
 _DONE = struct.Struct("<ddBII")
 _PWM = struct.Struct("<BBII")
 _SLEEPS, _NO_POWER, _WAS_RESET = 1, 2, 4
+_CALL, _WRITE, _READ = range(3)  # steps on an I2C bus
 _NS_PER_MS = 1_000_000
 # While the board serves somebody, its answers leave it this often.
 _SLICE_MS = 5
@@ -42,6 +43,44 @@ class SpiDevice(Protocol):
 
     def exchange(self, byte: int) -> int:
         """Take a byte and return the byte that the chip sends at the same time."""
+
+
+class I2cDevice(Protocol):
+    """A chip on an I2C bus, as a model of its registers."""
+
+    def write(self, address: int, data: bytes) -> bool:
+        """Take the bytes that the master sends to `address`; return whether it acknowledges."""
+
+    def read(self, address: int, size: int) -> "bytes | None":
+        """Return the bytes that the master reads from `address`, None without acknowledge."""
+
+
+class I2cBus:
+    """Joins the steps of an emulated I2C bus to the transfers that its chips understand."""
+
+    def __init__(self) -> None:
+        self.devices: list[I2cDevice] = []
+        self._address = 0
+        self._written = bytearray()
+
+    def step(self, step: int, value: int) -> int:
+        """Take a step of emulator.js; return the answer to it."""
+        if step == _WRITE:
+            self._written.append(value)
+            return 1
+        written, self._written = bytes(self._written), bytearray()
+        if written:
+            for device in self.devices:
+                device.write(self._address, written)
+        if step == _CALL:
+            self._address = value
+            return int(any([device.write(value, b"") for device in self.devices]))
+        if step == _READ:
+            for device in self.devices:
+                data = device.read(self._address, 1)
+                if data is not None:
+                    return data[0]
+        return 0xFF
 
 
 class EmulatedPico:
@@ -84,6 +123,7 @@ class EmulatedPico:
         self._pwm = (0, 0, 0)
         # By bus: the select pins of its chips, and the chips.
         self._spi: dict[int, dict[int, SpiDevice]] = {}
+        self._i2c = (I2cBus(), I2cBus())
         self._interrupts: list[tuple[int, Callable[[], bool]]] = []
         if not flash.exists():
             flash.write_bytes(b"\xff" * FLASH_SIZE)
@@ -185,6 +225,10 @@ class EmulatedPico:
     def attach_spi(self, bus: int, select_pin: int, device: SpiDevice) -> None:
         """Connect a chip to SPI bus 0 or 1, with its select line on a pin."""
         self._spi.setdefault(bus, {})[select_pin] = device
+
+    def attach_i2c(self, bus: int, device: I2cDevice) -> None:
+        """Connect a chip to I2C bus 0 or 1."""
+        self._i2c[bus].devices.append(device)
 
     def attach_interrupt(self, pin: int, level: Callable[[], bool]) -> None:
         """Connect a chip's interrupt line, whose level `level` tells, to a pin."""
@@ -325,6 +369,9 @@ class EmulatedPico:
             self._take_level(*rest)
         elif letter == b"s":
             self._exchange(*rest)
+        elif letter == b"i":
+            bus, step, value = rest
+            self._send(b"M", bytes((self._i2c[bus].step(step, value),)))
         elif letter == b"p":
             _, *pwm = _PWM.unpack(rest)
             self._pwm = (pwm[0], pwm[1], pwm[2])

@@ -21,7 +21,7 @@ from joulestream.host_tools.build.sources import MBEDTLS, PICO_SDK, TINYUSB, mic
 from joulestream.host_tools.layout import BUILD, ROOT
 
 SOURCE = ROOT / "host_tools" / "pico"
-_OUTPUT = BUILD / "pico"
+OUTPUT = BUILD / "pico"
 _FIRMWARE_TOOLS = {
     **BUILD_TOOLS,
     **ARM_COMPILER,
@@ -41,9 +41,9 @@ def build() -> Path:
     Raises:
         ToolchainError: a part cannot be fetched, a tool cannot be installed, or the build fails.
     """
-    with _locked():
+    with locked():
         require_tools(_FIRMWARE_TOOLS)
-        output = _OUTPUT / "firmware"
+        output = OUTPUT / "firmware"
         frozen = SOURCE / "manifest.py", SOURCE / "_boot.py"
         settings = {
             "MICROPY_BOARD": "RPI_PICO",
@@ -77,8 +77,8 @@ def build_library() -> Path:
     Raises:
         ToolchainError: a tool is missing and cannot be installed, or a build fails.
     """
-    with _locked():
-        directory = compile_packages(_OUTPUT / "lib")
+    with locked():
+        directory = compile_packages(OUTPUT / "lib")
         shutil.copy2(build_native_module("armv6m"), directory / "_ed25519.mpy")
         return directory
 
@@ -89,14 +89,14 @@ def emulator_modules() -> Path:
     Raises:
         ToolchainError: node or npm is missing or too old, or the package cannot be fetched.
     """
-    with _locked():
+    with locked():
         require_tools(_EMULATOR_TOOLS)
         version = run(["node", "--version"], "asking node for its version").strip()
         if int(version.removeprefix("v").partition(".")[0]) < _LEAST_NODE:
             raise ToolchainError(
                 f"the emulated Pico needs Node.js {_LEAST_NODE} or newer; this is {version}"
             )
-        directory = _OUTPUT / "node"
+        directory = OUTPUT / "node"
         wanted = (SOURCE / "package-lock.json").read_bytes()
         complete = directory / "complete"
         if not complete.is_file() or complete.read_bytes() != wanted:
@@ -112,10 +112,10 @@ def emulator_modules() -> Path:
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
+def locked(name: str = "pico") -> Iterator[None]:
     """Keep other processes, such as a second pytest worker, from building at the same time."""
     BUILD.mkdir(exist_ok=True)
-    with open(BUILD / "pico.lock", "w", encoding="utf-8") as lock:
+    with open(BUILD / f"{name}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -123,7 +123,7 @@ def _locked() -> Iterator[None]:
 def _port_tree() -> Path:
     """Return a tree of MicroPython with the libraries that its rp2 port looks for below lib/."""
     upstream = micropython_tree()
-    directory = _OUTPUT / "micropython"
+    directory = OUTPUT / "micropython"
     stamp = directory / "complete"
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != str(upstream):
         shutil.rmtree(directory, ignore_errors=True)

@@ -14,10 +14,12 @@
 //        P pin(u8)             ask for the PWM of a pin; answered by p
 //        C count(i32)          cut the power after so many programmed bytes; -1: never
 //        X                     switch the power off and on
-//        M byte(u8)            the answer to s
+//        M byte(u8)            the answer to s and i
 //   out  u, a, b bytes         from the USB serial port, UART 0, UART 1
 //        g pin(u8) level(u8)   an output pin changed; level 2: the pin is no output
 //        s bus(u8) byte(u8)    a byte on an SPI bus, which waits for M
+//        i bus(u8) step(u8) value(u8)   a step on an I2C bus, which waits for M: 0 calls an
+//                              address, 1 writes a byte, 2 reads one, 3 stops
 //        p pin(u8) on(u8) high(u32) period(u32)   in counts of the PWM
 //        d now(f64) idle(f64) flags(u8) lost(u32) lost(u32)   flags: 1 sleeps until something
 //                              happens outside, 2 has no power, 4 was reset; then the bytes that
@@ -106,8 +108,8 @@ function randomBit() {
   return (random >>> 7) & 1;
 }
 
-function exchange(bus, byte) {
-  send("s", [bus, byte]);
+function ask(letter, ...bytes) {
+  send(letter, bytes);
   flush();
   for (;;) {
     const [letter, rest] = receive();
@@ -163,16 +165,25 @@ function powerOn(reason = 0, scratch = null) {
   };
   const rosc = mcu.peripherals[0x40060];
   rosc.readUint32 = (offset) => (offset === ROSC_RANDOM_BIT ? randomBit() : ROSC_RUNS);
-  const { watchdog } = { watchdog: mcu.peripherals[0x40058] };
+  const watchdog = mcu.peripherals[0x40058];
   watchdog.reason = reason;
   if (scratch) watchdog.scratchData.set(scratch);
   watchdog.onWatchdogTrigger = () => (wasReset = true);
   mcu.spi.forEach((spi, bus) => {
     let byte = 0;
-    const done = clock.createAlarm(() => spi.completeTransmit(exchange(bus, byte)));
+    const done = clock.createAlarm(() => spi.completeTransmit(ask("s", bus, byte)));
     spi.onTransmit = (value) => {
       byte = value;
       done.schedule((spi.dataBits * 1e9) / (spi.clockFrequency || 1e6));
+    };
+  });
+  mcu.i2c.forEach((i2c, bus) => {
+    i2c.onConnect = (address) => i2c.completeConnect(!!ask("i", bus, 0, address));
+    i2c.onWriteByte = (value) => i2c.completeWrite(!!ask("i", bus, 1, value));
+    i2c.onReadByte = () => i2c.completeRead(ask("i", bus, 2, 0));
+    i2c.onStop = () => {
+      ask("i", bus, 3, 0);
+      i2c.completeStop();
     };
   });
   for (const pin of mcu.gpio) {
