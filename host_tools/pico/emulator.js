@@ -30,6 +30,7 @@ import { createRequire } from "node:module";
 
 import { makeBootrom } from "./bootrom.js";
 import { openFlash } from "./flash.js";
+import { makeRunner } from "./runner.js";
 import { timeUart } from "./uart.js";
 
 const [modules, firmware, flashPath, seed, ...descriptors] = process.argv.slice(2);
@@ -196,7 +197,8 @@ function powerOn(reason = 0, scratch = null) {
   const uarts = mcu.uart.map((uart, index) =>
     timeUart(uart, clock, (byte) => send("ab"[index], [byte])),
   );
-  machine = { mcu, uarts, watchdog, feedUsb: connectUsb(mcu) };
+  const run = makeRunner(mcu, CYCLE_NANOS, () => wasReset || !hasPower);
+  machine = { mcu, run, uarts, watchdog, feedUsb: connectUsb(mcu) };
   for (const [pin, level] of levels) mcu.gpio[pin].setInputValue(level);
   for (const [channel, value] of readings) mcu.adc.channelValues[channel] = value;
   hasPower = true;
@@ -225,7 +227,7 @@ function run(nanos) {
       idleNanos += sleep;
       clock.tick(sleep);
     } else {
-      clock.tick(core.executeInstruction() * CYCLE_NANOS);
+      machine.run(end);
     }
   }
 }
