@@ -51,6 +51,7 @@ class PicoFirmware:
         self.sent = dict.fromkeys(paths, 0)
         self._taken = dict.fromkeys(paths, 0)
         self._line = b""
+        self._request = b""  # the part of a meter's request that has come so far
         self._now_ms = self._run_to_ms = 0
         self._clock = Ds3231Registers()
         self._edge_ns = -1.0
@@ -132,11 +133,13 @@ class PicoFirmware:
         step_ms = max(self._run_to_ms - self._now_ms, 0) if self._now_ms else 20
         self._now_ms = self._run_to_ms
         self.board.run(step_ms)
-        for name, number in _UARTS.items():
-            data = self.board.take_uart(number)
-            self.sent[name] += len(data)
-            while data:
-                data = data[os.write(self._terminals[name], data) :]
+        self._deliver("link", self.board.take_uart(_UARTS["link"]))
+        # A meter takes a request when the line has been silent after it (Modbus RTU, 3.5 bytes).
+        if part := self.board.take_uart(_UARTS["meter"]):
+            self._request += part
+        else:
+            self._deliver("meter", self._request)
+            self._request = b""
         self._line += bytes(self.board.usb)
         self.board.usb.clear()
         *lines, self._line = self._line.split(b"\n")
@@ -145,6 +148,11 @@ class PicoFirmware:
                 self.status = json.loads(line)
             elif line.strip().startswith(b"Traceback") or b"; the contactor" in line:
                 raise FirmwareError(f"the emulated Pico: {line.decode(errors='replace').strip()}")
+
+    def _deliver(self, name: str, data: bytes) -> None:
+        self.sent[name] += len(data)
+        while data:
+            data = data[os.write(self._terminals[name], data) :]
 
     def take_sent(self, name: str) -> int:
         """Return the number of bytes sent on UART `name` since the last call."""
