@@ -20,6 +20,8 @@ from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
 _UARTS = {"link": 0, "meter": 1}
 # As in firmware/boards/rp2040.py.
 _CONTACTOR, _HEARTBEAT, _FEEDBACK, _PILOT_CHANNEL, _CLOCK_BUS = 10, 11, 12, 0, 1
+# The flash for files and journal is behind 640 KB for the program.
+_JOURNAL_AT, _JOURNAL_SIZE = 640 * 1024 + 1_179_648, 262_144
 _GATE_NS = 600_000_000
 _PILOT_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000}
 _PILOT_DIVIDER, _ADC_FULL_MV, _ADC_FULL = 5, 3_300, 4_095
@@ -55,7 +57,7 @@ class PicoFirmware:
         self._now_ms = self._run_to_ms = 0
         self._clock = Ds3231Registers()
         self._edge_ns = -1.0
-        flash = directory / f"{role}-pico.bin"
+        self._flash = flash = directory / f"{role}-pico.bin"
         is_new = not flash.is_file()
         parts = build(), emulator_modules()
         if is_new:
@@ -160,11 +162,17 @@ class PicoFirmware:
         self._taken[name] += size
         return size
 
+    def save_storage(self) -> None:
+        """Write the journal's part of the flash to ROLE.flash, where host tools look for it."""
+        data = self._flash.read_bytes()[_JOURNAL_AT : _JOURNAL_AT + _JOURNAL_SIZE]
+        (self._flash.parent / f"{self.role}.flash").write_bytes(data)
+
     def kill(self) -> None:
         """Cut its power."""
         for terminal in self._terminals.values():
             os.close(terminal)
         self.board.stop()
+        self.save_storage()
 
     def _set_clock(self, time_s: int) -> None:
         """Let the real-time clock show a unix time."""

@@ -1,0 +1,138 @@
+"""The firmware on the emulated Raspberry Pi Pico: real drivers meet real registers.
+
+test_pico_emulator.py tests the emulator itself. A second of the Pico's time takes about one of a
+host's core while its firmware runs, so a session here is short, and most shared test files are run
+on the other emulated board alone (test_on_board.py).
+"""
+
+import shutil
+
+import pytest
+
+from bench_scenario import Scenario, charging, do, stopped, until
+from joulestream.host_tools.bench.setup import START_S
+from joulestream.host_tools.build.bytecode import compile_tree
+from joulestream.host_tools.build.pico import OUTPUT, build_library
+from joulestream.host_tools.collect import collect
+from joulestream.host_tools.pico_emulator import EmulatedPico
+from joulestream.host_tools.pico_flash import flash_with
+from pico_boards import built  # noqa: F401 - a fixture
+from test_on_board import HELPERS, HERE, RUN
+
+# One pytest worker runs them all: they share the build.
+pytestmark = pytest.mark.xdist_group("emulated Pico")
+
+# Those that meet what differs on this board: its words and floats, its native module, its heap.
+FILES = (
+    "test_ed25519.py",
+    "test_framing.py",
+    "test_journal.py",
+    "test_messages.py",
+    "test_modbus.py",
+    "test_tariff.py",
+    "test_units.py",
+)
+# The Pico's board and its journal have started before this time, and the session begins after it.
+CERTIFIED_S = START_S + 6
+STORAGE_FAULT = "the flash does not take what is programmed"
+
+
+@pytest.fixture(scope="module")
+def image(built):  # noqa: F811
+    """A flash image with the library and the tests."""
+    tests = OUTPUT / "tests"
+    compile_tree((HERE / name for name in HELPERS + FILES), tests)
+    (tests / "vectors").mkdir(exist_ok=True)
+    return flash_with(*built, [build_library(), tests])
+
+
+@pytest.fixture(scope="module")
+def pico(built, image, tmp_path_factory):  # noqa: F811
+    flash = tmp_path_factory.mktemp("pico") / "flash.bin"
+    shutil.copyfile(image, flash)
+    with EmulatedPico(*built, flash) as board:
+        yield board
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file(pico, name):
+    stem = name.removesuffix(".py")
+    printed = pico.mpremote("exec", RUN % (stem, stem))
+    assert "FAILED" not in printed and "passed" in printed, printed
+
+
+CONTRACT = """
+from joulestream.boards import open_board
+from joulestream.testkit.board_contract import check_board
+with open("/contract.device", "w") as file:
+    file.write("5a" * 32)
+board = open_board({"kind": "rp2040", "device_secret": "/contract.device", "watchdog": 0})
+check_board(board)
+print("kept", board.pilot_state(), board.storage_shape())
+"""
+
+
+def test_the_board_keeps_the_contract(pico):
+    printed = pico.mpremote("exec", CONTRACT)
+    assert printed.strip() == "kept F (64, 4096)"
+
+
+ERASE = """
+from machine import Pin
+board = open_board({"kind": "rp2040", "watchdog": 0})
+uart, storage, start = board.uart("link"), board.storage(), Pin(6, Pin.OUT, value=0)
+buffer = bytearray(2048)
+start(1)
+%s
+board_time, count = board.now_ms(), 0
+while board.now_ms() - board_time < 200:
+    count += uart.readinto(memoryview(buffer)[count:])
+print(count, bytes(buffer[:count]) == bytes(range(256)) * (count // 256) + bytes(range(count %% 256)))
+"""
+
+
+@pytest.mark.parametrize(
+    "work, lost", [("pass", 0), ("storage.ioctl(6, 0)", range(450, 500))], ids=["idle", "erase"]
+)
+def test_bytes_across_an_erase(pico, work, lost):
+    """At 115,200 baud 518 bytes come in the 45 ms of an erase, and the UART's FIFO holds 32."""
+    sent = (bytes(range(256)) * 4)[:900]
+    pico.on_level = lambda pin, level: (pin, level) == (6, 1) and pico.write_uart(0, sent)
+    try:
+        printed = pico.mpremote("exec", CONTRACT.splitlines()[1] + ERASE % work)
+    finally:
+        pico.on_level = None
+    count = int(printed.split()[0])
+    print(f"bytes_lost_across_erase: {len(sent) - count}")
+    assert pico.lost[0] == len(sent) - count
+    assert len(sent) - count == lost if isinstance(lost, int) else len(sent) - count in lost
+
+
+def test_a_session_over_uart_survives_a_power_cut(built, tmp_path):  # noqa: F811
+    scenario = Scenario(
+        tmp_path,
+        vehicle={"energy_wanted_mwh": 12_000, "reconnect_ms": 500},
+        certificate={"issued_at_s": CERTIFIED_S},
+        picos=("pole",),
+    )
+    paid = []
+
+    def cut_power(s):
+        """Cut it in the middle of the next record."""
+        s.bench.pole.board.cut_power_at(100)
+
+    def remember(s):
+        assert not s.bench.pole.contactor
+        paid.append(s.pole["paid"])
+        s.bench.boot("pole")
+
+    scenario.run(
+        charging(3),
+        do(cut_power),
+        until(lambda s: not s.bench.pole.board.has_power),
+        do(remember),
+        until(lambda s: s.pole.get("state") == "closed" and stopped(s)),
+    )
+    assert scenario.pole["faults"] == 0
+    (claim,) = collect(tmp_path / "pole.flash")
+    assert claim.signature and claim.amount >= paid[0] > 0
