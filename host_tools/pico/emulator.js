@@ -169,7 +169,10 @@ function powerOn(reason = 0, scratch = null) {
   const watchdog = mcu.peripherals[0x40058];
   watchdog.reason = reason;
   if (scratch) watchdog.scratchData.set(scratch);
-  watchdog.onWatchdogTrigger = () => (wasReset = true);
+  watchdog.onWatchdogTrigger = () => {
+    wasReset = true;
+    watchdog.alarm.enable = false; // rp2040js would call again at once, for ever
+  };
   mcu.spi.forEach((spi, bus) => {
     let byte = 0;
     const done = clock.createAlarm(() => spi.completeTransmit(ask("s", bus, byte)));
