@@ -233,7 +233,7 @@ class EmulatedPico:
     def attach_interrupt(self, pin: int, level: Callable[[], bool]) -> None:
         """Connect a chip's interrupt line, whose level `level` tells, to a pin."""
         self._interrupts.append((pin, level))
-        self._show_interrupts()
+        self.show_interrupts()
 
     # Power
 
@@ -381,7 +381,7 @@ class EmulatedPico:
         for devices in self._spi.values():
             if pin in devices:
                 devices[pin].select(level != LOW)
-                self._show_interrupts()
+                self.show_interrupts()
         if self.on_level is not None:
             self.on_level(pin, level)
 
@@ -390,9 +390,10 @@ class EmulatedPico:
         for pin, device in self._spi.get(bus, {}).items():
             if self.levels.get(pin) == LOW:
                 answer &= device.exchange(byte)
-        self._show_interrupts()
+        self.show_interrupts()
         self._send(b"M", bytes((answer,)))
 
-    def _show_interrupts(self) -> None:
+    def show_interrupts(self) -> None:
+        """Take over the levels of the interrupt lines, which may change while no bus is used."""
         for pin, level in self._interrupts:
             self.set_level(pin, level())

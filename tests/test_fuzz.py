@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Inputs that each target gets besides its corpus: a few seconds each. `make soak` has hours.
 NEW_INPUTS = {
     "framing": 3_000,
+    "isotp": 2_000,
     "messages": 20_000,
     "session": 2_000,
     "charging": 300,

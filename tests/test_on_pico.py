@@ -10,12 +10,15 @@ import shutil
 import pytest
 
 from bench_scenario import Scenario, charging, do, stopped, until
+from joulestream.host_tools.bench.cables import CanCable
 from joulestream.host_tools.bench.setup import START_S
 from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.build.pico import OUTPUT, build_library
 from joulestream.host_tools.collect import collect
 from joulestream.host_tools.pico_emulator import EmulatedPico
 from joulestream.host_tools.pico_flash import flash_with
+from joulestream.testkit.can_pair import can_config
+from joulestream.testkit.mcp2515 import Mcp2515
 from pico_boards import built  # noqa: F401 - a fixture
 from test_on_board import HELPERS, HERE, RUN
 
@@ -34,7 +37,6 @@ FILES = (
 )
 # The Pico's board and its journal have started before this time, and the session begins after it.
 CERTIFIED_S = START_S + 6
-STORAGE_FAULT = "the flash does not take what is programmed"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,7 @@ def test_a_session_over_uart_survives_a_power_cut(built, tmp_path):  # noqa: F81
         tmp_path,
         vehicle={"energy_wanted_mwh": 12_000, "reconnect_ms": 500},
         certificate={"issued_at_s": CERTIFIED_S},
-        picos=("pole",),
+        picos={"pole": None},
     )
     paid = []
 
@@ -123,6 +125,7 @@ def test_a_session_over_uart_survives_a_power_cut(built, tmp_path):  # noqa: F81
 
     def remember(s):
         assert not s.bench.pole.contactor
+
         paid.append(s.pole["paid"])
         s.bench.boot("pole")
 
@@ -136,3 +139,26 @@ def test_a_session_over_uart_survives_a_power_cut(built, tmp_path):  # noqa: F81
     assert scenario.pole["faults"] == 0
     (claim,) = collect(tmp_path / "pole.flash")
     assert claim.signature and claim.amount >= paid[0] > 0
+
+
+def test_a_session_over_can(built, tmp_path):  # noqa: F811
+    """The pole's MCP2515 and the vehicle's slcan adapter are on one bus."""
+    chip = Mcp2515()
+    scenario = Scenario(
+        tmp_path,
+        pole={"link": can_config("pole", "mcp2515")},
+        vehicle={
+            "link": can_config("vehicle", "slcan"),
+            "energy_wanted_mwh": 4_000,
+            "reconnect_ms": 500,
+        },
+        certificate={"issued_at_s": CERTIFIED_S},
+        cable=CanCable(chip),
+        picos={"pole": chip},
+        step_ms=5,
+    )
+    scenario.run(charging(2), until(lambda s: s.pole.get("state") == "closed" and stopped(s)))
+    assert scenario.pole["last_stop"] == "ENERGY_REACHED"
+    assert scenario.pole["faults"] == 0
+    (claim,) = collect(tmp_path / "pole.flash")
+    assert claim.signature and claim.amount == scenario.pole["paid"] > 0

@@ -14,7 +14,9 @@ Each kind of link is one module and one row of LINKS. The module has
                          fixed size; a payload without room there is dropped and counted;
         dropped          frames that came and held no message;
         unsent           payloads that were dropped, since the wire took no more;
-        bytes_sent       bytes put on the wire, framing included.
+        bytes_sent       bytes put on the wire, framing included;
+        fault            one sentence that says what is wrong with the wire or its controller, or
+                         None. A wire that says nothing about itself has none.
 
 A link may lose, damage, double and reorder frames: the session sends again, and drops copies.
 A peer that never reads costs a link nothing but its frames. tests/test_link.py holds every row to
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
     from joulestream.boards.contract import Board
 
 # kind: module
-LINKS = {"uart": "joulestream.link.uart"}
+LINKS = {
+    "can": "joulestream.link.can",
+    "rs485": "joulestream.link.rs485",
+    "uart": "joulestream.link.uart",
+}
 
 DEFAULT_KIND = "uart"
 

@@ -24,6 +24,8 @@ TABLE = ()
 class Link:
     """Frames over the board's UART "link"."""
 
+    fault: "str | None" = None
+
     def __init__(self, config: "Config", board: "Board") -> None:
         self._uart = board.uart("link")
         self._deliver: Callable[[memoryview], None] = _ignore

@@ -134,6 +134,7 @@ class PoleLoop:
             "meter": errors.reason_name(meter.doubt) if meter.doubt else "GOOD",
             "last_stop": errors.stop_name(payee.last_stop),
             "power_mw": meter.power_mw,
+            "link": self._link.fault or "GOOD",
             "frames_dropped": self._link.dropped,
             "frames_late": payee.session.stale,
             "retransmissions": payee.session.retransmissions,

@@ -94,6 +94,7 @@ class VehicleLoop:
             "own_mwh": self._own_meter.total_mwh,
             "budget_left": payer.budget_left,
             "packets": payer.packets,
+            "link": self._link.fault or "GOOD",
             "frames_dropped": self._link.dropped,
             "frames_late": payer.session.stale,
             "retransmissions": payer.session.retransmissions,

@@ -7,16 +7,19 @@ speed. On the wall clock the firmwares run freely and the bench only carries.
 
 import selectors
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from joulestream.host_tools.bench.cables import CanCable, SerialCable
 from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.bench.meters import MeterServer
 from joulestream.host_tools.bench.pico import PicoFirmware
 from joulestream.host_tools.bench.plant import Plant
 from joulestream.host_tools.bench.ports import Port
 from joulestream.runtime.pilot import PILOT_A, PILOT_C
+from joulestream.testkit.mcp2515 import Mcp2515
 from joulestream.testkit.meter import Meter
 from joulestream.units import TICKS_PERIOD
 
@@ -29,8 +32,9 @@ class Bench:
 
     A caller sets faults while it runs: `link_cut`, `plant.plugged`, `pole_meter.set_fault`,
     `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
-    Nobody reads what the firmwares in `unheard` send on the link.
-    The firmwares of the roles in `picos` run on an emulated Pico, the others on the unix port.
+    Nobody reads what the firmwares in `unheard` send on the link. `cable` joins both links.
+    The firmwares of the roles in `picos` run on an emulated Pico, with this CAN controller if it
+    is not None; the others run on the unix port.
     `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
@@ -46,7 +50,8 @@ class Bench:
         time_known: bool = True,
         heap: str = "336k",
         realtime: bool = False,
-        picos: Collection[str] = (),
+        cable: SerialCable | CanCable | None = None,
+        picos: Mapping[str, Mcp2515 | None] = MappingProxyType({}),
     ) -> None:
         # The firmwares work in the directory themselves.
         self.directory = directory = directory.absolute()
@@ -60,6 +65,7 @@ class Bench:
         self.unheard: set[str] = set()
         self.tamper: Callable[[str, bytes], bytes] | None = None
         self.realtime = realtime
+        self.cable = cable or SerialCable()
         self._start_ms = start_ms
         self._start_s = start_s
         self._time_known = time_known
@@ -105,7 +111,9 @@ class Bench:
         self._came[role] = {}
         config = {**self._configs[role], "board": self._board_section(role)}
         if role in self._picos:
-            self._firmwares[role] = PicoFirmware(role, config, self.directory)
+            self._firmwares[role] = PicoFirmware(
+                role, config, self.directory, self._picos[role]
+            )
         else:
             self._firmwares[role] = Firmware(role, config, self.directory, self._heap)
         if self.realtime:
@@ -174,21 +182,26 @@ class Bench:
 
     async def _carry(self) -> None:
         """Carry the bytes sent in this tick to the other ends, which read them in the next."""
-        for role, other in (("pole", "vehicle"), ("vehicle", "pole")):
+        sent = {}
+        for role in self._configs:
             if role not in self.unheard:
-                data = self._take_sent(role, "link")
-                self.put(other, "link", self._through_link(role, data))
+                sent[role] = self._tampered(role, self._take_sent(role, "link"))
             request = self._take_sent(role, "meter")
             if request:
                 self.put(role, "meter", await self._meters[role].answer(request))
+        for role, data in self._cross(sent).items():
+            self.put(role, "link", data)
 
     def _take_sent(self, role: str, name: str) -> bytes:
         return self._ports[role][name].read_exactly(self._firmwares[role].take_sent(name))
 
-    def _through_link(self, sender: str, data: bytes) -> bytes:
-        if self.link_cut or not self.plant.plugged:
-            return b""
+    def _tampered(self, sender: str, data: bytes) -> bytes:
         return self.tamper(sender, data) if self.tamper and data else data
+
+    def _cross(self, sent: dict[str, bytes]) -> dict[str, bytes]:
+        """Return the bytes that come out of the cable at each role."""
+        is_whole = not self.link_cut and self.plant.plugged
+        return self.cable.cross(sent, self.elapsed_ms, is_whole)
 
     def put(self, role: str, name: str, data: bytes) -> None:
         """Let `data` arrive on a firmware's UART in the next tick."""
@@ -218,6 +231,7 @@ class Bench:
                 self.plant.advance(self.elapsed_ms)
                 for key, _ in ready:
                     await self._carry_now(*key.data)
+                self._put_now({})
                 if now_s - sampled_s >= 0.1:
                     sampled_s = now_s
                     for role in self._firmwares:
@@ -241,5 +255,8 @@ class Bench:
             data = await self._meters[role].answer(data)
             self._ports[role][name].write(data)
         else:
-            other = "vehicle" if role == "pole" else "pole"
-            self._ports[other]["link"].write(self._through_link(role, data))
+            self._put_now({role: self._tampered(role, data)})
+
+    def _put_now(self, sent: dict[str, bytes]) -> None:
+        for role, data in self._cross(sent).items():
+            self._ports[role]["link"].write(data)

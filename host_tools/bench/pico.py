@@ -16,10 +16,12 @@ from joulestream.host_tools.build.pico import SOURCE, build, build_library, emul
 from joulestream.host_tools.pico_emulator import LOW, EmulatedPico
 from joulestream.host_tools.pico_flash import flash_with
 from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
+from joulestream.testkit.mcp2515 import Mcp2515
 
 _UARTS = {"link": 0, "meter": 1}
 # As in firmware/boards/rp2040.py.
 _CONTACTOR, _HEARTBEAT, _FEEDBACK, _PILOT_CHANNEL, _CLOCK_BUS = 10, 11, 12, 0, 1
+_CAN_BUS, _CAN_SELECT, _CAN_INTERRUPT = 0, 17, 20
 # The flash for files and journal is behind 640 KB for the program.
 _JOURNAL_AT, _JOURNAL_SIZE = 640 * 1024 + 1_179_648, 262_144
 _GATE_NS = 600_000_000
@@ -37,6 +39,7 @@ class PicoFirmware:
         config: its configuration, with the unix board's section `board`, of which the names of
             the UARTs' terminals are taken.
         directory: where its flash is kept; that of an earlier run goes on.
+        can: the CAN controller on its SPI bus, if there is one.
 
     Attributes:
         board: the emulated board.
@@ -45,7 +48,9 @@ class PicoFirmware:
         ToolchainError: something that the build needs is missing.
     """
 
-    def __init__(self, role: str, config: dict[str, Any], directory: Path) -> None:
+    def __init__(
+        self, role: str, config: dict[str, Any], directory: Path, can: Mcp2515 | None = None
+    ) -> None:
         self.role = role
         self.status: dict[str, Any] = {}
         paths = config["board"]["uarts"]
@@ -64,6 +69,9 @@ class PicoFirmware:
             shutil.copyfile(flash_with(*parts, [build_library()]), flash)
         self.board = EmulatedPico(*parts, flash)
         try:
+            if can is not None:
+                self.board.attach_spi(_CAN_BUS, _CAN_SELECT, can)
+                self.board.attach_interrupt(_CAN_INTERRUPT, lambda: can.interrupt)
             self.board.attach_i2c(_CLOCK_BUS, self._clock)
             self.board.on_level = self._see_level
             self.board.set_level(_FEEDBACK, True)
@@ -119,6 +127,7 @@ class PicoFirmware:
         reading = _PILOT_MV[pilot] * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
         self.board.set_reading(_PILOT_CHANNEL, reading)
         self.board.set_level(_FEEDBACK, not self.contactor)
+        self.board.show_interrupts()
         self._set_clock(time_s)
         for name, count in came.items():
             data = b""

@@ -186,6 +186,34 @@ def journals() -> list[bytes]:
     return inputs
 
 
+def isotps() -> list[bytes]:
+    """Return histories of CAN frames: whole messages, each fault in them, own messages beside.
+
+    The bytes are the decisions of isotp.py: an act, then its figures.
+    """
+    inputs = []
+    start = b"\0\0\0"
+    for length in range(16):
+        begin = bytes((1, length))
+        inputs += [start + begin + b"\2" * count for count in (0, 1, 2, 8, 80)]
+        for fault in (
+            b"\6\x7d",  # the timeout
+            b"\3\5",  # a short frame
+            b"\0\4\x2fabc",  # a wrong number
+            b"\0\2\1x",  # a single frame
+            begin,
+            b"\4\0\0\0",  # a flow control that nobody waits for
+        ):
+            inputs.append(start + begin + b"\2\2" + fault + b"\2" * 4)
+    for size in (3, 30, 200):
+        own = b"\5" + size.to_bytes(2, "big") + b"\7"
+        for status, block, gap in product(range(4), (0, 1, 4), (0, 5, 0xF1, 0x80)):
+            flow = bytes((4, status, block, gap))
+            inputs.append(start + own + (flow + b"\7\7\6\2") * 6)
+        inputs.append(b"\1\0\0" + own + b"\1\x0a\2\2" + own + b"\4\0\0\0\7\2\2\2")
+    return inputs
+
+
 def make() -> dict[str, str]:
     """Return the text of each target's file."""
     vectors = json.loads(
@@ -193,6 +221,7 @@ def make() -> dict[str, str]:
     )
     inputs = {
         "framing": frames(vectors),
+        "isotp": isotps(),
         "messages": payloads(vectors),
         "session": sessions(),
         "charging": chargings(),

@@ -9,6 +9,7 @@ from importlib import import_module
 # name: the longest input to try, in bytes; a longer one only repeats acts and is slow
 TARGETS = {
     "framing": 2_048,
+    "isotp": 512,
     "messages": 600,
     "session": 1_024,
     "charging": 512,

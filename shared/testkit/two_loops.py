@@ -29,6 +29,8 @@ class TwoLoops:
         pole, vehicle: changes of their configurations (pair.pole_values, pair.vehicle_values).
         pole_meter, vehicle_meter: their meters.
         power_mw: the power that flows while the contact is closed.
+        boards: the pole's and the vehicle's board. Default: boards with a cable between them.
+        step_ms: the time between two steps.
 
     Attributes:
         pole, vehicle: the loops.
@@ -45,21 +47,23 @@ class TwoLoops:
         pole_meter: Meter,
         vehicle_meter: Meter,
         power_mw: int,
+        boards: "list[Any] | None" = None,
+        step_ms: int = STEP_MS,
     ) -> None:
         self.power_mw = power_mw
+        self._step_ms = step_ms
         self.contact = False
         self.closings = 0
         self.now_ms = 1_000
         self._coil = False
         self._flowed = 0
         self._meters = (pole_meter, vehicle_meter)
-        ends = cable()
-        self._boards: list[Any] = []
-        for meter, end in zip(self._meters, ends):
-            board = MemoryBoard({"meter": meter, "link": end}, RamFlash())
+        self._boards: list[Any] = boards or [MemoryBoard({"link": end}) for end in cable()]
+        for meter, board in zip(self._meters, self._boards):
+            board.uarts["meter"] = meter
+            board.flash = RamFlash()
             board.unix_s = NOW_S
             board.tick_ms = self.now_ms
-            self._boards.append(board)
         pole_board, vehicle_board = self._boards
         pole_board.random, vehicle_board.random = Nonces(b"pole"), Nonces(b"vehicle")
         pole_board.on_contactor = self._drive
@@ -83,23 +87,28 @@ class TwoLoops:
 
     def run(self, ms: int, condition: "Callable[[], Any] | None" = None) -> bool:
         """Let so much time pass, or less; return whether `condition` held in the end."""
-        for _ in range(0, ms, STEP_MS):
+        for _ in range(0, ms, self._step_ms):
             self._step()
             if condition is not None and condition():
                 return True
         return False
 
     def _step(self) -> None:
-        self.now_ms = ticks_add(self.now_ms, STEP_MS)
+        step_ms = self._step_ms
+        self.now_ms = ticks_add(self.now_ms, step_ms)
+        self.pass_time(step_ms)
         power_mw = self.power_mw if self.contact else 0
-        self._flowed += power_mw * STEP_MS
+        self._flowed += power_mw * step_ms
         for meter in self._meters:
-            meter.advance(power_mw, STEP_MS)
+            meter.advance(power_mw, step_ms)
         self.contact = self._coil
         for board, loop in zip(self._boards, (self.pole, self.vehicle)):
             board.tick_ms = self.now_ms
             loop.step(self.now_ms)
             loop.idle()
+
+    def pass_time(self, step_ms: int) -> None:
+        """Let time pass on the wires between the boards. A cable of `cable()` has no delay."""
 
     def _drive(self, closed: bool) -> None:
         self.closings += closed and not self._coil
