@@ -1,45 +1,30 @@
-"""Files on the emulated Pico's flash, brought there by the real mpremote, once for each content."""
+"""Flash images for the emulated Pico, with files on its file system."""
 
-import hashlib
-import os
-import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from joulestream.host_tools.build.pico import OUTPUT, locked
-from joulestream.host_tools.build.shell import say
-from joulestream.host_tools.pico_emulator import EmulatedPico
+from joulestream.host_tools.build.board import make_image
+from joulestream.host_tools.pico_emulator import FLASH_SIZE
+
+# As in pico/_boot.py: the file system has the first part of the 1,408 KB behind the program, and
+# the journal has the rest.
+_FILES_AT = 640 * 1024
+_BLOCK, _BLOCKS, _PAGE = 4096, 288, 256
+JOURNAL_AT = _FILES_AT + _BLOCKS * _BLOCK
 
 
-def flash_with(firmware: Path, modules: Path, folders: Iterable[Path]) -> Path:
-    """Return a flash image whose file system has `folders` at its root, under their own names.
+def write_flash(path: Path, folders: Iterable[Path]) -> None:
+    """Write a flash image whose file system has `folders` at its root, under their own names.
 
-    The image is for copying: a Pico that runs on it changes it.
-
-    Args:
-        firmware: the Pico's program, as build() returns it.
-        modules: the directory of rp2040js, as emulator_modules() returns it.
-        folders: the folders.
+    mpremote brings files there too, as to any board, but a whole library takes it a minute.
 
     Raises:
-        ToolchainError: the emulator cannot be started, or mpremote fails.
+        ToolchainError: they do not fit, or MicroPython's unix port is missing.
     """
-    folders = list(folders)
-    digest = hashlib.sha256(firmware.read_bytes())
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                digest.update(str(path.relative_to(folder.parent)).encode() + b"\0")
-                digest.update(path.read_bytes())
-    image = OUTPUT / "flash" / f"{digest.hexdigest()[:16]}.bin"
-    with locked("pico-flash"):
-        if not image.is_file():
-            say("copying the library to the emulated Pico's flash with mpremote")
-            shutil.rmtree(image.parent / "new", ignore_errors=True)
-            (image.parent / "new").mkdir(parents=True)
-            unfinished = image.parent / "new" / "flash.bin"
-            with EmulatedPico(firmware, modules, unfinished) as board:
-                for folder in folders:
-                    board.mpremote("fs", "cp", "-r", str(folder), ":")
-            os.replace(unfinished, image)
-    return image
+    with tempfile.NamedTemporaryFile(prefix="joulestream-pico-") as image:
+        make_image(folders, Path(image.name), (_BLOCK, _BLOCKS, _PAGE))
+        files = Path(image.name).read_bytes()
+    flash = bytearray(b"\xff" * FLASH_SIZE)
+    flash[_FILES_AT:JOURNAL_AT] = files
+    path.write_bytes(flash)

@@ -5,8 +5,6 @@ host's core while its firmware runs, so a session here is short, and most shared
 on the other emulated board alone (test_on_board.py).
 """
 
-import shutil
-
 import pytest
 
 from bench_scenario import Scenario, charging, do, stopped, until
@@ -16,7 +14,7 @@ from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.build.pico import OUTPUT, build_library
 from joulestream.host_tools.collect import collect
 from joulestream.host_tools.pico_emulator import EmulatedPico
-from joulestream.host_tools.pico_flash import flash_with
+from joulestream.host_tools.pico_flash import write_flash
 from joulestream.testkit.can_pair import can_config
 from joulestream.testkit.mcp2515 import Mcp2515
 from pico_boards import built  # noqa: F401 - a fixture
@@ -40,18 +38,12 @@ CERTIFIED_S = START_S + 6
 
 
 @pytest.fixture(scope="module")
-def image(built):  # noqa: F811
-    """A flash image with the library and the tests."""
+def pico(built, tmp_path_factory):  # noqa: F811
+    """A Pico with the library and the tests on its file system."""
     tests = OUTPUT / "tests"
     compile_tree((HERE / name for name in HELPERS + FILES), tests)
-    (tests / "vectors").mkdir(exist_ok=True)
-    return flash_with(*built, [build_library(), tests])
-
-
-@pytest.fixture(scope="module")
-def pico(built, image, tmp_path_factory):  # noqa: F811
     flash = tmp_path_factory.mktemp("pico") / "flash.bin"
-    shutil.copyfile(image, flash)
+    write_flash(flash, [build_library(), tests])
     with EmulatedPico(*built, flash) as board:
         yield board
 

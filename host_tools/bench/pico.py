@@ -14,7 +14,7 @@ from typing import Any
 from joulestream.host_tools.bench.firmware import FirmwareError
 from joulestream.host_tools.build.pico import SOURCE, build, build_library, emulator_modules
 from joulestream.host_tools.pico_emulator import LOW, EmulatedPico
-from joulestream.host_tools.pico_flash import flash_with
+from joulestream.host_tools.pico_flash import JOURNAL_AT, write_flash
 from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
 from joulestream.testkit.mcp2515 import Mcp2515
 
@@ -22,8 +22,6 @@ _UARTS = {"link": 0, "meter": 1}
 # As in firmware/boards/rp2040.py.
 _CONTACTOR, _HEARTBEAT, _FEEDBACK, _PILOT_CHANNEL, _CLOCK_BUS = 10, 11, 12, 0, 1
 _CAN_BUS, _CAN_SELECT, _CAN_INTERRUPT = 0, 17, 20
-# The flash for files and journal is behind 640 KB for the program.
-_JOURNAL_AT, _JOURNAL_SIZE = 640 * 1024 + 1_179_648, 262_144
 _GATE_NS = 600_000_000
 _PILOT_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000}
 _PILOT_DIVIDER, _ADC_FULL_MV, _ADC_FULL = 5, 3_300, 4_095
@@ -66,7 +64,7 @@ class PicoFirmware:
         is_new = not flash.is_file()
         parts = build(), emulator_modules()
         if is_new:
-            shutil.copyfile(flash_with(*parts, [build_library()]), flash)
+            write_flash(flash, [build_library()])
         self.board = EmulatedPico(*parts, flash)
         try:
             if can is not None:
@@ -173,7 +171,7 @@ class PicoFirmware:
 
     def save_storage(self) -> None:
         """Write the journal's part of the flash to ROLE.flash, where host tools look for it."""
-        data = self._flash.read_bytes()[_JOURNAL_AT : _JOURNAL_AT + _JOURNAL_SIZE]
+        data = self._flash.read_bytes()[JOURNAL_AT:]
         (self._flash.parent / f"{self.role}.flash").write_bytes(data)
 
     def kill(self) -> None:
