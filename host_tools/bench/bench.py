@@ -111,9 +111,7 @@ class Bench:
         self._came[role] = {}
         config = {**self._configs[role], "board": self._board_section(role)}
         if role in self._picos:
-            self._firmwares[role] = PicoFirmware(
-                role, config, self.directory, self._picos[role]
-            )
+            self._firmwares[role] = PicoFirmware(role, config, self.directory, self._picos[role])
         else:
             self._firmwares[role] = Firmware(role, config, self.directory, self._heap)
         if self.realtime:

@@ -7,6 +7,7 @@ pilot's peak detector, and a real-time clock. The bench's pseudo-terminals are t
 import json
 import os
 import shutil
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,18 +91,18 @@ class PicoFirmware:
             "current_ma": 32_000,
         }
         values = {**config, "board": board, "seed_file": f"{role}.seed"}
-        staging = directory / f"{role}-pico"
-        staging.mkdir(exist_ok=True)
-        for path in config.get("certificates", ()):
-            shutil.copy2(path, staging)
         if "certificates" in config:
             values["certificates"] = [Path(path).name for path in config["certificates"]]
-        (staging / f"{role}.json").write_text(json.dumps(values), encoding="utf-8")
-        (staging / "main.py").write_text(_MAIN % (role, role), encoding="utf-8")
-        for path in (SOURCE / "bench_board.py", *directory.glob(f"{role}.[sd]e*")):
-            shutil.copy2(path, staging)
-        names = sorted(str(path) for path in staging.iterdir())
-        self.board.mpremote("fs", "cp", *names, ":")
+        with tempfile.TemporaryDirectory(prefix="joulestream-") as name:
+            staging = Path(name)
+            for path in config.get("certificates", ()):
+                shutil.copy2(path, staging)
+            (staging / f"{role}.json").write_text(json.dumps(values), encoding="utf-8")
+            (staging / "main.py").write_text(_MAIN % (role, role), encoding="utf-8")
+            for ending in ("seed", "device"):
+                shutil.copy2(directory / f"{role}.{ending}", staging)
+            shutil.copy2(SOURCE / "bench_board.py", staging)
+            self.board.mpremote("fs", "cp", *sorted(map(str, staging.iterdir())), ":")
         self.board.restart()
 
     @property

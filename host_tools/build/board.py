@@ -75,9 +75,7 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
     return output / "firmware.elf"
 
 
-def make_image(
-    folders: Iterable[Path], image: Path, shape: tuple[int, int, int] = _SHAPE
-) -> None:
+def make_image(folders: Iterable[Path], image: Path, shape: tuple[int, int, int] = _SHAPE) -> None:
     """Write an image of a board's file system.
 
     Args:

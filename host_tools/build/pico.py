@@ -61,7 +61,14 @@ def build() -> Path:
         }
         port = _port_tree() / "ports" / "rp2"
         words = [f"-D{key}={value}" for key, value in settings.items()]
-        text = "\n".join([str(port), *words, MICROPYTHON.directory, *(path.read_text("utf-8") for path in frozen)])
+        text = "\n".join(
+            [
+                str(port),
+                *words,
+                MICROPYTHON.directory,
+                *(path.read_text("utf-8") for path in frozen),
+            ]
+        )
         complete = output / "complete"
         image = output / "firmware.bin"
         # Its makefile builds parts anew at each call, though nothing has changed.

@@ -111,7 +111,9 @@ class _Play:
             self._begin,
             lambda: self.hear(self.plain.next_frame(7)),
             lambda: self.hear(self.plain.next_frame(choices.below(8))),
-            lambda: self.hear(bytes((0x30 | choices.below(4), choices.below(5), choices.below(256)))),
+            lambda: self.hear(
+                bytes((0x30 | choices.below(4), choices.below(5), choices.below(256)))
+            ),
             lambda: self.end.isotp.send(bytes(choices.below(MAX_MESSAGE) + 1)),
             lambda: self.step(choices.below(256) * 4),
             lambda: self.step(1),
