@@ -305,7 +305,8 @@ class EmulatedPico:
                 port.write(self.take_uart(number))
         slept = self.idle_ns / 1e9 if paced else 0
         wait_s = None if self._sleeps else slept
-        ready = select.select([wake, repl, *(port for _, port in uarts)], [], [], wait_s)[0]
+        watched: list[int | Port] = [wake, repl, *(port for _, port in uarts)]
+        ready = select.select(watched, [], [], wait_s)[0]
         if repl in ready:
             self.write_usb(repl.read())
         for number, port in uarts:

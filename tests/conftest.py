@@ -44,8 +44,8 @@ REMEDIES = {
     "atheris": "make clean setup PYTHON=python3.12 (atheris has wheels for 3.11 to 3.13, x86_64)",
     "emulated board": "sudo apt-get install qemu-system-misc gcc-riscv64-unknown-elf picolibc-"
     "riscv64-unknown-elf",
-    "emulated Pico": "sudo apt-get install nodejs npm cmake gcc-arm-none-eabi libnewlib-arm-none-eabi "
-    "libstdc++-arm-none-eabi-newlib",
+    "emulated Pico": "sudo apt-get install nodejs npm cmake gcc-arm-none-eabi "
+    "libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib",
     "user C module": "sudo apt-get install qemu-system-misc gcc-riscv64-unknown-elf picolibc-"
     "riscv64-unknown-elf",
     "micropython.cmake": "sudo apt-get install cmake",

@@ -96,7 +96,7 @@ def test_a_uart_carries_bytes_at_its_speed(pico):
     pico.write_uart(0, bytes(range(96)))
     printed = pico.mpremote(
         "exec",
-        "n = 0\nwhile n < 96: n = u.any()\nd = u.read(96); print(d == bytes(range(96)))\nu.write(d)",
+        "while u.any() < 96: pass\nd = u.read(96); print(d == bytes(range(96)))\nu.write(d)",
     )
     assert printed.split()[0] == "True"
     assert pico.now_ns - begun >= 96 * 10 / 9600 * 1e9
@@ -109,7 +109,8 @@ def test_a_uart_whose_fifo_is_full_loses_bytes(pico):
     """With interrupts off for 20 ms, 32 bytes of those that come at 115,200 baud stay."""
     pico.mpremote(
         "exec",
-        "from machine import Pin, UART; u = UART(1, 115200, rxbuf=1024); p = Pin(6, Pin.OUT, value=0)",
+        "from machine import Pin, UART\n"
+        "u, p = UART(1, 115200, rxbuf=1024), Pin(6, Pin.OUT, value=0)",
     )
     sent = bytes(range(200))
     pico.on_level = lambda pin, level: (pin, level) == (6, 1) and pico.write_uart(1, sent)

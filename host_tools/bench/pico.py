@@ -164,6 +164,13 @@ class PicoFirmware:
         while data:
             data = data[os.write(self._terminals[name], data) :]
 
+    def fileno(self) -> int:
+        """Refuse: on the wall clock the bench waits for a firmware's reports."""
+        raise FirmwareError("an emulated Pico is slower than the wall clock")
+
+    def poll_reports(self) -> None:
+        """Do nothing: see `fileno`."""
+
     def take_sent(self, name: str) -> int:
         """Return the number of bytes sent on UART `name` since the last call."""
         size = self.sent[name] - self._taken[name]

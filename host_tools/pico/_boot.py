@@ -1,5 +1,5 @@
-# Runs at each start, in place of the port's own file of this name: mounts the file system, which it
-# makes at the first start. It leaves the end of the flash to the journal, as the board's file
+# Runs at each start, in place of the port's own file of this name: mounts the file system, which
+# it makes at the first start. It leaves the end of the flash to the journal, as the board's file
 # firmware/boards/rp2040.py says. The port programs whole pages of 256 bytes.
 import rp2
 import vfs
