@@ -91,6 +91,7 @@ class EmulatedPico:
         modules: the directory of rp2040js, as emulator_modules() returns it.
         flash: the file of its flash; one that is missing is made, erased. It stays.
         seed: begins the series that stands for the noise of its ring oscillator.
+        runner: "fast", or "plain" for rp2040js alone, which takes five times as long.
 
     Attributes:
         now_ns: the time since the start, through all resets.
@@ -108,7 +109,9 @@ class EmulatedPico:
         ToolchainError: it cannot be started.
     """
 
-    def __init__(self, firmware: Path, modules: Path, flash: Path, seed: int = 1) -> None:
+    def __init__(
+        self, firmware: Path, modules: Path, flash: Path, seed: int = 1, runner: str = "fast"
+    ) -> None:
         self.now_ns = 0.0
         self.idle_ns = 0.0
         self.usb = bytearray()
@@ -128,17 +131,15 @@ class EmulatedPico:
         if not flash.exists():
             flash.write_bytes(b"\xff" * FLASH_SIZE)
         with ExitStack() as ends:
-            self._process = self._start(ends, firmware, modules, flash, seed)
+            self._process = self._start(ends, [modules, firmware, flash, seed, runner])
             self._ends = ends.pop_all()
 
-    def _start(
-        self, ends: ExitStack, firmware: Path, modules: Path, flash: Path, seed: int
-    ) -> "subprocess.Popen[bytes]":
+    def _start(self, ends: ExitStack, words: list[object]) -> "subprocess.Popen[bytes]":
         their_in, our_out = os.pipe()
         our_in, their_out = os.pipe()
         self._to = ends.enter_context(os.fdopen(our_out, "wb", 0))
         self._from = ends.enter_context(os.fdopen(our_in, "rb"))
-        words = [modules, firmware, flash, seed, their_in, their_out]
+        words = [*words, their_in, their_out]
         try:
             process = subprocess.Popen(
                 ["node", str(SOURCE / "emulator.js"), *map(str, words)],

@@ -60,6 +60,36 @@ print(sum(big), hash(bytes(big)) == hash(bytes(big)))
     assert moved == f"{sum(big)} True"
 
 
+MIXED = b"""
+import gc, hashlib, math, time
+begun = time.ticks_us()
+words = {str(n): n * n for n in range(150)}
+text = ",".join(sorted(words))
+digest = hashlib.sha256(text.encode()).digest()
+big = 1
+for n in range(1, 60): big = big * n + (big >> 3) - n
+floats = [math.sin(n) * n / 7 - n ** 0.5 for n in range(40)]
+gc.collect()
+print(digest, big, floats, text[5:30], -7 // 2, gc.mem_free(), time.ticks_us() - begun)
+"""
+
+
+def test_the_fast_runner_does_as_rp2040js_does(built, tmp_path):  # noqa: F811
+    """The program computes the same in the same time, to the nanosecond."""
+
+    def run(runner):
+        with EmulatedPico(*built, tmp_path / runner, runner=runner) as board:
+            board.write_usb(b"\r")
+            board.run_until(lambda: b">>> " in board.usb)
+            board.write_usb(b"\x01" + MIXED + b"\x04")
+            board.run_until(lambda: board.usb.count(b"\x04") == 2)
+            return bytes(board.usb), board.now_ns
+
+    fast = run("fast")
+    assert b"Traceback" not in fast[0] and b"-4" in fast[0]
+    assert fast == run("plain")
+
+
 def test_time_passes_only_when_the_test_lets_it(pico):
     pico.mpremote("exec", "import time")
     begun = pico.now_ns

@@ -1,7 +1,9 @@
 // The emulated Raspberry Pi Pico: rp2040js with our boot ROM, a flash in a file, UARTs in time, and
 // everything outside the chip in the program that started this one (host_tools/pico_emulator.py).
 //
-//   node emulator.js NODE_MODULES FIRMWARE.bin FLASH SEED IN OUT
+//   node emulator.js NODE_MODULES FIRMWARE.bin FLASH SEED RUNNER IN OUT
+//
+// RUNNER is "fast", or "plain" for rp2040js alone; see runner.js.
 //
 // Messages go in on file descriptor IN and out on OUT: a letter, the size of the rest as 32 bits,
 // the rest. Numbers have their low byte first. Time passes only while the message R is carried out, so
@@ -30,10 +32,10 @@ import { createRequire } from "node:module";
 
 import { makeBootrom } from "./bootrom.js";
 import { openFlash } from "./flash.js";
-import { makeRunner } from "./runner.js";
+import { RUNNERS } from "./runner.js";
 import { timeUart } from "./uart.js";
 
-const [modules, firmware, flashPath, seed, ...descriptors] = process.argv.slice(2);
+const [modules, firmware, flashPath, seed, runner, ...descriptors] = process.argv.slice(2);
 const { RP2040, USBCDC, GPIOPinState } = createRequire(`${modules}/`)("rp2040js");
 
 const [IN, OUT] = descriptors.map(Number);
@@ -200,7 +202,7 @@ function powerOn(reason = 0, scratch = null) {
   const uarts = mcu.uart.map((uart, index) =>
     timeUart(uart, clock, (byte) => send("ab"[index], [byte])),
   );
-  const run = makeRunner(mcu, CYCLE_NANOS, () => wasReset || !hasPower);
+  const run = RUNNERS[runner](mcu, CYCLE_NANOS, () => wasReset || !hasPower);
   machine = { mcu, run, uarts, watchdog, feedUsb: connectUsb(mcu) };
   for (const [pin, level] of levels) mcu.gpio[pin].setInputValue(level);
   for (const [channel, value] of readings) mcu.adc.channelValues[channel] = value;

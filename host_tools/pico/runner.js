@@ -6,9 +6,19 @@
 const FLASH = 0x10000000;
 const SRAM = 0x20000000;
 
-// Return a function that runs the machine until `end`, in nanoseconds of its clock, or until the
-// processor sleeps or `isStopped()` holds after an instruction of rp2040js.
-export function makeRunner(mcu, cycleNanos, isStopped) {
+// Each returns a function that runs the machine until `end`, in nanoseconds of its clock, or until
+// the processor sleeps or `isStopped()` holds.
+export const RUNNERS = { fast: makeFast, plain: makePlain };
+
+function makePlain({ core, clock }, cycleNanos, isStopped) {
+  return (end) => {
+    while (clock.nanos < end && !core.waiting && !isStopped()) {
+      clock.tick(core.executeInstruction() * cycleNanos);
+    }
+  };
+}
+
+function makeFast(mcu, cycleNanos, isStopped) {
   const { core, clock } = mcu;
   const r = core.registers;
   const sram8 = mcu.sram;
