@@ -807,6 +807,14 @@ BUGS = (
         "tests/test_real_meters.py::test_the_age_of_a_reading_counts_from_its_question",
     ),
     Bug(
+        "energy expected of a register while the contactor is open",
+        "firmware/meter/watch.py",
+        "if contactor_closed is not False:",
+        "if True:",
+        "tests/test_meter.py::"
+        "test_energy_that_an_open_contactor_kept_back_is_not_expected_of_the_register",
+    ),
+    Bug(
         "every register assumed to step by 1 Wh",
         "firmware/meter/watch.py",
         "_MOST_STEP_MWH = const(100_000)",
@@ -1028,6 +1036,57 @@ BUGS = (
         "self.tag < message.sequence <= self.sequence + SEQUENCES_AHEAD",
         "self.tag < message.sequence",
         "tests/test_late_messages.py::test_late_messages_of_the_same_channel",
+    ),
+    Bug(
+        "a heartbeat without a completed step",
+        "firmware/boards/machine_board.py",
+        "        if closed == self._closed:\n            return\n",
+        "        if closed == self._closed:\n"
+        '            self._drive("HEARTBEAT", self.now_ms() & 8)\n'
+        "            return\n",
+        "tests/test_machine_boards.py::test_only_completed_steps_give_the_heartbeat",
+    ),
+    Bug(
+        "outputs that a soft reset left closed",
+        "firmware/boards/machine_board.py",
+        "        self._make_pins_safe()\n        self._config = check_table(TABLE, config)\n",
+        "        self._config = check_table(TABLE, config)\n        self._make_pins_safe()\n",
+        "tests/test_machine_boards.py::test_a_wrong_configuration_leaves_the_outputs_safe",
+    ),
+    Bug(
+        "pins of another chip are driven",
+        "firmware/boards/machine_board.py",
+        "        self._check_chip()\n        self._make_pins_safe()\n",
+        "        self._make_pins_safe()\n",
+        "tests/test_machine_boards.py::test_the_file_of_another_chip_is_refused",
+    ),
+    Bug(
+        "a UART gets more than surely fits",
+        "firmware/parts/uart.py",
+        "        self._waiting += taken + _OVERHEAD\n",
+        "        self._waiting += 0\n",
+        "tests/test_machine_boards.py::test_every_board_keeps_the_contract",
+    ),
+    Bug(
+        "FRAM is not read again after a write",
+        "firmware/parts/fram.py",
+        "            if check != piece:\n",
+        "            if check != piece and not piece:\n",
+        "tests/test_parts.py::test_fram_that_is_worn_says_so",
+    ),
+    Bug(
+        "a clock that stood still is believed",
+        "firmware/parts/ds3231.py",
+        "self._status[0] & _STOPPED or self._time",
+        "self._time",
+        "tests/test_parts.py::test_a_clock_that_stood_still_tells_no_time",
+    ),
+    Bug(
+        "two starts share their random numbers",
+        "firmware/parts/random_source.py",
+        "            count = _read_count(path) + 1\n",
+        "            count = _read_count(path) or 1\n",
+        "tests/test_parts.py::test_no_two_starts_share_their_random_numbers",
     ),
 )
 

@@ -28,6 +28,7 @@ FIGURES = {
     "ed25519.json": {"rv32": {"sign": 1_000}, "monocypher": {}, "libsodium": {}},
     "size.json": SIZE,
     "reliability.json": {"power_cut_losses": 0},
+    "boards.json": {"boards": 6, "boards_failed": {}},
     "machine.json": {
         "cpu": "A Processor",
         "cores": 2,
@@ -85,6 +86,7 @@ def test_a_part_that_fails_stops_no_other(tmp_path, monkeypatch):
     "name, figures, said",
     [
         ("power-cuts", {"power_cut_losses": 1}, "must be 0"),
+        ("board-contract", {"boards": 5, "boards_failed": {"esp32": "x"}}, "6 or more.*esp32"),
         ("packets", {"rv32": {"pole_packet": 2_000_001}}, "must be at most 2,000,000"),
     ],
 )
@@ -126,6 +128,7 @@ def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
     assert {path.name for path in written} == {
         "benchmarks.md",
         "ed25519.md",
+        "hardware.md",
         "reliability.md",
         "security.md",
     }

@@ -248,6 +248,22 @@ def test_a_register_that_never_moved_is_frozen_after_the_coarsest_step():
     assert reason == METER_FROZEN and turn * INTERVAL_MS <= 1_000, "once is enough"
 
 
+def test_energy_that_an_open_contactor_kept_back_is_not_expected_of_the_register():
+    watched = Watched()
+    for _ in range(8):
+        watched.give()
+    # The firmware stalls, and the contactor opens just after the newest reading.
+    watched.power_mw = 0
+    assert watched.give(False, wait_ms=800) == (True, 0)
+    assert watched.watch.step_mwh == 1_000
+    # A vehicle cannot know whether the pole's contactor is closed. It expects the energy.
+    watched.power_mw = 11_000_000
+    for _ in range(8):
+        watched.give(None)
+    stands = watched.register()
+    assert watched.give(None, energy_mwh=stands, wait_ms=800)[1] == METER_FROZEN
+
+
 def until_doubt(watched, stands, power_mw):
     """Let power flow until the doubt; return (reason, time until then), and open the contactor."""
     watched.power_mw = power_mw

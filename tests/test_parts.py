@@ -3,9 +3,9 @@
 import os
 
 from dual_runtime import raised
+from joulestream.boards.board_clock import BoardClock
 from joulestream.boards.contract import CLOCK_NETWORK, CLOCK_RTC, NO_CLOCK
 from joulestream.framing import MAX_FRAME
-from joulestream.parts.board_clock import BoardClock
 from joulestream.parts.ds3231 import Ds3231
 from joulestream.parts.flash import PageFlash
 from joulestream.parts.fram import I2cFram, SpiFram
@@ -144,12 +144,9 @@ def test_fram_that_is_absent_or_of_another_size_is_one_sentence():
 
 
 def test_another_chip_is_no_fram():
-    class Flash(Mb85rs):
-        def __init__(self):
-            super().__init__()
-            self._id = b"\xef\x40\x16\x00"  # a W25Q32
-
-    assert "ef 40 16" in str(raised(spi_fram, Flash()))
+    chip = Mb85rs()
+    chip.identification = b"\xef\x40\x16\x00"  # a W25Q32
+    assert "ef 40 16" in str(raised(spi_fram, chip))
     # A clock acknowledges no reserved address.
     assert "there is no FRAM" in str(raised(I2cFram, I2c(Ds3231Registers()), 32_768))
 
@@ -235,7 +232,7 @@ def test_flash_that_takes_no_bit_says_so():
     flash = Pages()
     flash.stuck = 300
     error = raised(PageFlash(flash).writeblocks, 0, bytes(64), 256)
-    assert isinstance(error, PartFault) and "replace it" in str(error)
+    assert isinstance(error, PartFault) and "replace the board" in str(error)
 
 
 # UART
@@ -457,22 +454,36 @@ def test_the_duty_never_allows_more_than_the_current():
 
 def test_a_pause_does_not_wait_and_more_current_does():
     duties = []
-    pilot = Pilot(None, duties.append, 32_000)
-    pilot.follow(0)
-    assert duties == []  # not available before the first order
+    peak_mv = 12_000
+    pilot = Pilot(lambda: peak_mv, duties.append, 32_000)
+    assert pilot.read(0) == "F" and duties == []  # not available before the first order
     pilot.pause(False, 0)
-    pilot.limit(16_000, 1_000)
-    pilot.limit(20_000, 1_100)
-    pilot.follow(5_900)
-    pilot.follow(6_000)
-    pilot.pause(True, 6_100)
-    pilot.pause(False, 6_200)
-    pilot.follow(11_100)
-    pilot.limit(40_000, 20_000)
+    assert duties == [FULL_DUTY] and pilot.read(0) == "A"
+    pilot.read(9_000)
+    assert duties == [FULL_DUTY]  # steady, since there is no vehicle
+    duties.clear()
+    peak_mv = 9_000
+    assert pilot.read(9_000) == "B"
+    pilot.follow(9_000)
+    assert duties == [duty_of(32_000)]
+    pilot.limit(16_000, 10_000)
+    pilot.limit(20_000, 10_100)
+    pilot.follow(14_900)
+    assert len(duties) == 2
+    pilot.follow(15_000)
+    pilot.pause(True, 15_100)
+    pilot.pause(False, 15_200)
+    pilot.follow(20_000)
+    assert duties[-1] == FULL_DUTY
+    pilot.follow(20_100)
+    pilot.limit(40_000, 30_000)
+    peak_mv = 12_000
+    pilot.read(30_000)
+    pilot.follow(30_001)
     pilot.switch_off()
-    pilot.follow(30_000)
+    pilot.follow(40_000)
     a32, a16, a20 = duty_of(32_000), duty_of(16_000), duty_of(20_000)
-    assert duties == [a32, a16, a20, FULL_DUTY, a20, a32, 0]
+    assert duties == [a32, a16, a20, FULL_DUTY, a20, a32, FULL_DUTY, 0]
 
 
 # Random numbers

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from joulestream import errors
 from joulestream.channel import Certificate, Terms
-from joulestream.errors import REASONS
 from joulestream.fields import BYTES, UINT, Record
 from joulestream.framing import MAX_FRAME, MAX_PAYLOAD
 from joulestream.host_tools.layout import PACKAGE, ROOT, package_folders
@@ -21,6 +21,7 @@ from test_on_micropython import FILES
 
 FOLDERS = package_folders()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+REASONS = {code: name for name, code in vars(errors).items() if isinstance(code, int)}
 SENDERS = ("payee", "payer", "either")
 # Host names that appear only in the address of a place to download from.
 REGISTRIES = re.compile(
@@ -111,7 +112,8 @@ MAY_IMPORT = {
     "meter": {"meter", "device"},
     "link": {"link", "device"},
     "runtime": {"runtime", "device"},
-    "boards": {"boards", "device", "runtime"},
+    "parts": {"parts", "device", "runtime"},
+    "boards": {"boards", "parts", "device", "runtime"},
 }
 
 
@@ -233,9 +235,12 @@ def rows_below(heading, columns):
 
 def test_reasons_are_as_documented():
     rows = rows_below("## 9. Reasons", 3)
-    assert [(int(code), name, text) for code, name, text in rows] == [
-        (code, name, text) for code, (name, text) in REASONS.items()
-    ]
+    assert [(int(code), name) for code, name, _ in rows] == list(REASONS.items())
+    for code, name in REASONS.items():
+        assert errors.reason_name(code) == name
+    # The codes of a later version, and numbers that are a part of a code.
+    for code in (0, 9, 255, 1_632):
+        assert errors.reason_name(code) == f"REASON_{code}"
 
 
 def size(layout):
@@ -302,7 +307,12 @@ def test_a_record_annotates_the_fields_of_its_layout(record):
 CONFIGURATIONS = (
     # (class, table, fields that the check of the whole adds)
     ("pole.config", "PoleConfig", "TABLE", {"max_power_mw"}),
-    ("vehicle.config", "VehicleConfig", "TABLE", {"max_power_mw", "tolerance_percent"}),
+    (
+        "vehicle.config",
+        "VehicleConfig",
+        "TABLE",
+        {"max_power_mw", "tolerance_percent", "answer_ms"},
+    ),
     ("meter.config", "MeterConfig", "METER", {"reading_ms", "late_ms"}),
 )
 
@@ -358,7 +368,7 @@ def test_every_section_that_is_named_exists():
 
 
 def test_every_reason_named_in_the_text_exists():
-    names = {name for name, _ in REASONS.values()}
+    names = set(REASONS.values())
     messages = {row[0].upper() for row in MESSAGES.values()}
     known = names | messages | {name.upper() for name in STATE_NAMES}
     for word in set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", PROTOCOL)):
@@ -380,22 +390,24 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
 
 
 def test_every_configuration_field_is_documented_with_its_default():
-    from joulestream.boards import qemu, unix
+    from joulestream.boards import machine_board, qemu, unix
     from joulestream.link import DEFAULT_KIND, uart
     from joulestream.meter.config import METER
     from joulestream.pole import config as pole_config
     from joulestream.vehicle import config as vehicle_config
 
     text = (ROOT / "docs" / "configuration.md").read_text()
-    sections = dict(
-        zip(
-            ("Pole", "Vehicle", "Meter", "Link", "Unix board", "Emulated board"),
-            text.split("\n## ")[1:],
-        )
-    )
-    link_table = [("kind", None, DEFAULT_KIND), *uart.TABLE]
-    tables = (pole_config.TABLE, vehicle_config.TABLE, METER, link_table, unix.TABLE, qemu.TABLE)
-    for name, table in zip(sections, tables):
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
+    tables = {
+        "Pole": pole_config.TABLE,
+        "Vehicle": vehicle_config.TABLE,
+        "Meter": METER,
+        "Link": [("kind", None, DEFAULT_KIND), *uart.TABLE],
+        "Unix board": unix.TABLE,
+        "Boards with a chip": [("kind", None, None), *machine_board.TABLE],
+        "Emulated board": qemu.TABLE,
+    }
+    for name, table in tables.items():
         lines = [line for line in sections[name].splitlines() if line.startswith("| `")]
         cells = [[cell.strip(" `") for cell in line.split("|")] for line in lines]
         shown = {row[1]: row[2] for row in cells}

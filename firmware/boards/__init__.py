@@ -7,7 +7,7 @@ import gc
 import sys
 
 from joulestream.compat import const
-from joulestream.device.config import ConfigError
+from joulestream.device.config_error import ConfigError
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:

@@ -25,7 +25,12 @@ _BLOCK_SIZE = const(5)
 
 
 class Board:
-    """The contract. Times are in ms unless a name says otherwise."""
+    """The contract. Times are in ms unless a name says otherwise.
+
+    `fault` is one sentence while a part of the board fails, else None; the status shows it.
+    """
+
+    fault: "str | None" = None
 
     # Every board has these
 

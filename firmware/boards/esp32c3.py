@@ -2,8 +2,8 @@
 
 It needs an image with the REPL on USB (GPIO 18 and 19): the chip has two UARTs, and both are in
 use. At the start the boot ROM prints its messages on GPIO 21, to the other side of the link, which
-drops them by their checksum. Ten pins are free, so there is no SPI for CAN, no LED and no input for
-an auxiliary contact; a board of your own may choose otherwise.
+drops them by their checksum. Ten pins are free, so there is no SPI for CAN, no LED and no input
+for an auxiliary contact; a board of your own may choose otherwise.
 
 The partition table of the stock image has no partition for the journal: one of 256 KB called
 "journal" has to be cut off the end of "vfs" (docs/hardware.md).

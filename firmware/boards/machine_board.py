@@ -19,10 +19,10 @@ import sys
 import time
 
 from joulestream.boards import contract
+from joulestream.boards.board_clock import BoardClock
 from joulestream.compat import const
 from joulestream.device.config import REQUIRED, check_table, one_of, section, text, whole
 from joulestream.device.keystore import SOURCE_DEVICE
-from joulestream.parts.board_clock import BoardClock
 from joulestream.parts.device_secret import read_device_secret
 from joulestream.parts.pilot import FREQUENCY_HZ, LEAST_MA, MOST_MA, NO_DUTY, Pilot
 from joulestream.runtime.pilot import is_connected
@@ -38,36 +38,45 @@ _MS_PER_S = const(1_000)
 _FLASH = "flash"
 _FRAM_SPI = "fram_spi"
 _FRAM_I2C = "fram_i2c"
-# What the port raises where a peripheral, a pin, a name or a keyword is missing.
+# A port raises these where a peripheral, a pin, a name or a keyword is missing.
 _MISSING = (AttributeError, ImportError, OSError, TypeError, ValueError)
 
 _LED_MS = const(500)
 _REPORT_MS = const(2_000)
 
-_LINE = (
-    ("baud", whole(1_200, 1_000_000), 115_200),
-    ("parity", one_of("none", "even", "odd"), "none"),
-    ("stop_bits", whole(1, 2), 1),
-)
-_WIFI = (
-    ("ssid", text, REQUIRED),
-    ("password", text, ""),
-    ("ntp_host", text, "pool.ntp.org"),
-)
 _PARITY = {"none": None, "even": 0, "odd": 1}
+
+
+def _line(baud: int) -> "Any":
+    """Return the fields of a UART with this usual speed."""
+    return (
+        ("baud", whole(1_200, 1_000_000), baud),
+        ("parity", one_of("none", "even", "odd"), "none"),
+        ("stop_bits", whole(1, 2), 1),
+    )
 
 
 TABLE = (
     ("side", one_of("pole", "vehicle"), "pole"),
-    ("link", section(_LINE), check_table(_LINE, {})),
-    ("meter", section(_LINE), check_table(_LINE, {"baud": 9_600})),
+    ("link", section(_line(115_200)), check_table(_line(115_200), {})),
+    ("meter", section(_line(9_600)), check_table(_line(9_600), {})),
     ("storage", one_of(_FLASH, _FRAM_SPI, _FRAM_I2C), _FLASH),
     ("flash_label", text, None),
     ("flash_start", whole(0, 1 << 24), None),
     ("flash_bytes", whole(1, 1 << 24), None),
     ("fram_bytes", whole(8_192, 1 << 19), 32_768),
     ("device_secret", text, None),
-    ("wifi", section(_WIFI), None),
+    (
+        "wifi",
+        section(
+            (
+                ("ssid", text, REQUIRED),
+                ("password", text, ""),
+                ("ntp_host", text, "pool.ntp.org"),
+            )
+        ),
+        None,
+    ),
     ("clock", one_of("none", "ds3231"), "none"),
     ("current_ma", whole(LEAST_MA, MOST_MA), 6_000),
     ("feedback", whole(0, 1), 1),
@@ -121,7 +130,6 @@ class MachineBoard(contract.Board):
         self._spi: Any = None
         self._i2c: Any = None
         self._storage: Any = None
-        self._random: Any = None
         self._watchdog: Any = None
         self._poller: Any = None
         self._pwm: Any = None
@@ -133,9 +141,10 @@ class MachineBoard(contract.Board):
         self._config = check_table(TABLE, config)
         self._pilot = self._open_pilot()
         self._clock = self._open_clock()
+        self._random = self._open_random()
         self._next_blink = Timer()
         self._next_report = Timer()
-        self._reported = 0
+        self._reported: tuple[int, str | None] = (0, None)
         self._blink = False
 
     # Pins
@@ -187,13 +196,13 @@ class MachineBoard(contract.Board):
                 % (self.NAME, self.MCU, chip or "unknown")
             )
 
-    def _open(self, what: str, make: "Callable[[], Any]") -> "Any":
-        """Return what `make` returns. Raises ValueError, in one sentence, if the port lacks it."""
+    def _open(self, part: str, make: "Callable[[], Any]") -> "Any":
+        """Return the result of `make`. Raises ValueError, in one sentence, if that fails."""
         try:
             return make()
         except _MISSING as error:
             raise ValueError(
-                "the board %s cannot open its %s: %s; correct its file" % (self.NAME, what, error)
+                "the board %s cannot open its %s: %s; correct its file" % (self.NAME, part, error)
             )
 
     # Buses and UARTs
@@ -286,6 +295,11 @@ class MachineBoard(contract.Board):
             self._storage = self._open_storage()
         return self._storage
 
+    @property
+    def fault(self) -> "str | None":  # type: ignore[override]
+        """The sentence of a storage that fails."""
+        return None if self._storage is None else self._storage.fault
+
     def _open_storage(self) -> "Any":
         config = self._config
         if config.storage == _FLASH:
@@ -313,21 +327,24 @@ class MachineBoard(contract.Board):
 
     def random(self, size: int) -> bytes:
         """Return random bytes of the chip while its radio is on, else parts.random_source's."""
+        if self._random is None:
+            raise ValueError(
+                "the board has no true random source; name a 'board.device_secret'%s"
+                % (" or switch 'board.wifi' on" if self.HAS_RADIO else "")
+            )
+        return self._random(size)
+
+    def _open_random(self) -> "Callable[[int], bytes] | None":
         if self._has_radio_on:
             import os
 
-            return os.urandom(size)
-        if self._random is None:
-            from joulestream.parts.random_source import CountedRandom
+            return os.urandom
+        path = self._config.device_secret
+        if path is None:
+            return None
+        from joulestream.parts.random_source import CountedRandom
 
-            path = self._config.device_secret
-            if path is None:
-                raise ValueError(
-                    "the board has no true random source; name a 'board.device_secret'%s"
-                    % (" or switch 'board.wifi' on" if self.HAS_RADIO else "")
-                )
-            self._random = CountedRandom(read_device_secret(path), path + ".starts")
-        return self._random.bytes(size)
+        return CountedRandom(read_device_secret(path), path + ".starts").bytes
 
     # Contactor and pilot
 
@@ -499,9 +516,14 @@ class MachineBoard(contract.Board):
         if self._next_report.is_over(now_ms):
             self._next_report.start(now_ms, _REPORT_MS)
             words = status()
-            if words["faults"] != self._reported:
-                self._reported = words["faults"]
+            news = words["faults"], words["board_fault"]
+            if news == self._reported:
+                return
+            if news[0] != self._reported[0]:
                 print("a loop was given up: %s; the contactor is open" % words["last_fault"])
+            if news[1] not in (None, self._reported[1]):
+                print("%s; the contactor is open" % news[1])
+            self._reported = news
 
 
 def _asks() -> int:

@@ -1,8 +1,10 @@
 """Raspberry Pi Pico, chip RP2040. Two UARTs; the REPL is on USB.
 
 The stock image gives all flash behind the program to its file system and formats it anew when the
-file system has another size. So a journal on this flash needs an image whose frozen `_boot.py`
-mounts the first 1,152 KB alone (`rp2.Flash(len=1_179_648)`); a journal on FRAM runs on any image.
+file system has another size. So a journal on this flash needs an image with a frozen `_boot.py`
+that mounts the first 1,152 KB alone (`rp2.Flash(len=1_179_648)`). A journal on FRAM runs on any
+image.
+
 An erase stops all interrupts: bytes that come meanwhile are lost beyond the 32 of the UART's own
 buffer, and are sent again.
 

@@ -113,7 +113,7 @@ class EnergyCounter:
         self.reading_ms = max(reading.age_ms, self.reading_ms - 1)
         watch = self._watch
         # Figures that repeat show a fault only if the contactor is known to be closed.
-        follows = watch.judge(reading, contactor_closed is True)
+        follows = watch.judge(reading, contactor_closed)
         self.step_mwh = watch.step_mwh
         self.refresh_ms = watch.refresh_ms
         self.changed_ms = watch.changed_ms

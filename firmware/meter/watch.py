@@ -20,6 +20,8 @@ Every limit follows from the meter's step, its refresh, the age of its readings 
     frozen   power x time since the last move > step x 9/8 + own step + power x (age + 2 refresh)
     back     power below 0 x time since the last move > maximum power x 1 s
 
+Power that was shown before the contactor opened is not expected of the register.
+
 The register shows the energy of a moment between a refresh before its question and its last byte.
 The power is one refresh old too. So the two may lie two refreshes apart.
 
@@ -146,7 +148,7 @@ class MeterWatch:
         self._good_mwh = 0
         self._allowed_mwh = 0
 
-    def judge(self, reading: "Reading", contactor_closed: bool) -> bool:
+    def judge(self, reading: "Reading", contactor_closed: "bool | None") -> bool:
         """Judge a reading; return whether the estimate may follow its register.
 
         A reading with too much power is a fault, but the register counted energy that did flow:
@@ -234,7 +236,7 @@ class MeterWatch:
         return ticks_diff(asked_ms, self._zero_ms) < _ZERO_MS
 
     def _register_reason(
-        self, reading: "Reading", last: "Reading", elapsed_ms: int, contactor_closed: bool
+        self, reading: "Reading", last: "Reading", elapsed_ms: int, contactor_closed: "bool | None"
     ) -> int:
         """Return why the register's move from `last` to `reading` is not plausible, or 0."""
         moved_mwh = small_int(reading.energy_mwh - last.energy_mwh)
@@ -249,7 +251,9 @@ class MeterWatch:
             self._back_w_ms = 0
             self._trust_register(reading)
         else:
-            self._expected_w_ms += power_w * elapsed_ms
+            # An open contactor may have opened at any time since.
+            if contactor_closed is not False:
+                self._expected_w_ms += power_w * elapsed_ms
             if last.power_mw < -self._noise_mw:
                 self._back_w_ms += -last.power_mw // MW_PER_W * elapsed_ms
             self._stood_ms = min(self._stood_ms + elapsed_ms, _MOST_REFRESH_MS)

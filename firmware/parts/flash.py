@@ -32,6 +32,7 @@ _BLOCK_SIZE = const(5)
 _TYPE_DATA = const(1)
 # Subtypes up to here belong to the boot loader, to Wi-Fi and to NVS (ESP-IDF, partition tables).
 _LAST_SYSTEM_SUBTYPE = const(5)
+_WORN = "the flash keeps other bytes than were programmed; replace the board"
 _FILE_SYSTEMS = ("vfs", "ffat", "romfs")
 
 
@@ -43,7 +44,7 @@ def open_flash(kind: int, place: "Any") -> "Any":
     return open_partition(place) if kind == PARTITION else open_region(*place)
 
 
-def open_partition(label: str) -> "Any":
+def open_partition(label: str) -> "PartitionFlash":
     """Return the esp32 Partition called `label`."""
     from esp32 import Partition
 
@@ -60,7 +61,7 @@ def open_partition(label: str) -> "Any":
     if info[5]:
         raise ValueError("the partition '%s' is encrypted; make it a plain one" % label)
     _check_shape("the partition '%s'" % label, partition)
-    return partition
+    return PartitionFlash(partition)
 
 
 def open_region(start: int, size: int) -> "PageFlash":
@@ -104,14 +105,54 @@ def _check_shape(name: str, device: "Any") -> None:
         )
 
 
-class PageFlash:
-    """Programs single bytes of `flash`, whose port programs whole pages alone.
+class PartitionFlash:
+    """The block device `partition`, with a sentence for a fault of the driver.
 
-    The other bytes of a page are programmed with ones, which change nothing.
+    `fault` is the sentence of the last call, if that failed.
+    """
+
+    def __init__(self, partition: "Any") -> None:
+        self._partition = partition
+        self.fault: str | None = None
+
+    def readblocks(self, block: int, buffer: "bytearray | memoryview", offset: int = 0) -> None:
+        """Fill `buffer` with the bytes of `block` from `offset` on."""
+        try:
+            self._partition.readblocks(block, buffer, offset)
+        except OSError:
+            raise self._failed("read")
+
+    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
+        """Program `buffer` into `block` from `offset` on."""
+        try:
+            self._partition.writeblocks(block, buffer, offset)
+        except OSError:
+            raise self._failed("program")
+        self.fault = None
+
+    def ioctl(self, operation: int, argument: int) -> int:
+        """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""
+        try:
+            result: int = self._partition.ioctl(operation, argument)
+        except OSError:
+            raise self._failed("erase")
+        return result
+
+    def _failed(self, verb: str) -> PartFault:
+        self.fault = "the flash fails to %s; replace the board" % verb
+        return PartFault(self.fault)
+
+
+class PageFlash:
+    """Programs single bytes of `flash`, a device that programs whole pages alone.
+
+    The other bytes of a page are programmed with ones, which change nothing. `fault` is the
+    sentence of the last call, if that failed.
     """
 
     def __init__(self, flash: "Any") -> None:
         self._flash = flash
+        self.fault: str | None = None
         self._page = bytearray(_PAGE)
         self._check = bytearray(_PAGE)
 
@@ -134,8 +175,10 @@ class PageFlash:
             self._flash.readblocks(block, self._check, start)
             for index in range(into, into + count):
                 if self._check[index] & ~page[index]:
-                    raise PartFault("the flash does not take what is programmed; replace it")
+                    self.fault = _WORN
+                    raise PartFault(_WORN)
             at += count
+        self.fault = None
 
     def ioctl(self, operation: int, argument: int) -> int:
         """Count the blocks (4), tell the bytes of one (5) or erase block `argument` (6)."""

@@ -40,10 +40,14 @@ _ONES = b"\xff" * 64
 
 
 class _Fram:
-    """Blocks of a memory that `_read` and `_write` reach."""
+    """Blocks of a memory that `_read` and `_write` reach.
+
+    `fault` is the sentence of the last call, if that failed.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.fault: str | None = None
         self._block = min(_LARGEST_BLOCK, size // _BLOCKS)
         self._check = bytearray(len(_ONES))
 
@@ -68,7 +72,12 @@ class _Fram:
             check = memoryview(self._check)[: len(piece)]
             self._read(address + at, check)
             if check != piece:
-                raise PartFault("the FRAM does not keep what is written; replace it")
+                raise self._failed("the FRAM keeps other bytes than were written; replace it")
+        self.fault = None
+
+    def _failed(self, sentence: str) -> PartFault:
+        self.fault = sentence
+        return PartFault(sentence)
 
     def ioctl(self, operation: int, argument: int) -> int:
         """Count the blocks (4), tell the bytes of one (5) or set block `argument` to ones (6)."""
@@ -128,7 +137,7 @@ class SpiFram(_Fram):
         self._command(_WRITE_ENABLE)
         self._command(_READ_STATUS, self._status)
         if not self._status[0] & _LATCH:
-            raise PartFault("the FRAM takes no write; check its wires")
+            raise self._failed("the FRAM takes no write; check its wires")
         head = self._address(_WRITE, address)
         self._select(0)
         try:
@@ -178,14 +187,14 @@ class I2cFram(_Fram):
         try:
             self._i2c.readfrom_mem_into(device, address & 0xFFFF, buffer, addrsize=16)
         except OSError:
-            raise PartFault(_SILENT)
+            raise self._failed(_SILENT)
 
     def _write(self, address: int, buffer: "Buffer") -> None:
         device = _LOWEST_ADDRESS | address >> 16
         try:
             self._i2c.writeto_mem(device, address & 0xFFFF, buffer, addrsize=16)
         except OSError:
-            raise PartFault(_SILENT)
+            raise self._failed(_SILENT)
 
 
 def _check_size(density: int, size: int) -> None:

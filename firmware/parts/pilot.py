@@ -12,6 +12,7 @@ from joulestream.runtime.pilot import (
     PILOT_D,
     PILOT_E,
     PILOT_F,
+    is_connected,
     wants_power,
 )
 from joulestream.units import Timer
@@ -109,10 +110,12 @@ class Pilot:
             self._set_duty(NO_DUTY)
 
     def follow(self, now_ms: int) -> None:
-        """Bring the duty to that of pause and limit."""
+        """Bring the duty to that of pause and limit. Without a vehicle the pilot is steady."""
         if self._paused is None or self._set_duty is None:
             return
-        duty = FULL_DUTY if self._paused else duty_of(self._limit_ma)
+        duty: int = FULL_DUTY
+        if not self._paused and is_connected(self.state):
+            duty = duty_of(self._limit_ma)
         if duty == self.duty:
             return
         # The full duty is a pause, so it counts as the lowest.

@@ -1,15 +1,15 @@
 """Random numbers for a board without a true source: its device secret and a count of its starts.
 
 The count is stored before a number of that start is used, so no two starts share their numbers.
-What the chip offers besides goes into the key too, but nothing relies on it: a ring oscillator's
-bits (RP2040) and an ESP32's generator without its radio may be guessed. docs/security.md tells
-what a copy of the secret, or an old copy of the count, gives away.
+The chip's own random bits go into the key too, but nothing relies on them: those of a ring
+oscillator (RP2040) and of an ESP32 without its radio may be guessed. docs/security.md tells the
+price of a copied secret and of an old copy of the count.
 """
 
 import os
+from hashlib import sha256
 
 from joulestream.compat import const
-from joulestream.device.kdf import hmac_sha256
 
 _COUNT_SIZE = const(8)
 _EXTRA_SIZE = const(32)
@@ -17,7 +17,7 @@ _ENOENT = const(2)
 
 
 class CountedRandom:
-    """HMAC-SHA256 in counter mode, under a key of this start alone.
+    """SHA-256 in counter mode, under a key of this start alone.
 
     Args:
         secret: the device secret.
@@ -38,6 +38,9 @@ class CountedRandom:
                 "the count of starts in %s cannot be read or stored, so no number is random;"
                 " repair the file system" % path
             )
+        # The module is of no use to a running firmware, which lets go of it.
+        from joulestream.device.kdf import hmac_sha256
+
         extra = os.urandom(_EXTRA_SIZE) if hasattr(os, "urandom") else b""
         start = count.to_bytes(_COUNT_SIZE, "big")
         self._key = hmac_sha256(secret, b"joulestream random" + start + extra)
@@ -48,7 +51,8 @@ class CountedRandom:
         data = b""
         while len(data) < size:
             self._block += 1
-            data += hmac_sha256(self._key, self._block.to_bytes(_COUNT_SIZE, "big"))
+            # Key and number have one length, so no number extends another.
+            data += sha256(self._key + self._block.to_bytes(_COUNT_SIZE, "big")).digest()
         return data[:size]
 
 

@@ -7,8 +7,8 @@ Read in MicroPython's sources, ports/esp32/machine_uart.c and ports/rp2/machine_
 - rp2 `readinto` waits for the next character, so a whole incoming frame holds it up;
 - both return None instead of 0.
 
-So this class counts what it gave to the port since the port last had nothing to send, and gives no
-more than surely fits. It reads only what `any()` says is there.
+So this class counts the bytes that it gave to the port since the port last had nothing to send,
+and gives no more than surely fit. It reads only the bytes that `any()` counts.
 """
 
 from joulestream.compat import const

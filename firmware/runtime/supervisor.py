@@ -117,6 +117,7 @@ class Supervisor:
         status = self._loop.status() if self._loop else {"state": "restarting", "charging": False}
         status["faults"] = self.faults
         status["last_fault"] = self.last_fault
+        status["board_fault"] = self._board.fault
         return status
 
     def _relieve(self, loop: "Any") -> None:

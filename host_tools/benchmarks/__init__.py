@@ -27,11 +27,12 @@ class Part(NamedTuple):
 
 
 _HERE = __name__ + "."
-SUMMARY, ED25519, SIZE, RELIABILITY = (
+SUMMARY, ED25519, SIZE, RELIABILITY, BOARDS = (
     "summary.json",
     "ed25519.json",
     "size.json",
     "reliability.json",
+    "boards.json",
 )
 
 PARTS = {
@@ -42,6 +43,9 @@ PARTS = {
     "ed25519": Part(_HERE + "ed25519", ED25519, "Ed25519 on bare rv32, 20 s"),
     "packets": Part(_HERE + "packets", ED25519, "whole packets on the emulated board, 30 s"),
     "size": Part(_HERE + "size", SIZE, "flash and heap of both firmwares, 15 s"),
+    "board-contract": Part(
+        _HERE + "board_contract", BOARDS, "each board against its contract, 10 s"
+    ),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"
     ),

@@ -3,10 +3,18 @@
 from pathlib import Path
 
 from joulestream.host_tools.adversaries import document as liars
-from joulestream.host_tools.benchmarks import ED25519, RELIABILITY, SIZE, SUMMARY, machine
+from joulestream.host_tools.benchmarks import (
+    BOARDS,
+    ED25519,
+    RELIABILITY,
+    SIZE,
+    SUMMARY,
+    machine,
+)
 from joulestream.host_tools.benchmarks.run import MACHINE, BenchmarkError, read_figures
 from joulestream.host_tools.benchmarks.tables import TABLES, flash_life_table
 from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.hardware import wiring
 from joulestream.host_tools.layout import ROOT
 
 # file of build/bench: (page of docs/, name of the mark in it)
@@ -15,6 +23,7 @@ _PLACES = {
     SIZE: ("benchmarks.md", "size"),
     ED25519: ("ed25519.md", ""),
     RELIABILITY: ("reliability.md", ""),
+    BOARDS: ("benchmarks.md", "boards"),
 }
 
 
@@ -38,4 +47,6 @@ def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
         write_between_marks(docs / page, f"{text}\n\n{measured_on}", mark)
     write_between_marks(docs / "reliability.md", flash_life_table(), "flash life")
     write_between_marks(docs / "security.md", liars.table(), liars.MARK)
-    return sorted({docs / page for page, _ in _PLACES.values()} | {docs / "security.md"})
+    wiring.write(docs / "hardware.md")
+    others = {docs / "security.md", docs / "hardware.md"}
+    return sorted({docs / page for page, _ in _PLACES.values()} | others)

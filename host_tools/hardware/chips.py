@@ -1,4 +1,4 @@
-"""The chips of our boards: which pins there are, and what each must not be used for.
+"""The chips of our boards: their pins, and the uses that each pin forbids.
 
 Sources: ESP32 datasheet 4.x, sections 2.2 to 2.4 and appendix A; ESP32-S3 datasheet 1.x, sections
 2.2 to 2.6; ESP32-C3 datasheet 1.x, sections 2.2 to 2.6; RP2040 datasheet, section 1.4.3; Raspberry
@@ -19,7 +19,7 @@ class Chip(NamedTuple):
         platform: the port's `sys.platform`.
         banner: the port's `sys.implementation._machine`.
         pins: the GPIOs that the module brings out.
-        strapping: pins whose level at reset chooses how the chip starts.
+        strapping: pins that choose at reset how the chip starts.
         input_only: pins without a driver, and without pull-up or pull-down.
         flash: pins of the flash and the PSRAM.
         usb: pins of USB.

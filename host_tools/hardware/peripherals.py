@@ -1,4 +1,4 @@
-"""Models of a port's peripherals: they keep what a board did, and refuse what the port refuses.
+"""Models of a port's peripherals, which refuse the values that the port refuses.
 
 A call that would wait for a line raises Blocks, since a board must never make one. Read in
 MicroPython's sources, ports/esp32 and ports/rp2, and in ESP-IDF's UART driver.
@@ -28,7 +28,7 @@ class Blocks(BaseException):
 
 
 class Misused(BaseException):
-    """A call that damages what it was not given. No handler of a firmware hides it."""
+    """A call that damages bytes of others. No handler of a firmware hides it."""
 
 
 class Reset(BaseException):
@@ -74,7 +74,7 @@ class Pin:
 
 
 class UART:
-    """machine.UART. `feed` is the line's other end, `sent` what went out."""
+    """machine.UART. `feed` is the line's other end, `sent` the bytes that went out."""
 
     def __init__(
         self,
@@ -115,13 +115,13 @@ class UART:
         port.uarts[id] = self
 
     def feed(self, data: bytes) -> None:
-        """Let `data` come in. What has no room is lost without a word."""
+        """Let `data` come in. Bytes without room are lost without a word."""
         room = self._rxbuf - len(self.received)
         self.received += data[:room]
         self.lost += max(len(data) - room, 0)
 
     def _follow(self) -> None:
-        """Send what the line took since the last look."""
+        """Send the bytes that the line took since the last look."""
         count = min(int((self._port.now_us - self._since_us) / self._byte_us), len(self._waiting))
         self.sent += self._waiting[:count]
         del self._waiting[:count]
@@ -149,6 +149,7 @@ class UART:
         taken: int | None = len(data)
         if self.takes:
             taken = self.takes.pop(0)
+            taken = None if taken is None else min(taken, len(data))
         elif self._port.chip.platform == "rp2":
             if len(self._waiting) + len(data) > self._txbuf + _RP2_FIFO:
                 raise Blocks("UART.write waits for each byte that finds no room")
@@ -182,7 +183,7 @@ class UART:
 
 
 class SPI:
-    """machine.SPI; the device whose select pin is low answers."""
+    """machine.SPI; the device with a low select pin answers."""
 
     def __init__(
         self,

@@ -8,14 +8,17 @@ Every name that a board uses and every call that it makes is checked against the
 argument tables (signatures.py), and is kept in `calls`. An unknown one raises NotInPort.
 """
 
+import importlib
 import inspect
 import select as real_select
 import sys
+import tempfile
 import types
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from joulestream.boards import machine_board
+from joulestream.boards import KINDS, machine_board, open_board
 from joulestream.device.ram_flash import RamFlash
 from joulestream.host_tools.hardware import peripherals
 from joulestream.host_tools.hardware.chips import CHIPS
@@ -27,6 +30,7 @@ from joulestream.host_tools.hardware.signatures import (
 )
 from joulestream.parts import flash as flash_part
 from joulestream.parts import network_time
+from joulestream.testkit.board_contract import check_board, check_writing
 from joulestream.units import TICKS_PERIOD
 
 _MACHINE = ("Pin", "UART", "SPI", "I2C", "ADC", "PWM", "WDT")
@@ -34,6 +38,22 @@ _MODULES = ("machine", "esp32", "rp2", "network", "ntptime")
 _Y2000_S = 946_684_800
 # Bytes that the rp2 port's image of the Pico has behind the program.
 _PICO_BLOCKS = 352
+
+
+def check_kind(kind: str) -> None:
+    """Check that a board with a chip keeps the contract, on a model of its port.
+
+    Raises:
+        AssertionError: the board breaks a promise.
+        NotInPort: it makes a call that the port does not take.
+    """
+    board = importlib.import_module(KINDS[kind]).Board
+    with tempfile.TemporaryDirectory() as folder, Port(board.MCU):
+        secret = Path(folder) / "device.secret"
+        secret.write_text("5e" * 32)
+        opened = open_board({"kind": kind, "device_secret": str(secret)})
+        check_board(opened)
+        check_writing(opened)
 
 
 class PartitionRow(NamedTuple):
@@ -61,7 +81,8 @@ class Port:
         pwm, pwm_hz: duty and frequency at pins.
         partitions, flash: storage of the esp32 and of the rp2 port.
         file_system_bytes: flash that the mounted file system takes.
-        radio, wifi, joined: whether the radio is on, the network there, and what was joined.
+        radio, wifi, joined: whether the radio is on and a network there; name and password of the
+            network that was joined.
         ntp: returns the seconds of `ntptime.time()`, or raises.
         watchdog_ms, fed_us: the watchdog's time, None before it runs, and when it was fed.
     """

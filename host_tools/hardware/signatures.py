@@ -1,4 +1,4 @@
-"""What MicroPython's ports take: names and arguments, from two independent sources.
+"""Names and arguments of MicroPython's ports, from two independent sources.
 
 The published stubs (PyPI, checked by hash) tell names, arguments and constants. The tables of
 arguments in the port's own C source tell which keywords it takes. A call passes if both agree.

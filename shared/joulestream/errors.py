@@ -63,70 +63,34 @@ STORE_FAILED = const(97)
 INTERNAL = const(98)
 MEMORY_LOW = const(99)
 
-REASONS = {
-    OWNER_STOP: ("OWNER_STOP", "the owner asked to stop"),
-    ENERGY_REACHED: ("ENERGY_REACHED", "the vehicle has the energy it wanted"),
-    BUDGET_EXHAUSTED: ("BUDGET_EXHAUSTED", "the vehicle's budget is spent"),
-    CAPACITY_EXHAUSTED: ("CAPACITY_EXHAUSTED", "the channel's capacity is spent"),
-    UNPLUGGED: ("UNPLUGGED", "the vehicle was unplugged"),
-    LINK_TIMEOUT: ("LINK_TIMEOUT", "the other side fell silent"),
-    PAYMENT_TIMEOUT: ("PAYMENT_TIMEOUT", "an invoice was not paid in time"),
-    RESTARTED: ("RESTARTED", "a side started anew in mid-session"),
-    UNKNOWN_VERSION: ("UNKNOWN_VERSION", "the protocol version is not known here"),
-    UNEXPECTED_MESSAGE: ("UNEXPECTED_MESSAGE", "a message came out of turn"),
-    BAD_FIELD: ("BAD_FIELD", "a message holds a value that makes no sense"),
-    CERTIFICATE_FORGED: ("CERTIFICATE_FORGED", "the issuer did not sign this certificate"),
-    CERTIFICATE_EXPIRED: ("CERTIFICATE_EXPIRED", "the certificate is not valid at this time"),
-    CERTIFICATE_WINDOW: (
-        "CERTIFICATE_WINDOW",
-        "the certificate ends too close to its dispute window for this pole to collect",
-    ),
-    WRONG_CHANNEL: ("WRONG_CHANNEL", "certificate, key and channel id do not belong together"),
-    WRONG_PAYEE: ("WRONG_PAYEE", "the channel pays another pole"),
-    WRONG_LEDGER: ("WRONG_LEDGER", "the channel is on a ledger or asset this pole does not take"),
-    UNTRUSTED_ISSUER: ("UNTRUSTED_ISSUER", "this pole does not trust the certificate's issuer"),
-    ISSUER_LIMIT: ("ISSUER_LIMIT", "the issuer is trusted for less than this channel needs"),
-    BAD_PROOF: ("BAD_PROOF", "the proof of key is not the payer's"),
-    TIME_UNKNOWN: ("TIME_UNKNOWN", "the pole does not know the time and energises nothing"),
-    BAD_TIME: ("BAD_TIME", "the proof of time is not acceptable"),
-    PREPAY_TOO_SMALL: (
-        "PREPAY_TOO_SMALL",
-        "credit and prepay together are too small for a steady current",
-    ),
-    CHANNELS_FULL: ("CHANNELS_FULL", "the pole's store has no room for another channel"),
-    CERTIFICATE_OLD: ("CERTIFICATE_OLD", "the pole needs a certificate that was issued later"),
-    CAPACITY_TOO_SMALL: ("CAPACITY_TOO_SMALL", "the pole takes no new channel this small"),
-    BAD_SIGNATURE: ("BAD_SIGNATURE", "a signature does not verify"),
-    AMOUNT_SHRINKS: ("AMOUNT_SHRINKS", "the update pays less than the claim before it"),
-    OVER_CAPACITY: ("OVER_CAPACITY", "the update exceeds the channel's capacity"),
-    UNDERPAID: ("UNDERPAID", "the update does not cover its invoice"),
-    PRICE_TOO_HIGH: ("PRICE_TOO_HIGH", "the price is above the vehicle's limit"),
-    TARIFF_REFUSED: ("TARIFF_REFUSED", "the new tariff was not accepted in time"),
-    OVERBILLED: ("OVERBILLED", "the invoice is above the vehicle's own reading"),
-    WRONG_AMOUNT: ("WRONG_AMOUNT", "the invoice's amount is not its energy times the tariff"),
-    CARRIED_DEBT: ("CARRIED_DEBT", "the pole carries over a debt the vehicle does not know"),
-    NO_CHANNEL: ("NO_CHANNEL", "the vehicle has no channel that pays this pole"),
-    WALLET_UNABLE: ("WALLET_UNABLE", "the wallet could not sign"),
-    POLE_TOO_COARSE: ("POLE_TOO_COARSE", "the pole's meter counts in steps above its packets"),
-    POLE_TOO_SLOW: ("POLE_TOO_SLOW", "packets or timeouts are longer than a side allows"),
-    METER_SILENT: ("METER_SILENT", "the meter does not answer"),
-    METER_STALE: ("METER_STALE", "the meter's last good reading is too old"),
-    METER_FROZEN: ("METER_FROZEN", "the meter's register stands still while power flows"),
-    METER_BACKWARD: ("METER_BACKWARD", "the meter's register went backwards, or power flows back"),
-    METER_JUMP: ("METER_JUMP", "the meter's register jumped further than the power allows"),
-    METER_OUT_OF_RANGE: ("METER_OUT_OF_RANGE", "the meter shows figures that make no sense"),
-    CONTACTOR_WELDED: ("CONTACTOR_WELDED", "current flows though the contactor is open"),
-    CONFIGURATION: ("CONFIGURATION", "the configuration is broken"),
-    STORE_FAILED: ("STORE_FAILED", "the claim could not be stored"),
-    INTERNAL: ("INTERNAL", "an internal fault"),
-    MEMORY_LOW: ("MEMORY_LOW", "the memory is filling up; the firmware starts anew"),
-}
+# Codes and names in one text: a dictionary of them would take 5 KB of a board's heap.
+# docs/protocol.md, section 9, says what each one means.
+_NAMES = (
+    " "
+    "1 OWNER_STOP 2 ENERGY_REACHED 3 BUDGET_EXHAUSTED 4 CAPACITY_EXHAUSTED 5 UNPLUGGED "
+    "6 LINK_TIMEOUT 7 PAYMENT_TIMEOUT 8 RESTARTED "
+    "16 UNKNOWN_VERSION 17 UNEXPECTED_MESSAGE 18 BAD_FIELD "
+    "32 CERTIFICATE_FORGED 33 CERTIFICATE_EXPIRED 34 CERTIFICATE_WINDOW 35 WRONG_CHANNEL "
+    "36 WRONG_PAYEE 37 WRONG_LEDGER 38 UNTRUSTED_ISSUER 39 ISSUER_LIMIT 40 BAD_PROOF "
+    "41 TIME_UNKNOWN 42 BAD_TIME 43 PREPAY_TOO_SMALL 44 CHANNELS_FULL 45 CERTIFICATE_OLD "
+    "46 CAPACITY_TOO_SMALL "
+    "48 BAD_SIGNATURE 49 AMOUNT_SHRINKS 50 OVER_CAPACITY 51 UNDERPAID "
+    "64 PRICE_TOO_HIGH 65 TARIFF_REFUSED 66 OVERBILLED 67 WRONG_AMOUNT 68 CARRIED_DEBT "
+    "69 NO_CHANNEL 70 WALLET_UNABLE 71 POLE_TOO_COARSE 72 POLE_TOO_SLOW "
+    "80 METER_SILENT 81 METER_STALE 82 METER_FROZEN 83 METER_BACKWARD 84 METER_JUMP "
+    "85 METER_OUT_OF_RANGE 86 CONTACTOR_WELDED "
+    "96 CONFIGURATION 97 STORE_FAILED 98 INTERNAL 99 MEMORY_LOW "
+)
 
 
 def reason_name(code: int) -> str:
     """Return the name of reason `code`. An unknown code of a later version gives its number."""
-    known = REASONS.get(code)
-    return known[0] if known else "REASON_%d" % code
+    key = " %d " % code
+    at = _NAMES.find(key)
+    if at < 0:
+        return "REASON_%d" % code
+    start = at + len(key)
+    return _NAMES[start : _NAMES.find(" ", start)]
 
 
 def stop_name(code: "int | None") -> "str | None":

@@ -36,6 +36,7 @@ def check_board(board: "Any") -> None:
     for name in dir(contract.Board):
         if not name.startswith("_"):
             assert hasattr(board, name), name
+    assert board.fault is None or isinstance(board.fault, str)
     _check_uarts(board)
     _check_storage(board)
     _check_random(board)
@@ -129,9 +130,11 @@ def _check_pins(board: "Any") -> None:
     for paused in (True, False):
         assert board.pause(paused) is None
     assert board.feed_watchdog() is None
+    assert board.make_safe() is None
 
 
 def _check_clock(board: "Any") -> None:
+    assert board.set_clock() is None
     before, after = board.now_ms(), board.now_ms()
     assert 0 <= before < TICKS_PERIOD and 0 <= after < TICKS_PERIOD
     assert ticks_diff(after, before) >= 0

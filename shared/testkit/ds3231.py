@@ -1,6 +1,6 @@
 """The real-time clock DS3231 at the level of its registers, as a device on I2C.
 
-Runs on CPython and on MicroPython. Source: Maxim DS3231 datasheet, figure 1. Its time stands still.
+Runs on CPython and on MicroPython. Its time stands still. Source: Maxim DS3231 datasheet, fig. 1.
 """
 
 from joulestream.compat import const

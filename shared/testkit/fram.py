@@ -60,6 +60,7 @@ class Mb85rs:
     Attributes:
         data: its memory.
         status: its status register.
+        identification: the bytes that it answers to RDID.
         powered: False: the chip drives nothing, and every byte reads as 0xFF.
         stuck: cells of these addresses keep their value: a worn or broken part.
         writes: how many bytes were written.
@@ -71,7 +72,7 @@ class Mb85rs:
         self.powered = True
         self.stuck: set[int] = set()
         self.writes = 0
-        self._id = SPI_PARTS[size]
+        self.identification = SPI_PARTS[size]
         self._address_size = 3 if size >= _THREE_BYTES_FROM else 2
         self._selected = False
         self._asleep = False
@@ -118,7 +119,7 @@ class Mb85rs:
         position = self._count - 2  # of this byte behind the op-code
         command = self._command
         if command == RDID:
-            return self._id[position] if position < len(self._id) else _OPEN
+            return self.identification[position] if position < len(self.identification) else _OPEN
         if command == RDSR:
             return self.status
         if command == WRSR:
@@ -161,6 +162,7 @@ class Mb85rc:
 
     Attributes:
         data: its memory.
+        identification: its device id.
         powered: False: the chip acknowledges nothing.
         stuck: cells of these addresses keep their value: a worn or broken part.
     """
@@ -169,7 +171,7 @@ class Mb85rc:
         self.data = bytearray(size) if data is None else data
         self.powered = True
         self.stuck: set[int] = set()
-        self._id = I2C_PARTS[size]
+        self.identification = I2C_PARTS[size]
         self._first = _ADDRESS
         # A chip of 1 Mbit has two addresses.
         self._last = _ADDRESS + (size - 1 >> 16)
@@ -202,7 +204,7 @@ class Mb85rc:
         if address == _RESERVED:
             if not self._identifying:
                 return None
-            return bytes(self._id[at % len(self._id)] for at in range(size))
+            return bytes(self.identification[at % len(self.identification)] for at in range(size))
         if not self._first <= address <= self._last:
             return None
         read = bytearray(size)

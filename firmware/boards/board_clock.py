@@ -67,7 +67,7 @@ class BoardClock:
             self._retry_ms = min(2 * self._retry_ms, _LAST_RETRY_MS)
 
     def _take(self, told_s: "int | None", quality: int, now_ms: int) -> bool:
-        """Take over what a source told; return whether it told a time after the build."""
+        """Take over the time of a source; return whether it told a time after the build."""
         if told_s is None or told_s < BUILT_S:
             return False
         self._time_s = told_s
