@@ -74,6 +74,14 @@ print("kept", board.storage_shape())
 """
 
 
+@pytest.mark.skipif("JOULESTREAM_PICO" not in os.environ, reason="a minute: make soak runs it")
+def test_the_real_mpremote_brings_the_library(built, tmp_path):  # noqa: F811
+    with EmulatedPico(*built, tmp_path / "flash.bin") as board:
+        board.mpremote("fs", "cp", "-r", str(build_library()), ":")
+        printed = board.mpremote("exec", "import joulestream.pole.main, _ed25519; print('whole')")
+        assert printed.strip() == "whole"
+
+
 def test_the_board_keeps_the_contract(pico):
     printed = pico.mpremote("exec", CONTRACT)
     assert printed.strip() == "kept (64, 4096)"

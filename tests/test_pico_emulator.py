@@ -3,11 +3,13 @@
 The other tests on it are in test_on_pico.py.
 """
 
+import json
 import math
 import struct
 
 import pytest
 
+from joulestream.host_tools.build import pico as pico_build
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.pico_emulator import HIGH, LOW, NO_OUTPUT, EmulatedPico
 from pico_boards import built  # noqa: F401 - a fixture
@@ -262,3 +264,24 @@ def test_a_board_that_waits_for_nothing_is_no_hang(built, tmp_path):  # noqa: F8
     with EmulatedPico(*built, tmp_path / "flash.bin") as board:
         with pytest.raises(ToolchainError, match="waits for nothing; it said"):
             board.run_until(lambda: False)
+
+
+def test_the_lock_file_has_hashes_and_no_address():
+    text = (pico_build.SOURCE / "package-lock.json").read_text()
+    packages = {name: row for name, row in json.loads(text)["packages"].items() if name}
+    assert packages and all(row["integrity"].startswith("sha512-") for row in packages.values())
+    assert "resolved" not in text and "://" not in text
+
+
+@pytest.mark.parametrize(
+    "version, said", [("v16.20.0\n", "Node.js 18 or newer; this is v16.20.0"), (None, "missing")]
+)
+def test_a_tool_that_cannot_be_had_is_one_sentence(monkeypatch, version, said):
+    if version is None:
+        monkeypatch.setattr("shutil.which", lambda name: None)
+        monkeypatch.setattr("os.geteuid", lambda: 1000)
+    else:
+        monkeypatch.setattr(pico_build, "run", lambda *words, **more: version)
+    with pytest.raises(ToolchainError, match=said) as caught:
+        pico_build.emulator_modules()
+    assert "\n" not in str(caught.value)
