@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +29,10 @@ _HEAD = struct.Struct("<cI")
 _DONE = struct.Struct("<ddBII")
 _PWM = struct.Struct("<BBII")
 _SLEEPS, _NO_POWER, _WAS_RESET = 1, 2, 4
-_CALL, _WRITE, _READ = range(3)  # steps on an I2C bus
+# Steps on an I2C bus; the last one is a stop.
+_CALL_TO_WRITE, _CALL_TO_READ, _WRITE, _READ = range(4)
+# Each chip takes this address; the next byte tells which one is meant (NXP UM10204, 3.1.17).
+_DEVICE_ID = 0x7C
 _NS_PER_MS = 1_000_000
 # While the board serves somebody, its answers leave it this often.
 _SLICE_MS = 5
@@ -56,31 +60,50 @@ class I2cDevice(Protocol):
 
 
 class I2cBus:
-    """Joins the steps of an emulated I2C bus to the transfers that its chips understand."""
+    """Joins the steps of an emulated I2C bus to the transfers that its chips understand.
+
+    A chip learns of a transfer when it ends. Until then, copies of the chip answer, which share
+    its memory but move no pointer of it.
+    """
 
     def __init__(self) -> None:
         self.devices: list[I2cDevice] = []
         self._address = 0
         self._written = bytearray()
+        self._read = 0
 
     def step(self, step: int, value: int) -> int:
         """Take a step of emulator.js; return the answer to it."""
         if step == _WRITE:
             self._written.append(value)
-            return 1
-        written, self._written = bytes(self._written), bytearray()
-        if written:
-            for device in self.devices:
-                device.write(self._address, written)
-        if step == _CALL:
-            self._address = value
-            return int(any([device.write(value, b"") for device in self.devices]))
+            return self._address != _DEVICE_ID or self._any_takes(bytes(self._written))
         if step == _READ:
-            for device in self.devices:
-                data = device.read(self._address, 1)
-                if data is not None:
-                    return data[0]
-        return 0xFF
+            self._read += 1
+            return self._byte(self._read - 1)
+        self._end()
+        self._address = value
+        if step == _CALL_TO_WRITE:
+            return value == _DEVICE_ID or self._any_takes(b"")
+        return any([copy(device).read(value, 1) is not None for device in self.devices])
+
+    def _any_takes(self, written: bytes) -> bool:
+        return any([copy(device).write(self._address, written) for device in self.devices])
+
+    def _byte(self, at: int) -> int:
+        for device in self.devices:
+            data = copy(device).read(self._address, at + 1)
+            if data is not None:
+                return data[at]
+        return 0xFF  # nothing drives the line
+
+    def _end(self) -> None:
+        for device in self.devices:
+            if self._written:
+                device.write(self._address, bytes(self._written))
+            if self._read:
+                device.read(self._address, self._read)
+        self._written.clear()
+        self._read = 0
 
 
 class EmulatedPico:
@@ -373,7 +396,7 @@ class EmulatedPico:
             self._exchange(*rest)
         elif letter == b"i":
             bus, step, value = rest
-            self._send(b"M", bytes((self._i2c[bus].step(step, value),)))
+            self._send(b"M", bytes((int(self._i2c[bus].step(step, value)),)))
         elif letter == b"p":
             _, *pwm = _PWM.unpack(rest)
             self._pwm = (pwm[0], pwm[1], pwm[2])

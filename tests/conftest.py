@@ -44,6 +44,7 @@ REMEDIES = {
     "atheris": "make clean setup PYTHON=python3.12 (atheris has wheels for 3.11 to 3.13, x86_64)",
     "emulated board": "sudo apt-get install qemu-system-misc gcc-riscv64-unknown-elf picolibc-"
     "riscv64-unknown-elf",
+    "make soak": "make soak",
     "emulated Pico": "sudo apt-get install nodejs npm cmake gcc-arm-none-eabi "
     "libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib",
     "user C module": "sudo apt-get install qemu-system-misc gcc-riscv64-unknown-elf picolibc-"

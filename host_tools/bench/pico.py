@@ -18,6 +18,7 @@ from joulestream.host_tools.pico_emulator import LOW, EmulatedPico
 from joulestream.host_tools.pico_flash import JOURNAL_AT, write_flash
 from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
 from joulestream.testkit.mcp2515 import Mcp2515
+from joulestream.units import ticks_diff
 
 _UARTS = {"link": 0, "meter": 1}
 # As in firmware/boards/rp2040.py.
@@ -58,7 +59,8 @@ class PicoFirmware:
         self._taken = dict.fromkeys(paths, 0)
         self._line = b""
         self._request = b""  # the part of a meter's request that has come so far
-        self._now_ms = self._run_to_ms = 0
+        self._now_ms: int | None = None
+        self._run_to_ms = 0
         self._clock = Ds3231Registers()
         self._edge_ns = -1.0
         self._flash = flash = directory / f"{role}-pico.bin"
@@ -140,9 +142,9 @@ class PicoFirmware:
         Raises:
             FirmwareError: the firmware has ended, or the power is cut.
         """
-        step_ms = max(self._run_to_ms - self._now_ms, 0) if self._now_ms else 20
+        if self._now_ms is not None:
+            self.board.run(ticks_diff(self._run_to_ms, self._now_ms))
         self._now_ms = self._run_to_ms
-        self.board.run(step_ms)
         self._deliver("link", self.board.take_uart(_UARTS["link"]))
         # A meter takes a request when the line has been silent after it (Modbus RTU, 3.5 bytes).
         if part := self.board.take_uart(_UARTS["meter"]):

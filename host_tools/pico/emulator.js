@@ -20,8 +20,8 @@
 //   out  u, a, b bytes         from the USB serial port, UART 0, UART 1
 //        g pin(u8) level(u8)   an output pin changed; level 2: the pin is no output
 //        s bus(u8) byte(u8)    a byte on an SPI bus, which waits for M
-//        i bus(u8) step(u8) value(u8)   a step on an I2C bus, which waits for M: 0 calls an
-//                              address, 1 writes a byte, 2 reads one, 3 stops
+//        i bus(u8) step(u8) value(u8)   a step on an I2C bus, which waits for M: 0 and 1 call an
+//                              address, to write and to read; 2 writes a byte, 3 reads one, 4 stops
 //        p pin(u8) on(u8) high(u32) period(u32)   in counts of the PWM
 //        d now(f64) idle(f64) flags(u8) lost(u32) lost(u32)   flags: 1 sleeps until something
 //                              happens outside, 2 has no power, 4 was reset; then the bytes that
@@ -36,7 +36,7 @@ import { RUNNERS } from "./runner.js";
 import { timeUart } from "./uart.js";
 
 const [modules, firmware, flashPath, seed, runner, ...descriptors] = process.argv.slice(2);
-const { RP2040, USBCDC, GPIOPinState } = createRequire(`${modules}/`)("rp2040js");
+const { RP2040, USBCDC, GPIOPinState, I2CMode } = createRequire(`${modules}/`)("rp2040js");
 
 const [IN, OUT] = descriptors.map(Number);
 const CYCLE_NANOS = 8; // MicroPython sets the processor to 125 MHz
@@ -184,11 +184,12 @@ function powerOn(reason = 0, scratch = null) {
     };
   });
   mcu.i2c.forEach((i2c, bus) => {
-    i2c.onConnect = (address) => i2c.completeConnect(!!ask("i", bus, 0, address));
-    i2c.onWriteByte = (value) => i2c.completeWrite(!!ask("i", bus, 1, value));
-    i2c.onReadByte = () => i2c.completeRead(ask("i", bus, 2, 0));
+    i2c.onConnect = (address, mode) =>
+      i2c.completeConnect(!!ask("i", bus, mode === I2CMode.Read ? 1 : 0, address));
+    i2c.onWriteByte = (value) => i2c.completeWrite(!!ask("i", bus, 2, value));
+    i2c.onReadByte = () => i2c.completeRead(ask("i", bus, 3, 0));
     i2c.onStop = () => {
-      ask("i", bus, 3, 0);
+      ask("i", bus, 4, 0);
       i2c.completeStop();
     };
   });
