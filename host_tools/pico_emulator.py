@@ -33,6 +33,7 @@ _SLEEPS, _NO_POWER, _WAS_RESET = 1, 2, 4
 _CALL_TO_WRITE, _CALL_TO_READ, _WRITE, _READ = range(4)
 # Each chip takes this address; the next byte tells which one is meant (NXP UM10204, 3.1.17).
 _DEVICE_ID = 0x7C
+_NO_POWER_LEFT = "the emulated Pico has no power"
 _NS_PER_MS = 1_000_000
 # While the board serves somebody, its answers leave it this often.
 _SLICE_MS = 5
@@ -210,7 +211,7 @@ class EmulatedPico:
         while not reached():
             self.run(step_ms)
             if not self.has_power:
-                raise ToolchainError("the emulated Pico has no power")
+                raise ToolchainError(_NO_POWER_LEFT)
             if self._sleeps and not reached():
                 said = self.usb.decode(errors="replace")
                 raise ToolchainError(f"the emulated Pico waits for nothing; it said:\n{said}")
@@ -321,6 +322,8 @@ class EmulatedPico:
     ) -> bool:
         """Serve for one slice, or until there is something to do; return whether to go on."""
         self.run(_SLICE_MS)
+        if not self.has_power:
+            raise ToolchainError(_NO_POWER_LEFT)
         if self.usb:
             repl.write(bytes(self.usb))
             self.usb.clear()

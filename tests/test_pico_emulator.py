@@ -250,6 +250,14 @@ def test_the_power_goes_at_the_byte_that_is_asked_for(built, tmp_path, count):  
         assert board.mpremote("exec", "print('here again')").strip() == "here again"
 
 
+def test_a_power_cut_ends_mpremote(built, tmp_path):  # noqa: F811
+    with EmulatedPico(*built, tmp_path / "flash.bin") as board:
+        board.mpremote("exec", "pass")
+        board.cut_power_at(0)
+        with pytest.raises(ToolchainError, match="no power"):
+            board.mpremote("exec", PROGRAM)
+
+
 def test_a_reset_of_the_program_and_of_the_watchdog(pico):
     for text in ("machine.reset()", "machine.WDT(timeout=200)\nwhile True: pass"):
         before = pico.resets
