@@ -39,12 +39,15 @@ _NIGHT_PRICE_PER_KWH = 260_000
 _NIGHT_FROM_S = START_S + 360
 _DEPOSIT = 1_000_000
 _BUDGET = 650_000
-_EXPECTED_MWH = 2_250_000
+_EXPECTED_MWH = {"unix": 2_250_000, "pico": 20_000}
 _LINE_EVERY_MWH = 500_000
 _LIMIT_MS = 30 * 60 * 1_000
 _WINDOW_S = 7 * DAY_S
+# An emulated Pico starts slowly, and its journal must not be younger than the certificate.
+_CERTIFIED_S = {"unix": START_S, "pico": START_S + 6}
 # All files that a demo makes.
 _FILES = (
+    "pole-pico.bin",
     *(
         f"{role}.{ending}"
         for role in ("pole", "vehicle")
@@ -61,7 +64,7 @@ _FILES = (
 class ProgressDisplay:
     """Shows a charging session as it goes: live on a terminal, else a line now and then."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, expected_mwh: int) -> None:
         self._console = console
         self._next_line_mwh = 0
         self.progress = Progress(
@@ -71,7 +74,7 @@ class ProgressDisplay:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self.progress.add_task("", total=_EXPECTED_MWH, figures="")
+        self._task = self.progress.add_task("", total=expected_mwh, figures="")
 
     def show(self, status: dict[str, Any]) -> None:
         """Show the pole's `status`."""
@@ -88,11 +91,19 @@ class ProgressDisplay:
 
 @dataclass
 class Demo:
-    """One run: where its files go, whether on the wall clock, where people are told of it."""
+    """One run.
+
+    Args:
+        directory: where its files go.
+        realtime: whether it runs on the wall clock.
+        console: where people are told of it.
+        board: the pole's, "unix" or "pico". An emulated Pico charges 20 Wh, not the whole budget.
+    """
 
     directory: Path
     realtime: bool
     console: Console
+    board: str = "unix"
 
     def run(self) -> dict[str, Any]:
         """Run it all; return the summary that is also written to summary.json.
@@ -122,8 +133,12 @@ class Demo:
                 # A new channel has no credit: it prepays all that flows while packets are paid.
                 prepay=3 * _DAY_PRICE_PER_KWH * PACKET_MWH // MWH_PER_KWH,
                 reconnect_ms=500,
+                **({"energy_wanted_mwh": _EXPECTED_MWH["pico"]} if self.board == "pico" else {}),
             )
-            bench = Bench(self.directory, pole, vehicle, Plant(), realtime=self.realtime)
+            picos = {"pole": None} if self.board == "pico" else {}
+            bench = Bench(
+                self.directory, pole, vehicle, Plant(), realtime=self.realtime, picos=picos
+            )
             recording = Recording()
             begun_s = time.monotonic()
             asyncio.run(self._charge(bench, recording))
@@ -149,7 +164,7 @@ class Demo:
             setup.payer.public_key, vehicle.id, setup.payee.public_key, pole.id, euro, _WINDOW_S
         )
         channel_id = ledger.open_channel(terms, _DEPOSIT, START_S).terms.channel_id()
-        certificate = ledger.issue_certificate(channel_id, START_S, HOUR_S)
+        certificate = ledger.issue_certificate(channel_id, _CERTIFIED_S[self.board], HOUR_S)
         setup.certificate_path.write_bytes(certificate.to_bytes())
         self.console.print(
             f"Channel [bold]{channel_id.hex()[:16]}…[/] opened with {_euro(_DEPOSIT)}; "
@@ -159,7 +174,7 @@ class Demo:
         return terms
 
     async def _charge(self, bench: Bench, recording: Recording) -> None:
-        display = ProgressDisplay(self.console)
+        display = ProgressDisplay(self.console, _EXPECTED_MWH[self.board])
 
         def sample() -> None:
             recording.sample(bench)

@@ -82,6 +82,7 @@ class Scenario:
 
     def record(self) -> PayeeRecord:
         """Return the channel's record in the pole's flash."""
+        self.bench.pole.save_storage()
         board = FileFlash(str(self.setup.directory / "pole.flash"), 64, 4096)
         return PayeeRecords(mount(board), 64).load(self.setup.terms.channel_id())
 

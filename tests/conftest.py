@@ -32,6 +32,8 @@ LONG = {
     "test_fuzz.py::test_an_input_that_breaks": "fuzzing until a bug is found",
     "test_native_module.py::test_the_emulated_board": "the emulated board",
     "test_on_board.py": "the emulated board",
+    "test_on_pico.py": "the emulated Pico",
+    "test_pico_emulator.py": "the emulated Pico",
     "test_on_micropython.py": "every dual-runtime file once more, on the unix port",
     "test_planted_bugs.py": "a run of pytest for each bug",
     "test_power_cuts.py": "thousands of power cuts",
@@ -44,6 +46,9 @@ REMEDIES = {
     "atheris": "make clean setup PYTHON=python3.12 (atheris has wheels for 3.11 to 3.13, x86_64)",
     "emulated board": "sudo apt-get install qemu-system-misc gcc-riscv64-unknown-elf picolibc-"
     "riscv64-unknown-elf",
+    "make soak": "make soak",
+    "emulated Pico": "sudo apt-get install nodejs npm cmake gcc-arm-none-eabi "
+    "libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib",
     "user C module": "sudo apt-get install qemu-system-misc gcc-riscv64-unknown-elf picolibc-"
     "riscv64-unknown-elf",
     "micropython.cmake": "sudo apt-get install cmake",

@@ -7,16 +7,19 @@ speed. On the wall clock the firmwares run freely and the bench only carries.
 
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from joulestream.host_tools.bench.cables import Cable, SerialCable
 from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.bench.meters import MeterServer
+from joulestream.host_tools.bench.pico import PicoFirmware
 from joulestream.host_tools.bench.plant import Plant
 from joulestream.host_tools.bench.ports import Port
 from joulestream.runtime.pilot import PILOT_A, PILOT_C
+from joulestream.testkit.mcp2515 import Mcp2515
 from joulestream.testkit.meter import Meter
 from joulestream.units import TICKS_PERIOD
 
@@ -30,6 +33,8 @@ class Bench:
     A caller sets faults while it runs: `link_cut`, `plant.plugged`, `pole_meter.set_fault`,
     `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
     Nobody reads what the firmwares in `unheard` send on the link. `cable` joins both links.
+    The firmwares of the roles in `picos` run on an emulated Pico, with this CAN controller if it
+    is not None; the others run on the unix port.
     `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
@@ -46,6 +51,7 @@ class Bench:
         heap: str = "336k",
         realtime: bool = False,
         cable: Cable | None = None,
+        picos: Mapping[str, Mcp2515 | None] = MappingProxyType({}),
     ) -> None:
         # The firmwares work in the directory themselves.
         self.directory = directory = directory.absolute()
@@ -64,6 +70,7 @@ class Bench:
         self._start_s = start_s
         self._time_known = time_known
         self._heap = heap
+        self._picos = picos
         self._configs = {"pole": pole, "vehicle": vehicle}
         self._meters = {
             "pole": MeterServer(self.pole_meter),
@@ -71,15 +78,15 @@ class Bench:
         }
         self._ports = {role: {"link": Port(), "meter": Port()} for role in ("pole", "vehicle")}
         self._came: dict[str, dict[str, int]] = {"pole": {}, "vehicle": {}}
-        self._firmwares: dict[str, Firmware] = {}
+        self._firmwares: dict[str, Firmware | PicoFirmware] = {}
 
     @property
-    def pole(self) -> Firmware:
+    def pole(self) -> Firmware | PicoFirmware:
         """Return the pole's firmware."""
         return self._firmwares["pole"]
 
     @property
-    def vehicle(self) -> Firmware:
+    def vehicle(self) -> Firmware | PicoFirmware:
         """Return the vehicle's firmware."""
         return self._firmwares["vehicle"]
 
@@ -102,12 +109,11 @@ class Bench:
         for port in self._ports[role].values():
             port.read()
         self._came[role] = {}
-        self._firmwares[role] = Firmware(
-            role,
-            {**self._configs[role], "board": self._board_section(role)},
-            self.directory,
-            self._heap,
-        )
+        config = {**self._configs[role], "board": self._board_section(role)}
+        if role in self._picos:
+            self._firmwares[role] = PicoFirmware(role, config, self.directory, self._picos[role])
+        else:
+            self._firmwares[role] = Firmware(role, config, self.directory, self._heap)
         if self.realtime:
             self._set_pins(role, wants_status=True)
 

@@ -157,6 +157,9 @@ class Firmware:
             # Both processes have ended, and a contactor that nobody holds is open.
             self.contactor = False
 
+    def save_storage(self) -> None:
+        """Do nothing: its storage is the file ROLE.flash."""
+
     def kill(self) -> None:
         """Cut the process's power."""
         self._process.kill()

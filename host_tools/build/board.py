@@ -21,6 +21,8 @@ _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
 # As MicroPython's esp32 port is compiled; the qemu port's own -Os stands in front of it.
 _OPTIMISATION = "-O2"
 _HEAP_BYTES = 1024 * 1024
+# As in mount.py; the last is the default of VfsLfs2.
+_SHAPE = (512, 1536, 32)
 # MicroPython's unix port makes the image of the file system in a heap of this size.
 _IMAGE_HEAP_BYTES = 8 * 1024 * 1024
 
@@ -75,17 +77,18 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
     return output / "firmware.elf"
 
 
-def make_image(folders: Iterable[Path], image: Path) -> None:
-    """Write an image of the board's file system.
+def make_image(folders: Iterable[Path], image: Path, shape: tuple[int, int, int] = _SHAPE) -> None:
+    """Write an image of a board's file system.
 
     Args:
         folders: folders that it has at its root, under their own names.
         image: the file to write.
+        shape: bytes in a block, blocks, and the bytes that are written at a time.
 
     Raises:
         ToolchainError: they do not fit, or MicroPython's unix port is missing.
     """
     program = ROOT / "host_tools" / "rv32" / "make_image.py"
     command = [micropython(), "-X", f"heapsize={_IMAGE_HEAP_BYTES}", str(program)]
-    words = (SOURCE / "mount.py", image, *folders)
+    words = (SOURCE / "mount.py", image, *shape, *folders)
     run([*command, *map(str, words)], "making the emulated board's file system")

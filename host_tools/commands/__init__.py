@@ -44,4 +44,7 @@ COMMANDS = {
     "emulator": Command(
         _HERE + "emulator", "Start the emulated riscv32 board, for mpremote to talk to."
     ),
+    "pico": Command(
+        _HERE + "pico", "Start the emulated Raspberry Pi Pico, for mpremote to talk to."
+    ),
 }

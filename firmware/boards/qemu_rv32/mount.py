@@ -24,25 +24,28 @@ class Disk:
     """A block device in memory.
 
     Args:
-        memory: a writable buffer of `BLOCK` * `BLOCKS` bytes.
+        memory: a writable buffer of whole blocks.
+        block: bytes in a block.
     """
 
-    def __init__(self, memory: bytearray) -> None:
+    def __init__(self, memory: bytearray, block: int = BLOCK) -> None:
         self._data = memoryview(memory)
+        self._block = block
 
     def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
         """Fill `buffer` with the bytes of `block` from `offset` on."""
-        start = block * BLOCK + offset
+        start = block * self._block + offset
         buffer[:] = self._data[start : start + len(buffer)]
 
     def writeblocks(self, block: int, buffer: bytes, offset: int = 0) -> None:
         """Write `buffer` into `block` from `offset` on."""
-        start = block * BLOCK + offset
+        start = block * self._block + offset
         self._data[start : start + len(buffer)] = buffer
 
     def ioctl(self, operation: int, argument: int) -> "int | None":
         """Return the number of blocks (4) or the bytes of one (5); memory needs no erasing (6)."""
-        return {_BLOCK_COUNT: BLOCKS, _BLOCK_SIZE: BLOCK, _ERASE: 0}.get(operation)
+        blocks = len(self._data) // self._block
+        return {_BLOCK_COUNT: blocks, _BLOCK_SIZE: self._block, _ERASE: 0}.get(operation)
 
 
 def mount() -> None:
