@@ -93,7 +93,7 @@ BUGS = (
     Bug(
         "cofactored verification",
         "shared/ed25519/ed25519.c",
-        "    point_encode(expected, sum);\n",
+        "    point_encode(expected, sum, PUBLIC);\n",
         _COFACTORED,
         "tests/test_ed25519_oracle.py::test_torsion_gets_libsodiums_answer",
     ),
@@ -315,7 +315,7 @@ BUGS = (
     Bug(
         "invoices for little energy are written without a budget",
         "firmware/vehicle/payer.py",
-        "        if payments.is_little(invoice) and not self._budget.allows(1, now_ms):\n",
+        "        if is_little and not self._budget.allows(1, now_ms):\n",
         "        if False:\n",
         "tests/test_vehicle_writes.py::"
         "test_invoices_for_little_wait_for_the_budget_and_those_for_more_do_not",
@@ -437,8 +437,8 @@ BUGS = (
     Bug(
         "a first step counts whole, however long it is",
         "firmware/meter/estimate.py",
-        "                    whole_mwh = min(moved_mwh - step_mwh, most_mwh)\n",
-        "                    whole_mwh = moved_mwh - step_mwh\n",
+        "        whole_mwh = min(moved_mwh - step_mwh, most_mwh)\n",
+        "        whole_mwh = moved_mwh - step_mwh\n",
         "tests/test_meter.py::test_a_first_step_counts_no_more_than_can_have_flowed",
     ),
     Bug(

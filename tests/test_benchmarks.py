@@ -89,7 +89,7 @@ def test_a_part_that_fails_stops_no_other(tmp_path, monkeypatch):
     "name, figures, said",
     [
         ("power-cuts", {"power_cut_losses": 1}, "must be 0"),
-        ("packets", {"rv32": {"pole_packet": 2_000_001}}, "must be at most 2,000,000"),
+        ("packets", {"rv32": {"pole_packet": 1_150_001}}, "must be at most 1,150,000"),
     ],
 )
 def test_a_figure_that_breaks_its_limit_is_an_error(tmp_path, monkeypatch, name, figures, said):

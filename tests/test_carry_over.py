@@ -347,7 +347,7 @@ def test_the_energy_wanted_counts_over_reconnects_until_the_plug_is_pulled():
     for visit in (1, 2):
         for count in (6, 12):
             world.charge(count)
-            come_back(world, energy_mwh=world.payee.last_charging.energy_mwh)
+            come_back(world, energy_mwh=world.payee.last_charging.energy_mwh())
         world.run(lambda: world.payer.last_stop == errors.ENERGY_REACHED)
         billed_mwh = world.payer.record.billed_mwh
         assert abs(billed_mwh - visit * wanted_mwh) <= visit * 4_000, billed_mwh

@@ -77,7 +77,7 @@ class End:
             self.send(ACCEPT)
         elif number == INVOICE:
             self.send(UPDATE, sequence=message.sequence, amount=message.sequence)
-            if self.session.invoice_number == PACKETS and self._stopper == PAYER:
+            if self.session.sequence - self.session.tag == PACKETS and self._stopper == PAYER:
                 self.send(STOP, reason=OWNER_STOP)
         elif number == TARIFF:
             self.send(TARIFF_ACCEPT, from_energy_mwh=message.from_energy_mwh)
@@ -96,14 +96,14 @@ class End:
         elif number == ACCEPT:
             self.send(INVOICE, sequence=session.tag + 1)
         elif number == UPDATE:
-            if session.invoice_number == PACKETS:
+            if session.sequence - session.tag == PACKETS:
                 if self._stopper == PAYEE:
                     self.send(STOP, reason=OWNER_STOP)
                     self.send(RECEIPT)
                 elif session.state == STOPPING:
                     self.send(RECEIPT)
                 return
-            if session.invoice_number == 1:
+            if session.sequence - session.tag == 1:
                 self.send(TARIFF, from_energy_mwh=7)
                 self.send(RENEW_REQUEST)
             self.send(INVOICE, sequence=message.sequence + 1)

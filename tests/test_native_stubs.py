@@ -16,9 +16,15 @@ STUBS = ROOT / "shared" / "stubs"
 ON_BOTH = ("_ed25519", "cryptolib")
 
 # Prints each function of _ed25519 with each number of arguments that it takes. A binding that got
-# the right number refuses None as a buffer; with another number the runtime refuses the call.
+# the right number refuses None; with another number the runtime refuses the call.
 CALLS = """
 import _ed25519
+refusals = (
+    "a bytes-like object is required",
+    "out must be a writable bytes-like object",
+    "a small integer is required",
+    "an integer is required",
+)
 for name in sorted(getattr(_ed25519, "__all__", dir(_ed25519))):
     function = getattr(_ed25519, name)
     if name[:2] == "__" or not callable(function):
@@ -27,7 +33,7 @@ for name in sorted(getattr(_ed25519, "__all__", dir(_ed25519))):
         try:
             function(*[None] * count)
         except TypeError as error:
-            if str(error) == "a bytes-like object is required":
+            if str(error) in refusals:
                 print(name, count)
 """
 

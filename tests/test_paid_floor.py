@@ -227,7 +227,7 @@ def test_an_honest_vehicle_pays_nothing_twice_to_a_pole_that_forgot():
             assert not world.payer.record.unproven_amount
             # The pole still owes the energy that was paid ahead: at most four packets are unused.
             charging = world.payee.charging
-            energy_mwh = charging.energy_mwh - charging.start_energy_mwh
+            energy_mwh = charging.energy_mwh() - charging.start_energy_mwh
             paid_mwh = (charging.paid - record.amount_due) * 1_000_000 // PRICE
             assert paid_mwh - energy_mwh <= (4 * PACKET_PRICE) * 1_000_000 // PRICE
 

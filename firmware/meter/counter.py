@@ -49,6 +49,10 @@ class EnergyCounter:
         power_mw: the power in the newest reading.
         asked_ms: the tick of the newest reading's first question.
         changed_ms: the same of the newest reading with other figures than the one before it.
+        register_mwh: the register in the newest reading, in mWh; None while it is in doubt.
+        register_total_mwh: the part of `total_mwh` that the register has confirmed.
+        settle_ms: the time after which a reading shows all that flowed before: a refresh, the
+            reading that is under way, and a whole one.
         reading_ms: the time of a reading; the longest one of the last minutes.
         doubt: why the meter cannot be trusted (errors.py), or 0.
         alarm: a reason that lasts until a person ends it, or 0; the pole's loop sets it.
@@ -70,22 +74,11 @@ class EnergyCounter:
         self.reading_ms = 0
         self.alarm = 0
         self.doubt = self.reason = errors.METER_SILENT
+        self.register_mwh: int | None = None
+        self.register_total_mwh = 0
+        self.settle_ms = watch.refresh_ms + 2 * interval_ms
 
-    @property
-    def register_mwh(self) -> "int | None":
-        """The register in the newest reading, in mWh; None while the register is in doubt."""
-        return self._estimate.register_mwh if self._estimate.is_following else None
-
-    @property
-    def settle_ms(self) -> int:
-        """The time after which a reading shows all that flowed before: a refresh, the reading
-        that is under way, and a whole one."""
-        return self.refresh_ms + 2 * max(self._watch.elapsed_ms, self._interval_ms)
-
-    @property
-    def register_total_mwh(self) -> int:
-        """The part of `total_mwh` that the register has confirmed."""
-        return self._estimate.register_total_mwh
+    # No properties here: MicroPython would search the class at every assignment to an attribute.
 
     def advance(self, contactor_closed: "bool | None", now_ms: int) -> None:
         """Poll the meter, and bring all figures up to the tick `now_ms`.
@@ -110,7 +103,9 @@ class EnergyCounter:
         """Follow the register to a reading, if the watch finds it good."""
         self.power_mw = reading.power_mw
         self.asked_ms = reading.asked_ms
-        self.reading_ms = max(reading.age_ms, self.reading_ms - 1)
+        age_ms = reading.age_ms
+        reading_ms = self.reading_ms - 1
+        self.reading_ms = age_ms if age_ms > reading_ms else reading_ms
         watch = self._watch
         # Figures that repeat show a fault only if the contactor is known to be closed.
         follows = watch.judge(reading, contactor_closed)
@@ -118,14 +113,22 @@ class EnergyCounter:
         self.refresh_ms = watch.refresh_ms
         self.changed_ms = watch.changed_ms
         estimate = self._estimate
+        elapsed_ms = watch.elapsed_ms
+        if elapsed_ms < self._interval_ms:
+            elapsed_ms = self._interval_ms
+        self.settle_ms = watch.refresh_ms + 2 * elapsed_ms
         if not follows:
             estimate.pause()
+            self.register_mwh = None
             return
         if watch.has_new_start:
             estimate.forget_register()
         estimate.follow(reading, watch.step_mwh, watch.most_mwh)
         self.before_mwh = estimate.before_mwh
+        self.register_mwh = estimate.register_mwh
+        self.register_total_mwh = estimate.register_total_mwh
 
     def skip_counted(self, counted_mwh: int) -> None:
         """Leave the register's next `counted_mwh` out of the total: they were billed before."""
         self._estimate.skip_counted(counted_mwh)
+        self.register_total_mwh = self._estimate.register_total_mwh

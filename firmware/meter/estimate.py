@@ -73,21 +73,27 @@ class EnergyEstimate:
             else:
                 moved_mwh = small_int(reading.energy_mwh - self.register_mwh)
                 if self._is_first_step:
-                    self._is_first_step = False
-                    inside_mwh = self.total_mwh - self.register_total_mwh
-                    whole_mwh = min(moved_mwh - step_mwh, most_mwh)
-                    counted_mwh = min(max(inside_mwh, whole_mwh), moved_mwh)
-                    self.before_mwh += moved_mwh - counted_mwh
-                    moved_mwh = counted_mwh
+                    moved_mwh = self._first_step(moved_mwh, step_mwh, most_mwh)
                 self.register_total_mwh += moved_mwh
             self.register_mwh = reading.energy_mwh
             # The total may be ahead of the register. The lead was counted once; it counts towards
             # the new step.
-            self._inside_mwh = max(self.total_mwh - self.register_total_mwh, 0)
+            lead_mwh = self.total_mwh - self.register_total_mwh
+            self._inside_mwh = lead_mwh if lead_mwh > 0 else 0
             self._inside_w_ms = 0
-        self._power_w = max(reading.power_mw, 0) // MW_PER_W
+        power_mw = reading.power_mw
+        self._power_w = power_mw // MW_PER_W if power_mw > 0 else 0
         self._step_mwh = step_mwh
-        self.advance(reading.time_ms)
+        self._settle()
+
+    def _first_step(self, moved_mwh: int, step_mwh: int, most_mwh: int) -> int:
+        """Return the part of the register's first move that counts; note the rest of it."""
+        self._is_first_step = False
+        inside_mwh = self.total_mwh - self.register_total_mwh
+        whole_mwh = min(moved_mwh - step_mwh, most_mwh)
+        counted_mwh = min(max(inside_mwh, whole_mwh), moved_mwh)
+        self.before_mwh += moved_mwh - counted_mwh
+        return counted_mwh
 
     def pause(self) -> None:
         """Count nothing until the next reading that is followed."""
@@ -106,6 +112,9 @@ class EnergyEstimate:
 
     def advance(self, now_ms: int) -> int:
         """Bring the total up to the tick `now_ms` and return it, in mWh."""
+        if now_ms == self._time_ms:
+            # `follow` has settled the total for this tick, and nothing else makes it more.
+            return self.total_mwh
         elapsed_ms = ticks_diff(now_ms, self._time_ms)
         self._time_ms = now_ms
         if self.register_mwh is None:
@@ -115,7 +124,13 @@ class EnergyEstimate:
             if self._inside_w_ms >= W_MS_PER_MWH:
                 self._inside_mwh += self._inside_w_ms // W_MS_PER_MWH
                 self._inside_w_ms %= W_MS_PER_MWH
-        inside_mwh = min(self._inside_mwh, self._step_mwh - 1)
+        return self._settle()
+
+    def _settle(self) -> int:
+        """Bring the total up to the register and what flowed since it moved; return it."""
+        inside_mwh = self._inside_mwh
+        if inside_mwh >= self._step_mwh:
+            inside_mwh = self._step_mwh - 1
         total_mwh = self.register_total_mwh + inside_mwh
         if total_mwh > self.total_mwh:
             self.total_mwh = total_mwh

@@ -15,6 +15,7 @@ Sources: MODBUS over Serial Line V1.02 (frame, CRC), MODBUS Application Protocol
 from struct import pack_into
 
 from joulestream.compat import const
+from joulestream.native import crc16
 from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
@@ -39,30 +40,6 @@ VARIANTS = const(12)
 # While answers come, the shortest variants take turns. No reading has three requests, so a
 # request differs from its like in the two readings before it.
 CLEAN_VARIANTS = const(3)
-# The CRC's polynomial 0x8005, with its bits in reverse order (Serial Line V1.02, section 6.2.2).
-_CRC_POLYNOMIAL = const(0xA001)
-_CRC_START = const(0xFFFF)
-
-
-def _crc_table() -> "tuple[int, ...]":
-    table = []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ _CRC_POLYNOMIAL if crc & 1 else crc >> 1
-        table.append(crc)
-    return tuple(table)
-
-
-_CRC_TABLE = _crc_table()
-
-
-def crc16(data: "bytes | bytearray | memoryview", size: int, start: int = 0) -> int:
-    """Return the Modbus CRC of `size` bytes of `data` from `start` on."""
-    crc = _CRC_START
-    for at in range(start, start + size):
-        crc = (crc >> 8) ^ _CRC_TABLE[(crc ^ data[at]) & 0xFF]
-    return crc
 
 
 def line_ms(registers: int, baud: int) -> int:
@@ -125,7 +102,7 @@ class ModbusMaster:
         self._drain(now_ms)
         request = self._request
         pack_into(">BBHH", request, 0, self._unit, function, address, registers)
-        pack_into("<H", request, 6, crc16(request, 6))
+        pack_into("<H", request, 6, crc16(request, 6, 0))
         self._uart.write(request)
         header = self._header
         header[0] = self._exception[0] = self._unit

@@ -15,6 +15,9 @@ class Reading:
         voltage_mv: the voltage, in mV. Its last digits never rest while a meter works.
         age_ms: the time from the reading's first question to its last byte. A figure may be as
             old as the question.
+
+    Attributes:
+        asked_ms: the tick of the reading's first question.
     """
 
     def __init__(
@@ -32,8 +35,4 @@ class Reading:
         self.power_mw = power_mw
         self.voltage_mv = voltage_mv
         self.age_ms = age_ms
-
-    @property
-    def asked_ms(self) -> int:
-        """The tick of the reading's first question."""
-        return ticks_add(self.time_ms, -self.age_ms)
+        self.asked_ms = ticks_add(time_ms, -age_ms)

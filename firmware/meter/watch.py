@@ -244,7 +244,7 @@ class MeterWatch:
             return METER_BACKWARD
         if moved_mwh > self._jump_mwh(reading, elapsed_ms):
             return METER_JUMP
-        power_w = max(last.power_mw, 0) // MW_PER_W
+        power_w = last.power_mw // MW_PER_W if last.power_mw > 0 else 0
         if moved_mwh:
             self._learn(moved_mwh, reading.step_mwh)
             self._expected_w_ms = self._stood_ms = self._peak_w = self._over_mwh = 0
@@ -257,7 +257,8 @@ class MeterWatch:
             if last.power_mw < -self._noise_mw:
                 self._back_w_ms += -last.power_mw // MW_PER_W * elapsed_ms
             self._stood_ms = min(self._stood_ms + elapsed_ms, _MOST_REFRESH_MS)
-            self._peak_w = max(self._peak_w, power_w)
+            if power_w > self._peak_w:
+                self._peak_w = power_w
         same = (
             not moved_mwh
             and reading.power_mw == last.power_mw
@@ -265,7 +266,8 @@ class MeterWatch:
         )
         if not same:
             self.changed_ms = reading.asked_ms
-            self._changes = min(self._changes + 1, _CHANGES)
+            if self._changes < _CHANGES:
+                self._changes += 1
             self._learn_refresh(self._same_ms)
             self._same_ms = 0
         elif contactor_closed or power_w:
@@ -274,18 +276,23 @@ class MeterWatch:
                 self._changes = 0
         else:
             self._same_ms = 0
-        most_step_mwh = max(self._most_step_mwh, reading.step_mwh)
+        own_step_mwh = reading.step_mwh
+        most_step_mwh = self._most_step_mwh
+        if own_step_mwh > most_step_mwh:
+            most_step_mwh = own_step_mwh
         if not moved_mwh:
             behind_ms = max(self._refresh_now_ms(), 2 * self.refresh_ms) + reading.age_ms
             over_mwh = (self._expected_w_ms - self._peak_w * behind_ms) // W_MS_PER_MWH
             self._over_mwh = over_mwh
-            if over_mwh > most_step_mwh + most_step_mwh // _STEP_MARGIN + reading.step_mwh:
+            if over_mwh > most_step_mwh + most_step_mwh // _STEP_MARGIN + own_step_mwh:
                 self._most_step_mwh = 0
                 return METER_FROZEN
-            own_step_mwh = reading.step_mwh
             if over_mwh > max(self._coarse_mwh, own_step_mwh + own_step_mwh // _STEP_MARGIN):
                 self._coarse_mwh = over_mwh
-        self.step_mwh = max(min(self._coarse_mwh, most_step_mwh), reading.step_mwh)
+        step_mwh = self._coarse_mwh
+        if step_mwh > most_step_mwh:
+            step_mwh = most_step_mwh
+        self.step_mwh = step_mwh if step_mwh > own_step_mwh else own_step_mwh
         if contactor_closed and self._same_ms >= self._frozen_ms:
             return METER_FROZEN
         return 0
@@ -294,7 +301,10 @@ class MeterWatch:
         """Return how far the register can have moved since the reading before."""
         late_ms = elapsed_ms + reading.age_ms + self._refresh_now_ms()
         self.most_mwh = most_mwh = self._max_power_w * late_ms // W_MS_PER_MWH
-        return most_mwh + max(self._most_step_mwh, reading.step_mwh) + reading.step_mwh
+        step_mwh = self._most_step_mwh
+        if step_mwh < reading.step_mwh:
+            step_mwh = reading.step_mwh
+        return most_mwh + step_mwh + reading.step_mwh
 
     def _refresh_now_ms(self) -> int:
         """Return for how long the meter has not refreshed its figures now, at the most."""
@@ -309,7 +319,9 @@ class MeterWatch:
         if self._coarse_mwh:
             self._coarse_mwh = self._most_step_mwh
         self._seen_refresh_ms -= self._seen_refresh_ms >> _FORGET_SHIFT
-        most_step_mwh = max(self._most_step_mwh, step_mwh)
+        most_step_mwh = self._most_step_mwh
+        if step_mwh > most_step_mwh:
+            most_step_mwh = step_mwh
         if self._over_mwh > most_step_mwh + most_step_mwh // 2:
             # More than a step had flowed, and the register did not show it yet.
             self._learn_refresh(self._stood_ms)
@@ -318,8 +330,13 @@ class MeterWatch:
 
     def _learn_refresh(self, rest_ms: int) -> None:
         """Learn from figures that rested for `rest_ms` and moved then."""
-        self._seen_refresh_ms = max(self._seen_refresh_ms, min(rest_ms, _MOST_REFRESH_MS))
-        self.refresh_ms = max(self._declared_refresh_ms, self._seen_refresh_ms)
+        if rest_ms > _MOST_REFRESH_MS:
+            rest_ms = _MOST_REFRESH_MS
+        if rest_ms > self._seen_refresh_ms:
+            self._seen_refresh_ms = rest_ms
+        refresh_ms = self._seen_refresh_ms
+        declared_ms = self._declared_refresh_ms
+        self.refresh_ms = refresh_ms if refresh_ms > declared_ms else declared_ms
 
     def _doubt(self, reading: "Reading", last: "Reading", elapsed_ms: int) -> None:
         """Remember the last good register, and how far it may have moved by the next reading."""

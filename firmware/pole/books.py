@@ -147,7 +147,7 @@ class Books:
         """Store at which prices the session's energy flows. Raises PeerError(STORE_FAILED)."""
         try:
             self._session_log.open(
-                charging.channel_id, meter, charging.energy_mwh, charging.tariff
+                charging.channel_id, meter, charging.energy_mwh(), charging.tariff
             )
         except OSError:
             raise PeerError(errors.STORE_FAILED)

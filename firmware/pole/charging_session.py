@@ -41,15 +41,13 @@ class ChargingSession:
         paid: the amount that the channel has paid by the best claim, or by the ledger's word.
         spare_record: a second record. The next claim is written into it, and it takes the place
             of `record` once it is stored.
-        energy_mwh: the channel's energy that has flowed so far.
-        amount_due: the total due for it, in claim units.
         credit: the unpaid amount at which the contactor opens, in claim units.
         stop_amount: the price of all that flows in an orderly stop; 0 when credit and prepayment
             do not cover one.
-        unpaid: `amount_due` less `paid`; negative while prepaid.
+        unpaid: `amount_due()` less `paid`; negative while prepaid.
         invoice_due, invoice_remainder: the amount that the last invoice asks for, and the part of
             a claim unit that it rounded off, in millionths.
-        left: the part of `amount_due` that the vehicle may leave unpaid in this session. It uses
+        left: the part of the amount due that the vehicle may leave unpaid in this session. It uses
             up a part of the credit.
         packets: how many invoices were paid.
         packet: the price of a packet when the session began, in claim units.
@@ -95,21 +93,37 @@ class ChargingSession:
         )
         self.start_energy_mwh = record.energy_mwh
         self.started_s = time_s
-        self.energy_mwh = record.energy_mwh
-        self.amount_due = record.amount_due
+        self._offset_mwh = record.energy_mwh - total_mwh
+        # On the scale of the meter's running total, whose numbers are small: they need no memory.
+        self._total_mwh = total_mwh
+        self._invoiced_total_mwh = total_mwh  # at the end of the last invoiced packet
+        self._paid_total_mwh = total_mwh  # at the end of the last paid packet
+        self._due_ahead = 0  # what is due for the energy since then
+        self._unpaid_before = 0  # what was unpaid then
         self.invoice_due = record.amount_due
         self.invoice_remainder = record.remainder
         self.left = left
         self.packets = 0
         self.max_unpaid = 0
         self.max_prepaid = 0
-        self.unpaid = small_int(record.amount_due - self.paid)
+        self.unpaid = 0
         self._config = config
         self.credit = earned_credit(config.credit, self.paid)
         self._cover = cover
         self._prepay = prepay
         self._follow_price()
-        self._offset_mwh = record.energy_mwh - total_mwh
+        self._note_paid(record)
+        self.unpaid = self._unpaid_before
+
+    # No properties here: MicroPython would search the class at every assignment to an attribute.
+
+    def energy_mwh(self) -> int:
+        """Return the channel's energy that has flowed so far."""
+        return self._total_mwh + self._offset_mwh
+
+    def amount_due(self) -> int:
+        """Return the total due for it, in claim units."""
+        return self.paid + self.unpaid
 
     def renew(self, certificate: "Certificate") -> None:
         """Go on with `certificate`. From `renew_from_s` on the pole asks for the next one."""
@@ -118,13 +132,13 @@ class ChargingSession:
         self.must_admit = True
         self.renew_from_s = certificate.expires_at_s - self._renew_before_s
         self.proven_at = self.paid + self.packet
+        self._unpaid_at_capacity = small_int(certificate.capacity - self.paid)
 
     def follow(self, total_mwh: int) -> None:
         """Bring the figures up to the meter's running total, in mWh."""
-        energy_mwh = total_mwh + self._offset_mwh
-        if energy_mwh != self.energy_mwh:
-            self.energy_mwh = energy_mwh
-            self.amount_due = self.tariff.amount_due(energy_mwh)
+        if total_mwh != self._total_mwh:
+            self._total_mwh = total_mwh
+            self._due_ahead = self.tariff.amount_ahead(total_mwh - self._paid_total_mwh)
             self._update_unpaid()
 
     def pay(self, record: "PayeeRecord") -> None:
@@ -137,7 +151,15 @@ class ChargingSession:
         if credit != self.credit or self.tariff.price_per_kwh != self._price_per_kwh:
             self.credit = credit
             self._follow_price()
+        self._note_paid(record)
         self._update_unpaid()
+
+    def _note_paid(self, record: "PayeeRecord") -> None:
+        """Count on from the energy of `record`, where the tariff begins."""
+        self._paid_total_mwh = small_int(record.energy_mwh - self._offset_mwh)
+        self._unpaid_before = small_int(self.tariff.amount_after(0) - self.paid)
+        self._due_ahead = self.tariff.amount_ahead(self._total_mwh - self._paid_total_mwh)
+        self._unpaid_at_capacity = small_int(self.certificate.capacity - self.paid)
 
     def change_price(self, from_energy_mwh: int, price_per_kwh: int) -> None:
         """Let the accepted price hold beyond the channel energy `from_energy_mwh`."""
@@ -170,7 +192,20 @@ class ChargingSession:
 
     def has_uninvoiced_energy(self) -> bool:
         """Return whether energy has flowed that no invoice has asked for yet."""
-        return self.energy_mwh != self.packetizer.invoiced_mwh
+        return self._total_mwh != self._invoiced_total_mwh
+
+    def uninvoiced_mwh(self) -> int:
+        """Return the energy that has flowed and that no invoice has asked for yet, in mWh."""
+        return self._total_mwh - self._invoiced_total_mwh
+
+    def begin_packet(self, energy_mwh: int, now_ms: int) -> None:
+        """Begin the next packet at the channel's energy `energy_mwh`."""
+        self.packetizer.begin(energy_mwh, now_ms)
+        self._invoiced_total_mwh = small_int(energy_mwh - self._offset_mwh)
+
+    def is_exhausted(self) -> bool:
+        """Return whether the channel can pay no more than is due."""
+        return self.unpaid >= self._unpaid_at_capacity
 
     def is_claimed(self) -> bool:
         """Return whether the pole holds a claim for all that the channel has paid.
@@ -183,9 +218,9 @@ class ChargingSession:
     def close_record(self) -> "PayeeRecord":
         """Return the channel's record, brought up to the energy that has flowed."""
         record = self.record
-        record.energy_mwh = self.energy_mwh
-        record.amount_due = self.amount_due
-        record.remainder = self.tariff.remainder(self.energy_mwh)
+        record.energy_mwh = self.energy_mwh()
+        record.amount_due = self.amount_due()
+        record.remainder = self.tariff.remainder(record.energy_mwh)
         return record
 
     def _follow_price(self) -> None:
@@ -202,7 +237,7 @@ class ChargingSession:
         self.stop_amount = stop if self.usable() >= cover.least(price_per_kwh) + stop else 0
 
     def _update_unpaid(self) -> None:
-        self.unpaid = small_int(self.amount_due - self.paid)
+        self.unpaid = self._unpaid_before + self._due_ahead
         if self.unpaid > self.max_unpaid:
             self.max_unpaid = self.unpaid
         if -self.unpaid > self.max_prepaid:

@@ -27,7 +27,7 @@ class InvoiceCutter:
             sequence: the sequence of the invoice (session_tag.py).
             now_ms: the present tick.
         """
-        charging.packetizer.begin(energy_mwh, now_ms)
+        charging.begin_packet(energy_mwh, now_ms)
         charging.invoice_due = charging.tariff.amount_due(energy_mwh)
         charging.invoice_remainder = charging.tariff.remainder(energy_mwh)
         invoice = self._invoice

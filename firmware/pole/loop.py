@@ -34,6 +34,10 @@ class PoleLoop:
         link: a Link (joulestream.link).
         payee: the pole's end of a session.
         journal: the journal in the board's storage.
+
+    Attributes:
+        meter: the meter that this loop follows.
+        payee: the payee that this loop moves on.
     """
 
     def __init__(
@@ -46,9 +50,9 @@ class PoleLoop:
         journal: "Journal",
     ) -> None:
         self._board = board
-        self._meter = meter
+        self.meter = meter
         self._link = link
-        self._payee = payee
+        self.payee = payee
         self._journal = journal
         self._now_ms = board.now_ms()
         self._contactor = Contactor(
@@ -61,28 +65,18 @@ class PoleLoop:
         self._recorded_fault = load_fault(journal)
         link.attach(self._deliver)
 
-    @property
-    def meter(self) -> "EnergyCounter":
-        """The meter that this loop follows."""
-        return self._meter
-
-    @property
-    def payee(self) -> "Payee":
-        """The payee that this loop moves on."""
-        return self._payee
-
     def step(self, now_ms: int) -> None:
         """Do one round at the tick `now_ms`. Any exception opens the contactor, then passes on."""
         try:
             self._now_ms = now_ms
-            self._meter.advance(self._contactor.closed, now_ms)
-            self._welding.follow(self._contactor.closed, self._meter, now_ms)
-            self._meter.alarm = self._welding.alarm
+            self.meter.advance(self._contactor.closed, now_ms)
+            self._welding.follow(self._contactor.closed, self.meter, now_ms)
+            self.meter.alarm = self._welding.alarm
             self._link.poll()
             pilot = self._board.pilot_state()
-            self._payee.step(self._meter, is_connected(pilot), now_ms)
+            self.payee.step(self.meter, is_connected(pilot), now_ms)
             self._switch(pilot, now_ms)
-            self._link.flush(self._payee.session.outbox)
+            self._link.flush(self.payee.session.outbox)
         except Exception:
             self._contactor.open(now_ms)
             raise
@@ -92,7 +86,7 @@ class PoleLoop:
 
         Nothing may be slow while an invoice waits for its update: then this call does nothing.
         """
-        payee = self._payee
+        payee = self.payee
         try:
             if payee.is_in_packet():
                 return
@@ -107,11 +101,11 @@ class PoleLoop:
 
     def stop(self, reason: int) -> None:
         """End the session, if there is one, for `reason` (errors.py)."""
-        self._payee.stop(reason, self._now_ms)
+        self.payee.stop(reason, self._now_ms)
 
     def is_at_rest(self) -> bool:
         """Return whether no session is open, so that a new start loses nothing."""
-        return self._payee.charging is None
+        return self.payee.charging is None
 
     def record_fault(self, why: str) -> None:
         """Journal why the loop before this one was given up. Raises OSError."""
@@ -120,9 +114,9 @@ class PoleLoop:
 
     def status(self) -> "dict[str, Any]":
         """Return what the pole does and why, as a flat dictionary for people and programs."""
-        payee = self._payee
+        payee = self.payee
         charging = payee.last_charging
-        meter = self._meter
+        meter = self.meter
         status = {
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
@@ -149,7 +143,7 @@ class PoleLoop:
         }
         status["power_limit_mw"], status["power_limit_reason"] = payee.power_limit()
         if charging is not None:
-            status["energy_mwh"] = charging.energy_mwh - charging.start_energy_mwh
+            status["energy_mwh"] = charging.energy_mwh() - charging.start_energy_mwh
             status["price_per_kwh"] = charging.tariff.price_per_kwh
             status["packets"] = charging.packets
             status["paid"] = charging.record.amount
@@ -164,28 +158,28 @@ class PoleLoop:
     def _why(self) -> str:
         if self._contactor.closed:
             return "CHARGING"
-        payee = self._payee
+        payee = self.payee
         if payee.charging is not None and payee.last_stop is None:
             rests = payee.may_energise() and self._contactor.rests(self._now_ms)
             return CONTACTOR_RESTS if rests else WAITING_FOR_PAYMENT
         stopped = errors.stop_name(payee.last_stop)
-        if stopped is None and self._meter.reason:
-            stopped = errors.reason_name(self._meter.reason)
+        if stopped is None and self.meter.reason:
+            stopped = errors.reason_name(self.meter.reason)
         return stopped or IDLE
 
     def _deliver(self, payload: memoryview) -> None:
-        self._payee.receive(payload, self._now_ms)
+        self.payee.receive(payload, self._now_ms)
 
     def _switch(self, pilot: str, now_ms: int) -> None:
         contactor = self._contactor
         if contactor.follow(now_ms):
             contactor.open(now_ms)
-            self._payee.stop(errors.INTERNAL, now_ms)
-        payee = self._payee
+            self.payee.stop(errors.INTERNAL, now_ms)
+        payee = self.payee
         # The duty of the pilot changes rarely, so a pause lasts as long as the longest stop.
         if self._paused and self._stop.is_over(now_ms) and not payee.must_pause():
             self._pause(False)
-        if not payee.may_energise() or self._meter.reason or not wants_power(pilot):
+        if not payee.may_energise() or self.meter.reason or not wants_power(pilot):
             if contactor.closed:
                 contactor.open(now_ms)
         elif not payee.must_pause():

@@ -9,6 +9,7 @@ from joulestream.device.keyfile import open_signer
 from joulestream.device.open_journal import open_pole_journal
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
+from joulestream.native import check_native
 from joulestream.pole.books import Books
 from joulestream.pole.clock import PoleClock
 from joulestream.pole.config import load_config
@@ -18,7 +19,7 @@ from joulestream.pole.payee import Payee
 from joulestream.pole.prices import open_prices
 from joulestream.runtime.loop import run
 from joulestream.runtime.supervisor import Supervisor
-from joulestream.signing import TABLE_SIZE, check_native
+from joulestream.signing import TABLE_SIZE
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """EnergyPacket: a packet ends at its energy or at its time, whichever comes first."""
 
-from joulestream.units import Timer, small_int
+from joulestream.units import Timer
 
 
 class Packetizer:
@@ -38,17 +38,20 @@ class Packetizer:
         self._in_time = Timer()
         self.begin(start_mwh, now_ms)
 
-    def end_of_packet(self, total_mwh: int, now_ms: int) -> "int | None":
-        """Return the channel's energy at the end of all complete packets, None if there is none.
+    def end_of_packet(self, flowed_mwh: int, now_ms: int) -> "int | None":
+        """Return the energy of all complete packets, None if there is none.
 
         Several full packets become one: a slow payer gets one invoice for all of them.
+
+        Args:
+            flowed_mwh: the energy since the last packet, in mWh.
+            now_ms: the present tick.
         """
-        flowed_mwh = small_int(total_mwh - self.invoiced_mwh)
         self.is_worth = flowed_mwh >= self._worth_mwh
         if flowed_mwh >= self._energy_mwh:
-            return total_mwh - flowed_mwh % self._energy_mwh
+            return flowed_mwh - flowed_mwh % self._energy_mwh
         if self._longest.is_over(now_ms):
-            return total_mwh
+            return flowed_mwh
         return None
 
     def begin(self, total_mwh: int, now_ms: int) -> None:

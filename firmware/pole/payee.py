@@ -401,9 +401,10 @@ class Payee:
             return meter.reason
         if time_s >= charging.expires_at_s:
             return errors.CERTIFICATE_EXPIRED
-        if self._tariff_changes.is_overdue(charging.energy_mwh):
+        changes = self._tariff_changes
+        if changes.is_waiting and changes.is_overdue(charging.energy_mwh()):
             return errors.TARIFF_REFUSED
-        if charging.amount_due >= charging.certificate.capacity:
+        if charging.is_exhausted():
             return errors.CAPACITY_EXHAUSTED
         return 0
 
@@ -426,17 +427,18 @@ class Payee:
         if self.session.is_waiting_for(UPDATE):
             return
         packetizer = charging.packetizer
-        energy_mwh = packetizer.end_of_packet(charging.energy_mwh, now_ms)
-        if energy_mwh is None:
+        flowed_mwh = charging.uninvoiced_mwh()
+        packet_mwh = packetizer.end_of_packet(flowed_mwh, now_ms)
+        if packet_mwh is None:
             if not charging.must_invoice():
                 return
-            energy_mwh = charging.energy_mwh
+            packet_mwh = flowed_mwh
         elif charging.must_invoice_all():
-            energy_mwh = charging.energy_mwh
+            packet_mwh = flowed_mwh
         # An invoice for little energy costs a write that hardly anybody pays for.
         is_due = packetizer.is_worth or self.books.budget.allows(1, now_ms)
         if is_due and self.books.can_store(charging):
-            self._send_invoice(charging, energy_mwh, now_ms)
+            self._send_invoice(charging, packetizer.invoiced_mwh + packet_mwh, now_ms)
         elif packetizer.is_late(now_ms):
             # No energy flows for which no invoice can be cut: recovery.py counts on it.
             self.stop(errors.STORE_FAILED, now_ms)
@@ -463,7 +465,7 @@ class Payee:
         if step == WAIT:
             return
         if step == INVOICE_REST and self.books.erase_ahead():
-            self._send_invoice(charging, charging.energy_mwh, now_ms)
+            self._send_invoice(charging, charging.energy_mwh(), now_ms)
         elif step == CLOSE:
             self.session.abort()
             self._close(charging)

@@ -25,6 +25,10 @@ class VehicleLoop:
         link: a Link (joulestream.link).
         payer: the vehicle's end of a session.
         journal: the journal in the board's storage.
+
+    Attributes:
+        own_meter: the own meter that this loop follows.
+        payer: the payer that this loop moves on.
     """
 
     def __init__(
@@ -36,46 +40,36 @@ class VehicleLoop:
         journal: "Journal",
     ) -> None:
         self._board = board
-        self._own_meter = own_meter
+        self.own_meter = own_meter
         self._link = link
-        self._payer = payer
+        self.payer = payer
         self._journal = journal
         self._now_ms = board.now_ms()
         self._recorded_fault = load_fault(journal)
         link.attach(self._deliver)
 
-    @property
-    def own_meter(self) -> "OwnMeter | PowerBound":
-        """The own meter that this loop follows."""
-        return self._own_meter
-
-    @property
-    def payer(self) -> "Payer":
-        """The payer that this loop moves on."""
-        return self._payer
-
     def step(self, now_ms: int) -> None:
         """Do one round at the tick `now_ms`."""
         self._now_ms = now_ms
-        self._own_meter.advance(now_ms)
+        self.own_meter.advance(now_ms)
         self._link.poll()
-        self._payer.step(self._own_meter, is_connected(self._board.pilot_state()), now_ms)
-        self._link.flush(self._payer.session.outbox)
+        self.payer.step(self.own_meter, is_connected(self._board.pilot_state()), now_ms)
+        self._link.flush(self.payer.session.outbox)
 
     def idle(self) -> None:
         """Erase flash ahead of need. While an invoice waits, erase only if it cannot be stored."""
-        if not self._payer.can_store():
+        if not self.payer.can_store():
             self._journal.erase_block()
-        elif not self._payer.is_in_packet():
+        elif not self.payer.is_in_packet():
             self._journal.erase_step()
 
     def stop(self, reason: int) -> None:
         """End the session, if there is one, for `reason` (errors.py)."""
-        self._payer.stop(reason, self._now_ms)
+        self.payer.stop(reason, self._now_ms)
 
     def is_at_rest(self) -> bool:
         """Return whether no session is open, so that a new start loses nothing."""
-        return self._payer.session.is_quiet()
+        return self.payer.session.is_quiet()
 
     def record_fault(self, why: str) -> None:
         """Store the reason `why` the loop before this one ended in the journal. Raises OSError."""
@@ -84,14 +78,14 @@ class VehicleLoop:
 
     def status(self) -> "dict[str, Any]":
         """Return the vehicle's state and the reason for it, as a flat dictionary."""
-        payer = self._payer
+        payer = self.payer
         record = payer.record
         status: dict[str, Any] = {
             "role": "vehicle",
             "state": STATE_NAMES[payer.session.state],
             "why": self._why(),
             "last_stop": errors.stop_name(payer.last_stop),
-            "own_mwh": self._own_meter.total_mwh,
+            "own_mwh": self.own_meter.total_mwh,
             "budget_left": payer.budget_left,
             "packets": payer.packets,
             "frames_dropped": self._link.dropped,
@@ -109,19 +103,19 @@ class VehicleLoop:
             status["amount_due"] = record.amount_due
             status["price_per_kwh"] = payer.tariff.price_per_kwh
             # The audit tolerates a step of the own meter: that is more than a packet here.
-            status["own_meter_coarse"] = self._own_meter.step_mwh > payer.packet_energy_mwh
+            status["own_meter_coarse"] = self.own_meter.step_mwh > payer.packet_energy_mwh
         if payer.receipt is not None:
             status["receipt"] = payer.receipt
         return status
 
     def _why(self) -> str:
-        payer = self._payer
+        payer = self.payer
         stopped = errors.stop_name(payer.last_stop)
         if stopped is not None:
             return stopped
-        if self._own_meter.reason:
-            return errors.reason_name(self._own_meter.reason)
+        if self.own_meter.reason:
+            return errors.reason_name(self.own_meter.reason)
         return "PAYING" if payer.packets else STATE_NAMES[payer.session.state].upper()
 
     def _deliver(self, payload: memoryview) -> None:
-        self._payer.receive(payload, self._now_ms)
+        self.payer.receive(payload, self._now_ms)

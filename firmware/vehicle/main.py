@@ -11,9 +11,9 @@ from joulestream.device.open_journal import open_vehicle_journal
 from joulestream.errors import MalformedError
 from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
+from joulestream.native import check_native
 from joulestream.runtime.loop import run
 from joulestream.runtime.supervisor import Supervisor
-from joulestream.signing import check_native
 from joulestream.vehicle.config import AUDIT_METER, load_config
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter, PowerBound

@@ -6,7 +6,7 @@ Both classes offer `advance(now_ms)` and the figures that the payer reads: `tota
 
 from joulestream import errors
 from joulestream.compat import const
-from joulestream.units import MS_PER_HOUR, ticks_diff
+from joulestream.units import MS_PER_HOUR, small_int, ticks_diff
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class OwnMeter:
     def __init__(self, counter: "EnergyCounter") -> None:
         self.counter = counter
         self._base_mwh: int | None = None
+        # What the counter told when the total last changed: a sum of large numbers takes memory.
+        self._counted_mwh = self._before_mwh = 0
+        self._is_new = False
         self.step_mwh = counter.step_mwh
         self.total_mwh = 0
         self.reason = errors.METER_SILENT
@@ -56,11 +59,18 @@ class OwnMeter:
         counter.advance(None, now_ms)
         if self._base_mwh is None and counter.register_mwh is not None:
             self._base_mwh = max(counter.register_mwh, 0)
+            self._is_new = True
         self.step_mwh = counter.step_mwh
         self.reason = counter.reason
         # The register's scale goes on over reboots. So a step that began before this start counts
         # whole here: its first part is in the figures that were stored before.
-        self.total_mwh = (self._base_mwh or 0) + counter.before_mwh + counter.total_mwh
+        if counter.total_mwh != self._counted_mwh or counter.before_mwh != self._before_mwh:
+            self._counted_mwh, self._before_mwh = counter.total_mwh, counter.before_mwh
+            self._is_new = True
+        if self._is_new:
+            self._is_new = False
+            own_mwh = self._before_mwh + self._counted_mwh
+            self.total_mwh = small_int((self._base_mwh or 0) + own_mwh)
 
 
 class PowerBound:

@@ -24,11 +24,11 @@ from joulestream.messages import (
     TariffAccept,
 )
 from joulestream.session import CLOSED, OPEN, QUIET_STATES, STOPPING, ProtocolSession
-from joulestream.units import Timer, small_int
+from joulestream.units import Timer
 from joulestream.vehicle.audit import invoice_reason
 from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.offer_check import check_offer
-from joulestream.vehicle.payment import PAID_AFTER_STOP, Payments
+from joulestream.vehicle.payment import PAID_AFTER_STOP, WORTH_MWH, Payments
 from joulestream.vehicle.renewal import load_renewals, newer_certificate
 from joulestream.vehicle.tariff_check import tariff_reason
 from joulestream.vehicle.visit import Visit
@@ -336,28 +336,30 @@ class Payer:
                 self._invoice_waits = False
                 self.stop(reason, now_ms)
             return
-        if payments.is_little(invoice) and not self._budget.allows(1, now_ms):
+        more_mwh = payments.more_mwh(invoice)
+        is_little = more_mwh < WORTH_MWH
+        if is_little and not self._budget.allows(1, now_ms):
             return
         self._invoice_waits = False
         if self.session.state == OPEN:
-            self._pay(payments, payments.prepay, now_ms)
+            self._pay(payments, more_mwh, payments.prepay, now_ms)
         elif self.last_stop in PAID_AFTER_STOP:
-            self._pay(payments, 0, now_ms)
+            self._pay(payments, more_mwh, 0, now_ms)
 
-    def _pay(self, payments: Payments, prepay: int, now_ms: int) -> None:
+    def _pay(self, payments: Payments, more_mwh: int, prepay: int, now_ms: int) -> None:
         """Send the UPDATE for the waiting INVOICE; stop when the next packet is not wanted."""
         invoice = self._invoice
         if payments.amount_to_pay(invoice.amount_due) > payments.limit:
             self.stop(payments.limit_reason(), now_ms)
             return
-        self.visit.energy_mwh += small_int(invoice.energy_mwh - payments.energy_mwh)
-        is_little, number = payments.is_little(invoice), payments.record.number
+        self.visit.energy_mwh += more_mwh
+        number = payments.record.number
         try:
             update = payments.pay(invoice, prepay, self._own_meter)
         except OSError:
             self.stop(errors.WALLET_UNABLE, now_ms)
             return
-        if is_little and payments.record.number != number:
+        if more_mwh < WORTH_MWH and payments.record.number != number:
             self._budget.take(1, now_ms)
         self.packets += 1
         self.session.send(update, now_ms)

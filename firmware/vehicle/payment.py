@@ -44,9 +44,9 @@ PAID_AFTER_STOP = (
 )
 
 
-# The payment of so much energy is worth a write: the battery is full before the flash wears out.
-# A packet is no measure for it, since the pole chooses its packets.
-_WORTH_MWH = const(100)
+# The payment of less energy is hardly worth a write. With more, the battery is full before the
+# flash wears out. A packet is no measure for it, since the pole chooses its packets.
+WORTH_MWH = const(100)
 
 
 class Payments:
@@ -134,16 +134,15 @@ class Payments:
 
     def next_amount_to_pay(self) -> int:
         """Return the amount to pay after one more full packet."""
-        next_due = self.tariff.amount_due(self.energy_mwh + self.packet_energy_mwh)
-        return self.amount_to_pay(next_due)
+        return self.amount_to_pay(self.tariff.amount_after(self.packet_energy_mwh))
 
     def amount_to_pay(self, amount_due: int) -> int:
         """Return `amount_due` without the debt that the owner leaves unpaid."""
-        return amount_due - self._left_amount
+        return amount_due - self._left_amount if self._left_amount else amount_due
 
-    def is_little(self, invoice: "Invoice") -> bool:
-        """Return whether an INVOICE asks for so little energy that a write is hardly paid for."""
-        return small_int(invoice.energy_mwh - self.energy_mwh) < _WORTH_MWH
+    def more_mwh(self, invoice: "Invoice") -> int:
+        """Return the energy of an INVOICE that no INVOICE before it has asked for."""
+        return small_int(invoice.energy_mwh - self.energy_mwh)
 
     def pay(self, invoice: "Invoice", prepay: int, own_meter: "Figures") -> Update:
         """Return the UPDATE that pays a justified INVOICE and `prepay` ahead.

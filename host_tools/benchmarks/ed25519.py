@@ -1,7 +1,7 @@
 """Ed25519 in rv32imac instructions: ours, plain Monocypher and libsodium's ref10.
 
-One compiler compiles all three, and they run bare on QEMU, which counts instructions exactly: the
-figures are the same on every machine.
+One compiler compiles all three with the same options, and they run bare on QEMU, which counts
+instructions exactly: the figures are the same on every machine.
 """
 
 import re
@@ -18,6 +18,8 @@ _COMPILER = [
     *"riscv64-unknown-elf-gcc -misa-spec=2.2 -march=rv32imac -mabi=ilp32 -std=gnu99".split(),
     *"-fno-schedule-insns -fno-tree-loop-distribute-patterns -ffunction-sections".split(),
     *"-fdata-sections -Wl,--gc-sections --specs=picolibc.specs -nostartfiles -w".split(),
+    # As the native module is compiled (shared/ed25519/Makefile).
+    *"-O2 -fno-inline-functions".split(),
 ]
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
@@ -55,19 +57,18 @@ def _measure_bare(name: str, flags: list[str]) -> dict[str, int]:
 def measure() -> dict[str, dict[str, int]]:
     """Return the figures of our code (`rv32`), of Monocypher and of libsodium, by name."""
     shell.require_tools({**native.BUILD_TOOLS, **native.RISCV_COMPILER, **board.EMULATOR})
-    monocypher = ["-O2", f"-I{native.ED25519}", f"-I{sources.tree(sources.MONOCYPHER)}"]
+    monocypher = [f"-I{native.ED25519}", f"-I{sources.tree(sources.MONOCYPHER)}"]
     sodium = sources.tree(sources.PYNACL) / "src" / "libsodium"
     include = sodium / "src" / "libsodium" / "include"
     ref10 = sodium / "src" / "libsodium" / "crypto_sign" / "ed25519" / "ref10"
     directories = (include, include / "sodium", sodium / "builds" / "msvc", ref10)
     libsodium = [
-        "-Os",
         *(f"-I{directory}" for directory in directories),
         *(str(sodium / "src" / "libsodium" / file) for file in _LIBSODIUM_SOURCES),
     ]
-    nothing = _measure_bare("nothing", ["-O2"])["size_bytes"]
+    nothing = _measure_bare("nothing", [])["size_bytes"]
     figures = {
-        "rv32": _measure_bare("ours", [*monocypher, "-fno-inline-functions"]),
+        "rv32": _measure_bare("ours", monocypher),
         "monocypher": _measure_bare("monocypher", monocypher),
         "libsodium": _measure_bare("libsodium", libsodium),
     }

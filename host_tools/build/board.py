@@ -18,6 +18,8 @@ SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
 EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
 # GCC 12 has no libraries for the name rv32imac_zicsr, which the port would ask for.
 _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
+# As MicroPython's esp32 port is compiled; the qemu port's own -Os stands in front of it.
+_OPTIMISATION = "-O2"
 _HEAP_BYTES = 1024 * 1024
 # MicroPython's unix port makes the image of the file system in a heap of this size.
 _IMAGE_HEAP_BYTES = 8 * 1024 * 1024
@@ -54,7 +56,7 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
         "FROZEN_MANIFEST": "",
         "RV32_ARCH": "rv32imac",
         "AFLAGS": _ARCHITECTURE,
-        "CFLAGS_EXTRA": f"-misa-spec=2.2 {header}",
+        "CFLAGS_EXTRA": f"-misa-spec=2.2 {_OPTIMISATION} {header}",
         "USER_C_MODULES": str(SOURCE.parent),
         "MICROPY_VFS_LFS2": "1",
         "MICROPY_HEAP_SIZE": str(_HEAP_BYTES),

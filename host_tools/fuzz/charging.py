@@ -346,7 +346,7 @@ class _LyingPair(Pair):
         fail_unless(charging is not None, "the contactor is closed without a session")
         fail_unless(payee.session.state == OPEN, "the contactor is closed outside a session")
         credit = min(self.pole_config.credit, charging.record.amount)
-        unpaid = charging.amount_due - charging.record.amount
+        unpaid = charging.amount_due() - charging.record.amount
         fail_unless(unpaid < credit, "the contactor is closed beyond the credit")
         time_s = self.clock.time_s(self.now_ms)
         fail_unless(time_s <= charging.certificate.expires_at_s, "the certificate is over")
@@ -360,7 +360,7 @@ class _LyingPair(Pair):
             record = payee.charging.record if channel_id == open_id else records.load(channel_id)
             self._check_claim(channel_id, record)
             if channel_id == open_id:
-                energy_mwh, due = payee.charging.energy_mwh, payee.charging.amount_due
+                energy_mwh, due = payee.charging.energy_mwh(), payee.charging.amount_due()
             elif payee.books.is_recovered:
                 energy_mwh, due = record.energy_mwh, record.amount_due
             else:

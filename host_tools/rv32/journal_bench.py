@@ -1,6 +1,6 @@
 """Runs on the emulated board: counts the instructions that storing a claim takes, without erasing.
 
-The flash is in memory and its driver in Python. A real board's driver takes another number of
+The flash is in memory, and its driver in C. A real board's driver takes another number of
 instructions in its place. Prints `name value` lines.
 """
 
@@ -13,7 +13,6 @@ from joulestream.device import journal_keys
 from joulestream.device.journal import Journal
 from joulestream.device.payee_records import PayeeRecords
 from joulestream.testkit.certificates import certificate, terms
-from joulestream.testkit.flash import DriverFlash
 
 CHANNELS = 64
 PACKETS = 200
@@ -28,7 +27,7 @@ def main() -> None:
     """Measure and print."""
     # Not the test kit's random numbers: a board has a driver in C for them.
     journal = Journal(
-        DriverFlash(BLOCKS, BLOCK_SIZE),
+        board.Flash(bytearray(b"\xff" * (BLOCKS * BLOCK_SIZE)), BLOCK_SIZE),
         lambda size: b"\x5a" * size,
         journal_keys.key_count(journal_keys.POLE, CHANNELS),
     )

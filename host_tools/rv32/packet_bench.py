@@ -1,8 +1,9 @@
 """Runs on the emulated board: counts the cost of one packet at the pole and at the vehicle.
 
-Both firmwares' real loops on two wires in memory, with readings that their meters would have
-given. Each side steps twice a packet: the pole when a packet is full and when the update comes,
-the vehicle when the invoice comes and when the wire is quiet. Prints `name value` lines.
+Both firmwares' real loops on a cable and on flash in memory, whose drivers are in C as a board's
+are, with readings that their meters would have given. Each side steps twice a packet: the pole
+when a packet is full and when the update comes, the vehicle when the invoice comes and when the
+wire is quiet. Prints `name value` lines.
 """
 
 import gc
@@ -17,9 +18,9 @@ from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.meter.reading import Reading
 from joulestream.pole.loop import PoleLoop
-from joulestream.testkit.board import MemoryBoard, Uart, cable
+from joulestream.testkit.board import MemoryBoard, Uart
 from joulestream.testkit.certificates import KEYS, NOW_S, certificate, terms
-from joulestream.testkit.flash import DriverFlash, mount
+from joulestream.testkit.flash import mount
 from joulestream.testkit.pair import Pair, pole_values
 from joulestream.vehicle.loop import VehicleLoop
 from joulestream.vehicle.own_meter import OwnMeter
@@ -38,6 +39,9 @@ PACKETS = 16
 STEP_MS = 165
 STEP_MWH = 500
 POWER_MW = 11_000_000
+# Of each side's flash.
+BLOCKS = 8
+BLOCK_SIZE = 2_048
 
 
 # CPython's gc, which a type checker knows, has no count of bytes.
@@ -60,9 +64,14 @@ class Side:
         self.allocated += mem_alloc() - bytes_before
 
 
-def old_channel() -> tuple[DriverFlash, DriverFlash]:
+def empty_flash() -> board.Flash:
+    """Return an erased flash."""
+    return board.Flash(bytearray(b"\xff" * (BLOCKS * BLOCK_SIZE)), BLOCK_SIZE)
+
+
+def old_channel() -> tuple[board.Flash, board.Flash]:
     """Return the flash of a pole and of a vehicle, with a channel that was used a lot."""
-    flash = DriverFlash(), DriverFlash()
+    flash = empty_flash(), empty_flash()
     record = PayeeRecord(
         amount=START_AMOUNT,
         signature=KEYS["payer"].sign(Claim(terms().channel_id()).message(START_AMOUNT)),
@@ -89,7 +98,7 @@ class Exchange:
             time_s=NOW_S,
         )
         # The UARTs of the meters end nowhere: `pole_step` and `vehicle_step` hand readings in.
-        boards = [MemoryBoard({"link": end, "meter": Uart()}) for end in cable()]
+        boards = [MemoryBoard({"link": end, "meter": Uart()}) for end in board.cable()]
         configs = world.pole_config, world.vehicle_config
         meters, links = [], []
         for config, on in zip(configs, boards):

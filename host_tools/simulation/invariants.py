@@ -461,8 +461,8 @@ class Invariants:
         """Note the figures of the open session; read the journal after a session or a restart."""
         if charging is not None:
             self._books[charging.certificate.channel_id] = (
-                charging.energy_mwh,
-                charging.amount_due,
+                charging.energy_mwh(),
+                charging.amount_due(),
                 charging.paid,
             )
         elif self._must_read_books:

@@ -1,5 +1,7 @@
 """CPython's binding of shared/ed25519. It offers the functions of MicroPython's native module.
 
+The functions of shared/native are Python here (_twins.py).
+
 The import loads the shared library that is built from the same C source. The library is in
 build/native/host/ of the checkout; the environment variable JOULESTREAM_NATIVE can name another
 file. shared/stubs/_ed25519.pyi describes both bindings, and tests/test_native_stubs.py compares it
@@ -11,7 +13,36 @@ import os
 from pathlib import Path
 from typing import Any, Final, TypeVar, overload
 
-__all__ = ["BINDING", "expand", "prepare", "public_key", "sign", "verify", "verify_prepared"]
+from _twins import (
+    crc16,
+    frame_encode,
+    frame_feed,
+    journal_record,
+    read_fields,
+    small_int,
+    ticks_add,
+    ticks_diff,
+    write_fields,
+)
+
+__all__ = [
+    "BINDING",
+    "crc16",
+    "expand",
+    "frame_encode",
+    "frame_feed",
+    "journal_record",
+    "prepare",
+    "public_key",
+    "read_fields",
+    "sign",
+    "small_int",
+    "ticks_add",
+    "ticks_diff",
+    "verify",
+    "verify_prepared",
+    "write_fields",
+]
 
 Buffer = bytes | bytearray | memoryview
 Out = TypeVar("Out", bytearray, memoryview)
@@ -106,7 +137,7 @@ def _shared(view: memoryview) -> Any:
 
 _library = _load()
 
-# The version of these functions; joulestream.signing expects the same.
+# The version of these functions; joulestream.native expects the same.
 BINDING: Final[int] = _library.ed25519_binding()
 
 

@@ -34,12 +34,12 @@ newest records in journal_index.
 """
 
 from binascii import crc32
-from struct import pack_into
 
 from joulestream.compat import const
 from joulestream.device.journal_blocks import BAD, DIRTY, BlockRing, FlashFailing, JournalFull
 from joulestream.device.journal_format import MAX_RECORD, room_for_records
 from joulestream.device.journal_index import JournalIndex
+from joulestream.native import journal_record
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 _ERASED = const(0)
 _KEY_AT = const(7)
 _OVERHEAD = const(11)
-_CRC_SIZE = const(4)
 # Erased blocks that `put` leaves alone, and how many `erase_step` keeps.
 _SPARE = const(2)
 _AHEAD = const(3)
@@ -99,6 +98,9 @@ class Journal:
         self._states = ring.states
         self._entries = index.entries
         self._view = ring.view
+        # The parts of it that the last record and value took. Most have the same sizes, and each
+        # new view takes memory.
+        self._record_view = self._value_view = ring.view[:0]
         self._size = ring.size
         self._offset = ring.size  # of the next record; the size: it goes into the next block
         self._number = 0  # of the next record in its block
@@ -143,9 +145,10 @@ class Journal:
         """
         known = self._entries.get(key)
         if known and known[2] == len(value):
-            view = self._view[: known[2]]
-            self._device.readblocks(known[0], view, known[1])
-            if view == value:
+            if len(self._value_view) != known[2]:
+                self._value_view = self._view[: known[2]]
+            self._device.readblocks(known[0], self._value_view, known[1])
+            if self._value_view == value:
                 return
         size = _OVERHEAD + len(key) + len(value)
         slot = None
@@ -257,20 +260,14 @@ class Journal:
             self._number = 0
         if entry is None:
             entry = [0, 0, 0, index.free_slot()]
-        # Written out here: a function for it costs each packet 2,600 rv32 instructions.
-        record = ring.record
-        value_at = _KEY_AT + len(key)
-        crc_at = size - _CRC_SIZE
-        # The value comes first: it may lie in this very buffer, where the other fields go.
-        record[value_at:crc_at] = value
-        pack_into(">HHBH", record, 0, self._number, entry[3], len(key), len(value))
-        record[_KEY_AT:value_at] = key
-        pack_into(">I", record, crc_at, crc32(self._view[:crc_at], ring.crc_start))
+        journal_record(ring.record, self._number, entry[3], key, value, ring.crc_start)
+        if len(self._record_view) != size:
+            self._record_view = self._view[:size]
         offset = self._offset
         # A failed write leaves bytes that cannot be programmed again: the rest of the block is
         # not used.
         self._offset = self._size
-        self._device.writeblocks(ring.open_block, self._view[:size], offset)
+        self._device.writeblocks(ring.open_block, self._record_view, offset)
         self._offset = offset + size
         self._number += 1
         index.point(key, entry, ring.open_block, offset, len(value))

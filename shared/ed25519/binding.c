@@ -1,4 +1,5 @@
-// The functions of the MicroPython module `_ed25519`. natmod.c includes this file for a native
+// The functions of the MicroPython module `_ed25519`, which has the name of its largest part: it
+// holds all native code (shared/native/binding.c). natmod.c includes this file for a native
 // module, usermod.c for a user C module.
 //
 // The functions take any bytes-like object, check its length, and never keep it. With a last
@@ -118,3 +119,5 @@ static mp_obj_t verify_prepared(size_t n_args, const mp_obj_t *args) {
     return mp_obj_new_bool(ed25519_verify_prepared(table, a, m.buf, m.len, rs));
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(verify_prepared_obj, 4, 4, verify_prepared);
+
+#include "../native/binding.c"

@@ -1,27 +1,27 @@
-// Multiplication of a fixed point by a number, with two signed combs of six teeth.
+// Multiplication of a fixed point by a number, with four signed combs of five teeth.
 //
 // Sources: C. H. Lim, P. J. Lee, "More flexible exponentiation with precomputation", 1994. Digits
 // that are all 1 or -1: M. Hamburg, "Fast and compact elliptic-curve cryptography", 2012.
 //
-// An odd number k below 2^264 is the sum of s_i 2^i, 0 <= i < 264, with every s_i 1 or -1. The
-// digit s_i is 1 if bit i + 1 of k is set, and s_263 = 1. Digit i belongs to column i % 22 and to
-// tooth i / 22. Teeth 0..5 are comb 0, teeth 6..11 are comb 1. Entry n of comb c is
-//     P[6c + 5] + sum over t < 5 of (bit t of n ? P[6c + t] : -P[6c + t]),   P[i] = 2^(22 i) P.
-// If the highest of six digits is -1, their sum is the negative of an entry, so 32 entries serve
-// all 64 sums. k P takes 21 doublings and 44 additions, and a table of 64 points of 96 bytes.
+// An odd number k below 2^260 is the sum of s_i 2^i, 0 <= i < 260, with every s_i 1 or -1. The
+// digit s_i is 1 if bit i + 1 of k is set, and s_259 = 1. Digit i belongs to column i % 13 and to
+// tooth i / 13. Comb c has the teeth 5c..5c + 4. Entry n of comb c is
+//     P[5c + 4] + sum over t < 4 of (bit t of n ? P[5c + t] : -P[5c + t]),   P[i] = 2^(13 i) P.
+// If the highest of five digits is -1, their sum is the negative of an entry, so 16 entries serve
+// all 32 sums. k P takes 12 doublings and 52 additions, and a table of 64 points of 96 bytes.
 
 #include "point25519.c"
 
-#define COMB_COLUMNS 22
-#define COMB_TEETH 6
-#define COMB_COUNT 2
-#define COMB_ENTRIES 32 // of one comb
-#define COMB_DIGITS (COMB_COLUMNS * COMB_TEETH * COMB_COUNT)
-#define COMB_WORDS ((COMB_DIGITS + 31) / 32)
+#define COMB_COLUMNS 13
+#define COMB_TEETH 5
+#define COMB_COUNT 4
+#define COMB_ENTRIES 16 // of one comb
+#define COMB_ALL_TEETH (COMB_TEETH * COMB_COUNT)
+#define COMB_DIGITS (COMB_COLUMNS * COMB_ALL_TEETH)
 #define COMB_TABLE_BYTES (COMB_COUNT * COMB_ENTRIES * sizeof(point_affine))
 
-// The digits s_i, one bit each: 1 for the digit 1, 0 for the digit -1.
-typedef uint32_t comb_signs[COMB_WORDS];
+// The digits of each tooth, one bit a column: 1 for the digit 1, 0 for the digit -1.
+typedef uint16_t comb_signs[COMB_ALL_TEETH];
 
 static const point_affine COMB_BASE[COMB_COUNT * COMB_ENTRIES] = {
 #include "comb_base.h"
@@ -29,10 +29,22 @@ static const point_affine COMB_BASE[COMB_COUNT * COMB_ENTRIES] = {
 
 // Write the digits of an odd number below 2^256.
 static void comb_recode(comb_signs signs, const uint32_t k[8]) {
-    for (int i = 0; i < 8; i++) {
-        signs[i] = k[i] >> 1 | (i < 7 ? k[i + 1] << 31 : 0);
+    // Digit i is bit i + 1 of k, and the last digit is 1.
+    uint32_t bits = k[0] >> 1;
+    int have = 31, word = 1;
+    for (int tooth = 0; tooth < COMB_ALL_TEETH; tooth++) {
+        uint32_t digits = bits;
+        bits >>= COMB_COLUMNS;
+        have -= COMB_COLUMNS;
+        if (have < 0) {
+            uint32_t next = word < 8 ? k[word++] : 1u << (COMB_DIGITS - 1 - 255);
+            // `have` + COMB_COLUMNS bits of the word before, then those of the next one.
+            digits |= next << (have + COMB_COLUMNS);
+            bits = next >> -have;
+            have += 32;
+        }
+        signs[tooth] = (uint16_t)(digits & ((1 << COMB_COLUMNS) - 1));
     }
-    signs[8] = 1u << (COMB_DIGITS - 1 - 256);
 }
 
 // Add L to an even number below 2^255 + L, so that it is odd. Constant time.
@@ -49,43 +61,51 @@ static void comb_make_odd(uint32_t k[8]) {
     }
 }
 
-// Return the six digits of one column of one comb. The highest tooth is in bit 5.
+// Return the digits of one column of one comb. The highest tooth is in bit COMB_TEETH - 1.
 static uint32_t comb_column(const comb_signs signs, int comb, int column) {
-    uint32_t digits = 0;
-    for (int tooth = 0; tooth < COMB_TEETH; tooth++) {
-        int i = column + COMB_COLUMNS * (comb * COMB_TEETH + tooth);
-        digits |= (signs[i >> 5] >> (i & 31) & 1) << tooth;
-    }
-    return digits;
+    const uint16_t *teeth = signs + comb * COMB_TEETH;
+    return ((uint32_t)teeth[0] >> column & 1) | ((uint32_t)teeth[1] >> column & 1) << 1
+        | ((uint32_t)teeth[2] >> column & 1) << 2 | ((uint32_t)teeth[3] >> column & 1) << 3
+        | ((uint32_t)teeth[4] >> column & 1) << 4;
 }
 
-// Find the table entry of six digits. Return all ones if the entry is to be subtracted, else 0.
+// Find the table entry of a column. Return all ones if the entry is to be subtracted, else 0.
 static uint32_t comb_lookup(uint32_t *index, uint32_t digits) {
     uint32_t negative = (digits >> (COMB_TEETH - 1)) - 1;
     *index = (digits ^ negative) & (COMB_ENTRIES - 1);
     return negative;
 }
 
-// out = the base point's entry for six secret digits of one comb. Constant time: every entry is
-// read.
-static void comb_select(point_affine *out, const point_affine *entries, uint32_t digits) {
+// Take the twelve words at `from` into r0..r11 where mask is all ones.
+#define COMB_SELECT_WORDS(from, mask) \
+    do { \
+        r0 |= (from)[0] & (mask); \
+        r1 |= (from)[1] & (mask); \
+        r2 |= (from)[2] & (mask); \
+        r3 |= (from)[3] & (mask); \
+        r4 |= (from)[4] & (mask); \
+        r5 |= (from)[5] & (mask); \
+        r6 |= (from)[6] & (mask); \
+        r7 |= (from)[7] & (mask); \
+        r8 |= (from)[8] & (mask); \
+        r9 |= (from)[9] & (mask); \
+        r10 |= (from)[10] & (mask); \
+        r11 |= (from)[11] & (mask); \
+    } while (0)
+
+// out = the base point's entry for the secret digits of one column. Constant time: every entry is
+// read. Each half of an entry has twelve words, which are kept in registers.
+static OUT_OF_LINE void comb_select(point_affine *out, const point_affine *entries, uint32_t digits) {
     uint32_t index;
     uint32_t negative = comb_lookup(&index, digits);
     uint32_t *to = out->sum;
-    for (int part = 0; part < 3; part++, to += GF_LIMBS) {
-        uint32_t r0 = 0, r1 = 0, r2 = 0, r3 = 0, r4 = 0, r5 = 0, r6 = 0, r7 = 0;
-        const uint32_t *from = entries->sum + part * GF_LIMBS;
-        for (uint32_t i = 0; i < COMB_ENTRIES; i++, from += 3 * GF_LIMBS) {
-            uint32_t mask = ((i ^ index) - 1) >> 31;
-            mask = -mask;
-            r0 |= from[0] & mask;
-            r1 |= from[1] & mask;
-            r2 |= from[2] & mask;
-            r3 |= from[3] & mask;
-            r4 |= from[4] & mask;
-            r5 |= from[5] & mask;
-            r6 |= from[6] & mask;
-            r7 |= from[7] & mask;
+    for (int half = 0; half < 2; half++) {
+        uint32_t r0 = 0, r1 = 0, r2 = 0, r3 = 0, r4 = 0, r5 = 0;
+        uint32_t r6 = 0, r7 = 0, r8 = 0, r9 = 0, r10 = 0, r11 = 0;
+        const uint32_t *from = entries->sum + half * 12;
+        for (uint32_t i = 0; i < COMB_ENTRIES; i++, from += 24) {
+            uint32_t mask = -(((i ^ index) - 1) >> 31);
+            COMB_SELECT_WORDS(from, mask);
         }
         to[0] = r0;
         to[1] = r1;
@@ -95,13 +115,23 @@ static void comb_select(point_affine *out, const point_affine *entries, uint32_t
         to[5] = r5;
         to[6] = r6;
         to[7] = r7;
+        to[8] = r8;
+        to[9] = r9;
+        to[10] = r10;
+        to[11] = r11;
+        to += 12;
     }
-    gf other;
-    gf_copy(other, out->sum);
-    gf_select(out->sum, out->difference, negative);
-    gf_select(out->difference, other, negative);
-    gf_sub(other, GF_ZERO, out->dt2);
-    gf_select(out->dt2, other, negative);
+    // The negative of a point has x + y and x - y swapped, and -d x y. With 2^256 = 38 modulo p, -t is
+    // ~t - 37. It does not fall below 0, as the entries of the base point are below p.
+    uint32_t borrow = negative & 37;
+    for (int i = 0; i < GF_LIMBS; i++) {
+        uint32_t swapped = (out->sum[i] ^ out->difference[i]) & negative;
+        out->sum[i] ^= swapped;
+        out->difference[i] ^= swapped;
+        uint32_t limb = out->dt[i] ^ negative;
+        out->dt[i] = limb - borrow;
+        borrow = limb < borrow;
+    }
 }
 
 // out = k B for the base point B and an odd secret k below 2^256. Constant time.
@@ -109,7 +139,6 @@ static void comb_base_secret(point *out, const uint32_t k[8]) {
     comb_signs signs;
     point_affine entry;
     comb_recode(signs, k);
-    point_zero(out);
     for (int column = COMB_COLUMNS - 1; column >= 0; column--) {
         if (column != COMB_COLUMNS - 1) {
             point_double(out, out, WITH_T);
@@ -117,6 +146,10 @@ static void comb_base_secret(point *out, const uint32_t k[8]) {
         for (int comb = 0; comb < COMB_COUNT; comb++) {
             comb_select(&entry, COMB_BASE + comb * COMB_ENTRIES,
                 comb_column(signs, comb, column));
+            if (comb == 0 && column == COMB_COLUMNS - 1) {
+                point_from_affine(out, &entry);
+                continue;
+            }
             point_add_affine(out, out, &entry, 0, comb == COMB_COUNT - 1 ? WITHOUT_T : WITH_T);
         }
     }
@@ -205,7 +238,7 @@ enum {
 static void comb_put(point_affine *entry, const point *p) {
     gf_copy(entry->sum, p->x);
     gf_copy(entry->difference, p->y);
-    gf_copy(entry->dt2, p->z);
+    gf_copy(entry->dt, p->z);
 }
 
 // Fill one comb with X, Y, Z of its entries, for p = P[6c]. Then p is P[6c + 6].
@@ -246,24 +279,26 @@ static void comb_grow(point_affine *entries, point *p) {
 
 enum { NORMALISE_BATCH = 16 };
 
-// Turn X, Y, Z of a batch of entries into y + x, y - x, 2 d x y. One inversion serves the batch.
+// Turn X, Y, Z of a batch of entries into (y + x) / 2, (y - x) / 2, d x y. One inversion serves the
+// batch.
 static void comb_normalise(point_affine *entries) {
-    gf before[NORMALISE_BATCH]; // item i is the product of the first i z
+    gf before[NORMALISE_BATCH]; // item i is half the product of the first i z
     gf inverse, x, y;
-    gf_copy(inverse, GF_ONE);
+    gf_copy(inverse, GF_HALF);
     for (int i = 0; i < NORMALISE_BATCH; i++) {
         gf_copy(before[i], inverse);
-        gf_mul(inverse, inverse, entries[i].dt2);
+        gf_mul(inverse, inverse, entries[i].dt);
     }
-    gf_invert(inverse, inverse);
+    gf_invert(inverse, inverse, PUBLIC);
+    gf_mul(inverse, inverse, GF_HALF); // 1 / the product of all z
     for (int i = NORMALISE_BATCH - 1; i >= 0; i--) {
-        gf_mul(before[i], before[i], inverse); // 1 / z
-        gf_mul(inverse, inverse, entries[i].dt2);
+        gf_mul(before[i], before[i], inverse); // 1 / 2 z
+        gf_mul(inverse, inverse, entries[i].dt);
         gf_mul(x, entries[i].sum, before[i]);
         gf_mul(y, entries[i].difference, before[i]);
         gf_add_sub(entries[i].sum, entries[i].difference, y, x);
         gf_mul(x, x, y);
-        gf_mul(entries[i].dt2, x, POINT_2D);
+        gf_mul(entries[i].dt, x, POINT_4D);
     }
 }
 

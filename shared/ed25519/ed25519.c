@@ -46,7 +46,7 @@ static void encode_multiple_of_base(u8 encoding[32], const u8 k[32]) {
     load32_le_buf(odd, k, 8);
     comb_make_odd(odd);
     comb_base_secret(&product, odd);
-    point_encode(encoding, &product);
+    point_encode(encoding, &product, SECRET);
     WIPE_BUFFER(odd);
     WIPE_CTX(&product);
 }
@@ -155,7 +155,7 @@ static void hash_signed(u32 h[8], const u8 signature[64], const u8 public_key[32
 static int is_r(const point *sum, const u8 signature[64]) {
     u8 expected[32];
     u8 difference = 0;
-    point_encode(expected, sum);
+    point_encode(expected, sum, PUBLIC);
     for (int i = 0; i < 32; i++) {
         difference |= expected[i] ^ signature[i];
     }

@@ -22,129 +22,115 @@ static void gf_copy(gf out, const gf a) {
     }
 }
 
-// out = r0..r7 + 2^256 carry modulo p, for a carry out of limb 7. 2^256 = 38 modulo p, so the sum
-// is r0..r7 + 38 carry.
-//
-// carry <= 39. If the sum overflows 2^256 once more, the rest is below 38 * 39 and another 38 is
-// due. Limb 0 takes the last 38 without a carry.
-#define GF_FOLD_ADD(out) \
-    do { \
-        carry *= 38; \
-        GF_RIPPLE_ADD(r0, r0); \
-        GF_RIPPLE_ADD((out)[1], r1); \
-        GF_RIPPLE_ADD((out)[2], r2); \
-        GF_RIPPLE_ADD((out)[3], r3); \
-        GF_RIPPLE_ADD((out)[4], r4); \
-        GF_RIPPLE_ADD((out)[5], r5); \
-        GF_RIPPLE_ADD((out)[6], r6); \
-        GF_RIPPLE_ADD((out)[7], r7); \
-        (out)[0] = r0 + (-carry & 38); \
-    } while (0)
-
-#define GF_RIPPLE_ADD(out, r) \
-    do { \
-        uint32_t limb = (r) + carry; \
-        carry = limb < carry; \
-        (out) = limb; \
-    } while (0)
-
-// out = r0..r7 - 2^256 borrow modulo p, for a borrow of limb 7, 0 or 1. The difference is
-// r0..r7 - 38 borrow.
-//
-// If it borrows 2^256 once more, the rest is at least 2^256 - 38 and another 38 is due. Limb 0
-// gives the last 38 without a borrow.
-#define GF_FOLD_SUB(out) \
-    do { \
-        borrow = -borrow & 38; \
-        GF_RIPPLE_SUB(r0, r0); \
-        GF_RIPPLE_SUB((out)[1], r1); \
-        GF_RIPPLE_SUB((out)[2], r2); \
-        GF_RIPPLE_SUB((out)[3], r3); \
-        GF_RIPPLE_SUB((out)[4], r4); \
-        GF_RIPPLE_SUB((out)[5], r5); \
-        GF_RIPPLE_SUB((out)[6], r6); \
-        GF_RIPPLE_SUB((out)[7], r7); \
-        (out)[0] = r0 - (-borrow & 38); \
-    } while (0)
-
-#define GF_RIPPLE_SUB(out, r) \
-    do { \
-        uint32_t limb = (r); \
-        (out) = limb - borrow; \
-        borrow = limb < borrow; \
-    } while (0)
-
-// r = x + y + carry. The carry goes in and comes out as 0 or 1.
+// r = x + y + carry. The carry goes in and comes out as a small number, at most 2 from the second
+// limb on.
 #define GF_ADD_LIMB(r, x, y) \
     do { \
         uint32_t partial = (x) + (y); \
         uint32_t first = partial < (x); \
-        r = partial + carry; \
-        carry = first + (r < partial); \
+        uint32_t limb = partial + carry; \
+        carry = first + (limb < partial); \
+        (r) = limb; \
     } while (0)
 
-// r = x - y - borrow. The borrow goes in and comes out as 0 or 1.
+// r = x - y - borrow. The borrow goes in and comes out as a small number, at most 2 from the second
+// limb on.
 #define GF_SUB_LIMB(r, x, y) \
     do { \
         uint32_t partial = (x) - (y); \
         uint32_t first = (x) < (y); \
-        r = partial - borrow; \
+        uint32_t limb = partial - borrow; \
         borrow = first + (partial < borrow); \
+        (r) = limb; \
     } while (0)
 
+// A sum is reduced in the one chain of carries that computes it. With t = a[7] + b[7], the multiple
+// floor(t / 2^31) of 2^255 is left out of the top limb. It enters the chain at the lowest limb, as
+// 19 times its value. So the carry into the chain is at most 3 * 19, and the top limb ends below
+// 2^31 + 2.
+#define GF_ADD_BEGIN(a, b) \
+    uint32_t top = (a)[7] + (b)[7]; \
+    uint32_t carry = 19 * ((top >> 31) + 2 * (uint32_t)(top < (a)[7]))
+
+// The same for a difference. With t = a[7] - b[7] and q = floor(t / 2^31), the multiple q - 1 of
+// 2^255 is left out, so that the chain never ends below 0: t - (q - 1) 2^31 is at least 2^31. q is
+// in -2..1, so 19 (1 - q), which the chain subtracts, is in 0..57.
+#define GF_SUB_BEGIN(a, b) \
+    uint32_t low = (a)[7] - (b)[7]; \
+    uint32_t borrow = 19 * (1 - (low >> 31) + 2 * (uint32_t)((a)[7] < (b)[7]))
+
 static void gf_add(gf out, const gf a, const gf b) {
-    uint32_t r0, r1, r2, r3, r4, r5, r6, r7, carry = 0;
-    GF_ADD_LIMB(r0, a[0], b[0]);
-    GF_ADD_LIMB(r1, a[1], b[1]);
-    GF_ADD_LIMB(r2, a[2], b[2]);
-    GF_ADD_LIMB(r3, a[3], b[3]);
-    GF_ADD_LIMB(r4, a[4], b[4]);
-    GF_ADD_LIMB(r5, a[5], b[5]);
-    GF_ADD_LIMB(r6, a[6], b[6]);
-    GF_ADD_LIMB(r7, a[7], b[7]);
-    GF_FOLD_ADD(out);
+    GF_ADD_BEGIN(a, b);
+    GF_ADD_LIMB(out[0], a[0], b[0]);
+    GF_ADD_LIMB(out[1], a[1], b[1]);
+    GF_ADD_LIMB(out[2], a[2], b[2]);
+    GF_ADD_LIMB(out[3], a[3], b[3]);
+    GF_ADD_LIMB(out[4], a[4], b[4]);
+    GF_ADD_LIMB(out[5], a[5], b[5]);
+    GF_ADD_LIMB(out[6], a[6], b[6]);
+    out[7] = (top & 0x7fffffff) + carry;
 }
 
 static void gf_sub(gf out, const gf a, const gf b) {
-    uint32_t r0, r1, r2, r3, r4, r5, r6, r7, borrow = 0;
-    GF_SUB_LIMB(r0, a[0], b[0]);
-    GF_SUB_LIMB(r1, a[1], b[1]);
-    GF_SUB_LIMB(r2, a[2], b[2]);
-    GF_SUB_LIMB(r3, a[3], b[3]);
-    GF_SUB_LIMB(r4, a[4], b[4]);
-    GF_SUB_LIMB(r5, a[5], b[5]);
-    GF_SUB_LIMB(r6, a[6], b[6]);
-    GF_SUB_LIMB(r7, a[7], b[7]);
-    GF_FOLD_SUB(out);
+    GF_SUB_BEGIN(a, b);
+    GF_SUB_LIMB(out[0], a[0], b[0]);
+    GF_SUB_LIMB(out[1], a[1], b[1]);
+    GF_SUB_LIMB(out[2], a[2], b[2]);
+    GF_SUB_LIMB(out[3], a[3], b[3]);
+    GF_SUB_LIMB(out[4], a[4], b[4]);
+    GF_SUB_LIMB(out[5], a[5], b[5]);
+    GF_SUB_LIMB(out[6], a[6], b[6]);
+    out[7] = (low | 0x80000000) - borrow;
 }
 
-static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
-    gf_add(sum, a, b);
-    gf_sub(difference, a, b);
-}
-
-// out = low[0..7] + 38 r0..r7: the low half of a product, and its high half times 2^256 = 38.
-//
-// 38 (2^32 - 1) + (2^32 - 1) + carry < 39 * 2^32, so the last carry is at most 38.
-#define GF_FOLD_PRODUCT(out, low) \
+// Limb i of a sum and of a difference, with one load of each operand.
+#define GF_ADD_SUB_LIMB(i) \
     do { \
-        GF_SPLIT(r0, (uint64_t)r0 * 38 + (low)[0]); \
-        GF_SPLIT(r1, (uint64_t)r1 * 38 + (low)[1] + carry); \
-        GF_SPLIT(r2, (uint64_t)r2 * 38 + (low)[2] + carry); \
-        GF_SPLIT(r3, (uint64_t)r3 * 38 + (low)[3] + carry); \
-        GF_SPLIT(r4, (uint64_t)r4 * 38 + (low)[4] + carry); \
-        GF_SPLIT(r5, (uint64_t)r5 * 38 + (low)[5] + carry); \
-        GF_SPLIT(r6, (uint64_t)r6 * 38 + (low)[6] + carry); \
-        GF_SPLIT(r7, (uint64_t)r7 * 38 + (low)[7] + carry); \
-        GF_FOLD_ADD(out); \
+        uint32_t x = a[i], y = b[i]; \
+        GF_ADD_LIMB(sum[i], x, y); \
+        GF_SUB_LIMB(difference[i], x, y); \
     } while (0)
 
-// Row i: add a[i] b to r0..r7. The lowest limb of the sum is final and goes to out[i]; the other
+static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
+    GF_ADD_BEGIN(a, b);
+    GF_SUB_BEGIN(a, b);
+    GF_ADD_SUB_LIMB(0);
+    GF_ADD_SUB_LIMB(1);
+    GF_ADD_SUB_LIMB(2);
+    GF_ADD_SUB_LIMB(3);
+    GF_ADD_SUB_LIMB(4);
+    GF_ADD_SUB_LIMB(5);
+    GF_ADD_SUB_LIMB(6);
+    sum[7] = (top & 0x7fffffff) + carry;
+    difference[7] = (low | 0x80000000) - borrow;
+}
+
+// out = l0..l7 + 38 r0..r7: the low half of a product, and its high half times 2^256 = 38.
+//
+// The product is reduced in one chain too. t = 38 r7 + l7 < 39 * 2^32, so the multiple
+// floor(t / 2^31) of 2^255 that enters the chain is below 78. The chain begins with at most
+// 77 * 19 = 1463, and 38 (2^32 - 1) + (2^32 - 1) + 1463 < 40 * 2^32. So each carry is below 40,
+// and the top limb ends below 2^31 + 40.
+#define GF_FOLD_PRODUCT(out) \
+    do { \
+        uint64_t top = (uint64_t)r7 * 38 + l7; \
+        carry = (uint32_t)(top >> 31) * 19; \
+        GF_SPLIT((out)[0], (uint64_t)r0 * 38 + l0 + carry); \
+        GF_SPLIT((out)[1], (uint64_t)r1 * 38 + l1 + carry); \
+        GF_SPLIT((out)[2], (uint64_t)r2 * 38 + l2 + carry); \
+        GF_SPLIT((out)[3], (uint64_t)r3 * 38 + l3 + carry); \
+        GF_SPLIT((out)[4], (uint64_t)r4 * 38 + l4 + carry); \
+        GF_SPLIT((out)[5], (uint64_t)r5 * 38 + l5 + carry); \
+        GF_SPLIT((out)[6], (uint64_t)r6 * 38 + l6 + carry); \
+        (out)[7] = ((uint32_t)top & 0x7fffffff) + carry; \
+    } while (0)
+
+// Row i: add a[i] b to r0..r7. The lowest limb of the sum is final and goes to l; the other
 // limbs move down by one. (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1, so no sum overflows.
-#define GF_MUL_ROW(i) \
+#define GF_MUL_ROW(i, l) \
     do { \
         uint32_t x = a[i]; \
-        GF_SPLIT(out[i], (uint64_t)x * b0 + r0); \
+        GF_SPLIT(l, (uint64_t)x * b0 + r0); \
         GF_SPLIT(r0, (uint64_t)x * b1 + r1 + carry); \
         GF_SPLIT(r1, (uint64_t)x * b2 + r2 + carry); \
         GF_SPLIT(r2, (uint64_t)x * b3 + r3 + carry); \
@@ -155,20 +141,30 @@ static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
         r7 = carry; \
     } while (0)
 
-// Row i reads a[i] before it writes out[i], and b is in registers, so out may be a or b.
+static OUT_OF_LINE void gf_mul_list(const gf_product *list, int count) {
+    const gf_product *end = list + count;
+    do {
+        const uint32_t *a = list->a, *b = list->b;
+        uint32_t b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3];
+        uint32_t b4 = b[4], b5 = b[5], b6 = b[6], b7 = b[7];
+        uint32_t l0, l1, l2, l3, l4, l5, l6, l7;
+        uint32_t r0 = 0, r1 = 0, r2 = 0, r3 = 0, r4 = 0, r5 = 0, r6 = 0, r7 = 0, carry;
+        GF_MUL_ROW(0, l0);
+        GF_MUL_ROW(1, l1);
+        GF_MUL_ROW(2, l2);
+        GF_MUL_ROW(3, l3);
+        GF_MUL_ROW(4, l4);
+        GF_MUL_ROW(5, l5);
+        GF_MUL_ROW(6, l6);
+        GF_MUL_ROW(7, l7);
+        uint32_t *out = list->out;
+        GF_FOLD_PRODUCT(out);
+    } while (++list != end);
+}
+
 static void gf_mul(gf out, const gf a, const gf b) {
-    uint32_t b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3];
-    uint32_t b4 = b[4], b5 = b[5], b6 = b[6], b7 = b[7];
-    uint32_t r0 = 0, r1 = 0, r2 = 0, r3 = 0, r4 = 0, r5 = 0, r6 = 0, r7 = 0, carry;
-    GF_MUL_ROW(0);
-    GF_MUL_ROW(1);
-    GF_MUL_ROW(2);
-    GF_MUL_ROW(3);
-    GF_MUL_ROW(4);
-    GF_MUL_ROW(5);
-    GF_MUL_ROW(6);
-    GF_MUL_ROW(7);
-    GF_FOLD_PRODUCT(out, out);
+    gf_product product = {out, a, b};
+    gf_mul_list(&product, 1);
 }
 
 // Limbs 2i and 2i + 1 of the square: twice the limbs `even` and `odd` of the cross products, plus
@@ -228,17 +224,18 @@ static void gf_square(gf out, const gf a) {
     GF_SPLIT(c13, (uint64_t)a6 * a7 + c13);
     c14 = carry;
 
+    uint32_t l0, l1, l2, l3, l4, l5, l6, l7;
     uint32_t r0, r1, r2, r3, r4, r5, r6, r7, bit = 0;
     carry = 0;
-    GF_SQUARE_PAIR(out[0], out[1], 0, c1, a0);
-    GF_SQUARE_PAIR(out[2], out[3], c2, c3, a1);
-    GF_SQUARE_PAIR(out[4], out[5], c4, c5, a2);
-    GF_SQUARE_PAIR(out[6], out[7], c6, c7, a3);
+    GF_SQUARE_PAIR(l0, l1, 0, c1, a0);
+    GF_SQUARE_PAIR(l2, l3, c2, c3, a1);
+    GF_SQUARE_PAIR(l4, l5, c4, c5, a2);
+    GF_SQUARE_PAIR(l6, l7, c6, c7, a3);
     GF_SQUARE_PAIR(r0, r1, c8, c9, a4);
     GF_SQUARE_PAIR(r2, r3, c10, c11, a5);
     GF_SQUARE_PAIR(r4, r5, c12, c13, a6);
     GF_SQUARE_PAIR(r6, r7, c14, 0, a7);
-    GF_FOLD_PRODUCT(out, out);
+    GF_FOLD_PRODUCT(out);
 }
 
 static void gf_square_n(gf out, const gf a, int n) {
@@ -330,10 +327,4 @@ static int gf_is_zero(const gf a) {
         any |= reduced[i];
     }
     return any == 0;
-}
-
-static void gf_select(gf out, const gf a, uint32_t mask) {
-    for (int i = 0; i < GF_LIMBS; i++) {
-        out[i] ^= (out[i] ^ a[i]) & mask;
-    }
 }

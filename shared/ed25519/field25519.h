@@ -5,7 +5,7 @@
 // limbs. Entries of a table are used without a conversion. The only bounds to prove are those of
 // the carries inside each function; field25519.c states them.
 //
-// Every function takes the same time for all values. Every result may overlap the operands, except
+// Every function takes the same time for all values, but the inversion of a PUBLIC number. Every result may overlap the operands, except
 // where a function's comment forbids it.
 
 #ifndef JOULESTREAM_FIELD25519_H
@@ -14,6 +14,14 @@
 #include <stdint.h>
 
 #define GF_LIMBS 8
+
+// Such a function has all registers for its own loop, and its stack is free again when it returns,
+// whatever its caller does next.
+#ifdef __GNUC__
+#define OUT_OF_LINE __attribute__((noinline))
+#else
+#define OUT_OF_LINE
+#endif
 
 typedef uint32_t gf[GF_LIMBS];
 
@@ -26,11 +34,20 @@ static void gf_add(gf out, const gf a, const gf b);
 // out = a - b
 static void gf_sub(gf out, const gf a, const gf b);
 
-// sum = a + b and difference = a - b; sum must not overlap a or b.
+// sum = a + b and difference = a - b, for less than both functions take.
 static void gf_add_sub(gf sum, gf difference, const gf a, const gf b);
 
 // out = a b
 static void gf_mul(gf out, const gf a, const gf b);
+
+// One product of a list: out = a b.
+typedef struct {
+    uint32_t *out;
+    const uint32_t *a, *b;
+} gf_product;
+
+// Multiply `count` pairs, at least one, in order. One call saves and restores the registers once.
+static void gf_mul_list(const gf_product *list, int count);
 
 // out = a^2
 static void gf_square(gf out, const gf a);
@@ -41,8 +58,10 @@ static void gf_square_n(gf out, const gf a, int n);
 // out = a modulo p, the one representative below p
 static void gf_reduce(gf out, const gf a);
 
-// out = a^-1, or 0 for a = 0; it is in safegcd.c.
-static void gf_invert(gf out, const gf a);
+// out = a^-1, or 0 for a = 0; it is in safegcd.c. For a PUBLIC number it takes half the time, and the
+// time depends on a.
+enum { SECRET, PUBLIC };
+static void gf_invert(gf out, const gf a, int secrecy);
 
 // out = a^((p - 5) / 8), for square roots; out must not overlap a.
 static void gf_pow_p58(gf out, const gf a);
@@ -55,8 +74,5 @@ static void gf_store(uint8_t bytes[32], const gf a);
 
 // Return 1 if a = 0 modulo p, else 0.
 static int gf_is_zero(const gf a);
-
-// out = a where mask is all ones, out unchanged where it is 0.
-static void gf_select(gf out, const gf a, uint32_t mask);
 
 #endif

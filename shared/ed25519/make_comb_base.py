@@ -16,12 +16,13 @@ from pathlib import Path
 FILE = Path(__file__).resolve().parent / "comb_base.h"
 
 # As COMB_COLUMNS, COMB_TEETH and COMB_COUNT in comb.c.
-COLUMNS, TEETH, COMBS = 22, 6, 2
+COLUMNS, TEETH, COMBS = 13, 5, 4
 
 Point = tuple[int, int]
 
 P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P
+HALF = pow(2, -1, P)
 BASE_Y = 4 * pow(5, -1, P) % P
 BASE_X = 0x216936D3CD6E53FEC0A4E231FDD6DC5C692CC7609525A7B2C9562D608F25D51A
 
@@ -61,11 +62,11 @@ def words(number: int) -> str:
 
 def make() -> str:
     """Return the text of comb_base.h."""
-    lines = ["// Written by make_comb_base.py; do not edit. y + x, y - x, 2 d x y of each point."]
+    lines = ["// Written by make_comb_base.py; do not edit. (y + x) / 2, (y - x) / 2, d x y."]
     for x, y in entries():
-        lines.append("{" + words((y + x) % P) + ",")
-        lines.append(" " + words((y - x) % P) + ",")
-        lines.append(" " + words(2 * D * x * y % P) + "},")
+        lines.append("{" + words((y + x) * HALF % P) + ",")
+        lines.append(" " + words((y - x) * HALF % P) + ",")
+        lines.append(" " + words(D * x * y % P) + "},")
     return "\n".join(lines) + "\n"
 
 

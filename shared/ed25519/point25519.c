@@ -12,19 +12,26 @@ typedef struct {
     gf x, y, z, t;
 } point;
 
-// A point in the form in which it is added: y + x, y - x, 2 z, 2 d t.
+// An entry of a table, in the form in which a point of z = 1 is added: (y + x) / 2, (y - x) / 2, d x y. It takes
+// 96 bytes. The halves make every part of a sum half as large, and the point is the same. So an
+// addition needs 1 z in place of 2 z.
 typedef struct {
-    gf sum, difference, z2, dt2;
-} point_addend;
-
-// An entry of a table, the same form for z = 1: y + x, y - x, 2 d x y. It takes 96 bytes.
-typedef struct {
-    gf sum, difference, dt2;
+    gf sum, difference, dt;
 } point_affine;
+
+// Any point in the form in which it is added: y + x, y - x, 2 d t, 2 z.
+typedef struct {
+    point_affine parts;
+    gf z2;
+} point_addend;
 
 // Whether a function computes its result's t. An addition reads the t of its operand, a doubling
 // does not.
 enum { WITHOUT_T, WITH_T };
+
+static const gf POINT_4D = {
+    0x4d65e2b2, 0xd7ad3728, 0x050762ad, 0x01c02935, 0xdde7a260, 0x331d01e5, 0xadbff9ce, 0x480db3b8,
+};
 
 static const gf POINT_2D = {
     0x26b2f159, 0xebd69b94, 0x8283b156, 0x00e0149a, 0xeef3d130, 0x198e80f2, 0x56dffce7, 0x2406d9dc,
@@ -36,6 +43,10 @@ static const gf POINT_D = {
 
 static const gf POINT_SQRT_MINUS_1 = {
     0x4a0ea0b0, 0xc4ee1b27, 0xad2fe478, 0x2f431806, 0x3dfbd7a7, 0x2b4d0099, 0x4fc1df0b, 0x2b832480,
+};
+
+static const gf GF_HALF = {
+    0xfffffff7, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x3fffffff,
 };
 
 static const gf GF_ONE = {1};
@@ -50,12 +61,10 @@ static void point_zero(point *out) {
 
 // out = (e f, g h, f g, e h), the last step of every formula.
 static void point_finish(point *out, const gf e, const gf f, const gf g, const gf h, int with_t) {
-    gf_mul(out->x, e, f);
-    gf_mul(out->y, g, h);
-    gf_mul(out->z, f, g);
-    if (with_t) {
-        gf_mul(out->t, e, h);
-    }
+    const gf_product products[4] = {
+        {out->x, e, f}, {out->y, g, h}, {out->z, f, g}, {out->t, e, h},
+    };
+    gf_mul_list(products, with_t ? 4 : 3);
 }
 
 // out = 2 a. The t of a is not read.
@@ -73,14 +82,18 @@ static void point_double(point *out, const point *a, int with_t) {
     point_finish(out, e, f, g, h, with_t);
 }
 
-// out = a + b, or a - b if negative, from the parts of b and d = 2 (z of a) (z of b).
-static void point_add_parts(point *out, const point *a, const gf sum, const gf difference,
-    const gf dt2, const gf d, int negative, int with_t) {
+// out = a + b, or a - b if negative, from the parts of b and d = 2 (z of a) (z of b). The parts and
+// d may be halved, all of them. The time depends on negative, which must not be secret.
+static void point_add_parts(point *out, const point *a, const point_affine *b, const gf d,
+    int negative, int with_t) {
     gf e, f, g, h, c;
     gf_add_sub(h, e, a->y, a->x);
-    gf_mul(h, h, negative ? difference : sum);
-    gf_mul(e, e, negative ? sum : difference);
-    gf_mul(c, a->t, dt2);
+    const gf_product products[3] = {
+        {h, h, negative ? b->difference : b->sum},
+        {e, e, negative ? b->sum : b->difference},
+        {c, a->t, b->dt},
+    };
+    gf_mul_list(products, 3);
     gf_add_sub(g, f, d, c);
     gf_add_sub(c, e, h, e);
     if (negative) {
@@ -95,27 +108,33 @@ static void point_add(point *out, const point *a, const point_addend *b, int neg
     int with_t) {
     gf d;
     gf_mul(d, a->z, b->z2);
-    point_add_parts(out, a, b->sum, b->difference, b->dt2, d, negative, with_t);
+    point_add_parts(out, a, &b->parts, d, negative, with_t);
 }
 
 // The same for an entry of a table.
 static void point_add_affine(point *out, const point *a, const point_affine *b, int negative,
     int with_t) {
-    gf d;
-    gf_add(d, a->z, a->z);
-    point_add_parts(out, a, b->sum, b->difference, b->dt2, d, negative, with_t);
+    point_add_parts(out, a, b, a->z, negative, with_t);
+}
+
+// out = a point of a table.
+static void point_from_affine(point *out, const point_affine *a) {
+    gf_add_sub(out->y, out->x, a->sum, a->difference);
+    gf_copy(out->z, GF_ONE);
+    gf_mul(out->t, out->x, out->y);
 }
 
 static void point_to_addend(point_addend *out, const point *a) {
-    gf_add_sub(out->sum, out->difference, a->y, a->x);
+    gf_add_sub(out->parts.sum, out->parts.difference, a->y, a->x);
     gf_add(out->z2, a->z, a->z);
-    gf_mul(out->dt2, a->t, POINT_2D);
+    gf_mul(out->parts.dt, a->t, POINT_2D);
 }
 
-// Write the encoding of a point (RFC 8032, section 5.1.2).
-static void point_encode(uint8_t bytes[32], const point *a) {
+// Write the encoding of a point (RFC 8032, section 5.1.2). The time depends on a PUBLIC
+// point.
+static void point_encode(uint8_t bytes[32], const point *a, int secrecy) {
     gf inverse, x, y;
-    gf_invert(inverse, a->z);
+    gf_invert(inverse, a->z, secrecy);
     gf_mul(x, a->x, inverse);
     gf_mul(y, a->y, inverse);
     gf_reduce(x, x);

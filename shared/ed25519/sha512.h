@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 typedef struct {
-    uint64_t hash[8];   // chaining value
-    uint64_t work[8];   // a..h of the compression function
-    uint64_t block[16]; // message block as big-endian words, then the message schedule
-    uint64_t size;      // bytes absorbed
+    uint64_t hash[8];  // chaining value
+    uint64_t work[24]; // the last values of a and e, newest first; see sha512_compress
+    uint64_t w[32];    // the message block in its first 128 bytes, then the message schedule
+    uint64_t size;     // bytes absorbed
 } sha512_ctx;
 
 // Prepare ctx for a new message.

@@ -3,7 +3,7 @@
 // Source: E. G. Straus, "Addition chains of vectors", 1964. h becomes signed sliding windows of
 // four bits, which add or subtract P, 3P, 5P or 7P (F. Morain, J. Olivos, "Speeding up the
 // computations on an elliptic curve using addition-subtraction chains", 1990). s uses the comb of
-// the base point: its 22 columns are added during the last 22 doublings, which h needs anyway.
+// the base point: its columns are added during the last doublings, which h needs anyway.
 
 enum {
     STRAUS_WINDOW = 4,
@@ -33,8 +33,8 @@ static void straus_recode(int8_t digits[STRAUS_DIGITS], const uint32_t h[8]) {
 }
 
 // sum = s B + h p for s, h < L. h is not changed modulo L, as p may have a part of small order.
-static void straus_base_and_point(point *sum, const uint32_t s[8], const uint32_t h[8],
-    const point *p) {
+static OUT_OF_LINE void straus_base_and_point(point *sum, const uint32_t s[8],
+    const uint32_t h[8], const point *p) {
     point_addend odd_multiples[STRAUS_MULTIPLES]; // p, 3p, ...
     int8_t digits[STRAUS_DIGITS];
     uint32_t odd[8];

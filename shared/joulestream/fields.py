@@ -1,13 +1,14 @@
 """Fixed-width fields of a record, to bytes and back. Integers are unsigned and big-endian.
 
 A layout is a tuple of `(name, size_in_bytes, kind)`. Sizes never vary, so a record of the wrong
-length is refused before any of its fields is read.
+length is refused before any of its fields is read. The work on bytes is native code
+(shared/native/binding.c).
 """
-
-from struct import pack_into, unpack_from
 
 from joulestream.compat import const, dataclass_transform
 from joulestream.errors import LocalError, MalformedError
+from joulestream.native import read_fields as _read
+from joulestream.native import write_fields as _write
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -20,14 +21,8 @@ if TYPE_CHECKING:
 UINT = const(0)
 BYTES = const(1)
 
-# size in bytes: (struct format, largest value). Packing by format allocates nothing; slices,
-# to_bytes() and shifts of large integers do. Six bytes have no format, see _pack_48.
-_FORMATS = {
-    1: (">B", 0xFF),
-    4: (">I", 0xFFFFFFFF),
-    6: ("", 0xFFFFFFFFFFFF),
-    8: (">Q", 0xFFFFFFFFFFFFFFFF),
-}
+# Of an unsigned integer with 8 bytes.
+_LARGEST = 0xFFFFFFFFFFFFFFFF
 
 
 def size_of(layout: "Layout") -> int:
@@ -38,25 +33,12 @@ def size_of(layout: "Layout") -> int:
 def write_fields(layout: "Layout", source: object, out: bytearray, offset: int) -> int:
     """Write the attributes of `source` that the layout names into `out` at `offset`.
 
-    A field of 6 bytes needs at least 2 bytes before it in `out`. Returns the offset behind the
-    last byte. Raises LocalError when a value does not fit its field.
+    Returns the offset behind the last byte. Raises LocalError when a value does not fit its field.
     """
-    for name, size, kind in layout:
-        value = getattr(source, name)
-        if kind == UINT:
-            form, largest = _FORMATS[size]
-            if value < 0 or value > largest:
-                raise LocalError("%s does not fit %d bytes" % (name, size))
-            if form:
-                pack_into(form, out, offset, value)
-            else:
-                _pack_48(out, offset, value)
-        else:
-            if len(value) != size:
-                raise LocalError("%s is not %d bytes" % (name, size))
-            out[offset : offset + size] = value
-        offset += size
-    return offset
+    end = _write(layout, source, out, offset, _LARGEST)
+    if end < 0:
+        raise LocalError("%s does not fit %d bytes" % layout[-1 - end][:2])
+    return end
 
 
 def read_fields(layout: "Layout", target: object, data: "Buffer", offset: int) -> int:
@@ -64,29 +46,10 @@ def read_fields(layout: "Layout", target: object, data: "Buffer", offset: int) -
 
     Returns the offset behind the last byte. Raises MalformedError when `data` is too short.
     """
-    for name, size, kind in layout:
-        end = offset + size
-        if end > len(data):
-            raise MalformedError("truncated")
-        if kind != UINT:
-            value = bytes(data[offset:end])
-        elif size == 6:
-            high, value = unpack_from(">HI", data, offset)
-            if high:
-                value |= high << 32
-        else:
-            value = unpack_from(_FORMATS[size][0], data, offset)[0]
-        setattr(target, name, value)
-        offset = end
-    return offset
-
-
-def _pack_48(out: bytearray, offset: int, value: int) -> None:
-    """Write 6 bytes as the low end of 8, then restore the 2 bytes in front of them."""
-    first, second = out[offset - 2], out[offset - 1]
-    pack_into(">Q", out, offset - 2, value)
-    out[offset - 2] = first
-    out[offset - 1] = second
+    end = _read(layout, target, data, offset)
+    if end < 0:
+        raise MalformedError("truncated")
+    return end
 
 
 @dataclass_transform(kw_only_default=True)

@@ -202,11 +202,6 @@ class ProtocolSession:
         self.payee_key = b""
         self.offer_hash = b""
 
-    @property
-    def invoice_number(self) -> int:
-        """The n of the newest INVOICE, the session's n-th; 0 before the first one."""
-        return self.sequence - self.tag
-
     def abort(self) -> None:
         """Forget the session: nothing is sent again, and messages that still come are late."""
         self.state = CLOSED

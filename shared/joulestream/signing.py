@@ -1,46 +1,16 @@
-"""Ed25519 signatures. No other file calls the native module.
+"""Ed25519 signatures. No other file calls the signatures of the native module.
 
 Signing is plain Ed25519 (RFC 8032). Verifying accepts exactly the signatures that libsodium
-accepts. There is no second implementation to fall back to. Without the native module this import
-fails on a computer. A firmware must open its contactor before it says so: it calls check_native().
+accepts. There is no second implementation to fall back to: native.py says so of the whole module.
 """
 
-import sys
-
-from joulestream.compat import const
-
-# The version of the native module's functions that this file calls. shared/ed25519/ed25519.h has
-# the same number; both go up when a function takes or returns something else.
-_BINDING = const(1)
-
-_fault = ""
-try:
-    import _ed25519
-
-    if getattr(_ed25519, "BINDING", None) != _BINDING:
-        _fault = "is of another version of Joulestream"
-except ImportError:
-    _fault = "is missing"
-except MemoryError:
-    _fault = "does not fit into the memory"
-except ValueError:  # MicroPython refuses the file
-    _fault = "is for another processor or another MicroPython"
-if _fault:
-    _fault = "the native module _ed25519 %s: " % _fault
-    if sys.implementation.name != "micropython":
-        raise ImportError(_fault + "run `make setup`")
+from joulestream.native import ed25519 as _ed25519
 
 SEED_SIZE = 32
 PUBLIC_KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 TABLE_SIZE = 6144
 _EXPANDED_SIZE = 96
-
-
-def check_native() -> None:
-    """Raise ValueError, in one sentence, unless the native module can be used."""
-    if _fault:
-        raise ValueError(_fault + "copy the one for this board's processor from the same release")
 
 
 def public_key(seed: bytes | bytearray | memoryview) -> bytes:

@@ -34,6 +34,9 @@ class Tariff:
         self._start_amount = start_amount
         self._from_mwh = start_energy_mwh
         self._base = remainder
+        # The energy that `_numerator` was asked for last, and its answer.
+        self._known_mwh: int | None = None
+        self._known_numerator = 0
 
     def change(self, from_energy_mwh: int, price_per_kwh: int) -> None:
         """Let `price_per_kwh` hold for the energy beyond `from_energy_mwh`.
@@ -44,6 +47,7 @@ class Tariff:
             raise LocalError("a tariff cannot change twice at once, nor in the past")
         self.next_price_per_kwh = price_per_kwh
         self.next_from_mwh = from_energy_mwh
+        self._known_mwh = None
 
     def amount_due(self, energy_mwh: int) -> int:
         """Return the total due on the channel at `energy_mwh`, in claim units, rounded down."""
@@ -52,6 +56,17 @@ class Tariff:
     def remainder(self, energy_mwh: int) -> int:
         """Return the part that `amount_due` rounded off, in millionths of a claim unit."""
         return self._numerator(energy_mwh) % MWH_PER_KWH
+
+    def amount_after(self, more_mwh: int) -> int:
+        """Return the total due after `more_mwh` beyond the energy that `advance` was told last."""
+        return self._start_amount + self.amount_ahead(more_mwh)
+
+    def amount_ahead(self, more_mwh: int) -> int:
+        """Return by how much that is more than the total due at that energy.
+
+        It is a small integer on a board, whatever the channel has paid before.
+        """
+        return amount_from_numerator(self._numerator_ahead(more_mwh))
 
     def advance(self, energy_mwh: int) -> None:
         """Start from `energy_mwh` from now on; all energy up to there is invoiced.
@@ -63,17 +78,27 @@ class Tariff:
         self._start_amount += amount_from_numerator(numerator)
         self._base = numerator % MWH_PER_KWH
         self._from_mwh = energy_mwh
+        self._known_mwh = None
         if self.next_price_per_kwh is not None and energy_mwh >= self.next_from_mwh:
             self.price_per_kwh = self.next_price_per_kwh
             self.next_price_per_kwh = None
 
     def _numerator(self, energy_mwh: int) -> int:
-        ahead = small_int(energy_mwh - self._from_mwh)
-        if self.next_price_per_kwh is None or energy_mwh <= self.next_from_mwh:
-            return self._base + ahead * self.price_per_kwh
-        at_change = self.next_from_mwh - self._from_mwh
-        numerator = self._base + at_change * self.price_per_kwh
-        return numerator + (ahead - at_change) * self.next_price_per_kwh
+        # Amount and remainder of one energy are asked for one after the other.
+        if energy_mwh is not self._known_mwh:
+            more_mwh = small_int(energy_mwh - self._from_mwh)
+            self._known_numerator = self._numerator_ahead(more_mwh)
+            self._known_mwh = energy_mwh
+        return self._known_numerator
+
+    def _numerator_ahead(self, more_mwh: int) -> int:
+        if self.next_price_per_kwh is None:
+            return self._base + more_mwh * self.price_per_kwh
+        at_change_mwh = small_int(self.next_from_mwh - self._from_mwh)
+        if more_mwh <= at_change_mwh:
+            return self._base + more_mwh * self.price_per_kwh
+        numerator = self._base + at_change_mwh * self.price_per_kwh
+        return numerator + (more_mwh - at_change_mwh) * self.next_price_per_kwh
 
 
 def most_ahead(offer: "Offer") -> int:

@@ -1,11 +1,13 @@
 """Integer units: energy in mWh, power in mW, time in ms, money in claim units.
 
 Money and energy are rounded here and in tariff.py, nowhere else, so both sides round alike.
+Every packet calls `ticks_add`, `ticks_diff` and `small_int` many times, so they are native code.
 """
 
-from array import array
-
 from joulestream.compat import const
+from joulestream.native import small_int as small_int
+from joulestream.native import ticks_add as ticks_add
+from joulestream.native import ticks_diff as ticks_diff
 
 MWH_PER_WH = const(1_000)
 MWH_PER_KWH = const(1_000_000)
@@ -17,26 +19,8 @@ W_MS_PER_MWH = const(3_600)
 # MicroPython's ticks_ms() wraps at 2^30 on 32-bit boards. Every port uses that period here.
 TICKS_PERIOD = const(1 << 30)
 _TICKS_MASK = const((1 << 30) - 1)
-_TICKS_HALF = const(1 << 29)
 # The longest duration of a Timer: a quarter of the period, three days.
 LONGEST_MS = const(1 << 28)
-
-# A 32-bit board keeps integers of this size and smaller in the reference itself, without memory.
-_SMALL = const(1 << 30)
-_CELL = array("i", (0,))
-
-
-def ticks_add(ticks_ms: int, delta_ms: int) -> int:
-    """Return the tick `delta_ms` after `ticks_ms`, wrapped at `TICKS_PERIOD`."""
-    return (ticks_ms + delta_ms) & _TICKS_MASK
-
-
-def ticks_diff(later_ms: int, earlier_ms: int) -> int:
-    """Return the signed distance in ms between two wrapped ticks.
-
-    It is right while the two are less than 2^29 ms (6.2 days) apart.
-    """
-    return ((later_ms - earlier_ms + _TICKS_HALF) & _TICKS_MASK) - _TICKS_HALF
 
 
 class Timer:
@@ -70,18 +54,6 @@ class Timer:
         if self._runs and (now_ms - self._since_ms) & _TICKS_MASK >= self._duration_ms:
             self._runs = False
         return not self._runs
-
-
-def small_int(value: int) -> int:
-    """Return `value`, as a small integer if its size allows it.
-
-    MicroPython's result of a calculation with a big integer is a big integer, even if the value
-    is small. It needs memory, and so does every result that is calculated from it.
-    """
-    if -_SMALL < value < _SMALL:
-        _CELL[0] = value
-        return _CELL[0]
-    return value
 
 
 def amount_from_numerator(numerator: int) -> int:

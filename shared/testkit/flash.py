@@ -49,17 +49,6 @@ class FlashMisused(BaseException):
     """A firmware misused its flash. No handler of a firmware catches it, so none can hide it."""
 
 
-class DriverFlash(RamFlash):
-    """For benchmarks: programs in one go, as a board's driver in C does, not byte by byte.
-
-    It does not model that a bit never goes from 0 to 1.
-    """
-
-    def writeblocks(self, block: int, buffer: "Buffer", offset: int = 0) -> None:
-        """Program `buffer` into `block` from `offset` on."""
-        self.data[block][offset : offset + len(buffer)] = buffer
-
-
 class NorFlash(RamFlash):
     """A block device for joulestream.device.journal, with faults.
 

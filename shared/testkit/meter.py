@@ -7,7 +7,7 @@ Its line is ideal, unless a Line says otherwise.
 import struct
 
 from joulestream.compat import const
-from joulestream.meter.modbus import crc16
+from joulestream.native import crc16
 from joulestream.units import MS_PER_HOUR, MWH_PER_WH
 
 TYPE_CHECKING = const(0)
@@ -251,7 +251,7 @@ class Meter:
         """Return the bytes that arrive in answer to a request for input registers."""
         first, count = struct.unpack(">HH", request[2:6])
         frame = bytes((request[0], request[1], 2 * count)) + bytes(self.registers(first, count))
-        return self.transmit(frame + crc16(frame, len(frame)).to_bytes(2, "little"))
+        return self.transmit(frame + crc16(frame, len(frame), 0).to_bytes(2, "little"))
 
     def transmit(self, frame: bytes) -> bytes:
         """Return the bytes that arrive if the meter sends `frame`."""

@@ -6,10 +6,13 @@
 
 void probe_add(uint32_t *out, const uint32_t *a, const uint32_t *b);
 void probe_sub(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_sum(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_difference(uint32_t *out, const uint32_t *a, const uint32_t *b);
 void probe_mul(uint32_t *out, const uint32_t *a, const uint32_t *b);
 void probe_square(uint32_t *out, const uint32_t *a, const uint32_t *b);
 void probe_reduce(uint32_t *out, const uint32_t *a, const uint32_t *b);
 void probe_invert(uint32_t *out, const uint32_t *a, const uint32_t *b);
+void probe_invert_public(uint32_t *out, const uint32_t *a, const uint32_t *b);
 void probe_pow_p58(uint32_t *out, const uint32_t *a, const uint32_t *b);
 int probe_is_zero(const uint32_t *a);
 
@@ -19,6 +22,16 @@ void probe_add(uint32_t *out, const uint32_t *a, const uint32_t *b) {
 
 void probe_sub(uint32_t *out, const uint32_t *a, const uint32_t *b) {
     gf_sub(out, a, b);
+}
+
+void probe_sum(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    gf difference;
+    gf_add_sub(out, difference, a, b);
+}
+
+void probe_difference(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    gf sum;
+    gf_add_sub(sum, out, a, b);
 }
 
 void probe_mul(uint32_t *out, const uint32_t *a, const uint32_t *b) {
@@ -37,7 +50,12 @@ void probe_reduce(uint32_t *out, const uint32_t *a, const uint32_t *b) {
 
 void probe_invert(uint32_t *out, const uint32_t *a, const uint32_t *b) {
     (void)b;
-    gf_invert(out, a);
+    gf_invert(out, a, SECRET);
+}
+
+void probe_invert_public(uint32_t *out, const uint32_t *a, const uint32_t *b) {
+    (void)b;
+    gf_invert(out, a, PUBLIC);
 }
 
 void probe_pow_p58(uint32_t *out, const uint32_t *a, const uint32_t *b) {

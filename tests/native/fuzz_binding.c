@@ -12,6 +12,8 @@
 
 #define JOULESTREAM_ED25519_CHECK
 #include "ed25519.c"
+#include "../native/crc.c"
+#include "../native/frames.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,12 +37,42 @@ static void check(int condition) {
     }
 }
 
+// Feed bytes to a decoder, whose memory holds bytes of the input too, and send a payload through a
+// frame. The payload lies in memory of exactly its size, or in the frame's own memory.
+static void frames(u8 kind, const uint8_t *data, size_t size) {
+    u8 *memory = kind & 8 ? take(&data, &size, FRAME_MEMORY) : calloc(1, FRAME_MEMORY);
+    size_t count = size, taken;
+    u8 *bytes = take(&data, &size, count);
+    for (size_t at = 0; at < count; at += taken) {
+        int found = native_frame_feed(memory, bytes + at, count - at, &taken);
+        check(taken > 0 && found >= 0 && found <= FRAME_OVERSIZED);
+    }
+    native_crc16(bytes, count);
+    size_t length = count < FRAME_PAYLOAD ? count : FRAME_PAYLOAD;
+    u8 *out = malloc(FRAME_SIZE);
+    u8 *payload = kind & 16 ? bytes : out + kind % (FRAME_SIZE - length + 1);
+    memmove(payload, bytes, length);
+    size_t frame = native_frame_encode(out, payload, length);
+    check(frame <= FRAME_SIZE && memchr(out, 0, frame) == out + frame - 1);
+    memset(memory, 0, FRAME_MEMORY);
+    int found = native_frame_feed(memory, out, frame, &taken);
+    check(taken == frame && found == (length ? (int)length : FRAME_BAD_COBS));
+    check(memcmp(memory + 3, bytes, length) == 0);
+    free(memory);
+    free(bytes);
+    free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0) {
         return 0;
     }
     u8 kind = *data++;
     size--;
+    if (kind & 4) {
+        frames(kind, data, size);
+        return 0;
+    }
     u8 *first = take(&data, &size, 32);
     u8 *second = take(&data, &size, 64);
     size_t message_size = size < 300 ? size : 300;
@@ -85,23 +117,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
 #ifndef FUZZ_NO_MAIN
 static int random_inputs(u64 state, long count) {
-    uint8_t input[400];
+    static uint8_t input[1000];
     while (count-- > 0) {
         for (size_t i = 0; i < sizeof(input); i++) {
             state = state * 6364136223846793005u + 1442695040888963407u;
             input[i] = (uint8_t)(state >> 56);
         }
         // Half of the inputs have a run of special bytes, for encodings near p, near L and near 0.
-        if (input[399] < 128) {
-            memset(input + 1 + input[398] % 96, input[397] & 1 ? 0xff : 0, input[396] % 32);
+        if (input[999] < 128) {
+            memset(input + 1 + input[998] % 96, input[997] & 1 ? 0xff : 0, input[996] % 32);
         }
-        LLVMFuzzerTestOneInput(input, input[395] < 64 ? input[394] : sizeof(input) - 6);
+        LLVMFuzzerTestOneInput(input, input[995] < 64 ? input[994] : sizeof(input) - 6);
     }
     return 0;
 }
 
 int main(int argc, char **argv) {
-    static uint8_t input[4096];
+    static uint8_t input[4096]; // longer than a frame
     if (argc == 4 && strcmp(argv[1], "--random") == 0) {
         return random_inputs(strtoull(argv[2], NULL, 10), strtol(argv[3], NULL, 10));
     }

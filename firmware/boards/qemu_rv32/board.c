@@ -122,11 +122,17 @@ static mp_obj_t board_stack_used(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(board_stack_used_obj, board_stack_used);
 
+// In devices.c.
+extern const mp_obj_fun_builtin_fixed_t board_cable_obj;
+extern const mp_obj_type_t board_flash_type;
+
 static const mp_rom_map_elem_t board_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_board) },
     { MP_ROM_QSTR(MP_QSTR_instructions), MP_ROM_PTR(&board_instructions_obj) },
     { MP_ROM_QSTR(MP_QSTR_stack_paint), MP_ROM_PTR(&board_stack_paint_obj) },
     { MP_ROM_QSTR(MP_QSTR_stack_used), MP_ROM_PTR(&board_stack_used_obj) },
+    { MP_ROM_QSTR(MP_QSTR_cable), MP_ROM_PTR(&board_cable_obj) },
+    { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&board_flash_type) },
 };
 static MP_DEFINE_CONST_DICT(board_globals, board_globals_table);
 
