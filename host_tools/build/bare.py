@@ -104,7 +104,7 @@ def build(arch: str) -> Path:
     variables: dict[str, Path | str] = {
         "SRC": "ed25519_cases.c",
         "VPATH": f"{SOURCE}:{native.ED25519}",
-        "CFLAGS_BARE": f"-I{SOURCE}",
+        "INCLUDE_DIR": SOURCE,
     }
     native.make_for(arch, output, variables, "obj/ed25519_cases.o")
     program = output / "ed25519_cases.elf"
