@@ -603,6 +603,13 @@ BUGS = (
         "tests/test_board_contract.py::test_a_pole_notices_a_late_step_before_its_gate_opens",
     ),
     Bug(
+        "a pole starts with a native module that it cannot use",
+        "firmware/pole/main.py",
+        "        check_native()\n",
+        "",
+        "tests/test_native_module.py::test_the_unix_board_says_one_sentence",
+    ),
+    Bug(
         "a start that is refused makes the flash",
         "shared/device/open_journal.py",
         "    blocks, size = board.storage_shape()\n",

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.xdist_group("bare cores")
 
 
 def run_cases(arch, cases):
-    """Return what the program prints on a core; skip, loudly, where it cannot be built or run."""
+    """Return the figures of a core; skip, loudly, where the program cannot be built or run."""
     try:
         return bare.run_cases(arch, cases)
     except ToolchainError as error:

@@ -14,7 +14,7 @@ from joulestream.host_tools.build import board, native
 from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.build.shell import ToolchainError
 
-# Starts a firmware whose board records what becomes of its contactor.
+# Starts a firmware on a board that records every call of its contactor.
 START = """
 from joulestream import boards
 from joulestream.%(role)s import main
@@ -57,7 +57,7 @@ def changed(index, value):
 
 
 def modules():
-    """Yield each wrong module: a name, the file, its content, and what the firmware says of it."""
+    """Yield each wrong module: a name, the file, its content, and the words of the firmware."""
     yield "missing", None, b"", "is missing"
     for name, text in OTHERS.items():
         yield name, "_ed25519.py", text.encode(), ANOTHER_VERSION

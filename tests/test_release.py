@@ -198,7 +198,7 @@ def test_the_validator_finds_a_fault(made):
 
 
 def bad_keys(directory):
-    """Yield what RELEASE_KEY names, and what the command says of it."""
+    """Yield values of RELEASE_KEY, each with the words of the command."""
     yield directory / "missing", "there is no such file"
     text = directory / "text"
     text.write_text("no key\n")
