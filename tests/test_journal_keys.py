@@ -10,8 +10,8 @@ from joulestream.device.journal import Journal
 from joulestream.device.journal_format import OVERHEAD
 from joulestream.device.journal_keys import (
     EACH_CHANNEL,
+    KINDS,
     POLE,
-    TABLE,
     VEHICLE,
     key_count,
     live_bytes,
@@ -34,7 +34,7 @@ RECORDS = {
 
 
 def test_sizes_are_those_of_the_records():
-    named = [row for row in TABLE if row[2] in RECORDS]
+    named = [row for row in KINDS if row[2] in RECORDS]
     assert len(named) == len(RECORDS)
     for _, _, kept, size, _ in named:
         expected = size_of(RECORDS[kept].LAYOUT)
@@ -45,7 +45,7 @@ def test_sizes_are_those_of_the_records():
 
 def test_no_device_uses_a_key_twice():
     for role in (POLE, VEHICLE):
-        keys = [row[1] for row in TABLE if row[0] == role]
+        keys = [row[1] for row in KINDS if row[0] == role]
         assert len(set(keys)) == len(keys)
 
 
@@ -60,7 +60,7 @@ def test_a_journal_has_room_for_all_that_the_table_lists():
     for role, channels in ((POLE, 8), (VEHICLE, 31)):
         journal = mount(NorFlash(24, 1024), key_count(role, channels))
         stored = 0
-        for row_role, prefix, _, size, how_many in TABLE:
+        for row_role, prefix, _, size, how_many in KINDS:
             if row_role != role:
                 continue
             for number in range(how_many or channels):
@@ -145,7 +145,7 @@ def test_the_least_storage_takes_a_channel_with_all_its_records():
             blocks += 1
         journal = mount(NorFlash(blocks, size), key_count(role, 1))
         for turn in range(20):
-            for row_role, prefix, _, value_size, how_many in TABLE:
+            for row_role, prefix, _, value_size, how_many in KINDS:
                 if row_role == role:
                     journal.erase_ahead()
                     key = prefix + (b"" if how_many else bytes(32))

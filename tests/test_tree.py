@@ -306,7 +306,12 @@ def test_a_record_annotates_the_fields_of_its_layout(record):
 CONFIGURATIONS = (
     # (class, table, fields that the check of the whole adds)
     ("pole.config", "PoleConfig", "TABLE", {"max_power_mw"}),
-    ("vehicle.config", "VehicleConfig", "TABLE", {"max_power_mw", "tolerance_percent"}),
+    (
+        "vehicle.config",
+        "VehicleConfig",
+        "TABLE",
+        {"max_power_mw", "tolerance_percent", "answer_ms"},
+    ),
     ("meter.config", "MeterConfig", "METER", {"reading_ms", "late_ms"}),
 )
 

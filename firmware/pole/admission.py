@@ -4,7 +4,8 @@ from joulestream import errors
 from joulestream.channel import genuine_reason, window_reason
 from joulestream.compat import const
 from joulestream.errors import PeerError
-from joulestream.pole.config import issuer_of, least_capacity
+from joulestream.pole.issuers import issuer_of
+from joulestream.pole.slots import least_capacity
 from joulestream.signing import verify
 from joulestream.tariff import most_ahead
 from joulestream.units import MWH_PER_KWH

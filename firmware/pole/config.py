@@ -17,7 +17,9 @@ from joulestream.device.write_budget import record_ms
 from joulestream.link import check_link
 from joulestream.messages import MAX_ISSUERS
 from joulestream.meter.config import check_meter
+from joulestream.pole.issuers import issuer_of
 from joulestream.pole.prices import DEFAULT_SOURCE, check_source
+from joulestream.pole.slots import least_capacity
 from joulestream.units import MW_PER_W, energy_from_power, packet_amount
 
 TYPE_CHECKING = const(0)
@@ -79,8 +81,6 @@ _PACKET_MWH = 1_000
 # Between two steps the loop erases a block at most, in up to 400 ms (boards/contract.py). The rest
 # is for the step itself, with a signature and a write.
 _LEAST_HOLD_MS = 450
-# A channel that takes a place is worth so many packets, if `min_capacity` tells nothing else.
-_LEAST_PACKETS = 100
 
 
 def _kind(value: object) -> int:
@@ -141,24 +141,10 @@ TABLE = (
 )
 
 
-def issuer_of(config: "PoleConfig", key: bytes) -> "IssuerConfig | None":
-    """Return the configured issuer with this key, or None."""
-    for issuer in config.issuers:
-        if issuer.key == key:
-            return issuer
-    return None
-
-
 def least_packet_mwh(config: "PoleConfig") -> int:
     """Return the least energy in mWh of a packet that a vehicle can audit (offer.py tells it)."""
     meter = config.meter
     return max(meter.step_mwh, energy_from_power(config.max_power_mw, meter.late_ms))
-
-
-def least_capacity(config: "PoleConfig", price_per_kwh: int) -> int:
-    """Return the least capacity in claim units of a new channel, at this price."""
-    packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
-    return config.min_capacity or _LEAST_PACKETS * packet
 
 
 def load_config(path: str) -> "PoleConfig":

@@ -4,7 +4,7 @@ import sys
 
 from joulestream import boards
 from joulestream.compat import const
-from joulestream.device.config import ConfigError
+from joulestream.device.config_error import ConfigError
 from joulestream.device.keyfile import open_signer
 from joulestream.device.open_journal import open_pole_journal
 from joulestream.link import open_link
@@ -18,6 +18,7 @@ from joulestream.pole.loop import PoleLoop
 from joulestream.pole.payee import Payee
 from joulestream.pole.prices import open_prices
 from joulestream.runtime.loop import run
+from joulestream.runtime.set_up import forget
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.signing import TABLE_SIZE
 
@@ -78,6 +79,7 @@ def main(path: str) -> None:
         signer = open_signer(config.seed_file, board.secret)
         # Allocated first: later the heap may have no free piece of this size.
         table = bytearray(TABLE_SIZE)
+        forget()
         run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
         board.contactor(False)

@@ -33,9 +33,9 @@ from joulestream.pole.closing import (
     WAIT,
     Closing,
 )
-from joulestream.pole.config import issuer_of
 from joulestream.pole.cover import Cover, earned_credit
 from joulestream.pole.invoice import InvoiceCutter
+from joulestream.pole.issuers import issuer_of
 from joulestream.pole.offer import build_offer
 from joulestream.pole.renewal import Renewal, is_better, renewal_reason
 from joulestream.pole.tariff_change import TariffChanges

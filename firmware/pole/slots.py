@@ -16,7 +16,8 @@ can still be collected.
 """
 
 from joulestream.compat import const
-from joulestream.pole.config import issuer_of
+from joulestream.pole.issuers import issuer_of
+from joulestream.units import packet_amount
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 
 _LONG_PAST_S = const(30 * 86_400)
 _NEVER = const(4)
+# A channel that takes a place is worth so many packets, if `min_capacity` tells nothing else.
+_LEAST_PACKETS = const(100)
+
+
+def least_capacity(config: "PoleConfig", price_per_kwh: int) -> int:
+    """Return the least capacity in claim units of a new channel, at this price."""
+    packet = packet_amount(price_per_kwh, config.packet_energy_mwh)
+    return config.min_capacity or _LEAST_PACKETS * packet
 
 
 class Slots:

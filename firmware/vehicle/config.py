@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from joulestream.meter.config import MeterConfig
 
     class VehicleConfig(Config):
-        """The checked fields of TABLE, and two more; docs/configuration.md explains them."""
+        """The checked fields of TABLE, and three more; docs/configuration.md explains them."""
 
         board: "dict[str, Any]"
         seed_file: str
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         reconnect_ms: int
         max_power_mw: int
         tolerance_percent: int
+        answer_ms: int
 
 
 _MINUTE_MS = 60_000
@@ -90,11 +91,6 @@ def own_meter_ms(meter: "MeterConfig") -> int:
     return meter.refresh_ms + max(meter.interval_ms, meter.reading_ms)
 
 
-def answer_ms(config: "VehicleConfig") -> int:
-    """Return the time in ms until an invoice that waits is paid, or is sent again."""
-    return max(config.retry_ms, config.audit_wait_ms)
-
-
 def load_config(path: str) -> "VehicleConfig":
     """Return the checked configuration in the file `path`.
 
@@ -106,8 +102,9 @@ def load_config(path: str) -> "VehicleConfig":
 def consistent(config: "Any") -> "VehicleConfig":
     """Return `config` after checking that its fields fit together. Raises ConfigError.
 
-    It gets two more fields: `max_power_mw`, and `tolerance_percent`, by which the pole's meter
-    may differ from the own one.
+    It gets three more fields: `max_power_mw`; `tolerance_percent`, by which the pole's meter may
+    differ from the own one; `answer_ms`, the time until an invoice that waits is paid, or is sent
+    again.
     """
     config.max_power_mw = config.max_power_w * MW_PER_W
     # A PowerBound is already the most that can have flowed.
@@ -134,7 +131,8 @@ def consistent(config: "Any") -> "VehicleConfig":
         config.link_timeout_ms = max(_LINK_TIMEOUT_MS, min(usual_ms, _MINUTE_MS))
     if config.retry_ms * 2 > config.link_timeout_ms:
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")
-    least_ms = _LEAST_PACKET_MS + answer_ms(config)
+    config.answer_ms = max(config.retry_ms, config.audit_wait_ms)
+    least_ms = _LEAST_PACKET_MS + config.answer_ms
     if config.link_timeout_ms <= least_ms:
         raise ConfigError(
             "link_timeout_ms",

@@ -5,7 +5,7 @@ import sys
 from joulestream import boards
 from joulestream.channel import Certificate
 from joulestream.compat import const
-from joulestream.device.config import ConfigError
+from joulestream.device.config_error import ConfigError
 from joulestream.device.keyfile import open_signer
 from joulestream.device.open_journal import open_vehicle_journal
 from joulestream.errors import MalformedError
@@ -13,6 +13,7 @@ from joulestream.link import open_link
 from joulestream.meter.counter import open_meter
 from joulestream.native import check_native
 from joulestream.runtime.loop import run
+from joulestream.runtime.set_up import forget
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.vehicle.config import AUDIT_METER, load_config
 from joulestream.vehicle.loop import VehicleLoop
@@ -110,6 +111,7 @@ def main(path: str) -> None:
     def load() -> "list[Certificate]":
         return load_certificates(config.certificates)
 
+    forget()
     run(board, Supervisor(lambda: assemble(config, board, signer, load), board))
 
 

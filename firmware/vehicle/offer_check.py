@@ -14,7 +14,6 @@ from joulestream.signing import verify
 from joulestream.tariff import most_ahead
 from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.carried_debt import carry_debt, usable_credit
-from joulestream.vehicle.config import answer_ms
 
 # An amount that nothing rounds up beyond a field of a record.
 _MOST_DUE = (1 << 63) - 1
@@ -111,7 +110,7 @@ def _terms_reason(offer: "Offer", issuer_key: bytes, config: "VehicleConfig") ->
         return errors.BAD_FIELD
     # A slower pole would be silent for longer than this vehicle's link timeout: for a packet, and
     # while its invoice waits for the own meter or is repeated.
-    if offer.packet_ms + answer_ms(config) >= config.link_timeout_ms:
+    if offer.packet_ms + config.answer_ms >= config.link_timeout_ms:
         return errors.POLE_TOO_SLOW
     # A pole may bill a step of its register too early, and the energy of a refresh too late. The
     # pole chooses its packets, so the owner's limit holds too.

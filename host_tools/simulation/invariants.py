@@ -357,28 +357,28 @@ class Invariants:
         """
         assert world.plugged is not None
         side = world.vehicles[world.plugged]
-        ends_s = START_S + world.plan.parameters.expires_s
-        reason = side.reason()
-        if reason == "GREETED":
-            # A vehicle that greets anew has left its last reason behind. The pole still has it.
-            reason = world.pole.reason()
-        if reason == "CERTIFICATE_EXPIRED" and world.unix_s < ends_s:
+        parameters = world.plan.parameters
+        ends_s = START_S + parameters.expires_s
+        is_over = world.unix_s >= ends_s
+        if side.reason() == "CERTIFICATE_EXPIRED" and not is_over:
             raise Violation(f"a certificate of {ends_s} was over at {world.unix_s}")
         is_doubtful = side.restored or self._is_doubtful()
         lasting = _LASTING_REASONS + (("CARRIED_DEBT",) if is_doubtful else ())
         if is_doubtful and side.loop is not None and self._trusts(side):
             # Its owner frees the prepayment (joulestream wallet --pay).
             lasting += ("PREPAY_TOO_SMALL",)
-        if world.plan.parameters.max_channels < len(world.vehicles):
+        if parameters.max_channels < len(world.vehicles):
             lasting += ("CHANNELS_FULL",)
         if not self._is_declared:
             # A pole that starts anew forgets the step that it saw, and tells a shorter one.
-            # The pole's payment timeout may end before the vehicle has waited long enough to say so.
+            # The pole's payment timeout may end before the vehicle's wait for its meter.
             lasting += ("OVERBILLED", "OPEN")
         if self._contactor_failed:
             # Current at the end of the plan raises its alarm in the calm.
             lasting += ("CONTACTOR_WELDED",)
-        if not packets and reason not in lasting:
+        # Without a valid certificate nothing can be paid, whatever the last reason was.
+        can_pay = not is_over or parameters.renewed_s
+        if not packets and can_pay and side.reason() not in lasting:
             raise Violation(f"nothing was paid in the calm: {world.reasons()}")
         for side in world.vehicles:
             if side.loop is not None:

@@ -7,6 +7,7 @@ raises ValueError with the rest of a sentence that begins with the field: "must 
 import json
 
 from joulestream.compat import TYPE_CHECKING
+from joulestream.device.config_error import WHOLE_FILE, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,24 +18,6 @@ if TYPE_CHECKING:
 
 # The default of a field that must be there.
 REQUIRED = object()
-# The field of an error that concerns the file as a whole.
-WHOLE_FILE = "(file)"
-
-
-class ConfigError(Exception):
-    """A wrong configuration: one sentence for people.
-
-    Args:
-        field: the field's name, with the names of the objects around it before a dot each; or
-            WHOLE_FILE.
-        rule: the rest of the sentence, which begins with the field.
-    """
-
-    def __init__(self, field: str, rule: str) -> None:
-        subject = "file" if field == WHOLE_FILE else "field '%s'" % field
-        super().__init__("configuration %s %s" % (subject, rule))
-        self.field = field
-        self.rule = rule
 
 
 class Config:

@@ -36,7 +36,7 @@ FAULT_SIZE = const(60)
 VEHICLE_CHANNELS = const(31)
 
 # (role, key or prefix, the value's meaning, its largest size in bytes, number of keys)
-TABLE = (
+KINDS = (
     (POLE, PAYEE_RECORD, "PayeeRecord", 90, EACH_CHANNEL),
     (POLE, CERTIFICATE, "Standing, Certificate", 24 + CERTIFICATE_SIZE, EACH_CHANNEL),
     (POLE, TIME, "birth of the journal, and an IssuerTime for each of 4 issuers", 200, 1),
@@ -51,7 +51,7 @@ TABLE = (
 
 def key_count(role: int, channels: int = VEHICLE_CHANNELS) -> int:
     """Return how many keys the journal of a POLE or a VEHICLE with so many channels needs."""
-    return sum(how_many or channels for row_role, _, _, _, how_many in TABLE if row_role == role)
+    return sum(how_many or channels for row_role, _, _, _, how_many in KINDS if row_role == role)
 
 
 def live_bytes(role: int, channels: int) -> int:
@@ -68,7 +68,7 @@ def _records(role: int) -> "list[tuple[int, int]]":
     """Return the largest record's bytes and the number of keys, of each row of a role."""
     return [
         (record_size(len(prefix) + (0 if how_many else CHANNEL_ID_SIZE), size), how_many)
-        for row_role, prefix, _, size, how_many in TABLE
+        for row_role, prefix, _, size, how_many in KINDS
         if row_role == role
     ]
 

@@ -2,7 +2,7 @@
 
 from joulestream.compat import const
 from joulestream.device import journal_keys
-from joulestream.device.config import ConfigError
+from joulestream.device.config_error import ConfigError
 from joulestream.device.journal import Journal
 
 TYPE_CHECKING = const(0)
