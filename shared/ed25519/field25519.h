@@ -16,7 +16,7 @@
 #define GF_LIMBS 8
 
 // Such a function has all registers for its own loop, and its stack is free again when it returns,
-// whatever its caller does next.
+// for every further call of its caller.
 #ifdef __GNUC__
 #define OUT_OF_LINE __attribute__((noinline))
 #else
