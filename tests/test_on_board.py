@@ -16,6 +16,7 @@ from joulestream.host_tools.build import board
 from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.layout import BUILD
+from native_calls import transcript
 from test_keystore import BY_DEVICE
 from test_on_micropython import FILES, PAIRS
 
@@ -23,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 HELPERS = (
     "dual_runtime.py",
     "micropython_runner.py",
+    "native_calls.py",
     "throwaway_meter.py",
 )
 # test_config.py makes temporary files, with an environment and random names the board lacks.
@@ -194,6 +196,21 @@ def test_an_iteration_costs_what_is_documented(built):
     # How full the heap is moves it: its free places are searched for.
     assert 25_000 < int(printed.split("instructions:")[1]) < 40_000, printed
     assert "an iteration in 30,000 instructions" in SECURITY
+
+
+NATIVE_CALLS = 2_000
+RUN_NATIVE_CALLS = f"""
+import sys
+sys.path.insert(0, "/tests")
+from native_calls import transcript
+for text in transcript({NATIVE_CALLS}, {NATIVE_CALLS}):
+    print(text)
+"""
+
+
+def test_native_code_and_its_twins_do_the_same(emulated):
+    printed = emulated.mpremote("exec", RUN_NATIVE_CALLS)
+    assert printed.splitlines() == list(transcript(NATIVE_CALLS, NATIVE_CALLS))
 
 
 RUN_BOARD_CONTRACT = """

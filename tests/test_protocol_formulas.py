@@ -186,7 +186,7 @@ def by_code_7_2(v):
         meter=SimpleNamespace(interval_ms=v.between_ms, reading_ms=v.reading_ms),
     )
     cover = Cover(config, SimpleNamespace(reading_ms=v.reading_ms, step_mwh=v.step_mwh))
-    certificate = Certificate(channel_id=bytes(32), expires_at_s=0)
+    certificate = Certificate(channel_id=bytes(32), expires_at_s=0, capacity=1 << 40)
     charge = ChargingSession(
         config,
         certificate,

@@ -403,6 +403,7 @@ def unix_board(clock, pause_ms):
 ROWS = {
     "shared/joulestream/units.py Timer.is_over": timer,
     "shared/joulestream/session.py ProtocolSession.poll": session,
+    "shared/joulestream/session.py ProtocolSession._poll_requests": session,
     "shared/joulestream/session.py _Request.until_next_answer": repeated_answer,
     "firmware/boards/gate.py Gate._hold": gate,
     "firmware/boards/unix.py Board._pause": unix_board,

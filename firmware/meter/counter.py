@@ -103,9 +103,9 @@ class EnergyCounter:
         """Follow the register to a reading, if the watch finds it good."""
         self.power_mw = reading.power_mw
         self.asked_ms = reading.asked_ms
-        age_ms = reading.age_ms
-        reading_ms = self.reading_ms - 1
-        self.reading_ms = age_ms if age_ms > reading_ms else reading_ms
+        self.reading_ms -= 1
+        if reading.age_ms > self.reading_ms:
+            self.reading_ms = reading.age_ms
         watch = self._watch
         # Figures that repeat show a fault only if the contactor is known to be closed.
         follows = watch.judge(reading, contactor_closed)
@@ -113,10 +113,10 @@ class EnergyCounter:
         self.refresh_ms = watch.refresh_ms
         self.changed_ms = watch.changed_ms
         estimate = self._estimate
-        elapsed_ms = watch.elapsed_ms
-        if elapsed_ms < self._interval_ms:
-            elapsed_ms = self._interval_ms
-        self.settle_ms = watch.refresh_ms + 2 * elapsed_ms
+        if watch.elapsed_ms > self._interval_ms:
+            self.settle_ms = watch.refresh_ms + 2 * watch.elapsed_ms
+        else:
+            self.settle_ms = watch.refresh_ms + 2 * self._interval_ms
         if not follows:
             estimate.pause()
             self.register_mwh = None

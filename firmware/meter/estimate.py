@@ -78,11 +78,11 @@ class EnergyEstimate:
             self.register_mwh = reading.energy_mwh
             # The total may be ahead of the register. The lead was counted once; it counts towards
             # the new step.
-            lead_mwh = self.total_mwh - self.register_total_mwh
-            self._inside_mwh = lead_mwh if lead_mwh > 0 else 0
+            self._inside_mwh = self.total_mwh - self.register_total_mwh
+            if self._inside_mwh < 0:
+                self._inside_mwh = 0
             self._inside_w_ms = 0
-        power_mw = reading.power_mw
-        self._power_w = power_mw // MW_PER_W if power_mw > 0 else 0
+        self._power_w = reading.power_mw // MW_PER_W if reading.power_mw > 0 else 0
         self._step_mwh = step_mwh
         self._settle()
 
@@ -127,7 +127,7 @@ class EnergyEstimate:
         return self._settle()
 
     def _settle(self) -> int:
-        """Bring the total up to the register and what flowed since it moved; return it."""
+        """Bring the total up to the register and the energy since its move; return the total."""
         inside_mwh = self._inside_mwh
         if inside_mwh >= self._step_mwh:
             inside_mwh = self._step_mwh - 1

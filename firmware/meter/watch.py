@@ -161,17 +161,26 @@ class MeterWatch:
         last = self._last
         if last is None and self._is_starting(reading, asked_ms):
             return False
-        elapsed_ms = _LOST_TIMEOUTS * self._timeout_ms
-        if last is not None and not self._lost:
-            elapsed_ms = ticks_diff(asked_ms, self._last_ms)
+        if last is None:
+            self.step_mwh = reading.step_mwh
+        elif self._lost:
+            self.elapsed_ms = _LOST_TIMEOUTS * self._timeout_ms
+        else:
+            self.elapsed_ms = ticks_diff(asked_ms, self._last_ms)
         self._last = reading
         self._last_ms = asked_ms
         self._lost = False
         if last is None:
-            self.step_mwh = reading.step_mwh
             return True
-        self.elapsed_ms = elapsed_ms
-        reason = self._register_reason(reading, last, elapsed_ms, contactor_closed)
+        reason = self._register_reason(reading, last, contactor_closed)
+        if reason or self._doubted or self._back_w_ms > self._most_back_w_ms:
+            return self._judge_doubtful(reading, last, reason)
+        if abs(reading.power_mw) > self._max_power_mw:
+            self._fail(METER_JUMP, reading, False)
+        return True
+
+    def _judge_doubtful(self, reading: "Reading", last: "Reading", reason: int) -> bool:
+        """Judge a reading that shows a fault for `reason`, or that comes in a doubt."""
         stands = reason == METER_FROZEN
         if not reason and self._back_w_ms > self._most_back_w_ms:
             reason = METER_BACKWARD
@@ -190,7 +199,7 @@ class MeterWatch:
         else:
             follows = not reason or stands
             if reason:
-                self._doubt(reading, last, elapsed_ms)
+                self._doubt(reading, last)
         if reason:
             self._expected_w_ms = self._back_w_ms = 0
             self._stood_ms = self._peak_w = self._same_ms = 0
@@ -236,9 +245,10 @@ class MeterWatch:
         return ticks_diff(asked_ms, self._zero_ms) < _ZERO_MS
 
     def _register_reason(
-        self, reading: "Reading", last: "Reading", elapsed_ms: int, contactor_closed: "bool | None"
+        self, reading: "Reading", last: "Reading", contactor_closed: "bool | None"
     ) -> int:
         """Return why the register's move from `last` to `reading` is not plausible, or 0."""
+        elapsed_ms = self.elapsed_ms
         moved_mwh = small_int(reading.energy_mwh - last.energy_mwh)
         if moved_mwh < 0:
             return METER_BACKWARD
@@ -338,11 +348,11 @@ class MeterWatch:
         declared_ms = self._declared_refresh_ms
         self.refresh_ms = refresh_ms if refresh_ms > declared_ms else declared_ms
 
-    def _doubt(self, reading: "Reading", last: "Reading", elapsed_ms: int) -> None:
+    def _doubt(self, reading: "Reading", last: "Reading") -> None:
         """Remember the last good register, and how far it may have moved by the next reading."""
         self._doubted = True
         self._good_mwh = last.energy_mwh
-        unseen_ms = elapsed_ms + self._same_ms + _OPENING_MS
+        unseen_ms = self.elapsed_ms + self._same_ms + _OPENING_MS
         self._allowed_mwh = (
             self._jump_mwh(reading, unseen_ms)
             + (self._expected_w_ms + self._back_w_ms) // W_MS_PER_MWH

@@ -39,7 +39,7 @@ class OwnMeter:
     def __init__(self, counter: "EnergyCounter") -> None:
         self.counter = counter
         self._base_mwh: int | None = None
-        # What the counter told when the total last changed: a sum of large numbers takes memory.
+        # The counter's figures at the total's last change: a sum of large numbers takes memory.
         self._counted_mwh = self._before_mwh = 0
         self._is_new = False
         self.step_mwh = counter.step_mwh

@@ -157,11 +157,11 @@ static void comb_base_secret(point *out, const uint32_t k[8]) {
     crypto_wipe(&entry, sizeof(entry));
 }
 
-// sum += one column of k P, for a public k and the table of P. Variable time. Without with_t, the
-// last addition leaves out sum's t.
+// sum += one column of k P from the comb `comb` on, for a public k and the table of P. Variable time.
+// Without with_t, the last addition leaves out sum's t.
 static void comb_add_column(point *sum, const point_affine *table, const comb_signs signs,
-    int column, int with_t) {
-    for (int comb = 0; comb < COMB_COUNT; comb++) {
+    int comb, int column, int with_t) {
+    for (; comb < COMB_COUNT; comb++) {
         uint32_t index;
         uint32_t negative = comb_lookup(&index, comb_column(signs, comb, column));
         point_add_affine(sum, sum, &table[(uint32_t)comb * COMB_ENTRIES + index], negative != 0,
@@ -211,15 +211,22 @@ static void comb_base_and_point(point *sum, uint32_t s[8], uint32_t h[8],
     comb_make_odd(s);
     comb_recode(s_signs, s);
     comb_recode(h_signs, h);
-    point_zero(sum);
+    // The sum begins with the first entry of the base point, which needs no addition.
+    uint32_t index;
+    uint32_t negative = comb_lookup(&index, comb_column(s_signs, 0, COMB_COLUMNS - 1));
+    point_from_affine(sum, &COMB_BASE[index]);
+    if (negative) {
+        point_negate(sum);
+    }
     for (int column = COMB_COLUMNS - 1; column >= 0; column--) {
-        if (column != COMB_COLUMNS - 1) {
+        int is_first = column == COMB_COLUMNS - 1;
+        if (!is_first) {
             point_double(sum, sum, WITH_T);
         }
         if (any) {
-            comb_add_column(sum, table, h_signs, column, WITH_T);
+            comb_add_column(sum, table, h_signs, 0, column, WITH_T);
         }
-        comb_add_column(sum, COMB_BASE, s_signs, column, WITHOUT_T);
+        comb_add_column(sum, COMB_BASE, s_signs, is_first, column, WITHOUT_T);
     }
     while (doublings-- > 0) {
         point_double(sum, sum, WITHOUT_T);

@@ -129,8 +129,7 @@ static int decode_key(point *minus_a, const u8 encoding[32]) {
     if (!is_canonical(encoding) || has_small_order(encoding) || !point_decode(minus_a, encoding)) {
         return 0;
     }
-    gf_sub(minus_a->x, GF_ZERO, minus_a->x);
-    gf_sub(minus_a->t, GF_ZERO, minus_a->t);
+    point_negate(minus_a);
     return 1;
 }
 

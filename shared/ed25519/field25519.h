@@ -21,7 +21,7 @@
 #endif
 
 // Such a function has all registers for its own loop, and its stack is free again when it returns,
-// whatever its caller does next.
+// for every further call of its caller.
 #ifdef __GNUC__
 #define OUT_OF_LINE __attribute__((noinline))
 #else

@@ -124,6 +124,12 @@ static void point_from_affine(point *out, const point_affine *a) {
     gf_mul(out->t, out->x, out->y);
 }
 
+// p = -p
+static void point_negate(point *p) {
+    gf_sub(p->x, GF_ZERO, p->x);
+    gf_sub(p->t, GF_ZERO, p->t);
+}
+
 static void point_to_addend(point_addend *out, const point *a) {
     gf_add_sub(out->parts.sum, out->parts.difference, a->y, a->x);
     gf_add(out->z2, a->z, a->z);

@@ -71,7 +71,7 @@ static OUT_OF_LINE void straus_base_and_point(point *sum, const uint32_t s[8],
                 in_comb);
         }
         if (in_comb) {
-            comb_add_column(sum, COMB_BASE, signs, i, WITHOUT_T);
+            comb_add_column(sum, COMB_BASE, signs, 0, i, WITHOUT_T);
         }
     }
 }

@@ -37,8 +37,14 @@ def write_fields(layout: "Layout", source: object, out: bytearray, offset: int) 
     """
     end = _write(layout, source, out, offset, _LARGEST)
     if end < 0:
-        raise LocalError("%s does not fit %d bytes" % layout[-1 - end][:2])
+        raise _misfit(layout[-1 - end])
     return end
+
+
+def _misfit(row: "tuple[str, int, int]") -> LocalError:
+    """Return the error for a value that does not fit the field of a layout's row."""
+    verb = "does not fit" if row[2] == UINT else "is not"
+    return LocalError("%s %s %d bytes" % (row[0], verb, row[1]))
 
 
 def read_fields(layout: "Layout", target: object, data: "Buffer", offset: int) -> int:

@@ -25,6 +25,7 @@ from joulestream.errors import (
     LINK_TIMEOUT,
     PAYMENT_TIMEOUT,
     UNEXPECTED_MESSAGE,
+    UNKNOWN_VERSION,
     LocalError,
     PeerError,
 )
@@ -177,8 +178,10 @@ class ProtocolSession:
         self._requests: dict[int, _Request] = {}
         for number in REQUEST_OF.values():
             self._requests[number] = _Request(number)
-        # The same again, to walk along in every step.
+        # The same again, to walk along, and how many of them are waiting. A step looks at none
+        # while none is.
         self._request_row = list(self._requests.values())
+        self._waiting = 0
         # Every packet is one INVOICE and one UPDATE. Both objects are made once and reused.
         self._packets: dict[int, Message] = {
             INVOICE: Invoice(sequence=0, energy_mwh=0, amount_due=0),
@@ -287,7 +290,9 @@ class ProtocolSession:
             self._forget_requests()
         if target != CLOSED and answer is not None and MESSAGES[answer][1] != self.role:
             request = self._requests[number]
-            request.waiting = True
+            if not request.waiting:
+                request.waiting = True
+                self._waiting += 1
             request.payload = payload
             request.first_ms = now_ms
             request.retry_ms = ticks_add(now_ms, self._retry_ms)
@@ -341,8 +346,9 @@ class ProtocolSession:
         if number in self._requests:
             self._requests[number].until_next_answer.stop()
         request = REQUEST_OF.get(number)
-        if request is not None:
+        if request is not None and self._requests[request].waiting:
             self._requests[request].waiting = False
+            self._waiting -= 1
         self._note(message, payload)
         if number != TIME:
             # A proof of time is as old as its OFFER's nonce, so an OFFER is not kept alive by it.
@@ -354,6 +360,17 @@ class ProtocolSession:
 
     def poll(self, now_ms: int) -> int:
         """Queue every request that is due again. Return LINK_TIMEOUT or PAYMENT_TIMEOUT, or 0."""
+        if self._waiting:
+            timeout = self._poll_requests(now_ms)
+            if timeout:
+                return timeout
+        if self.state not in QUIET_STATES:
+            if ticks_diff(now_ms, self._news_ms) > self._timeout_ms:
+                return LINK_TIMEOUT
+        return 0
+
+    def _poll_requests(self, now_ms: int) -> int:
+        """Queue the requests that are due again. Return PAYMENT_TIMEOUT or 0."""
         for request in self._request_row:
             if not request.waiting:
                 continue
@@ -364,9 +381,6 @@ class ProtocolSession:
                 request.retry_ms = ticks_add(now_ms, self._retry_ms)
                 self.retransmissions += 1
                 self.outbox.append(request.payload)
-        if self.state not in QUIET_STATES:
-            if ticks_diff(now_ms, self._news_ms) > self._timeout_ms:
-                return LINK_TIMEOUT
         return 0
 
     def _decode(self, payload: "Buffer") -> "Message | None":
@@ -376,14 +390,19 @@ class ProtocolSession:
         """
         try:
             return messages.decode(payload, self._packets)
-        except PeerError as error:
+        except PeerError:
             if payload[0] != HELLO or self.role != PAYEE:
                 raise
-            nonce = bytes(payload[2 : 2 + NONCE_SIZE])
-            self.outbox.append(messages.encode(Stop(reason=error.reason, payer_nonce=nonce)))
+            self._refuse_version(payload)
             return None
 
+    def _refuse_version(self, hello: "Buffer") -> None:
+        """Queue the STOP that answers the payload of a HELLO of another version."""
+        nonce = bytes(hello[2 : 2 + NONCE_SIZE])
+        self.outbox.append(messages.encode(Stop(reason=UNKNOWN_VERSION, payer_nonce=nonce)))
+
     def _forget_requests(self) -> None:
+        self._waiting = 0
         for request in self._request_row:
             request.waiting = False
 
