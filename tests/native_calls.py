@@ -187,7 +187,7 @@ def shown(value):
 
 
 def line(random):
-    """Make one call; return what it did, as text."""
+    """Make one call; return its outcome as text."""
     make = CALLS[random.below(len(CALLS))]
     function, arguments = make(random)
     if random.below(12) == 0:

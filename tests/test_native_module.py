@@ -41,7 +41,7 @@ print("ended", main.start("config.json"), board.calls)
 # Another module of the same name, as Python.
 OTHERS = {
     "of an earlier release": "def verify(*_):\n    return True\n",
-    "of a later release": "BINDING = 3\ndef verify(*_):\n    return True\n",
+    "of a later release": "BINDING = 1000\ndef verify(*_):\n    return True\n",
 }
 ELSEWHERE = "is for another processor or another MicroPython"
 ANOTHER_VERSION = "is of another version of Joulestream"

@@ -127,7 +127,7 @@ class EnergyEstimate:
         return self._settle()
 
     def _settle(self) -> int:
-        """Bring the total up to the register and what flowed since it moved; return it."""
+        """Bring the total up to the register and the energy since its move; return the total."""
         inside_mwh = self._inside_mwh
         if inside_mwh >= self._step_mwh:
             inside_mwh = self._step_mwh - 1

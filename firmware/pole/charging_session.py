@@ -94,7 +94,7 @@ class ChargingSession:
         self.start_energy_mwh = record.energy_mwh
         self.started_s = time_s
         self._offset_mwh = record.energy_mwh - total_mwh
-        # On the scale of the meter's running total, whose numbers are small: they need no memory.
+        # On the scale of the meter's running total. Its numbers are small and need no memory.
         self._total_mwh = total_mwh
         self._invoiced_total_mwh = total_mwh  # at the end of the last invoiced packet
         self._paid_total_mwh = total_mwh  # at the end of the last paid packet

@@ -5,8 +5,8 @@
 // shared/ed25519. host_tools/build/bare.py packs the cases, and says how.
 
 #include "bare.h"
-#include "ed25519.c"
 #include "muldi3.c"
+#include "ed25519.c"
 
 enum { SIGNED = 0, CLAIM_BYTES = 44, MESSAGES = 4, TABLE_WORDS = ED25519_TABLE_BYTES / 4 };
 

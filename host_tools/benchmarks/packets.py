@@ -16,7 +16,7 @@ def measure() -> dict[str, dict[str, int]]:
 
 
 def _run(kept: Sequence[int]) -> str:
-    """Return what both programs print in a run with these buffers kept."""
+    """Return the output of both programs in a run with these buffers kept."""
     return run_on_board("packet_bench", "import reading_bench", kept)
 
 

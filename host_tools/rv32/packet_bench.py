@@ -1,9 +1,9 @@
 """Runs on the emulated board: counts the cost of one packet at the pole and at the vehicle.
 
-Both firmwares' real loops on a cable and on flash in memory, whose drivers are in C as a board's
-are, with readings that their meters would have given. Each side steps twice a packet: the pole
-when a packet is full and when the update comes, the vehicle when the invoice comes and when the
-wire is quiet. Prints `name value` lines.
+Both firmwares' real loops on a cable and on flash in memory, with drivers in C as a board has
+them, and with readings that their meters would have given. Each side steps twice a packet: the
+pole when a packet is full and when the update comes, the vehicle when the invoice comes and when
+the wire is quiet. Prints `name value` lines.
 """
 
 import gc

@@ -137,7 +137,7 @@ def _shared(view: memoryview) -> Any:
 
 _library = _load()
 
-# The version of these functions; joulestream.signing expects the same.
+# The version of these functions; joulestream.native expects the same.
 BINDING: Final[int] = _library.ed25519_binding()
 
 

@@ -156,7 +156,7 @@ def frame_feed(memory: bytearray | memoryview, data: Buffer, size: int, start: i
 
 
 def _finish(frame: memoryview, size: int) -> int:
-    """Decode a whole frame in place; return what frame_feed finds."""
+    """Decode a whole frame in place; return the finding of frame_feed."""
     if size > _STUFFED:
         return _OVERSIZED
     length = _unstuff(frame, size) - _CRC

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The version of the functions that Python calls. shared/joulestream/signing.py expects the same.
+// The version of the functions that Python calls. shared/joulestream/native.py expects the same.
 #define ED25519_BINDING 2
 
 #define ED25519_SEED_BYTES 32

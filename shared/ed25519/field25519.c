@@ -113,15 +113,15 @@ static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
 // and the top limb ends below 2^31 + 40.
 #define GF_FOLD_PRODUCT(out) \
     do { \
-        uint64_t top = (uint64_t)r7 * 38 + l7; \
+        uint64_t top = GF_WIDE(r7, 38) + l7; \
         carry = (uint32_t)(top >> 31) * 19; \
-        GF_SPLIT((out)[0], (uint64_t)r0 * 38 + l0 + carry); \
-        GF_SPLIT((out)[1], (uint64_t)r1 * 38 + l1 + carry); \
-        GF_SPLIT((out)[2], (uint64_t)r2 * 38 + l2 + carry); \
-        GF_SPLIT((out)[3], (uint64_t)r3 * 38 + l3 + carry); \
-        GF_SPLIT((out)[4], (uint64_t)r4 * 38 + l4 + carry); \
-        GF_SPLIT((out)[5], (uint64_t)r5 * 38 + l5 + carry); \
-        GF_SPLIT((out)[6], (uint64_t)r6 * 38 + l6 + carry); \
+        GF_SPLIT((out)[0], GF_WIDE(r0, 38) + l0 + carry); \
+        GF_SPLIT((out)[1], GF_WIDE(r1, 38) + l1 + carry); \
+        GF_SPLIT((out)[2], GF_WIDE(r2, 38) + l2 + carry); \
+        GF_SPLIT((out)[3], GF_WIDE(r3, 38) + l3 + carry); \
+        GF_SPLIT((out)[4], GF_WIDE(r4, 38) + l4 + carry); \
+        GF_SPLIT((out)[5], GF_WIDE(r5, 38) + l5 + carry); \
+        GF_SPLIT((out)[6], GF_WIDE(r6, 38) + l6 + carry); \
         (out)[7] = ((uint32_t)top & 0x7fffffff) + carry; \
     } while (0)
 
@@ -130,14 +130,14 @@ static void gf_add_sub(gf sum, gf difference, const gf a, const gf b) {
 #define GF_MUL_ROW(i, l) \
     do { \
         uint32_t x = a[i]; \
-        GF_SPLIT(l, (uint64_t)x * b0 + r0); \
-        GF_SPLIT(r0, (uint64_t)x * b1 + r1 + carry); \
-        GF_SPLIT(r1, (uint64_t)x * b2 + r2 + carry); \
-        GF_SPLIT(r2, (uint64_t)x * b3 + r3 + carry); \
-        GF_SPLIT(r3, (uint64_t)x * b4 + r4 + carry); \
-        GF_SPLIT(r4, (uint64_t)x * b5 + r5 + carry); \
-        GF_SPLIT(r5, (uint64_t)x * b6 + r6 + carry); \
-        GF_SPLIT(r6, (uint64_t)x * b7 + r7 + carry); \
+        GF_SPLIT(l, GF_WIDE(x, b0) + r0); \
+        GF_SPLIT(r0, GF_WIDE(x, b1) + r1 + carry); \
+        GF_SPLIT(r1, GF_WIDE(x, b2) + r2 + carry); \
+        GF_SPLIT(r2, GF_WIDE(x, b3) + r3 + carry); \
+        GF_SPLIT(r3, GF_WIDE(x, b4) + r4 + carry); \
+        GF_SPLIT(r4, GF_WIDE(x, b5) + r5 + carry); \
+        GF_SPLIT(r5, GF_WIDE(x, b6) + r6 + carry); \
+        GF_SPLIT(r6, GF_WIDE(x, b7) + r7 + carry); \
         r7 = carry; \
     } while (0)
 
@@ -175,7 +175,7 @@ static void gf_mul(gf out, const gf a, const gf b) {
 #define GF_SQUARE_PAIR(low, high, even, odd, a) \
     do { \
         uint32_t even_limb = (even), odd_limb = (odd); \
-        uint64_t square = (uint64_t)(a) * (a) + carry; \
+        uint64_t square = GF_WIDE(a, a) + carry; \
         uint32_t doubled = even_limb << 1 | bit; \
         GF_SPLIT(low, (uint64_t)(uint32_t)square + doubled); \
         doubled = odd_limb << 1 | even_limb >> 31; \
@@ -188,40 +188,40 @@ static void gf_square(gf out, const gf a) {
     uint32_t a4 = a[4], a5 = a[5], a6 = a[6], a7 = a[7];
     // c1..c14 are the limbs of the cross products: the sum of all a[i] a[j] with i < j.
     uint32_t c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, carry;
-    GF_SPLIT(c1, (uint64_t)a0 * a1);
-    GF_SPLIT(c2, (uint64_t)a0 * a2 + carry);
-    GF_SPLIT(c3, (uint64_t)a0 * a3 + carry);
-    GF_SPLIT(c4, (uint64_t)a0 * a4 + carry);
-    GF_SPLIT(c5, (uint64_t)a0 * a5 + carry);
-    GF_SPLIT(c6, (uint64_t)a0 * a6 + carry);
-    GF_SPLIT(c7, (uint64_t)a0 * a7 + carry);
+    GF_SPLIT(c1, GF_WIDE(a0, a1));
+    GF_SPLIT(c2, GF_WIDE(a0, a2) + carry);
+    GF_SPLIT(c3, GF_WIDE(a0, a3) + carry);
+    GF_SPLIT(c4, GF_WIDE(a0, a4) + carry);
+    GF_SPLIT(c5, GF_WIDE(a0, a5) + carry);
+    GF_SPLIT(c6, GF_WIDE(a0, a6) + carry);
+    GF_SPLIT(c7, GF_WIDE(a0, a7) + carry);
     c8 = carry;
-    GF_SPLIT(c3, (uint64_t)a1 * a2 + c3);
-    GF_SPLIT(c4, (uint64_t)a1 * a3 + c4 + carry);
-    GF_SPLIT(c5, (uint64_t)a1 * a4 + c5 + carry);
-    GF_SPLIT(c6, (uint64_t)a1 * a5 + c6 + carry);
-    GF_SPLIT(c7, (uint64_t)a1 * a6 + c7 + carry);
-    GF_SPLIT(c8, (uint64_t)a1 * a7 + c8 + carry);
+    GF_SPLIT(c3, GF_WIDE(a1, a2) + c3);
+    GF_SPLIT(c4, GF_WIDE(a1, a3) + c4 + carry);
+    GF_SPLIT(c5, GF_WIDE(a1, a4) + c5 + carry);
+    GF_SPLIT(c6, GF_WIDE(a1, a5) + c6 + carry);
+    GF_SPLIT(c7, GF_WIDE(a1, a6) + c7 + carry);
+    GF_SPLIT(c8, GF_WIDE(a1, a7) + c8 + carry);
     c9 = carry;
-    GF_SPLIT(c5, (uint64_t)a2 * a3 + c5);
-    GF_SPLIT(c6, (uint64_t)a2 * a4 + c6 + carry);
-    GF_SPLIT(c7, (uint64_t)a2 * a5 + c7 + carry);
-    GF_SPLIT(c8, (uint64_t)a2 * a6 + c8 + carry);
-    GF_SPLIT(c9, (uint64_t)a2 * a7 + c9 + carry);
+    GF_SPLIT(c5, GF_WIDE(a2, a3) + c5);
+    GF_SPLIT(c6, GF_WIDE(a2, a4) + c6 + carry);
+    GF_SPLIT(c7, GF_WIDE(a2, a5) + c7 + carry);
+    GF_SPLIT(c8, GF_WIDE(a2, a6) + c8 + carry);
+    GF_SPLIT(c9, GF_WIDE(a2, a7) + c9 + carry);
     c10 = carry;
-    GF_SPLIT(c7, (uint64_t)a3 * a4 + c7);
-    GF_SPLIT(c8, (uint64_t)a3 * a5 + c8 + carry);
-    GF_SPLIT(c9, (uint64_t)a3 * a6 + c9 + carry);
-    GF_SPLIT(c10, (uint64_t)a3 * a7 + c10 + carry);
+    GF_SPLIT(c7, GF_WIDE(a3, a4) + c7);
+    GF_SPLIT(c8, GF_WIDE(a3, a5) + c8 + carry);
+    GF_SPLIT(c9, GF_WIDE(a3, a6) + c9 + carry);
+    GF_SPLIT(c10, GF_WIDE(a3, a7) + c10 + carry);
     c11 = carry;
-    GF_SPLIT(c9, (uint64_t)a4 * a5 + c9);
-    GF_SPLIT(c10, (uint64_t)a4 * a6 + c10 + carry);
-    GF_SPLIT(c11, (uint64_t)a4 * a7 + c11 + carry);
+    GF_SPLIT(c9, GF_WIDE(a4, a5) + c9);
+    GF_SPLIT(c10, GF_WIDE(a4, a6) + c10 + carry);
+    GF_SPLIT(c11, GF_WIDE(a4, a7) + c11 + carry);
     c12 = carry;
-    GF_SPLIT(c11, (uint64_t)a5 * a6 + c11);
-    GF_SPLIT(c12, (uint64_t)a5 * a7 + c12 + carry);
+    GF_SPLIT(c11, GF_WIDE(a5, a6) + c11);
+    GF_SPLIT(c12, GF_WIDE(a5, a7) + c12 + carry);
     c13 = carry;
-    GF_SPLIT(c13, (uint64_t)a6 * a7 + c13);
+    GF_SPLIT(c13, GF_WIDE(a6, a7) + c13);
     c14 = carry;
 
     uint32_t l0, l1, l2, l3, l4, l5, l6, l7;

@@ -15,8 +15,13 @@
 
 #define GF_LIMBS 8
 
+// The 64-bit product of two words. muldi3.c has another one for processors that need it.
+#ifndef GF_WIDE
+#define GF_WIDE(a, b) ((uint64_t)(a) * (b))
+#endif
+
 // Such a function has all registers for its own loop, and its stack is free again when it returns,
-// whatever its caller does next.
+// for every further call of its caller.
 #ifdef __GNUC__
 #define OUT_OF_LINE __attribute__((noinline))
 #else

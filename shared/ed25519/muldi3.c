@@ -1,5 +1,6 @@
-// The product of two 64-bit numbers, which GCC calls on a processor that it knows no 32 x 32 -> 64
-// bit multiplication for. A native module has no compiler's library. natmod.c includes this file.
+// Wide products for processors that GCC knows no 32 x 32 -> 64 bit multiplication for. There it calls
+// a function of its library for each, but a native module has no library. natmod.c includes this
+// file before all others.
 //
 // Constant time where the processor's own multiplication is: there is no branch.
 
@@ -8,16 +9,15 @@
 #if defined(__ARM_ARCH_6M__)
 #define MULDI3 __aeabi_lmul
 
-// low + 2^32 high = a b, from products of 16 bits: the processor's product has 32 bits.
-static inline uint32_t multiply_wide(uint32_t *high, uint32_t a, uint32_t b) {
+// a b, from products of 16 bits: the processor's product has 32 bits. Inline it would make the module
+// a quarter larger, and slower.
+static __attribute__((noinline)) uint64_t wide_product(uint32_t a, uint32_t b) {
     uint32_t a0 = a & 0xffff, a1 = a >> 16;
     uint32_t b0 = b & 0xffff, b1 = b >> 16;
-    uint32_t middle = a1 * b0; // at most (2^16 - 1)^2
-    uint32_t low = a0 * b0;
-    middle += low >> 16; // below 2^32 - 2^16
-    uint32_t other = a0 * b1 + (middle & 0xffff); // below 2^32 - 2^16
-    *high = a1 * b1 + (middle >> 16) + (other >> 16);
-    return other << 16 | (low & 0xffff);
+    uint64_t product = (uint64_t)(a1 * b1) << 32 | a0 * b0;
+    product += (uint64_t)(a1 * b0) << 16;
+    product += (uint64_t)(a0 * b1) << 16;
+    return product;
 }
 
 #elif defined(__XTENSA__)
@@ -35,20 +35,23 @@ __asm__(
     ".byte .Lnumber_of_\\b << 4, .Lnumber_of_\\high << 4 | .Lnumber_of_\\a, 0xa2\n"
     ".endm\n");
 
-// low + 2^32 high = a b.
-static inline uint32_t multiply_wide(uint32_t *high, uint32_t a, uint32_t b) {
-    __asm__("write_muluh %0, %1, %2" : "=r"(*high) : "r"(a), "r"(b));
-    return a * b;
+// a b
+static inline uint64_t wide_product(uint32_t a, uint32_t b) {
+    uint32_t high;
+    __asm__("write_muluh %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
+    return (uint64_t)high << 32 | a * b;
 }
 #endif
 
 #ifdef MULDI3
+// For the field: the compiler would widen both words and call the product below.
+#define GF_WIDE(a, b) wide_product(a, b)
+
 uint64_t MULDI3(uint64_t a, uint64_t b) __attribute__((externally_visible, used));
 
 uint64_t MULDI3(uint64_t a, uint64_t b) {
-    uint32_t high;
-    uint32_t low = multiply_wide(&high, (uint32_t)a, (uint32_t)b);
-    high += (uint32_t)a * (uint32_t)(b >> 32) + (uint32_t)(a >> 32) * (uint32_t)b;
-    return (uint64_t)high << 32 | low;
+    uint32_t a0 = (uint32_t)a, b0 = (uint32_t)b;
+    uint32_t high = a0 * (uint32_t)(b >> 32) + (uint32_t)(a >> 32) * b0;
+    return wide_product(a0, b0) + ((uint64_t)high << 32);
 }
 #endif

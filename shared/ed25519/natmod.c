@@ -62,11 +62,11 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     (void)n_kw;
     (void)args;
     MP_DYNRUNTIME_INIT_ENTRY
-    mp_store_global(MP_QSTR_BINDING, MP_OBJ_NEW_SMALL_INT(ED25519_BINDING));
     if (INTERNED(MP_OBJ_NEW_QSTR(MP_QSTR_crc16)) != MP_QSTR_crc16) {
         mp_raise_msg(&mp_type_RuntimeError,
             "_ed25519 is made for MicroPythons with objects of form A (MICROPY_OBJ_REPR)");
     }
+    mp_store_global(MP_QSTR_BINDING, MP_OBJ_NEW_SMALL_INT(ED25519_BINDING));
     mp_store_global(MP_QSTR_public_key, MP_OBJ_FROM_PTR(&public_key_obj));
     mp_store_global(MP_QSTR_expand, MP_OBJ_FROM_PTR(&expand_obj));
     mp_store_global(MP_QSTR_sign, MP_OBJ_FROM_PTR(&sign_obj));

@@ -18,7 +18,7 @@ MAX_FRAME = const(MAX_PAYLOAD + CRC_SIZE + (MAX_PAYLOAD + CRC_SIZE) // 254 + 2)
 # A decoder's memory: the length of the frame so far, and the frame without its zero byte.
 _MEMORY = const(MAX_FRAME + 1)
 _PAYLOAD_AT = const(3)
-# frame_feed returns the end of the bytes that it took in, and in the low bits what it found: 0, or
+# frame_feed returns the end of the bytes that it took in, and in the low bits its finding: 0, or
 # the length of a payload, or one of these.
 _FOUND_BITS = const(10)
 _FOUND_MASK = const(1023)

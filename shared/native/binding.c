@@ -2,8 +2,9 @@
 // fields, ticks. shared/ed25519/binding.c includes this file, so that one module holds all native
 // code: each module on a board costs memory of its own.
 //
-// shared/stubs/_ed25519.pyi repeats the signatures. The including file defines BINDING_RAISE and, for
-// what a native module cannot name here, BINDING_INT_TYPE and BINDING_GETATTR.
+// shared/stubs/_ed25519.pyi repeats the signatures. The including file defines BINDING_RAISE, and the
+// names that a native module cannot use here: BINDING_INT_TYPE, BINDING_TUPLE_TYPE, binding_load and
+// binding_store.
 
 #include "../native/crc.c"
 #include "../native/frames.c"
@@ -58,7 +59,7 @@ static mp_obj_t frame_encode(mp_obj_t payload, mp_obj_t out) {
 static MP_DEFINE_CONST_FUN_OBJ_2(frame_encode_obj, frame_encode);
 
 // frame_feed(memory, data, size, start) -> int: 1024 times the end of the bytes that were taken in,
-// plus what native_frame_feed found
+// plus the finding of native_frame_feed
 static mp_obj_t frame_feed(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     uint8_t *memory = get_exact(args[0], FRAME_MEMORY, MP_BUFFER_RW,

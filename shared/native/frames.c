@@ -71,7 +71,7 @@ static size_t frame_unstuff(uint8_t *frame, size_t size) {
     return at == size ? size - 1 : 0;
 }
 
-// Return what native_frame_feed returns for a whole frame of `size` bytes.
+// Return the finding of native_frame_feed for a whole frame of `size` bytes.
 static int frame_finish(uint8_t *frame, size_t size) {
     uint8_t crc[FRAME_CRC];
     if (size > FRAME_STUFFED) {

@@ -35,7 +35,7 @@ NATIVE_API uint32_t native_crc32(const uint8_t *data, size_t size, uint32_t star
 // zero byte. Return the frame's length. `out` has FRAME_SIZE bytes, and may overlap the payload.
 NATIVE_API size_t native_frame_encode(uint8_t *out, const uint8_t *payload, size_t size);
 
-// What a decoder found besides a payload.
+// The findings of a decoder besides a payload.
 enum { FRAME_NONE = 0, FRAME_BAD_COBS = 1021, FRAME_BAD_CRC = 1022, FRAME_OVERSIZED = 1023 };
 
 // Take in received bytes up to the end of a frame, or all of them. Return FRAME_NONE while no frame

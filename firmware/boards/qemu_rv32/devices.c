@@ -71,7 +71,7 @@ static mp_obj_t board_cable(void) {
 }
 MP_DEFINE_CONST_FUN_OBJ_0(board_cable_obj, board_cable);
 
-// A flash whose content the caller owns. It does not model that a bit never goes from 0 to 1.
+// A flash in memory of the caller. It does not model that a bit never goes from 0 to 1.
 typedef struct {
     mp_obj_base_t base;
     mp_obj_t memory; // keeps the content alive
