@@ -20,7 +20,8 @@ from joulestream.device.payer_record import PayerRecord
 from joulestream.device.write_budget import WriteBudget
 from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
 from joulestream.host_tools.layout import ROOT
-from joulestream.link import LINKS
+from joulestream.link import LINKS, check_link, open_link
+from joulestream.link.isotp import PAUSE_MS, TIMEOUT_MS, IsoTp
 from joulestream.messages import PAYEE, PAYER, Hello, encode
 from joulestream.meter.config import METER, check_meter
 from joulestream.meter.counter import open_meter
@@ -35,8 +36,10 @@ from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.session import CLOSED, ProtocolSession
 from joulestream.testkit.board import MemoryBoard
+from joulestream.testkit.can_pair import CanBoard, can_config
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash, mount
+from joulestream.testkit.half_duplex import Pair as HalfDuplexPair
 from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import METER as PAIR_METER
 from joulestream.testkit.pair import Meter as PairMeter
@@ -46,6 +49,7 @@ from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.own_meter import PowerBound
 from joulestream.vehicle.visit import Visit
+from test_can_driver import CANSTAT, Side
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -398,6 +402,102 @@ def unix_board(clock, pause_ms):
         sys.stdin, sys.stdout, unix.time_ms = stdin, stdout, time_ms
 
 
+def isotp(clock, pause_ms):
+    """A message that nobody answers, one that comes in part, and one after them."""
+    sent, came = [], []
+    end = IsoTp(
+        lambda frame, size: sent.append(bytes(frame[:size])) is None,
+        lambda: None,
+        lambda message: came.append(bytes(message)),
+        2,
+    )
+
+    def becomes_quiet():
+        end.step(clock.now_ms)
+        if not end.is_quiet:
+            end.step(clock.add(TIMEOUT_MS))
+        return end.is_quiet
+
+    end.send(bytes(20))
+    end.step(clock.now_ms)
+    clock.add(pause_ms)
+    assert becomes_quiet() and end.unsent == 1
+    end.receive(b"\x10\x20abcdef", 8, clock.now_ms)
+    clock.add(pause_ms)
+    assert becomes_quiet() and end.broken == 1
+    sent.clear()
+    end.send(b"x")
+    clock.add(pause_ms)
+    end.step(clock.now_ms)
+    end.step(clock.add(PAUSE_MS))
+    assert sent == [b"\x01x"]
+
+
+def mcp2515(clock, pause_ms):
+    """A chip that goes, and one whose bus is never idle, each after days without a look."""
+    side = Side()
+    side.tick_ms = clock.now_ms
+
+    def poll(ms):
+        side.tick_ms = clock.add(ms)
+        side.link.poll()
+
+    poll(1)
+    values = side.spi_bus.values
+    kept = bytes(values)
+    values[0x28:0x30] = bytes(8)
+    poll(pause_ms)
+    poll(100)
+    assert "no MCP2515" in side.link.fault
+    values[:] = kept
+    values[CANSTAT] = 0x80
+    poll(pause_ms)
+    poll(1_000)
+    poll(100)
+    assert side.link.fault is None
+    values[0x28:0x30] = bytes(8)
+    poll(100)
+    values[:] = kept
+    values[CANSTAT] = 0x80
+    poll(1_000)
+    values[CANSTAT] = 0x80
+    poll(pause_ms)
+    poll(200)
+    assert "never idle" in side.link.fault
+
+
+def slcan(clock, pause_ms):
+    """An adapter that falls silent while nobody looks."""
+    board = CanBoard("slcan")
+    board.tick_ms = clock.now_ms
+    link = open_link(check_link(can_config("pole", "slcan")), board)
+    link.poll()
+    board.uarts["link"].plugged = False
+    for ms in (pause_ms, 1_000, 1_000):
+        board.tick_ms = clock.add(ms)
+        link.poll()
+    assert "no slcan adapter" in link.fault
+
+
+def rs485(clock, pause_ms):
+    """A side that waited for an answer for days begins again, at last after its random time."""
+    wires = HalfDuplexPair()
+    board = MemoryBoard({"link": wires.ends[0]})
+    board.tick_ms = clock.now_ms
+    link = open_link(check_link({"kind": "rs485"}), board)
+    for _ in range(2):
+        link.flush([b"payload"])
+        before = link.bytes_sent
+        wires.ends[0].came += b"noise"
+        link.poll()
+        board.tick_ms = clock.add(pause_ms)
+        link.flush([b"more"])
+        for _ in range(100):
+            board.tick_ms = clock.add(1)
+            link.poll()
+        assert link.bytes_sent > before
+
+
 # place: a scenario that drives it. A Timer is named by its attribute, other code that compares
 # ticks by its function.
 ROWS = {
@@ -407,6 +507,15 @@ ROWS = {
     "shared/joulestream/session.py _Request.until_next_answer": repeated_answer,
     "firmware/boards/gate.py Gate._hold": gate,
     "firmware/boards/unix.py Board._pause": unix_board,
+    "firmware/link/isotp.py IsoTp._gap": isotp,
+    "firmware/link/isotp.py IsoTp._patience": isotp,
+    "firmware/link/isotp.py IsoTp._until_late": isotp,
+    "firmware/link/mcp2515.py Controller._joining": mcp2515,
+    "firmware/link/mcp2515.py Controller._look": mcp2515,
+    "firmware/link/mcp2515.py Controller._retry": mcp2515,
+    "firmware/link/rs485.py Link._others": rs485,
+    "firmware/link/rs485.py Link._quiet": rs485,
+    "firmware/link/slcan.py Controller._ask": slcan,
     "firmware/meter/eastron.py Driver._interval": meter,
     "firmware/meter/eastron.py Driver._read_answer": meter,
     "firmware/meter/estimate.py EnergyEstimate.advance": meter,
