@@ -1,5 +1,6 @@
 """The boards with a `machine` module, on models of their ports that check every call."""
 
+import ast
 import importlib
 import sys
 from itertools import pairwise
@@ -17,7 +18,8 @@ from joulestream.framing import MAX_FRAME
 from joulestream.host_tools.hardware.chips import CHIPS
 from joulestream.host_tools.hardware.peripherals import Blocks, Misused, Pin, Reset
 from joulestream.host_tools.hardware.port import PartitionRow, Port
-from joulestream.host_tools.hardware.signatures import NotInPort
+from joulestream.host_tools.hardware.signatures import NotInPort, Stub, module_stub
+from joulestream.host_tools.layout import ROOT
 from joulestream.runtime import BUILT_S
 from joulestream.runtime.fault import PartFault
 from joulestream.runtime.supervisor import Supervisor
@@ -142,6 +144,30 @@ def test_the_models_notice_a_call_that_waits_or_damages(enter):
     port.watchdog_ms, port.fed_us = 100, port.now_us
     with pytest.raises(Reset):
         port.advance(100_001)
+
+
+@pytest.mark.parametrize(
+    ("port", "module"),
+    [
+        ("esp32", "machine"),
+        ("rp2", "machine"),
+        ("esp32", "esp32"),
+        ("rp2", "rp2"),
+        ("esp32", "network"),
+        ("esp32", "ntptime"),
+    ],
+)
+def test_a_stub_of_ours_names_only_names_of_the_port(port, module):
+    ours = Stub(module, ast.parse((ROOT / "shared/stubs" / f"{module}.pyi").read_text()).body)
+    published = module_stub(port, module)
+    assert ours.functions.keys() <= published.functions.keys()
+    assert ours.values <= published.values and (ours.classes or ours.functions)
+    for name in ours.classes:
+        part, whole = ours.child(name), published.child(name)
+        inherited = {"readblocks", "writeblocks", "ioctl"}  # of AbstractBlockDev
+        assert part.functions.keys() - inherited <= whole.functions.keys(), name
+        # The esp32 port's attenuation; a board of the other port never asks for it.
+        assert part.values - {"ATTN_11DB"} <= whole.values, name
 
 
 # Pins at rest

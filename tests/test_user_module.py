@@ -90,7 +90,7 @@ def test_the_stub_has_exactly_the_names_of_the_boards_module(machine):
     assert [name for name in sorted(names) if name[:2] != "__"] == public_names("board")
 
 
-@pytest.mark.parametrize("module", ("machine", "micropython", "uctypes", "vfs"))
+@pytest.mark.parametrize("module", ("micropython", "uctypes", "vfs"))
 def test_the_board_has_every_name_of_a_stub(machine, module):
     assert machine.mpremote("exec", missing_names(module)).strip() == "[]"
 
