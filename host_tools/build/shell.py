@@ -62,14 +62,24 @@ def require_tools(packages: dict[str, str]) -> None:
     if not missing:
         return
     names = " ".join(missing).split()
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        say(f"installing {' '.join(names)}")
-        install = ["apt-get", "install", "-y", "--no-install-recommends", *names]
-        try:
-            run(["apt-get", "update"], "apt-get update")
-            run(install, "apt-get install")
-        except ToolchainError as error:
-            raise ToolchainError(f"please install {' '.join(names)} ({error})") from error
+    install(names)
     still = [tool for tool in packages if shutil.which(tool) is None]
     if still:
         raise ToolchainError(f"{', '.join(still)} missing: please install {' '.join(names)}")
+
+
+def install(names: list[str]) -> None:
+    """Install Debian packages when that is possible; otherwise do nothing.
+
+    Raises:
+        ToolchainError: the installation failed; it names the packages.
+    """
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    say(f"installing {' '.join(names)}")
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *names]
+    try:
+        run(["apt-get", "update"], "apt-get update")
+        run(command, "apt-get install")
+    except ToolchainError as error:
+        raise ToolchainError(f"please install {' '.join(names)} ({error})") from error

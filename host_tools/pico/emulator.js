@@ -44,6 +44,7 @@ const PWM_FUNCTION = 4;
 const ROSC_RANDOM_BIT = 0x1c;
 const ROSC_RUNS = 0x80000000;
 const USB_PACKET = 64;
+const NO_OUTPUT = 2;
 const FLASH_SIZE = 2 * 1024 * 1024;
 
 // The messages
@@ -97,6 +98,7 @@ const flash = openFlash(flashPath);
 const program = readFileSync(firmware);
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 let random = Number(seed) | 1;
+const outputs = new Map(); // the level that each output pin showed last
 let machine;
 let hasPower = true;
 let wasReset = false;
@@ -145,7 +147,18 @@ function connectUsb(mcu) {
   };
 }
 
+function showPin(pin, level) {
+  outputs.set(pin, level);
+  send("g", [pin, level]);
+}
+
+// A chip that starts, or has no power, drives no pin.
+function releasePins() {
+  for (const [pin, level] of outputs) if (level !== NO_OUTPUT) showPin(pin, NO_OUTPUT);
+}
+
 function powerOn(reason = 0, scratch = null) {
+  releasePins();
   const mcu = new RP2040();
   mcu.logger = silent;
   const { clock, core } = mcu;
@@ -153,6 +166,7 @@ function powerOn(reason = 0, scratch = null) {
   const powerOff = () => {
     hasPower = false;
     core.waiting = true;
+    releasePins();
   };
   const rom = makeBootrom(mcu, flash);
   mcu.loadBootrom(rom.words);
@@ -196,8 +210,7 @@ function powerOn(reason = 0, scratch = null) {
   for (const pin of mcu.gpio) {
     pin.addListener((state) => {
       if (pin.functionSelect === PWM_FUNCTION) return;
-      const level = { [GPIOPinState.High]: 1, [GPIOPinState.Low]: 0 }[state] ?? 2;
-      send("g", [pin.index, level]);
+      showPin(pin.index, { [GPIOPinState.High]: 1, [GPIOPinState.Low]: 0 }[state] ?? NO_OUTPUT);
     });
   }
   const uarts = mcu.uart.map((uart, index) =>
