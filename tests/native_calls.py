@@ -58,7 +58,9 @@ def integer(random):
 
 
 def tick(random):
-    """Return a small integer of a 32-bit board."""
+    """Return a tick, most often a small integer of a 32-bit board."""
+    if random.below(8) == 0:
+        return integer(random)
     return random.below(1 << 30) - random.below(2) * random.below(1 << 30)
 
 

@@ -80,6 +80,13 @@ def _whole(value: int) -> int:
     return value
 
 
+def _integer(value: int) -> int:
+    """Return an integer of any size; raise TypeError for another object."""
+    if type(value) is not int:
+        raise TypeError("an integer is required")
+    return value
+
+
 def _part(data: Buffer, size: int, start: int) -> memoryview:
     """Return `size` bytes from `start` on; raise ValueError if there are fewer."""
     view = _view(data)
@@ -220,13 +227,13 @@ def ticks_diff(later_ms: int, earlier_ms: int, /) -> int:
 
     It is right while the two are less than 2^29 ms (6.2 days) apart.
     """
-    distance = _whole(later_ms) - _whole(earlier_ms) + _TICKS_HALF
+    distance = _integer(later_ms) - _integer(earlier_ms) + _TICKS_HALF
     return (distance & _TICKS_MASK) - _TICKS_HALF
 
 
 def ticks_add(ticks_ms: int, delta_ms: int, /) -> int:
     """Return the tick `delta_ms` after `ticks_ms`, wrapped at 2^30."""
-    return (_whole(ticks_ms) + _whole(delta_ms)) & _TICKS_MASK
+    return (_integer(ticks_ms) + _integer(delta_ms)) & _TICKS_MASK
 
 
 def small_int(value: int, /) -> int:

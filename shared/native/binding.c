@@ -101,17 +101,26 @@ static mp_obj_t journal_record(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(journal_record_obj, 6, 6, journal_record);
 
+// Return the low bits of an integer of any size: ticks wrap, so no other bit counts.
+static mp_uint_t get_ticks(mp_obj_t object) {
+    if (mp_obj_is_small_int(object)) {
+        return (mp_uint_t)MP_OBJ_SMALL_INT_VALUE(object);
+    }
+    require_int(object);
+    return (mp_uint_t)mp_obj_get_int_truncated(object);
+}
+
 // ticks_diff(later_ms, earlier_ms) -> int; ticks wrap at 2^30
 static mp_obj_t ticks_diff(mp_obj_t later, mp_obj_t earlier) {
     mp_uint_t half = 1u << 29;
-    mp_uint_t distance = (mp_uint_t)get_small(later) - (mp_uint_t)get_small(earlier) + half;
+    mp_uint_t distance = get_ticks(later) - get_ticks(earlier) + half;
     return MP_OBJ_NEW_SMALL_INT((mp_int_t)(distance & (2 * half - 1)) - (mp_int_t)half);
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(ticks_diff_obj, ticks_diff);
 
 // ticks_add(ticks_ms, delta_ms) -> int
 static mp_obj_t ticks_add(mp_obj_t ticks, mp_obj_t delta) {
-    mp_uint_t sum = (mp_uint_t)get_small(ticks) + (mp_uint_t)get_small(delta);
+    mp_uint_t sum = get_ticks(ticks) + get_ticks(delta);
     return MP_OBJ_NEW_SMALL_INT((mp_int_t)(sum & ((1u << 30) - 1)));
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(ticks_add_obj, ticks_add);
