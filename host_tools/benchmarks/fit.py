@@ -1,4 +1,4 @@
-"""Whether a firmware fits into a chip's heap: counted on the emulated board, where nothing grows."""
+"""Whether a firmware fits into the heap of a chip: counted on the emulated board."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from joulestream.testkit.pair import pole_values, vehicle_values
 from joulestream.testkit.two_loops import STEP_MS, TwoLoops
 
 PACKETS = 1_000
-# The heap that the figures are for, and the one of an ESP32-C3, which the emulated board stands for.
+# The heap of the figures, and that of an ESP32-C3, which the emulated board stands for.
 HEAP_BYTES = 160 * 1024
 C3_HEAP_BYTES = 190_000
 _POWER_MW = 11_000_000
