@@ -77,6 +77,10 @@ pico: setup ## start the emulated Raspberry Pi Pico, for mpremote to talk to
 modules: setup ## build the native module for every board whose compiler is here
 	@$(BIN)/python -m joulestream.host_tools.build modules
 
+.PHONY: frozen
+frozen: setup ## our packages and a manifest for an image of MicroPython, in build/frozen
+	@$(BIN)/python -m joulestream.host_tools.build frozen
+
 .PHONY: release
 release: setup ## bundles, modules, checksums, bill of materials: build/release; RELEASE_KEY=FILE signs
 	@$(BIN)/python -m joulestream.host_tools.release

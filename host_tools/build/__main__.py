@@ -2,15 +2,17 @@
 
 python -m joulestream.host_tools.build native    all that runs on this computer
 python -m joulestream.host_tools.build modules   the native module for every board
+python -m joulestream.host_tools.build frozen    our packages for an image of MicroPython
 """
 
 import argparse
 import sys
 
+from joulestream.host_tools.build.frozen import frozen
 from joulestream.host_tools.build.native import modules, native
 from joulestream.host_tools.build.shell import ToolchainError
 
-GOALS = {"native": native, "modules": modules}
+GOALS = {"native": native, "modules": modules, "frozen": frozen}
 
 
 def main() -> int:

@@ -54,6 +54,11 @@ def make_frozen(directory: Path = DIRECTORY) -> Path:
     return directory
 
 
+def frozen() -> None:
+    """Write the packages and the manifests, and say where they are."""
+    print(f"written to {make_frozen().relative_to(BUILD.parent)}")
+
+
 def build_frozen_board() -> Path:
     """Build the emulated board's firmware with our packages and the native module inside.
 
