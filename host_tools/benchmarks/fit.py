@@ -124,7 +124,13 @@ def _write_inputs(folder: Path, role: str, seed: bytes, record: _Record) -> Path
     """Write what a firmware of `role` needs on the board; return the folder."""
     folder.mkdir()
     values = pole_values() if role == "pole" else vehicle_values(**_VEHICLE)
-    told = {"seed": seed.hex(), "start_ms": _START_MS, "step_ms": STEP_MS, "time_s": NOW_S}
+    told = {
+        "seed": seed.hex(),
+        "start_ms": _START_MS,
+        "step_ms": STEP_MS,
+        "steps": record.step,
+        "time_s": NOW_S,
+    }
     (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
     (folder / "run.json").write_text(json.dumps(told), encoding="utf-8")
     (folder / "certificate").write_bytes(certificate().to_bytes())

@@ -158,20 +158,21 @@ def run(role: str, folder: str) -> None:
         def assemble() -> "Any":
             return main.assemble(config, on, signer, load)
 
-    supervisor = Supervisor(assemble, on)
     forget()
+    supervisor = Supervisor(assemble, on)
     gc.collect()
     if hasattr(gc, "threshold"):
         gc.threshold(-1)
     print("free_at_start", mem_free())
-    while not inputs.is_over():
+    for _ in range(told["steps"]):
         on.tick_ms = (on.tick_ms + told["step_ms"]) & 0x3FFFFFFF
         inputs.step += 1
         supervisor.step(on.tick_ms)
         supervisor.idle(True)
     status = supervisor.status()
+    print("unread", not inputs.is_over(), status["last_fault"])
     gc.collect()
-    print("packets", status["packets"])
+    print("packets", status.get("packets", 0))
     print("faults", status["faults"])
     print("heap_free", mem_free())
     print("heap_largest_block", largest_block())
