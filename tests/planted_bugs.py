@@ -232,6 +232,13 @@ BUGS = (
         "::test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start",
     ),
     Bug(
+        "a figure that outgrows its field stops each start",
+        "shared/device/payee_records.py",
+        "    record.amount_due = min(record.amount_due, _MOST_DUE)\n",
+        "    record.amount_due += 0\n",
+        "tests/test_recovery.py::test_no_stored_figure_keeps_the_pole_from_starting",
+    ),
+    Bug(
         "nothing billed after a power cut when the register went too far",
         "firmware/pole/recovery.py",
         "        energy_mwh = min(energy_mwh, record.energy_mwh + most_mwh)\n",
@@ -281,6 +288,20 @@ BUGS = (
         "        own = certificate.capacity\n",
         "tests/test_pole_rules.py::"
         "test_a_renewal_moves_no_debt_to_an_issuer_that_is_trusted_for_less",
+    ),
+    Bug(
+        "a capacity that fills its field is taken",
+        "shared/joulestream/channel.py",
+        " or certificate.capacity > MAX_AMOUNT:\n",
+        ":\n",
+        "tests/test_adversaries.py::test_a_liar_gains_no_more_than_documented[issuer-certifies-all-that-a-field-holds]",
+    ),
+    Bug(
+        "a stated due that fills its field is taken",
+        "firmware/pole/admission.py",
+        " or accept.amount_due > MAX_AMOUNT:\n",
+        ":\n",
+        "tests/test_pole_rules.py::test_no_due_of_2_to_the_63_is_taken",
     ),
     Bug(
         "a renewal counts for the vehicle before the pole took it",

@@ -2,7 +2,7 @@
 
 from joulestream.channel import Claim
 from joulestream.compat import const
-from joulestream.device.payee_records import new_record
+from joulestream.device.payee_records import bound_record, new_record
 from joulestream.pole.cover import earned_credit
 from joulestream.pole.packetizer import Packetizer
 from joulestream.tariff import Tariff
@@ -186,6 +186,7 @@ class ChargingSession:
         record.energy_mwh = self.energy_mwh
         record.amount_due = self.amount_due
         record.remainder = self.tariff.remainder(self.energy_mwh)
+        bound_record(record)
         return record
 
     def _follow_price(self) -> None:

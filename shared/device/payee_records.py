@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from joulestream.device.journal import Journal
 
 
+# What the fields of a record hold.
+_MOST_DUE = const(0xFFFFFFFFFFFFFFFF)
+_MOST_MWH = const(0xFFFFFFFFFFFF)
+
+
 class BrokenRecord(Exception):
     """A record broke a rule of money: an internal fault, which ends the firmware's loop.
 
@@ -64,6 +69,16 @@ def new_record() -> PayeeRecord:
         remainder=0,
         energy_mwh=0,
     )
+
+
+def bound_record(record: PayeeRecord) -> None:
+    """Let no figure of `record` outgrow its field.
+
+    No capacity pays so much, so nothing is lost. A pole that could not store a figure would bill
+    the same energy at each start, and never start.
+    """
+    record.amount_due = min(record.amount_due, _MOST_DUE)
+    record.energy_mwh = min(record.energy_mwh, _MOST_MWH)
 
 
 class Standing(Record):
