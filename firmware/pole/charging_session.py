@@ -153,8 +153,11 @@ class ChargingSession:
         return self.credit - self.left + self._prepay
 
     def must_invoice(self) -> bool:
-        """Return whether credit and prepayment last just until an invoice of now is paid."""
-        return self._room() < self._early and self.has_uninvoiced_energy()
+        """Return whether credit and prepayment last just until an invoice of now is paid.
+
+        Up to a unit more has flowed than the amount due shows, so there is no room for less.
+        """
+        return self._room() <= self._early and self.has_uninvoiced_energy()
 
     def must_invoice_all(self) -> bool:
         """Return whether a full packet's invoice has to ask for the energy behind it too."""

@@ -439,8 +439,10 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
             max_power_w * 6_000 // 3_600,
         )
     )
-    credit = rng.choice((0, cover, 2 * cover, cover + stop))
-    prepay = rng.choice((cover, 2 * cover, cover + stop))
+    # With a coarse claim unit the owner's figures may be a unit too low: the pole asks for more.
+    configured = cover - 1 if highest_price < 1_000 else cover
+    credit = rng.choice((0, configured, 2 * cover, cover + stop))
+    prepay = rng.choice((configured, 2 * cover, cover + stop))
     near_wrap = TICKS_PERIOD - rng.randrange(1, length_ms + 60_000)
     expires_s = rng.choice((DAY_S, DAY_S, DAY_S, length_ms // 2_000 + 3, 5))
     renewed_s = rng.choice((0, 2, expires_s, DAY_S))
@@ -454,7 +456,7 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
         packet_ms=rng.choice((1_000, 1_040)),
         credit=credit,
         pole_prepay=rng.choice((0, prepay)) if credit else prepay,
-        vehicle_prepay=prepay + (packet if credit == 0 else 0),
+        vehicle_prepay=max(prepay, cover) + (packet if credit == 0 else 0),
         max_power_w=max_power_w,
         pole_timeout_ms=rng.choice((1_300, 2_000, 3_000, 6_000)),
         vehicle_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
