@@ -381,6 +381,13 @@ BUGS = (
         "::test_the_cover_that_the_pole_asks_for_keeps_the_contactor_closed",
     ),
     Bug(
+        "one coarse claim unit counts as cover",
+        "firmware/pole/cover.py",
+        "        return max(packet_amount(price_per_kwh, self._least_mwh), self.early(price_per_kwh) + 1)\n",
+        "        return packet_amount(price_per_kwh, self._least_mwh)\n",
+        "tests/test_steady_lines.py::test_a_claim_unit_that_is_worth_many_packets_keeps_the_contactor_closed",
+    ),
+    Bug(
         "packets that end early count as unpaid writes",
         "firmware/pole/packetizer.py",
         "        self.is_worth = flowed_mwh >= self._worth_mwh\n",
@@ -468,6 +475,27 @@ BUGS = (
         "            if meter.total_mwh == self._seen_mwh:\n",
         "            if False:\n",
         "tests/test_pole_loop.py::test_a_register_that_went_and_comes_back_raises_no_alarm",
+    ),
+    Bug(
+        "a smoothed power figure looks like welded contacts",
+        "firmware/pole/welding.py",
+        "        fell = power_mw < self._lowest_mw\n",
+        "        fell = False\n",
+        "tests/test_pole_loop.py::test_a_meter_that_smooths_its_power_or_lags_raises_no_alarm",
+    ),
+    Bug(
+        "a register that lags looks like welded contacts",
+        "firmware/pole/welding.py",
+        "if self._start_mwh is None and self._late.is_over(now_ms):\n",
+        "if self._start_mwh is None:\n",
+        "tests/test_pole_loop.py::test_a_meter_that_smooths_its_power_or_lags_raises_no_alarm",
+    ),
+    Bug(
+        "power that falls hides welded contacts",
+        "firmware/pole/welding.py",
+        "            if self._start_mwh is None or meter.total_mwh - self._start_mwh <= meter.step_mwh:\n",
+        "            if power_mw >= self._least_power_mw or self._start_mwh is None:\n",
+        "tests/test_pole_loop.py::test_welded_contacts_are_found_at_a_power_that_falls_for_minutes",
     ),
     Bug(
         "a full wallet spends an issuer's word for nothing",
