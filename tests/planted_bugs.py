@@ -680,6 +680,20 @@ BUGS = (
         "tests/test_own_files.py::test_a_file_that_came_after_a_killed_run_is_not_touched",
     ),
     Bug(
+        "a second start on one storage",
+        "host_tools/storage_lock.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "tests/test_storage_lock.py::test_the_second_user_is_told_who_the_first_is_and_a_crash_frees_the_storage",
+    ),
+    Bug(
+        "a firmware that outlives its starter holds no lock",
+        "host_tools/bench/firmware.py",
+        "            pass_fds=self._lock.descriptors,\n",
+        "",
+        "tests/test_storage_lock.py::test_a_firmware_holds_the_lock_of_its_storage_itself",
+    ),
+    Bug(
         "damaged records side by side hide those behind them",
         "shared/device/journal_index.py",
         "            if 0 < skipped <= most and",
