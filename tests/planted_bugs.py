@@ -232,6 +232,22 @@ BUGS = (
         "::test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start",
     ),
     Bug(
+        "an offer tells a record that is not billed to its end",
+        "firmware/pole/books.py",
+        "        self._store_closed()\n"
+        "        self.recover(meter)\n",
+        "        self.recover(meter)\n"
+        "        self._store_closed()\n",
+        "tests/test_failing_flash.py::test_an_offer_waits_until_the_session_before_is_billed_to_its_end",
+    ),
+    Bug(
+        "an accept of a record that has changed",
+        "firmware/pole/books.py",
+        "        return self.records.load(channel_id).energy_mwh == record.energy_mwh\n",
+        "        return True\n",
+        "tests/test_failing_flash.py::test_an_offer_whose_record_has_changed_is_not_accepted",
+    ),
+    Bug(
         "a figure that outgrows its field stops each start",
         "shared/device/payee_records.py",
         "    record.amount_due = min(record.amount_due, _MOST_DUE)\n",
@@ -833,6 +849,21 @@ BUGS = (
         "held.issuer_key != certificate.issuer_key or ",
         "",
         "tests/test_settle.py::test_only_the_channel_s_issuer_is_believed",
+    ),
+    Bug(
+        "a mark shortens a certificate",
+        "shared/device/payee_records.py",
+        " or _outlasts(held, certificate)\n",
+        "\n",
+        "tests/test_paid_floor.py::test_a_mark_does_not_shorten_the_certificate_of_the_vehicle",
+    ),
+    Bug(
+        "the mark of a closed channel is forgotten",
+        "shared/device/payee_records.py",
+        "        held.expires_at_s > mark.expires_at_s > mark.issued_at_s\n"
+        "        and mark.claimable_until_s >= held.claimable_until_s\n",
+        "        held.expires_at_s > mark.expires_at_s\n",
+        "tests/test_paid_floor.py::test_the_mark_of_a_closing_or_closed_channel_ends_all_charging",
     ),
     Bug(
         "the watchdog starves while a restart waits",

@@ -124,6 +124,18 @@ class _Channel:
         return max(self.amount - self.collected, 0)
 
 
+def _outlasts(held: Certificate, mark: Certificate) -> bool:
+    """Return whether `mark`, whose claimed amount the standing holds, has no other news.
+
+    The mark of an open channel must not shorten what the vehicle was given. That of a closing or
+    closed channel has expired when it is issued, and ends all charging on the channel.
+    """
+    return (
+        held.expires_at_s > mark.expires_at_s > mark.issued_at_s
+        and mark.claimable_until_s >= held.claimable_until_s
+    )
+
+
 class PayeeRecords:
     """The records of all channels.
 
@@ -330,7 +342,9 @@ class PayeeRecords:
         standing.note(certificate)
         channel.collected = standing.collected = max(standing.collected, certificate.claimed)
         held = self.certificate(channel_id)
-        if held is not None and held.issued_at_s > certificate.issued_at_s:
+        if held is not None and (
+            held.issued_at_s > certificate.issued_at_s or _outlasts(held, certificate)
+        ):
             certificate = held
         self._put_certificate(certificate, standing)
         return True
