@@ -909,6 +909,13 @@ BUGS = (
         "test_energy_that_an_open_contactor_kept_back_is_not_expected_of_the_register",
     ),
     Bug(
+        "the frozen rule leaves the reading's interval out",
+        "firmware/meter/watch.py",
+        "            behind_ms += self._interval_ms\n",
+        "            behind_ms += 0\n",
+        "tests/test_meter.py::test_a_load_that_ends_right_behind_a_reading_is_no_frozen_register",
+    ),
+    Bug(
         "every register assumed to step by 1 Wh",
         "firmware/meter/watch.py",
         "_MOST_STEP_MWH = const(100_000)",
@@ -928,6 +935,13 @@ BUGS = (
         "if not reason and self._back_w_ms > self._most_back_w_ms:",
         "if False:",
         "tests/test_meter.py::test_power_that_flows_back_is_noticed_and_noise_is_not",
+    ),
+    Bug(
+        "a vehicle that feeds back locks the pole for others",
+        "firmware/meter/watch.py",
+        "                stands = (stands or flows_back) and not self._has_moved\n",
+        "                stands = stands or flows_back\n",
+        "tests/test_meter.py::test_a_vehicle_that_feeds_power_back_keeps_nobody_else_out",
     ),
     Bug(
         "a register that never moves trusted again and again",
