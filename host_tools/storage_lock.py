@@ -2,7 +2,7 @@
 
 The lock is on a file beside the storage, `<storage>.lock`, which holds the number of the process.
 The storage itself may not be there yet, and a tool replaces it. The system takes the lock away
-when its last process ends, in any way, so what is left of the file locks nobody out.
+when its last process ends, in any way, so a file that is left locks nobody out.
 """
 
 import fcntl
@@ -24,12 +24,12 @@ class StorageLock:
     """Holds the lock of a storage until `release`.
 
     Args:
-        directory: where a relative path begins.
-        storage: the path of the storage, unchecked: the firmware itself refuses what is no path.
+        directory: the directory in which a relative path begins.
+        storage: the path of the storage, unchecked: the firmware itself refuses any other value.
 
     Attributes:
-        descriptors: what a child process inherits, so that it holds the lock too; empty where the
-            file system knows no locks, or no file can be made there.
+        descriptors: a child process that inherits them holds the lock too. Empty where the file
+            system knows no locks, or no file can be made there.
 
     Raises StorageInUse if another process holds it.
     """

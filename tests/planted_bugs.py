@@ -234,10 +234,8 @@ BUGS = (
     Bug(
         "an offer tells a record that is not billed to its end",
         "firmware/pole/books.py",
-        "        self._store_closed()\n"
-        "        self.recover(meter)\n",
-        "        self.recover(meter)\n"
-        "        self._store_closed()\n",
+        "        self._store_closed()\n        self.recover(meter)\n",
+        "        self.recover(meter)\n        self._store_closed()\n",
         "tests/test_failing_flash.py::test_an_offer_waits_until_the_session_before_is_billed_to_its_end",
     ),
     Bug(
@@ -399,9 +397,9 @@ BUGS = (
     Bug(
         "one coarse claim unit counts as cover",
         "firmware/pole/cover.py",
-        "        return max(packet_amount(price_per_kwh, self._least_mwh), self.early(price_per_kwh) + 1)\n",
-        "        return packet_amount(price_per_kwh, self._least_mwh)\n",
-        "tests/test_steady_lines.py::test_a_claim_unit_that_is_worth_many_packets_keeps_the_contactor_closed",
+        "return max(packet_amount(price_per_kwh, self._least_mwh), self.early(price_per_kwh) + 1)",
+        "return packet_amount(price_per_kwh, self._least_mwh)",
+        "tests/test_steady_lines.py::test_a_coarse_claim_unit_keeps_the_contactor_closed",
     ),
     Bug(
         "packets that end early count as unpaid writes",
@@ -509,8 +507,8 @@ BUGS = (
     Bug(
         "power that falls hides welded contacts",
         "firmware/pole/welding.py",
-        "            if self._start_mwh is None or meter.total_mwh - self._start_mwh <= meter.step_mwh:\n",
-        "            if power_mw >= self._least_power_mw or self._start_mwh is None:\n",
+        "if self._start_mwh is None or meter.total_mwh - self._start_mwh <= meter.step_mwh:",
+        "if power_mw >= self._least_power_mw or self._start_mwh is None:",
         "tests/test_pole_loop.py::test_welded_contacts_are_found_at_a_power_that_falls_for_minutes",
     ),
     Bug(
@@ -705,7 +703,7 @@ BUGS = (
     Bug(
         "a firmware that outlives its starter holds no lock",
         "host_tools/bench/firmware.py",
-        "            pass_fds=self._lock.descriptors,\n",
+        "            pass_fds=self.lock.descriptors,\n",
         "",
         "tests/test_storage_lock.py::test_a_firmware_holds_the_lock_of_its_storage_itself",
     ),

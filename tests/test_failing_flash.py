@@ -3,7 +3,7 @@
 from joulestream import errors
 from joulestream.messages import ACCEPT
 from joulestream.testkit.certificates import terms
-from joulestream.testkit.pair import PRICE, Pair
+from joulestream.testkit.pair import PRICE, Meter, Pair
 
 CHANNEL_ID = terms().channel_id()
 _SECOND = 50  # steps
@@ -120,12 +120,13 @@ def test_an_offer_whose_record_has_changed_is_not_accepted():
     world.charge(3)
     world.replug()
     before = world.payee_records.load(CHANNEL_ID)
-    billed = []
+    meter = Meter()
+    meter.total_mwh = world.books.total_mwh + 500
 
     def bend(sender, payload):
-        if payload[0] == ACCEPT and not billed:
+        if payload[0] == ACCEPT and world.books.total_mwh < meter.total_mwh:
             # Contacts that weld let energy flow, for instance.
-            billed.append(world.books._session_log.bill_more(500))
+            world.books.bill_rest(meter)
         return [payload]
 
     world.bend = bend

@@ -368,9 +368,7 @@ def test_a_mark_does_not_shorten_the_certificate_of_the_vehicle():
     world.plugged = False
     world.steps(200)
     amount = world.payee_records.load(own.channel_id).amount
-    mark = certificate(
-        claimed=amount, issued_at_s=NOW_S + DAY_S, expires_at_s=NOW_S + 4 * DAY_S
-    )
+    mark = certificate(claimed=amount, issued_at_s=NOW_S + DAY_S, expires_at_s=NOW_S + 4 * DAY_S)
     assert world.payee_records.collect(mark)
     standing = world.payee_records.standing(own.channel_id)
     assert (standing.settled, standing.collected) == (amount, amount)

@@ -59,13 +59,14 @@ def test_no_due_of_2_to_the_63_is_taken():
         (MAX_AMOUNT + 1, errors.BAD_FIELD),
         (2 * MAX_AMOUNT + 1, errors.BAD_FIELD),
     ):
+        world = Pair()
 
-        def change(accept, amount_due=amount_due):
+        def change(accept, world=world, amount_due=amount_due):
             accept.amount_due = amount_due
             prove_anew(world, accept)
 
-        world = Pair()
         world.bend = bending(ACCEPT, change)
+
         assert world.run_to_stop() == both(reason)
         assert world.pole_energy_mwh == 0
 

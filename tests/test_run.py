@@ -225,7 +225,7 @@ def test_ports_that_are_malformed_in_the_configuration_are_named(setup, tmp_path
     path = tmp_path / "pole.run.json"
     config = json.loads(path.read_text())
     config["board"]["uarts"] = uarts
-    with pytest.raises(CommandError, match="'board.uarts'"):
+    with pytest.raises(CommandError, match=r"'board\.uarts'"):
         port_paths(config, {"link": None, "meter": "/dev/null"})
 
 

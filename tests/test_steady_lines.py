@@ -77,8 +77,8 @@ def test_the_cover_that_the_pole_asks_for_keeps_the_contactor_closed():
             assert loops.flowed_mwh - flowed_mwh >= least_mwh, (meter, cover)
 
 
-def test_a_claim_unit_that_is_worth_many_packets_keeps_the_contactor_closed():
-    """Prices of 30 to 3,000 units per kWh; one unit of cover is all that the pole's owner gives."""
+def test_a_coarse_claim_unit_keeps_the_contactor_closed():
+    """The pole's owner gives the cover of one unit, or of a packet that costs more."""
     for price in (30, 999, 3_000):
         for credit, asked in ((0, 1), (1, 0)):
             pole = {"prices": [{"from_s": 0, "price_per_kwh": price}]}

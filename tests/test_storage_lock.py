@@ -96,8 +96,8 @@ def test_a_firmware_holds_the_lock_of_its_storage_itself(tmp_path):
     board = {"clock": "bench", "storage": str(tmp_path / "pole.flash"), "uarts": {}}
     firmware = Firmware("pole", {**BenchSetup(tmp_path).pole(), "board": board}, tmp_path)
     try:
-        (descriptor,) = firmware._lock.descriptors
-        firmware._lock.descriptors = ()
+        (descriptor,) = firmware.lock.descriptors
+        firmware.lock.descriptors = ()
         os.close(descriptor)
         with pytest.raises(StorageInUse):
             StorageLock(tmp_path, "pole.flash")

@@ -90,8 +90,8 @@ class MeterWatch:
         meter: the configuration's section `meter`: `timeout_ms` is how old the newest reading may
             become, counted from its question; `frozen_ms`, how long power, voltage and register
             may all repeat to the last digit while the contactor is closed; `interval_ms`, the
-            time between two readings; `recover_ms`, how long a fault lasts after the last reading that showed it, see above; `refresh_ms`, see
-            above.
+            time between two readings; `recover_ms`, how long a fault lasts after the last reading
+            that showed it, see above; `refresh_ms`, see above.
 
     Attributes:
         step_mwh: the step of the register, as declared, or as it was seen if that is longer.

@@ -112,7 +112,7 @@ class Books:
         """
         if not self.records.is_readable(channel_id):
             raise PeerError(errors.STORE_FAILED)
-        # What flowed after a session is billed behind the session's own record.
+        # The energy after a session is billed behind the session's own record.
         self._store_closed()
         self.recover(meter)
         if self._unstored is not None or self.has_rest or not self.is_recovered:
@@ -120,7 +120,7 @@ class Books:
         return self.records.load(channel_id)
 
     def is_stored(self, channel_id: bytes, record: "PayeeRecord") -> bool:
-        """Return whether the journal holds this energy of the channel: nothing was billed since."""
+        """Return whether nothing was billed to the channel since `record` was loaded."""
         return self.records.load(channel_id).energy_mwh == record.energy_mwh
 
     def open_session(self, charging: "ChargingSession", now_ms: int) -> None:

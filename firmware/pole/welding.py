@@ -34,10 +34,10 @@ class WeldWatch:
     three readings in a row raise the alarm that show power, or ever more energy beyond one step of
     the register. Power that is lower than in all readings before does not count: a meter that
     smooths its power figure shows such power long after the opening. Energy counts later, since a
-    register may lag behind the power figure. A reading that repeats the one before to the last digit is left out: a meter that
-    refreshes more slowly than declared still shows the time before the opening. The journal keeps
-    the alarm's number, so it outlives restarts. It ends when a person has written the number into
-    the configuration.
+    register may lag behind the power figure. A reading that repeats the one before to the last
+    digit is left out: a meter that refreshes more slowly than declared still shows the time before
+    the opening. The journal keeps the alarm's number, so it outlives restarts. It ends when a
+    person has written the number into the configuration.
 
     Args:
         journal: the device's journal.

@@ -32,7 +32,7 @@ _REFUSED = (
 )
 # NTP's first era ends then, and a clock that takes 0 for a time shows it.
 _ERA_S = 2_085_978_496
-# What the fields of amounts hold.
+# The largest value of a field for an amount.
 _LARGEST_FIELD = (1 << 64) - 1
 
 
@@ -89,7 +89,8 @@ class StatesADebt(VehiclePeer):
         return max(self.stated, self.offer.amount_due)
 
     def amount(self, invoice: Any) -> int:
-        self.paid = max(self.paid, min(invoice.amount_due + self.prepay, self.certificate.capacity))
+        amount = min(invoice.amount_due + self.prepay, self.certificate.capacity)
+        self.paid = max(self.paid, amount)
         return self.paid
 
 
@@ -292,10 +293,10 @@ LIARS = (
     Liar(
         "certifies all that a field holds",
         ISSUER,
-        "Is trusted for the largest limit. Certifies the largest capacities, and its friend states "
+        "Is trusted for the largest limit. Certifies the largest capacities. Its friend states "
         "that nearly all of it is due, so that no field holds the next amount.",
-        "takes no capacity and no amount due of 2^63 or more, so that what still flows fits a "
-        "field; it starts again, and the next honest vehicle charges",
+        "takes no capacity and no amount due of 2^63 or more, so that each later amount fits its "
+        "field; the next honest vehicle charges",
         CREDIT_AND_DELAY,
         _certify_all_there_is,
     ),

@@ -55,6 +55,7 @@ class Firmware:
             with the firmware's reports, on the wall clock from its own process.
         status: the status that the process reported last; empty before the first.
         sent: for each UART, the number of bytes that the process reported as sent.
+        lock: the lock of the storage, which the process holds too.
     """
 
     def __init__(
@@ -88,11 +89,11 @@ class Firmware:
         self._line = b""
         path = directory / f"{role}.json"
         path.write_bytes((json.dumps(config, indent=2) + "\n").encode())
-        self._lock = StorageLock((working_directory or directory), config["board"].get("storage"))
+        self.lock = StorageLock((working_directory or directory), config["board"].get("storage"))
         try:
             self._start(path, heap, working_directory or directory)
         except BaseException:
-            self._lock.release()
+            self.lock.release()
             raise
 
     def _start(self, path: Path, heap: str, working_directory: Path) -> None:
@@ -108,7 +109,7 @@ class Firmware:
             stderr=self._errors,
             cwd=working_directory,
             bufsize=0,
-            pass_fds=self._lock.descriptors,
+            pass_fds=self.lock.descriptors,
             # The terminal's Ctrl-C is for the program that started this firmware.
             start_new_session=True,
         )
@@ -166,7 +167,7 @@ class Firmware:
             while b"\n" in self._line:
                 self._take_line()
         self._process.wait()
-        self._lock.release()
+        self.lock.release()
         if self._has_gate:
             # Both processes have ended, and a contactor that nobody holds is open.
             self.contactor = False
@@ -179,7 +180,7 @@ class Firmware:
         self.await_contactor_process()
         self._stdout.close()
         self._errors.close()
-        self._lock.release()
+        self.lock.release()
 
     def await_contactor_process(self) -> None:
         """Take the last words of the contactor's process, which ends after the firmware."""

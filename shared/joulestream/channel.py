@@ -20,7 +20,7 @@ CHANNEL_ID_SIZE = const(32)
 SIGNATURE_SIZE = const(64)
 CLAIM_SIZE = const(44)
 # The most that a channel can hold, and that can be due on it, in claim units. A field holds twice
-# as much, so what still flows until the contactor is open always fits.
+# as much, so the price of the energy that flows until the contactor is open fits too.
 MAX_AMOUNT = const(0x7FFFFFFFFFFFFFFF)
 
 KIND_SQL = const(1)
