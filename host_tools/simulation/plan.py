@@ -63,6 +63,8 @@ class MeterKind:
         turnaround_ms: the time until it begins to answer.
         echoes: whether the adapter echoes each request.
         before, behind: stray bytes around each answer.
+        smooth_ms: the time constant of its power figure; 0: it is never late.
+        lag_ms: by how much its register is late, and its power figure is not.
     """
 
     step_mwh: int
@@ -73,6 +75,8 @@ class MeterKind:
     echoes: bool = False
     before: bytes = b""
     behind: bytes = b""
+    smooth_ms: int = 0
+    lag_ms: int = 0
 
     def section(self, interval_ms: int) -> dict[str, Any]:
         """Return the section `meter` of a configuration for it."""
@@ -391,6 +395,10 @@ def _coarse(rng: Random) -> MeterKind:
 METERS: dict[Callable[[Random], MeterKind], int] = {_fine: 6, _refreshed: 2, _coarse: 1}
 
 
+# How late the figures of the pole's meter are: (smooth_ms, lag_ms). Nobody declares it.
+_FIGURES = ((0, 0), (0, 0), (0, 0), (200, 0), (700, 0), (0, 300))
+
+
 def _meters(rng: Random) -> list[MeterKind]:
     """Draw the meters of the pole and of the vehicles.
 
@@ -398,8 +406,9 @@ def _meters(rng: Random) -> list[MeterKind]:
     """
     draws = rng.choices(list(METERS), list(METERS.values()), k=VEHICLES + 1)
     pole, *vehicles = [draw(rng) for draw in draws]
+    smooth_ms, lag_ms = rng.choice(_FIGURES)
     return [
-        pole,
+        replace(pole, smooth_ms=smooth_ms, lag_ms=lag_ms),
         *(
             replace(kind, is_declared=True, refresh_ms=min(kind.refresh_ms, 1_000))
             for kind in vehicles
