@@ -396,7 +396,7 @@ METERS: dict[Callable[[Random], MeterKind], int] = {_fine: 6, _refreshed: 2, _co
 
 
 # How late the figures of the pole's meter are: (smooth_ms, lag_ms). Nobody declares it.
-_FIGURES = ((0, 0), (0, 0), (0, 0), (200, 0), (700, 0), (0, 300))
+_FIGURES = ((0, 0), (0, 0), (0, 0), (200, 0), (700, 0), (0, 1_000))
 
 
 def _meters(rng: Random) -> list[MeterKind]:
