@@ -206,7 +206,7 @@ def _renew_for_each_other(play: Play) -> None:
 
 def _certify_all_there_is(play: Play) -> None:
     """Certify the largest capacities, and let a friend state that nearly all of it is due."""
-    # The friend earns credit by its first claim, and all of it is within what it still may pay.
+    # The friend can still pay for a part of a packet.
     room = PACKET // 2
     for capacity in (_LARGEST_FIELD, MAX_AMOUNT + 1, MAX_AMOUNT):
         stage = play.pole(issuers=[issuer_row("stranger", MAX_AMOUNT), issuer_row("issuer")])

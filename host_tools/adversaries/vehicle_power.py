@@ -1,4 +1,4 @@
-"""Vehicles whose current flows as no pole expects it."""
+"""Vehicles with a current that no pole expects."""
 
 from joulestream.errors import OWNER_STOP
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, VEHICLE, Liar
