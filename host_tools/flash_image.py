@@ -14,6 +14,7 @@ from joulestream.device.journal import Journal, JournalFull
 from joulestream.device.own_record import UnreadableRecord
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import FileError, read_file, write_whole
+from joulestream.host_tools.storage_lock import StorageLock
 
 _ERASED = b"\xff"
 # Defaults of storage_blocks and storage_block_size in the configuration of a board.
@@ -105,25 +106,28 @@ def edited(path: str | Path, blocks: int, block_size: int) -> Iterator[FlashImag
     The file is replaced whole, and only if the block raises nothing. Arguments are those of
     `FlashImage.read`.
 
-    Raises FlashImageError when the file cannot be read or written, or a program uses it.
+    Raises FlashImageError when the file cannot be read or written, or a program uses it;
+    StorageInUse when another process holds its lock.
     """
     real = Path(os.path.realpath(path))
-    image = read_image(real, blocks, block_size)
-    before = image.data()
-    yield image
-    if image.data() == before:
-        return
-    if _is_open(real):
-        raise FlashImageError(f"{path} is in use; stop the device, then repeat the command")
-    if FlashImage.read(real, blocks, block_size).data() != before:
-        raise FlashImageError(
-            f"{path} changed meanwhile; stop the device, then repeat the command"
-        )
-    try:
-        # A device that runs as a user of its own must still be able to open its flash.
-        write_whole(real, image.data(), like=real.stat())
-    except OSError as error:
-        raise FlashImageError(f"{path} cannot be written: {error.strerror}") from None
+    with StorageLock(real.parent, real.name):
+        image = read_image(real, blocks, block_size)
+        before = image.data()
+        yield image
+        if image.data() == before:
+            return
+        # A firmware that was started without the host tools holds no lock.
+        if _is_open(real):
+            raise FlashImageError(f"{path} is in use; stop the device, then repeat the command")
+        if FlashImage.read(real, blocks, block_size).data() != before:
+            raise FlashImageError(
+                f"{path} changed meanwhile; stop the device, then repeat the command"
+            )
+        try:
+            # A device that runs as a user of its own must still be able to open its flash.
+            write_whole(real, image.data(), like=real.stat())
+        except OSError as error:
+            raise FlashImageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def open_journal(image: FlashImage, name: str | Path) -> Journal:

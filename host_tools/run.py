@@ -56,9 +56,14 @@ def port_paths(config: dict[str, Any], given: dict[str, str | None]) -> dict[str
     """Return the path of each port: as given, else as the configuration's 'board.uarts' names it.
 
     Raises:
-        CommandError: the firmware needs a port that nothing names.
+        CommandError: the firmware needs a port that nothing names, or 'board.uarts' is malformed.
     """
     named = config.get("board", {}).get("uarts", {})
+    if not isinstance(named, dict) or not all(isinstance(path, str) for path in named.values()):
+        raise CommandError(
+            "configuration field 'board.uarts' must be an object of ports by name, such as"
+            ' {"link": "/dev/ttyUSB0"}'
+        )
     paths = {name: path or named.get(name) for name, path in given.items()}
     needed = ["link"] + ["meter"] * ("meter" in config)
     for name in needed:

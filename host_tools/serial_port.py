@@ -41,6 +41,8 @@ class SerialPort:
             raise CommandError(f"{path}: no such port; is the adapter plugged in?") from None
         except OSError as error:
             raise CommandError(f"{path}: the port cannot be opened: {error.strerror}") from None
+        except ValueError:
+            raise CommandError(f"{path!r} is no name of a port; name its device file") from None
         try:
             self._lock()
             self._set_mode(speed)

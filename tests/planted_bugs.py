@@ -232,6 +232,27 @@ BUGS = (
         "::test_what_flowed_after_the_last_stored_update_is_billed_at_the_next_start",
     ),
     Bug(
+        "an offer tells a record that is not billed to its end",
+        "firmware/pole/books.py",
+        "        self._store_closed()\n        self.recover(meter)\n",
+        "        self.recover(meter)\n        self._store_closed()\n",
+        "tests/test_failing_flash.py::test_an_offer_waits_until_the_session_before_is_billed_to_its_end",
+    ),
+    Bug(
+        "an accept of a record that has changed",
+        "firmware/pole/books.py",
+        "        return self.records.load(channel_id).energy_mwh == record.energy_mwh\n",
+        "        return True\n",
+        "tests/test_failing_flash.py::test_an_offer_whose_record_has_changed_is_not_accepted",
+    ),
+    Bug(
+        "a figure that outgrows its field stops each start",
+        "shared/device/payee_records.py",
+        "    record.amount_due = min(record.amount_due, _MOST_DUE)\n",
+        "    record.amount_due += 0\n",
+        "tests/test_recovery.py::test_no_stored_figure_keeps_the_pole_from_starting",
+    ),
+    Bug(
         "nothing billed after a power cut when the register went too far",
         "firmware/pole/recovery.py",
         "        energy_mwh = min(energy_mwh, record.energy_mwh + most_mwh)\n",
@@ -281,6 +302,20 @@ BUGS = (
         "        own = certificate.capacity\n",
         "tests/test_pole_rules.py::"
         "test_a_renewal_moves_no_debt_to_an_issuer_that_is_trusted_for_less",
+    ),
+    Bug(
+        "a capacity that fills its field is taken",
+        "shared/joulestream/channel.py",
+        " or certificate.capacity > MAX_AMOUNT:\n",
+        ":\n",
+        "tests/test_adversaries.py::test_a_liar_gains_no_more_than_documented[issuer-certifies-all-that-a-field-holds]",
+    ),
+    Bug(
+        "a stated due that fills its field is taken",
+        "firmware/pole/admission.py",
+        " or accept.amount_due > MAX_AMOUNT:\n",
+        ":\n",
+        "tests/test_pole_rules.py::test_no_due_of_2_to_the_63_is_taken",
     ),
     Bug(
         "a renewal counts for the vehicle before the pole took it",
@@ -358,6 +393,13 @@ BUGS = (
         "2 * min(self.paying_mwh, config.packet_energy_mwh))\n",
         "tests/test_steady_lines.py"
         "::test_the_cover_that_the_pole_asks_for_keeps_the_contactor_closed",
+    ),
+    Bug(
+        "one coarse claim unit counts as cover",
+        "firmware/pole/cover.py",
+        "return max(packet_amount(price_per_kwh, self._least_mwh), self.early(price_per_kwh) + 1)",
+        "return packet_amount(price_per_kwh, self._least_mwh)",
+        "tests/test_steady_lines.py::test_a_coarse_claim_unit_keeps_the_contactor_closed",
     ),
     Bug(
         "packets that end early count as unpaid writes",
@@ -447,6 +489,27 @@ BUGS = (
         "            if meter.total_mwh == self._seen_mwh:\n",
         "            if False:\n",
         "tests/test_pole_loop.py::test_a_register_that_went_and_comes_back_raises_no_alarm",
+    ),
+    Bug(
+        "a smoothed power figure looks like welded contacts",
+        "firmware/pole/welding.py",
+        "        fell = power_mw < self._lowest_mw\n",
+        "        fell = False\n",
+        "tests/test_pole_loop.py::test_a_meter_that_smooths_its_power_or_lags_raises_no_alarm",
+    ),
+    Bug(
+        "a register that lags looks like welded contacts",
+        "firmware/pole/welding.py",
+        "if self._start_mwh is None and self._late.is_over(now_ms):\n",
+        "if self._start_mwh is None:\n",
+        "tests/test_pole_loop.py::test_a_meter_that_smooths_its_power_or_lags_raises_no_alarm",
+    ),
+    Bug(
+        "power that falls hides welded contacts",
+        "firmware/pole/welding.py",
+        "if self._start_mwh is None or meter.total_mwh - self._start_mwh <= meter.step_mwh:",
+        "if power_mw >= self._least_power_mw or self._start_mwh is None:",
+        "tests/test_pole_loop.py::test_welded_contacts_are_found_at_a_power_that_falls_for_minutes",
     ),
     Bug(
         "a full wallet spends an issuer's word for nothing",
@@ -638,6 +701,20 @@ BUGS = (
         "tests/test_own_files.py::test_a_file_that_came_after_a_killed_run_is_not_touched",
     ),
     Bug(
+        "a second start on one storage",
+        "host_tools/storage_lock.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "tests/test_storage_lock.py::test_the_second_user_is_told_who_the_first_is_and_a_crash_frees_the_storage",
+    ),
+    Bug(
+        "a firmware that outlives its starter holds no lock",
+        "host_tools/bench/firmware.py",
+        "            pass_fds=self.lock.descriptors,\n",
+        "",
+        "tests/test_storage_lock.py::test_a_firmware_holds_the_lock_of_its_storage_itself",
+    ),
+    Bug(
         "damaged records side by side hide those behind them",
         "shared/device/journal_index.py",
         "            if 0 < skipped <= most and",
@@ -779,6 +856,21 @@ BUGS = (
         "tests/test_settle.py::test_only_the_channel_s_issuer_is_believed",
     ),
     Bug(
+        "a mark shortens a certificate",
+        "shared/device/payee_records.py",
+        " or _outlasts(held, certificate)\n",
+        "\n",
+        "tests/test_paid_floor.py::test_a_mark_does_not_shorten_the_certificate_of_the_vehicle",
+    ),
+    Bug(
+        "the mark of a closed channel is forgotten",
+        "shared/device/payee_records.py",
+        "        held.expires_at_s > mark.expires_at_s > mark.issued_at_s\n"
+        "        and mark.claimable_until_s >= held.claimable_until_s\n",
+        "        held.expires_at_s > mark.expires_at_s\n",
+        "tests/test_paid_floor.py::test_the_mark_of_a_closing_or_closed_channel_ends_all_charging",
+    ),
+    Bug(
         "the watchdog starves while a restart waits",
         "firmware/runtime/supervisor.py",
         "                self._restart(now_ms)\n            self._board.feed_watchdog()\n",
@@ -822,6 +914,13 @@ BUGS = (
         "test_energy_that_an_open_contactor_kept_back_is_not_expected_of_the_register",
     ),
     Bug(
+        "the frozen rule leaves the reading's interval out",
+        "firmware/meter/watch.py",
+        "            behind_ms += self._interval_ms\n",
+        "            behind_ms += 0\n",
+        "tests/test_meter.py::test_a_load_that_ends_right_behind_a_reading_is_no_frozen_register",
+    ),
+    Bug(
         "every register assumed to step by 1 Wh",
         "firmware/meter/watch.py",
         "_MOST_STEP_MWH = const(100_000)",
@@ -841,6 +940,14 @@ BUGS = (
         "if not reason and self._back_w_ms > self._most_back_w_ms:",
         "if False:",
         "tests/test_meter.py::test_power_that_flows_back_is_noticed_and_noise_is_not",
+    ),
+    Bug(
+        "a vehicle that feeds back locks the pole for others",
+        "firmware/meter/watch.py",
+        "                stands = (stands or flows_back) and not self._has_moved\n",
+        "                stands = stands or flows_back\n",
+        "tests/test_adversaries.py"
+        "::test_a_liar_gains_no_more_than_documented[vehicle-feeds-power-back]",
     ),
     Bug(
         "a register that never moves trusted again and again",

@@ -88,6 +88,8 @@ CAPACITY = 1_000_000
 def test_a_certificate_that_contradicts_itself_is_of_no_channel():
     assert genuine_reason(certify(claimed=CAPACITY)) == 0
     assert genuine_reason(certify(claimed=CAPACITY + 1)) == errors.WRONG_CHANNEL
+    assert genuine_reason(certify(capacity=MAX_AMOUNT)) == 0
+    assert genuine_reason(certify(capacity=MAX_AMOUNT + 1)) == errors.WRONG_CHANNEL
     assert genuine_reason(certify(return_capacity=1)) == errors.WRONG_CHANNEL
     one_way = certify(return_channel_id=bytes(31) + b"\1")
     assert genuine_reason(one_way) == errors.WRONG_CHANNEL

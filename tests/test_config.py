@@ -142,7 +142,7 @@ def test_limits_of_the_pole():
             ({"credit": 0, "prepay": 319}, "credit"),
             ({"credit": 160, "prepay": 159}, "credit"),
             ({"credit": 320, "packet_energy_mwh": 1_001}, "credit"),
-            ({"credit": 1 << 64}, "credit"),
+            ({"credit": 1 << 63}, "credit"),
             ({"packet_energy_mwh": 0}, "packet_energy_mwh"),
             ({"packet_energy_mwh": 999}, "packet_energy_mwh"),  # a step of the meter
             ({"max_power_w": 18_018, "packet_energy_mwh": 1_000}, "packet_energy_mwh"),
@@ -161,7 +161,7 @@ def test_limits_of_the_pole():
         {"credit": 320, "prepay": 0},
         {"credit": 0, "prepay": 320},
         {"credit": 160, "prepay": 160},
-        {"credit": (1 << 64) - 1},
+        {"credit": (1 << 63) - 1},
         {"retry_ms": 999},
         {"packet_ms": 1_749},
         {"packet_ms": 1_000},

@@ -1,8 +1,9 @@
 """A flash that fails costs at most a session; the vehicle comes back, and no claim is lost."""
 
 from joulestream import errors
+from joulestream.messages import ACCEPT
 from joulestream.testkit.certificates import terms
-from joulestream.testkit.pair import PRICE, Pair
+from joulestream.testkit.pair import PRICE, Meter, Pair
 
 CHANNEL_ID = terms().channel_id()
 _SECOND = 50  # steps
@@ -91,3 +92,46 @@ def test_after_seconds_of_a_failing_flash_of_the_pole_the_vehicle_comes_back():
 
 def test_after_seconds_of_its_own_failing_flash_the_vehicle_comes_back():
     fail_for_seconds("vehicle_flash", errors.WALLET_UNABLE)
+
+
+def test_an_offer_waits_until_the_session_before_is_billed_to_its_end():
+    """The flash failed once while a doubt of the meter ended the session, so two debts wait."""
+    world, flash = failing("pole_flash")
+    world.charge(5)
+    world.meter_reason = errors.METER_SILENT
+    world.step()
+    flash.left = -1
+    world.run(lambda: world.payee.charging is None)
+    assert world.books.has_rest
+    flash.left = 0
+    world.steps(10)
+    world.pole_energy_mwh += 900
+    world.own_energy_mwh += 900
+    world.meter_reason = 0
+    world.payee.last_stop = None
+    world.run(lambda: world.payee.charging is not None or world.payee.last_stop)
+    assert world.payee.last_stop is None
+    assert world.payee.charging.start_energy_mwh == world.pole_energy_mwh
+    world.charge(3)
+
+
+def test_an_offer_whose_record_has_changed_is_not_accepted():
+    world = Pair(vehicle={"reconnect_ms": 1_000})
+    world.charge(3)
+    world.replug()
+    before = world.payee_records.load(CHANNEL_ID)
+    meter = Meter()
+    meter.total_mwh = world.books.total_mwh + 500
+
+    def bend(sender, payload):
+        if payload[0] == ACCEPT and world.books.total_mwh < meter.total_mwh:
+            # Contacts that weld let energy flow, for instance.
+            world.books.bill_rest(meter)
+        return [payload]
+
+    world.bend = bend
+    world.payee.last_stop = world.payer.last_stop = 0
+    assert world.run_to_stop() == (errors.STORE_FAILED, errors.STORE_FAILED)
+    assert world.payee_records.load(CHANNEL_ID).energy_mwh == before.energy_mwh + 500
+    world.own_energy_mwh += 500
+    world.charge(3)

@@ -115,9 +115,9 @@ class Heard:
 class Watched:
     """A watch that is given a reading every INTERVAL_MS."""
 
-    def __init__(self, start_ms=0, power_mw=11_000_000):
+    def __init__(self, start_ms=0, power_mw=11_000_000, **changes):
         self.meter = Heard()
-        self.watch = MeterWatch(self.meter, 11_500_000, config())
+        self.watch = MeterWatch(self.meter, 11_500_000, config(**changes))
         self.now_ms = start_ms
         self.power_mw = power_mw
         self.energy = 50_000_000 * MS_PER_HOUR
@@ -264,6 +264,46 @@ def test_energy_that_an_open_contactor_kept_back_is_not_expected_of_the_register
     assert watched.give(None, energy_mwh=stands, wait_ms=800)[1] == METER_FROZEN
 
 
+def test_a_load_that_ends_right_behind_a_reading_is_no_frozen_register():
+    """However long the time between two readings is. A register that stands still shows soon."""
+    for interval_ms in (200, 1_000, 3_000, 10_000):
+        watched = Watched(interval_ms=interval_ms)
+        for _ in range(8):
+            watched.give(wait_ms=interval_ms)
+        for _ in range(50):
+            stands = watched.register()
+            # The reading shows the power, and the register of the next one has not moved.
+            for power_mw in (11_000_000, 0, 0):
+                watched.power_mw = 0
+                said = watched.give(energy_mwh=stands, power_mw=power_mw, wait_ms=interval_ms)
+                assert said == (True, 0), interval_ms
+            watched.power_mw = 11_000_000
+            assert watched.give(wait_ms=interval_ms) == (True, 0)
+        stands = watched.register()
+        began_ms = watched.now_ms
+        while watched.give(energy_mwh=stands, wait_ms=interval_ms)[1] != METER_FROZEN:
+            assert watched.now_ms - began_ms <= 3_000 + 4 * interval_ms
+
+
+def test_a_vehicle_that_feeds_power_back_keeps_nobody_else_out():
+    """The register has moved forward since the start, so the meter is not wired backwards."""
+    for counts_back in (False, True):
+        watched = Watched()
+        for _ in range(20):
+            watched.give()
+        for _ in range(12):
+            watched.power_mw = -11_000_000
+            stands = None if counts_back else watched.register()
+            reason = 0
+            while not reason:
+                reason = watched.give(energy_mwh=stands)[1]
+            assert reason == METER_BACKWARD
+            watched.power_mw = 0
+            for _ in range(3):
+                watched.give(False, energy_mwh=stands)
+            assert watched.give(False, energy_mwh=stands, wait_ms=10_000)[1] == 0
+
+
 def until_doubt(watched, stands, power_mw):
     """Let power flow until the doubt; return (reason, time until then), and open the contactor."""
     watched.power_mw = power_mw
@@ -281,7 +321,8 @@ def until_doubt(watched, stands, power_mw):
 def test_a_register_that_stands_still_is_doubted_for_twice_as_long_each_time():
     for start_ms in starts():
         for power_mw, expected in ((11_000_000, METER_FROZEN), (-11_000_000, METER_BACKWARD)):
-            watched = Watched(start_ms)
+            # A meter that is wired backwards never moved forward since the start.
+            watched = Watched(start_ms, max(power_mw, 0))
             for _ in range(20):
                 watched.give()
             stands = watched.register()
@@ -306,7 +347,7 @@ def test_a_register_that_stands_still_is_doubted_for_twice_as_long_each_time():
 
 
 def test_a_register_that_counts_backwards_is_doubted_for_twice_as_long_each_time():
-    watched = Watched()
+    watched = Watched(power_mw=0)
     for _ in range(20):
         watched.give()
     for wait_ms in (10_000, 20_000, 40_000):

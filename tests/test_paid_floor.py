@@ -355,3 +355,60 @@ def test_a_remainder_of_a_whole_unit_is_no_remainder():
     world.bend = bend
     world.run_to_stop()
     assert world.payee.last_stop == errors.BAD_FIELD
+
+
+def test_a_mark_does_not_shorten_the_certificate_of_the_vehicle():
+    """The operator marks what was collected; the mark ends a day before the vehicle's own."""
+    own = certificate(expires_at_s=NOW_S + 5 * DAY_S)
+    world = Pair(certificates=[own], vehicle={"reconnect_ms": 5_000})
+    world.renewals = [own]
+    world.charge(5)
+    world.replug()
+    world.steps(50)
+    world.plugged = False
+    world.steps(200)
+    amount = world.payee_records.load(own.channel_id).amount
+    mark = certificate(claimed=amount, issued_at_s=NOW_S + DAY_S, expires_at_s=NOW_S + 4 * DAY_S)
+    assert world.payee_records.collect(mark)
+    standing = world.payee_records.standing(own.channel_id)
+    assert (standing.settled, standing.collected) == (amount, amount)
+    world.pole_journal.erase_ahead()
+    for hours, packets in ((3 * 24, 5), (4 * 24 + 12, 5)):
+        world.boot_pole(NOW_S + hours * 3_600)
+        world.boot_vehicle()
+        world.plugged = True
+        world.charge(packets)
+        assert world.payee.charging.paid >= amount
+        world.replug()
+        world.plugged = False
+        world.steps(200)
+    later = certificate(
+        claimed=amount, issued_at_s=NOW_S + 2 * DAY_S, expires_at_s=NOW_S + 6 * DAY_S
+    )
+    assert world.payee_records.collect(later)
+    assert world.payee_records.certificate(own.channel_id).expires_at_s == later.expires_at_s
+
+
+def test_the_mark_of_a_closing_or_closed_channel_ends_all_charging():
+    closes_s = NOW_S + 30 * DAY_S
+    for claimable_s in (NOW_S + DAY_S, closes_s):
+        world = Pair(vehicle={"reconnect_ms": 1_000})
+        world.charge(5)
+        world.replug()
+        world.plugged = False
+        world.steps(200)
+        delivered_mwh = world.pole_energy_mwh
+        mark = certificate(
+            claimed=world.payee_records.load(CHANNEL_ID).amount,
+            issued_at_s=NOW_S + 60,
+            expires_at_s=NOW_S + 60,
+            claimable_until_s=claimable_s,
+        )
+        assert world.payee_records.collect(mark)
+        world.pole_journal.erase_ahead()
+        world.boot_pole(NOW_S + 120)
+        world.boot_vehicle()
+        world.plugged = True
+        world.run(lambda: world.payee.last_stop)  # noqa: B023
+        assert world.payee.last_stop == errors.CERTIFICATE_OLD
+        assert world.pole_energy_mwh == delivered_mwh

@@ -1,7 +1,7 @@
 """The pole's rules for opening, renewing and ending a session, against one that bends them."""
 
 from joulestream import errors, messages
-from joulestream.channel import KIND_XRPL, Certificate, Claim
+from joulestream.channel import KIND_XRPL, MAX_AMOUNT, Certificate, Claim
 from joulestream.messages import (
     ACCEPT,
     HELLO,
@@ -51,6 +51,24 @@ def test_an_accept_that_promises_too_little_ahead():
     world.bend = bending(ACCEPT, change)
     assert world.run_to_stop() == both(errors.PREPAY_TOO_SMALL)
     assert world.pole_energy_mwh == 0
+
+
+def test_no_due_of_2_to_the_63_is_taken():
+    for amount_due, reason in (
+        (MAX_AMOUNT, errors.CAPACITY_EXHAUSTED),
+        (MAX_AMOUNT + 1, errors.BAD_FIELD),
+        (2 * MAX_AMOUNT + 1, errors.BAD_FIELD),
+    ):
+        world = Pair()
+
+        def change(accept, world=world, amount_due=amount_due):
+            accept.amount_due = amount_due
+            prove_anew(world, accept)
+
+        world.bend = bending(ACCEPT, change)
+
+        assert world.run_to_stop() == both(reason)
+        assert world.pole_energy_mwh == 0
 
 
 def test_an_accept_with_a_certificate_that_is_used_up():

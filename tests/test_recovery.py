@@ -8,6 +8,8 @@ from joulestream.testkit.pair import PACKET_PRICE, PRICE, Meter, Pair
 from joulestream.units import amount_from_numerator, energy_from_power, packet_amount
 
 CHANNEL_ID = terms().channel_id()
+LARGEST_DUE = (1 << 64) - 1
+LARGEST_MWH = (1 << 48) - 1
 
 
 def record(world):
@@ -252,3 +254,33 @@ def test_an_estimate_counts_by_the_register_alone_while_nothing_can_flow():
     assert estimate.advance(900) == 1_000
     estimate.flowing = True
     assert estimate.advance(1_000) == 1_100
+
+
+def test_no_stored_figure_keeps_the_pole_from_starting():
+    """Figures near the end of their fields stay there; the session is billed and closed."""
+    for amount_due, energy_mwh in ((LARGEST_DUE - 9, 0), (0, LARGEST_MWH - 9)):
+        world = charging()
+        meter = Meter()
+        meter.register_mwh = 5_000
+        before = record(world)
+        before.amount_due = max(before.amount_due, amount_due)
+        before.energy_mwh = max(before.energy_mwh, energy_mwh)
+        log = SessionLog(world.pole_config, world.pole_journal, world.payee_records)
+        log.open(CHANNEL_ID, meter, before.energy_mwh, world.payee.charging.tariff)
+        world.payee_records.store(CHANNEL_ID, before)
+        meter.register_mwh = 7_000
+        for _ in range(2):
+            world.boot_pole(1_790_000_100)
+            world.books.recover(meter)
+            assert world.books.is_recovered
+        # Contacts that weld bill more and more to the last session.
+        meter.total_mwh += 2_000
+        world.books.bill_rest(meter)
+        assert world.books.total_mwh == meter.total_mwh
+        after = record(world)
+        assert after.amount == before.amount
+        if amount_due:
+            assert after.amount_due == LARGEST_DUE
+        else:
+            assert after.energy_mwh == LARGEST_MWH
+            assert after.amount_due == before.amount_due + 4 * PACKET_PRICE

@@ -18,6 +18,9 @@ import pytest
 from joulestream.host_tools.bench.meters import MeterServer
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
 from joulestream.host_tools.bench.setup import BenchSetup
+from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.run import port_paths
+from joulestream.host_tools.serial_port import SerialPort
 from joulestream.host_tools.waiting import describe
 from joulestream.testkit.meter import Meter
 
@@ -215,6 +218,20 @@ def test_a_port_that_is_missing_is_named(setup, tmp_path):
     assert "--meter" in refusal(*config, "--link", "/dev/null")
     said = refusal(*config, "--link", "/dev/no-such-port", "--meter", "/dev/null")
     assert "/dev/no-such-port" in said and "no such port" in said
+
+
+@pytest.mark.parametrize("uarts", (None, 5, "link", [], ["link"], {"link": 5}, {"link": ["x"]}))
+def test_ports_that_are_malformed_in_the_configuration_are_named(setup, tmp_path, uarts):
+    path = tmp_path / "pole.run.json"
+    config = json.loads(path.read_text())
+    config["board"]["uarts"] = uarts
+    with pytest.raises(CommandError, match=r"'board\.uarts'"):
+        port_paths(config, {"link": None, "meter": "/dev/null"})
+
+
+def test_a_port_with_a_name_that_no_file_has(setup, tmp_path):
+    with pytest.raises(CommandError, match="is no name of a port"):
+        SerialPort("a\0b", 9_600)
 
 
 def test_a_port_that_is_no_terminal_is_named(setup, tmp_path):

@@ -30,7 +30,7 @@ COVERS = (
 )
 
 
-def charging(meter, cover, prepay=PREPAY):
+def charging(meter, cover, prepay=PREPAY, **more):
     """Return both loops, some seconds after the contact closed; the credit is earned then."""
     model, baud, turnaround_ms = meter
     credit, asked, packet_mwh = cover
@@ -41,6 +41,7 @@ def charging(meter, cover, prepay=PREPAY):
         "prepay": asked,
         "packet_ms": 1_000,
         "max_power_w": MAX_POWER_W,
+        **more,
     }
     if packet_mwh:
         pole["packet_energy_mwh"] = packet_mwh
@@ -74,6 +75,22 @@ def test_the_cover_that_the_pole_asks_for_keeps_the_contactor_closed():
             assert loops.closings == closings, (meter, cover)
             least_mwh = energy_from_power(POWER_MW, MINUTES * 60_000) - 100
             assert loops.flowed_mwh - flowed_mwh >= least_mwh, (meter, cover)
+
+
+def test_a_coarse_claim_unit_keeps_the_contactor_closed():
+    """The pole's owner gives the cover of one unit, or of a packet that costs more."""
+    for price in (30, 999, 3_000):
+        for credit, asked in ((0, 1), (1, 0)):
+            pole = {"prices": [{"from_s": 0, "price_per_kwh": price}]}
+            packets = -(-price // 1_000)
+            cover = (credit * packets, asked * packets, None)
+            loops = charging(("sdm120", 9_600, 25), cover, **pole)
+            assert loops.contact, (price, cover, loops.pole.status())
+            closings, flowed_mwh = loops.closings, loops.flowed_mwh
+            loops.run(MINUTES * 60_000)
+            assert loops.closings == closings, (price, cover)
+            least_mwh = energy_from_power(POWER_MW, MINUTES * 60_000) - 100
+            assert loops.flowed_mwh - flowed_mwh >= least_mwh, (price, cover)
 
 
 def test_a_vehicle_that_pays_too_little_ahead_for_such_a_meter_is_told_so():

@@ -17,10 +17,12 @@ Every limit follows from the meter's step, its refresh, the age of its readings 
     step     the smallest move seen so far; 100 Wh, the coarsest step known, before the first move;
              never less than the reading's own step
     jump     moved > step + own step + maximum power x (time between the questions + age + refresh)
-    frozen   power x time since the last move > step x 9/8 + own step + power x (age + 2 refresh)
+    frozen   power x time since the last move > step x 9/8 + own step
+                                                + power x (age + 2 refresh + interval)
     back     power below 0 x time since the last move > maximum power x 1 s
 
-Power that was shown before the contactor opened is not expected of the register.
+Power that was shown before the contactor opened is not expected of the register. The power may
+have ended right behind a reading, so an interval of it is not expected either.
 
 The register shows the energy of a moment between a refresh before its question and its last byte.
 The power is one refresh old too. So the two may lie two refreshes apart.
@@ -28,6 +30,8 @@ The power is one refresh old too. So the two may lie two refreshes apart.
 A doubt ends `recover_ms` after the last reading that showed it. But a register that stands still
 does so as well while the contactor is open. So METER_FROZEN, and METER_BACKWARD while power flows
 back, last twice as long with each repetition, up to an hour, until the register has moved forward.
+A register that has moved forward since the start shows that the meter is not wired backwards: then
+a vehicle feeds the power back, which keeps nobody else out for longer than `recover_ms`.
 """
 
 from joulestream.compat import const
@@ -85,9 +89,9 @@ class MeterWatch:
         max_power_mw: the most that the installation can deliver, in mW.
         meter: the configuration's section `meter`: `timeout_ms` is how old the newest reading may
             become, counted from its question; `frozen_ms`, how long power, voltage and register
-            may all repeat to the last digit while the contactor is closed; `recover_ms`, how long
-            a fault lasts after the last reading that showed it, see above; `refresh_ms`, see
-            above.
+            may all repeat to the last digit while the contactor is closed; `interval_ms`, the
+            time between two readings; `recover_ms`, how long a fault lasts after the last reading
+            that showed it, see above; `refresh_ms`, see above.
 
     Attributes:
         step_mwh: the step of the register, as declared, or as it was seen if that is longer.
@@ -107,6 +111,7 @@ class MeterWatch:
         self._noise_mw = max_power_mw // _NOISE_PART
         self._most_back_w_ms = max_power_mw // MW_PER_W * _BACK_MS
         self._timeout_ms = meter.timeout_ms
+        self._interval_ms = meter.interval_ms
         self._frozen_ms = meter.frozen_ms
         self._recover_ms = meter.recover_ms
         self._declared_refresh_ms = meter.refresh_ms
@@ -141,6 +146,7 @@ class MeterWatch:
         self._fault_until_ms = 0
         # Whether the fault is a register that stands still, how long it lasts, and the next one.
         self._stands = False
+        self._has_moved = False  # forward, since the start
         self._wait_ms = meter.recover_ms
         self._next_wait_ms = meter.recover_ms
         # While the register is in doubt: the last good one, and how far it may have moved since.
@@ -204,7 +210,10 @@ class MeterWatch:
             self._expected_w_ms = self._back_w_ms = 0
             self._stood_ms = self._peak_w = self._same_ms = 0
             flows_back = min(last.power_mw, reading.power_mw) < -self._noise_mw
-            self._fail(reason, reading, stands or (reason == METER_BACKWARD and flows_back))
+            if reason == METER_BACKWARD:
+                # A meter that was wired backwards would never have moved forward.
+                stands = (stands or flows_back) and not self._has_moved
+            self._fail(reason, reading, stands)
         elif abs(reading.power_mw) > self._max_power_mw:
             self._fail(METER_JUMP, reading, False)
         return follows
@@ -292,6 +301,7 @@ class MeterWatch:
             most_step_mwh = own_step_mwh
         if not moved_mwh:
             behind_ms = max(self._refresh_now_ms(), 2 * self.refresh_ms) + reading.age_ms
+            behind_ms += self._interval_ms
             over_mwh = (self._expected_w_ms - self._peak_w * behind_ms) // W_MS_PER_MWH
             self._over_mwh = over_mwh
             if over_mwh > most_step_mwh + most_step_mwh // _STEP_MARGIN + own_step_mwh:
@@ -382,6 +392,7 @@ class MeterWatch:
 
     def _trust_register(self, reading: "Reading") -> None:
         """Note that the register has moved: no doubt lasts for longer than `recover_ms` now."""
+        self._has_moved = True
         self._wait_ms = self._next_wait_ms = self._recover_ms
         until_ms = ticks_add(reading.time_ms, self._recover_ms)
         if self._fault and ticks_diff(self._fault_until_ms, until_ms) > 0:

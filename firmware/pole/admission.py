@@ -1,7 +1,7 @@
 """ACCEPT: the checks that let a vehicle charge here, on certificate, key, prepayment, capacity."""
 
 from joulestream import errors
-from joulestream.channel import genuine_reason, window_reason
+from joulestream.channel import MAX_AMOUNT, genuine_reason, window_reason
 from joulestream.compat import const
 from joulestream.errors import PeerError
 from joulestream.pole.issuers import issuer_of
@@ -145,7 +145,7 @@ class Admission:
 
     def figures_reason(self, accept: "Accept") -> int:
         """Return BAD_FIELD or POLE_TOO_SLOW for figures of the vehicle that do not fit, or 0."""
-        if accept.remainder >= MWH_PER_KWH:
+        if accept.remainder >= MWH_PER_KWH or accept.amount_due > MAX_AMOUNT:
             return errors.BAD_FIELD
         # With a shorter timeout the vehicle would give up between two invoices.
         if self._config.packet_ms + self._config.retry_ms >= accept.link_timeout_ms:

@@ -112,11 +112,16 @@ class Books:
         """
         if not self.records.is_readable(channel_id):
             raise PeerError(errors.STORE_FAILED)
-        self.recover(meter)
+        # The energy after a session is billed behind the session's own record.
         self._store_closed()
-        if self._unstored is not None or not self._session_log.is_recovered:
+        self.recover(meter)
+        if self._unstored is not None or self.has_rest or not self.is_recovered:
             raise PeerError(errors.STORE_FAILED)
         return self.records.load(channel_id)
+
+    def is_stored(self, channel_id: bytes, record: "PayeeRecord") -> bool:
+        """Return whether nothing was billed to the channel since `record` was loaded."""
+        return self.records.load(channel_id).energy_mwh == record.energy_mwh
 
     def open_session(self, charging: "ChargingSession", now_ms: int) -> None:
         """Prepare for a session's claims. It writes nothing: nobody has paid yet.

@@ -2,7 +2,7 @@
 
 from joulestream.channel import Claim
 from joulestream.compat import const
-from joulestream.device.payee_records import new_record
+from joulestream.device.payee_records import bound_record, new_record
 from joulestream.pole.cover import earned_credit
 from joulestream.pole.packetizer import Packetizer
 from joulestream.tariff import Tariff
@@ -175,8 +175,11 @@ class ChargingSession:
         return self.credit - self.left + self._prepay
 
     def must_invoice(self) -> bool:
-        """Return whether credit and prepayment last just until an invoice of now is paid."""
-        return self._room() < self._early and self.has_uninvoiced_energy()
+        """Return whether credit and prepayment last just until an invoice of now is paid.
+
+        Up to a unit more has flowed than the amount due shows, so there is no room for less.
+        """
+        return self._room() <= self._early and self.has_uninvoiced_energy()
 
     def must_invoice_all(self) -> bool:
         """Return whether a full packet's invoice has to ask for the energy behind it too."""
@@ -221,6 +224,7 @@ class ChargingSession:
         record.energy_mwh = self.energy_mwh()
         record.amount_due = self.amount_due()
         record.remainder = self.tariff.remainder(record.energy_mwh)
+        bound_record(record)
         return record
 
     def _follow_price(self) -> None:

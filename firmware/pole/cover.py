@@ -50,8 +50,11 @@ class Cover:
         return packet_amount(price_per_kwh, self._early_mwh)
 
     def least(self, price_per_kwh: int) -> int:
-        """Return the least sum of credit and prepayment, in claim units."""
-        return packet_amount(price_per_kwh, self._least_mwh)
+        """Return the least sum of credit and prepayment, in claim units.
+
+        A packet that ends early needs room for a unit before that, however coarse the unit is.
+        """
+        return max(packet_amount(price_per_kwh, self._least_mwh), self.early(price_per_kwh) + 1)
 
     def stop(self, price_per_kwh: int) -> int:
         """Return the price of all that flows in an orderly stop, in claim units."""

@@ -281,6 +281,8 @@ class Payee:
         assert offer is not None and record is not None and cover is not None
         price_per_kwh = offer.price_per_kwh
         meter = self._trusted_meter()
+        if not self.books.is_stored(self.session.channel_id, record):
+            raise PeerError(errors.STORE_FAILED)
         shown = Certificate.from_bytes(accept.certificate)
         admission, session = self.admission, self.session
         reason = (

@@ -9,6 +9,7 @@ so its word is the figure that it shows.
 from joulestream.compat import const
 from joulestream.device import journal_keys
 from joulestream.device.own_record import UnreadableRecord, read_own
+from joulestream.device.payee_records import bound_record
 from joulestream.device.put_again import put_again
 from joulestream.fields import BYTES, UINT, Record
 from joulestream.tariff import Tariff
@@ -215,6 +216,7 @@ class SessionLog:
         record.remainder = tariff.remainder(energy_mwh)
         record.amount_due = tariff.amount_due(energy_mwh)
         record.energy_mwh = energy_mwh
+        bound_record(record)
         self._records.store(self._last.channel_id, record)
 
     def _most_mwh(self, step_mwh: int) -> int:

@@ -20,6 +20,9 @@ _LEAST_POWER_PART = const(64)
 # So many new figures in a row must show the current: one of them may be wrong, and the first may
 # be the mean of a time in which the contacts were still closed.
 _READINGS = const(3)
+# The register may show energy so long after it flowed, whatever its meter's declared refresh. No
+# known meter is later than 5 s.
+_LATE_MS = const(6_000)
 _ALARMS_SIZE = const(4)
 _MOST_ALARMS = const((1 << 32) - 1)
 
@@ -29,10 +32,12 @@ class WeldWatch:
 
     It looks once the contacts have had their time to open, and the meter its time to show it. Then
     three readings in a row raise the alarm that show power, or ever more energy beyond one step of
-    the register. A reading that repeats the one before to the last digit is left out: a meter that
-    refreshes more slowly than declared still shows the time before the opening. The journal keeps
-    the alarm's number, so it outlives restarts. It ends when a person has written the number into
-    the configuration.
+    the register. Power that is lower than in all readings before does not count: a meter that
+    smooths its power figure shows such power long after the opening. Energy counts later, since a
+    register may lag behind the power figure. A reading that repeats the one before to the last
+    digit is left out: a meter that refreshes more slowly than declared still shows the time before
+    the opening. The journal keeps the alarm's number, so it outlives restarts. It ends when a
+    person has written the number into the configuration.
 
     Args:
         journal: the device's journal.
@@ -55,6 +60,8 @@ class WeldWatch:
         self.alarm = CONTACTOR_WELDED if self.number > checked else 0
         self._was_closed = True
         self._settling = Timer()
+        self._late = Timer()
+        self._lowest_mw = 0
         self._start_mwh: int | None = None
         self._seen_mwh = 0
         self._changed_ms: int | None = None
@@ -72,19 +79,23 @@ class WeldWatch:
             self._start_mwh = self._changed_ms = None
             self._readings = 0
             self._settling.start(now_ms, OPENING_MS + meter.settle_ms)
+            self._late.start(now_ms, OPENING_MS + meter.settle_ms + _LATE_MS)
         if self.alarm or meter.doubt or not self._settling.is_over(now_ms):
             return
+        power_mw = meter.power_mw
         if self._changed_ms is None:
             self._changed_ms = meter.changed_ms
+            self._lowest_mw = power_mw
         if meter.changed_ms == self._changed_ms:
             return
         self._changed_ms = meter.changed_ms
-        if self._start_mwh is None:
-            # Only a register that was refreshed since the opening holds all that flowed before.
+        if self._start_mwh is None and self._late.is_over(now_ms):
             self._start_mwh = meter.total_mwh
-        flowed_mwh = meter.total_mwh - self._start_mwh
-        if meter.power_mw < self._least_power_mw:
-            if flowed_mwh <= meter.step_mwh:
+        fell = power_mw < self._lowest_mw
+        if fell:
+            self._lowest_mw = power_mw
+        if fell or power_mw < self._least_power_mw:
+            if self._start_mwh is None or meter.total_mwh - self._start_mwh <= meter.step_mwh:
                 self._readings = 0
                 return
             if meter.total_mwh == self._seen_mwh:

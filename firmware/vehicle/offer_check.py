@@ -5,7 +5,7 @@ pole signed the OFFER (BAD_SIGNATURE), the record is stored (WALLET_UNABLE).
 """
 
 from joulestream import errors
-from joulestream.channel import KEY_SIZE, Claim
+from joulestream.channel import KEY_SIZE, MAX_AMOUNT, Claim
 from joulestream.compat import const
 from joulestream.device.payer_record import PERIOD_SIZE, PayerRecord
 from joulestream.errors import PeerError
@@ -14,9 +14,6 @@ from joulestream.signing import verify
 from joulestream.tariff import most_ahead
 from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.carried_debt import carry_debt, usable_credit
-
-# An amount that nothing rounds up beyond a field of a record.
-_MOST_DUE = (1 << 63) - 1
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -106,7 +103,7 @@ def _terms_reason(offer: "Offer", issuer_key: bytes, config: "VehicleConfig") ->
         return errors.PRICE_TOO_HIGH
     if offer.issuer_count > MAX_ISSUERS or offer.remainder >= MWH_PER_KWH:
         return errors.BAD_FIELD
-    if offer.amount_due > _MOST_DUE:
+    if offer.amount_due > MAX_AMOUNT:
         return errors.BAD_FIELD
     # A slower pole would be silent for longer than this vehicle's link timeout: for a packet, and
     # while its invoice waits for the own meter or is repeated.

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from joulestream.channel import Certificate, Terms, time_bytes
+from joulestream.channel import MAX_AMOUNT, Certificate, Terms, time_bytes
+from joulestream.errors import OWNER_STOP
 from joulestream.host_tools.adversaries.bank import DAY_S, SIGNERS, START_S, WINDOW_S
 from joulestream.host_tools.adversaries.liar import ATTEMPTS, ISSUER, Liar
-from joulestream.host_tools.adversaries.lying_vehicle import DELAY
+from joulestream.host_tools.adversaries.lying_vehicle import CREDIT_AND_DELAY, DELAY
 from joulestream.host_tools.adversaries.peers import VehiclePeer
 from joulestream.host_tools.adversaries.play import Play
 from joulestream.host_tools.adversaries.stage import CREDIT, PACKET, PoleStage, issuer_row
@@ -31,6 +32,8 @@ _REFUSED = (
 )
 # NTP's first era ends then, and a clock that takes 0 for a time shows it.
 _ERA_S = 2_085_978_496
+# The largest value of a field for an amount.
+_LARGEST_FIELD = (1 << 64) - 1
 
 
 def _certify(
@@ -71,6 +74,24 @@ class ToldTheTime(VehiclePeer):
             key = signer.public_key
             self.send(TimeProof(issuer_key=key, time_s=self.told_s, signature=proof))
         super().on_offer(offer)
+
+
+class StatesADebt(VehiclePeer):
+    """A vehicle that states any amount due, and pays it as far as its capacity goes.
+
+    Attributes:
+        stated: the amount due that it states.
+    """
+
+    stated = 0
+
+    def stated_due(self) -> int:
+        return max(self.stated, self.offer.amount_due)
+
+    def amount(self, invoice: Any) -> int:
+        amount = min(invoice.amount_due + self.prepay, self.certificate.capacity)
+        self.paid = max(self.paid, amount)
+        return self.paid
 
 
 def _pole_with_a_small_issuer(play: Play) -> PoleStage:
@@ -183,6 +204,28 @@ def _renew_for_each_other(play: Play) -> None:
         play.take_stock()
 
 
+def _certify_all_there_is(play: Play) -> None:
+    """Certify the largest capacities, and let a friend state that nearly all of it is due."""
+    # The friend can still pay for a part of a packet.
+    room = PACKET // 2
+    for capacity in (_LARGEST_FIELD, MAX_AMOUNT + 1, MAX_AMOUNT):
+        stage = play.pole(issuers=[issuer_row("stranger", MAX_AMOUNT), issuer_row("issuer")])
+        for stated in (capacity - room, _LARGEST_FIELD, 0):
+            terms = play.bank.terms(len(play.poles))
+            liar = StatesADebt(stage, _certify(terms, capacity, "stranger", stage.now_s))
+            liar.stated = stated
+            liar.greet()
+            stage.run_to_end("WRONG_CHANNEL", "BAD_FIELD", "CAPACITY_EXHAUSTED")
+            play.take_stock()
+            stage.cut_power()
+            stage.pass_time(5_000)
+            assert stage.supervisor is not None and not stage.supervisor.faults
+        honest = VehiclePeer(stage, play.certificate(_CHANNELS + len(play.poles)))
+        honest.charge(_PACKETS)
+        honest.stop(OWNER_STOP)
+        stage.run(stage.ended)
+
+
 def _certify_fictions(play: Play) -> None:
     """Charge on one invented channel after the other, until the pole refuses the next one."""
     stage = play.pole(limit=_LIMIT)
@@ -246,6 +289,16 @@ LIARS = (
         _renew_for_each_other,
         f"the pole trusts the other issuer up to {_PACKETS} packets",
         attempts=_CHANNELS,
+    ),
+    Liar(
+        "certifies all that a field holds",
+        ISSUER,
+        "Is trusted for the largest limit. Certifies the largest capacities. Its friend states "
+        "that nearly all of it is due, so that no field holds the next amount.",
+        "takes no capacity and no amount due of 2^63 or more, so that each later amount fits its "
+        "field; the next honest vehicle charges",
+        CREDIT_AND_DELAY,
+        _certify_all_there_is,
     ),
     Liar(
         "tells that it is 2036",

@@ -16,6 +16,7 @@ from joulestream.host_tools.adversaries import (
     vehicle_deadlines,
     vehicle_debts,
     vehicle_journals,
+    vehicle_power,
     vehicle_tariffs,
 )
 from joulestream.host_tools.adversaries.liar import Liar
@@ -29,6 +30,7 @@ LIARS: tuple[Liar, ...] = (
     *vehicle_deadlines.LIARS,
     *vehicle_journals.LIARS,
     *vehicle_closings.LIARS,
+    *vehicle_power.LIARS,
     *pole_billing.LIARS,
     *pole_tariffs.LIARS,
     *pole_debts.LIARS,

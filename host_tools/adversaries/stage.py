@@ -67,6 +67,7 @@ class Stage:
         plugged: whether the plug is in.
         knows_time: whether the honest side's board has a clock that knows the time.
         contact_closed: whether current can flow in this step.
+        load_mw: the power that flows then; below 0: the vehicle feeds power back.
         price_per_kwh: the agreed price of the energy that flows now.
         flowed_mw_ms: energy that flowed, in mW times ms.
         value_numerator: each part of that energy times its price.
@@ -85,6 +86,7 @@ class Stage:
         self.closings = 0
         self._payloads: list[bytes] = []  # on their way to the peer
         self.supervisor: Any = None  # None without power
+        self.load_mw = POWER_MW
         self.knows_time = True
         self._start_s = START_S
         rng = Random(f"adversaries {name}")
@@ -205,8 +207,9 @@ class Stage:
         self.board.unix_s = self.now_s if self.knows_time else None
 
     def _flow(self) -> None:
-        power_mw = POWER_MW if self.contact_closed and self.plugged else 0
+        power_mw = self.load_mw if self.contact_closed and self.plugged else 0
         self.meter.advance(power_mw, STEP_MS)
+        power_mw = max(power_mw, 0)
         self.flowed_mw_ms += power_mw * STEP_MS
         self.value_numerator += power_mw * STEP_MS * self.price_per_kwh
 

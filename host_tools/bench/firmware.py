@@ -11,6 +11,7 @@ from typing import Any
 
 from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.storage_lock import StorageLock
 
 ROOT = Path(__file__).resolve().parents[2]
 _NATIVE = ROOT / "build" / "native"
@@ -54,6 +55,7 @@ class Firmware:
             with the firmware's reports, on the wall clock from its own process.
         status: the status that the process reported last; empty before the first.
         sent: for each UART, the number of bytes that the process reported as sent.
+        lock: the lock of the storage, which the process holds too.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Firmware:
 
         Raises:
             FirmwareError: there is no MicroPython.
+            StorageInUse: another process uses the storage.
         """
         self.role = role
         self.contactor = False
@@ -86,7 +89,17 @@ class Firmware:
         self._line = b""
         path = directory / f"{role}.json"
         path.write_bytes((json.dumps(config, indent=2) + "\n").encode())
-        self._errors = (directory / f"{role}.log").open("w+b")
+        self.lock = StorageLock((working_directory or directory), config["board"].get("storage"))
+        try:
+            self._start(path, heap, working_directory or directory)
+        except BaseException:
+            self.lock.release()
+            raise
+
+    def _start(self, path: Path, heap: str, working_directory: Path) -> None:
+        """Start the process with the configuration at `path`. It holds the storage's lock too."""
+        role = self.role
+        self._errors = path.with_name(f"{role}.log").open("w+b")
         main = ROOT / "firmware" / role / "main.py"
         self._process = subprocess.Popen(
             [micropython(), "-X", f"heapsize={heap}", str(main), str(path.absolute())],
@@ -94,8 +107,9 @@ class Firmware:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            cwd=working_directory or directory,
+            cwd=working_directory,
             bufsize=0,
+            pass_fds=self.lock.descriptors,
             # The terminal's Ctrl-C is for the program that started this firmware.
             start_new_session=True,
         )
@@ -153,6 +167,7 @@ class Firmware:
             while b"\n" in self._line:
                 self._take_line()
         self._process.wait()
+        self.lock.release()
         if self._has_gate:
             # Both processes have ended, and a contactor that nobody holds is open.
             self.contactor = False
@@ -168,6 +183,7 @@ class Firmware:
         self.await_contactor_process()
         self._stdout.close()
         self._errors.close()
+        self.lock.release()
 
     def await_contactor_process(self) -> None:
         """Take the last words of the contactor's process, which ends after the firmware."""

@@ -12,13 +12,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from joulestream.channel import MAX_AMOUNT
 from joulestream.host_tools.files import NewFile
 from joulestream.host_tools.ledger.checks import check_range
 from joulestream.host_tools.ledger.errors import CommitUncertain, DatabaseError, LedgerError
 from joulestream.host_tools.ledger.schema import METADATA, SCHEMA_VERSION, meta
 
 LOCK_TIMEOUT_S = 10.0
+_MOST_NUMBER = (1 << 64) - 1
 _NOT_A_LEDGER = "is not a Joulestream ledger; name another file, or make one with 'ledger init'"
 # Neither is the time at which the transaction began: it may have waited for the lock since.
 _CLOCKS = {
@@ -115,7 +115,7 @@ class Database:
             LedgerError: there is no new ledger; the file or the tables exist already, or the disk
                 is full.
         """
-        check_range("ledger number", ledger_number, 0, MAX_AMOUNT)
+        check_range("ledger number", ledger_number, 0, _MOST_NUMBER)
         if self._path is None:
             self._make_tables(self._engine, ledger_number, ledger_key)
             return

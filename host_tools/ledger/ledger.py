@@ -200,7 +200,7 @@ class Ledger:
 
         Args:
             terms: from `terms`.
-            deposit: in claim units, 1 to 2^64 - 1.
+            deposit: in claim units, 1 to 2^63 - 1.
             now_s: see `Now`.
 
         Raises LedgerError for terms of another ledger, a key outside the prime-order subgroup,

@@ -345,6 +345,8 @@ class Invariants:
             self._check_claim(charging)
         if pole is not None:
             self._check_exposure(world, pole.payee, charging)
+            if pole.meter.alarm and not self._contactor_failed and not self._meter_failed:
+                raise Violation("good contacts raised an alarm")
         if world.pole.board.contactor_closed:
             self._check_contactor(world, charging)
 

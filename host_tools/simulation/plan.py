@@ -63,6 +63,8 @@ class MeterKind:
         turnaround_ms: the time until it begins to answer.
         echoes: whether the adapter echoes each request.
         before, behind: stray bytes around each answer.
+        smooth_ms: the time constant of its power figure; 0: it is never late.
+        lag_ms: by how much its register is late, and its power figure is not.
     """
 
     step_mwh: int
@@ -73,6 +75,8 @@ class MeterKind:
     echoes: bool = False
     before: bytes = b""
     behind: bytes = b""
+    smooth_ms: int = 0
+    lag_ms: int = 0
 
     def section(self, interval_ms: int) -> dict[str, Any]:
         """Return the section `meter` of a configuration for it."""
@@ -391,6 +395,10 @@ def _coarse(rng: Random) -> MeterKind:
 METERS: dict[Callable[[Random], MeterKind], int] = {_fine: 6, _refreshed: 2, _coarse: 1}
 
 
+# How late the figures of the pole's meter are: (smooth_ms, lag_ms). Nobody declares it.
+_FIGURES = ((0, 0), (0, 0), (0, 0), (200, 0), (700, 0), (0, 1_000))
+
+
 def _meters(rng: Random) -> list[MeterKind]:
     """Draw the meters of the pole and of the vehicles.
 
@@ -398,8 +406,9 @@ def _meters(rng: Random) -> list[MeterKind]:
     """
     draws = rng.choices(list(METERS), list(METERS.values()), k=VEHICLES + 1)
     pole, *vehicles = [draw(rng) for draw in draws]
+    smooth_ms, lag_ms = rng.choice(_FIGURES)
     return [
-        pole,
+        replace(pole, smooth_ms=smooth_ms, lag_ms=lag_ms),
         *(
             replace(kind, is_declared=True, refresh_ms=min(kind.refresh_ms, 1_000))
             for kind in vehicles
@@ -439,8 +448,10 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
             max_power_w * 6_000 // 3_600,
         )
     )
-    credit = rng.choice((0, cover, 2 * cover, cover + stop))
-    prepay = rng.choice((cover, 2 * cover, cover + stop))
+    # With a coarse claim unit the owner's figures may be a unit too low: the pole asks for more.
+    configured = cover - 1 if highest_price < 1_000 else cover
+    credit = rng.choice((0, configured, 2 * cover, cover + stop))
+    prepay = rng.choice((configured, 2 * cover, cover + stop))
     near_wrap = TICKS_PERIOD - rng.randrange(1, length_ms + 60_000)
     expires_s = rng.choice((DAY_S, DAY_S, DAY_S, length_ms // 2_000 + 3, 5))
     renewed_s = rng.choice((0, 2, expires_s, DAY_S))
@@ -454,7 +465,7 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
         packet_ms=rng.choice((1_000, 1_040)),
         credit=credit,
         pole_prepay=rng.choice((0, prepay)) if credit else prepay,
-        vehicle_prepay=prepay + (packet if credit == 0 else 0),
+        vehicle_prepay=max(prepay, cover) + (packet if credit == 0 else 0),
         max_power_w=max_power_w,
         pole_timeout_ms=rng.choice((1_300, 2_000, 3_000, 6_000)),
         vehicle_timeout_ms=rng.choice((1_300, 2_000, 3_000)),

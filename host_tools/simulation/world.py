@@ -239,6 +239,8 @@ class World:
                 damage=damaging(rng),
                 refresh_ms=kind.refresh_ms,
                 line=meter_line(kind),
+                smooth_ms=kind.smooth_ms,
+                lag_ms=kind.lag_ms,
             ),
             self._make_flash(parameters.blocks, _BLOCK_SIZE, FlashRandom(rng)),
             parameters.starts_ms[number],

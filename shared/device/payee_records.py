@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from joulestream.device.journal import Journal
 
 
+# What the fields of a record hold.
+_MOST_DUE = const(0xFFFFFFFFFFFFFFFF)
+_MOST_MWH = const(0xFFFFFFFFFFFF)
+
+
 class BrokenRecord(Exception):
     """A record broke a rule of money: an internal fault, which ends the firmware's loop.
 
@@ -64,6 +69,16 @@ def new_record() -> PayeeRecord:
         remainder=0,
         energy_mwh=0,
     )
+
+
+def bound_record(record: PayeeRecord) -> None:
+    """Let no figure of `record` outgrow its field.
+
+    No capacity pays so much, so nothing is lost. A pole that could not store a figure would bill
+    the same energy at each start, and never start.
+    """
+    record.amount_due = min(record.amount_due, _MOST_DUE)
+    record.energy_mwh = min(record.energy_mwh, _MOST_MWH)
 
 
 class Standing(Record):
@@ -107,6 +122,18 @@ class _Channel:
     def debt(self) -> int:
         """Return the best claim, less the amount that was collected, in claim units."""
         return max(self.amount - self.collected, 0)
+
+
+def _outlasts(held: Certificate, mark: Certificate) -> bool:
+    """Return whether `mark`, whose claimed amount the standing holds, has no other news.
+
+    The mark of an open channel must not shorten what the vehicle was given. That of a closing or
+    closed channel has expired when it is issued, and ends all charging on the channel.
+    """
+    return (
+        held.expires_at_s > mark.expires_at_s > mark.issued_at_s
+        and mark.claimable_until_s >= held.claimable_until_s
+    )
 
 
 class PayeeRecords:
@@ -315,7 +342,9 @@ class PayeeRecords:
         standing.note(certificate)
         channel.collected = standing.collected = max(standing.collected, certificate.claimed)
         held = self.certificate(channel_id)
-        if held is not None and held.issued_at_s > certificate.issued_at_s:
+        if held is not None and (
+            held.issued_at_s > certificate.issued_at_s or _outlasts(held, certificate)
+        ):
             certificate = held
         self._put_certificate(certificate, standing)
         return True

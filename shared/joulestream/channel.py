@@ -19,7 +19,9 @@ KEY_SIZE = const(32)
 CHANNEL_ID_SIZE = const(32)
 SIGNATURE_SIZE = const(64)
 CLAIM_SIZE = const(44)
-MAX_AMOUNT = const(0xFFFFFFFFFFFFFFFF)
+# The most that a channel can hold, and that can be due on it, in claim units. A field holds twice
+# as much, so the price of the energy that flows until the contactor is open fits too.
+MAX_AMOUNT = const(0x7FFFFFFFFFFFFFFF)
 
 KIND_SQL = const(1)
 KIND_EVM = const(2)
@@ -198,7 +200,7 @@ def genuine_reason(certificate: Certificate) -> int:
     # These kinds pay in one direction only.
     if certificate.return_capacity or certificate.return_channel_id != bytes(CHANNEL_ID_SIZE):
         return errors.WRONG_CHANNEL
-    if certificate.claimed > certificate.capacity:
+    if certificate.claimed > certificate.capacity or certificate.capacity > MAX_AMOUNT:
         return errors.WRONG_CHANNEL
     if not verify(certificate.issuer_key, certificate.signed_bytes(), certificate.signature):
         return errors.CERTIFICATE_FORGED

@@ -150,9 +150,11 @@ class Meter:
         damage: returns a frame as it arrives during the fault "damaged".
         refresh_ms: the time between two refreshes of all figures; 0: they are always new.
         line: how its bytes travel; None: at once.
+        smooth_ms: the time constant with which its power figure follows the power; 0: at once.
+        lag_ms: by how much its register is late; its power figure is not.
 
     Attributes:
-        power_mw: the power that it shows.
+        power_mw: the power that flows, which it shows unless it smooths its figure.
         voltage_mv: the voltage that it shows; None for one that never rests.
         fault: the name of the present fault, or "".
         held: power and energy at the beginning of the present fault.
@@ -170,7 +172,13 @@ class Meter:
         damage: "Callable[[bytes], bytes]" = flip_last_byte,
         refresh_ms: int = 0,
         line: "Line | None" = None,
+        smooth_ms: int = 0,
+        lag_ms: int = 0,
     ) -> None:
+        self.smooth_ms = smooth_ms
+        self.lag_ms = lag_ms
+        self._smooth_mw = 0
+        self._history: list[tuple[int, int]] = []  # (tick, power times time) within the lag
         self.start_mwh = start_mwh
         self.step_mwh = step_mwh
         self.gain_ppm = gain_ppm
@@ -192,7 +200,8 @@ class Meter:
     @property
     def energy_mwh(self) -> int:
         """The energy that it counted since the beginning, free of all its faults."""
-        return self._flowed_mw_ms * (_MILLION + self.gain_ppm) // (_MILLION * MS_PER_HOUR)
+        flowed_mw_ms = self._history[0][1] if self._history else self._flowed_mw_ms
+        return flowed_mw_ms * (_MILLION + self.gain_ppm) // (_MILLION * MS_PER_HOUR)
 
     def advance(self, power_mw: int, elapsed_ms: int) -> None:
         """Let `power_mw` flow for `elapsed_ms`, and show it from now on."""
@@ -200,6 +209,13 @@ class Meter:
         self.now_ms += elapsed_ms
         self.power_mw = power_mw
         self._flowed_mw_ms += power_mw * elapsed_ms
+        if self.smooth_ms:
+            part_ms = min(elapsed_ms, self.smooth_ms)
+            self._smooth_mw += (power_mw - self._smooth_mw) * part_ms // self.smooth_ms
+        if self.lag_ms:
+            self._history.append((self.now_ms, self._flowed_mw_ms))
+            while self._history[0][0] < self.now_ms - self.lag_ms:
+                del self._history[0]
         refresh_ms = self.refresh_ms
         if refresh_ms and before_ms // refresh_ms != self.now_ms // refresh_ms:
             self._shown = self._measure()
@@ -225,6 +241,8 @@ class Meter:
 
     def _measure(self) -> "tuple[float, ...]":
         power_mw, energy_mwh = self.power_mw, self.energy_mwh
+        if self.smooth_ms:
+            power_mw = self._smooth_mw
         if self.fault in FIGURE_FAULTS:
             power_mw, energy_mwh = FIGURE_FAULTS[self.fault](self, power_mw, energy_mwh)
         register_mwh = max(self.start_mwh + energy_mwh, 0)
