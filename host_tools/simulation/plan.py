@@ -123,6 +123,7 @@ class Parameters:
         blocks: blocks of each flash.
         max_channels: channels that the pole's journal holds.
         parked_days: so long nobody charges before the end of the history.
+        max_price_per_kwh: the highest price that the vehicles' owners allow.
     """
 
     prices: list[dict[str, int]]
@@ -150,6 +151,7 @@ class Parameters:
     blocks: int
     max_channels: int
     parked_days: int
+    max_price_per_kwh: int
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ class Plan:
         step_ms: virtual time of one step.
         parameters: the figures that stay fixed.
         events: the events in the order of their times.
+        stays_plugged: whether the plug stays in at the end: a trouble that passes ends no visit.
     """
 
     seed: int
@@ -169,6 +172,7 @@ class Plan:
     step_ms: int
     parameters: Parameters
     events: tuple[Event, ...]
+    stays_plugged: bool = False
 
 
 # The duration of an event in ms, and its values.
@@ -309,6 +313,11 @@ def _pole_wipe(rng: Random) -> _Details:
     return 0, {"collects": rng.random() < 0.7}
 
 
+def _pilot(rng: Random) -> _Details:
+    """Draw a pilot state that the pole alone reads, for a step or for a while."""
+    return rng.choice((1, 1, 300)), {"state": rng.choice("AEF")}
+
+
 def _stall(rng: Random) -> _Details:
     """Draw a time in which one side's loop does not run."""
     return rng.randrange(100, 1_500), {"side": _side(rng)}
@@ -337,6 +346,8 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "pole_copy": (1, _pole_copy),
     "pole_wipe": (1, _pole_wipe),
 }
+# Troubles that pass while the plug stays in. A generator of its own draws these events.
+PASSING: dict[str, tuple[int, Callable[[Random], _Details]]] = {"pilot": (1, _pilot)}
 
 
 def _prices(rng: Random, length_ms: int) -> list[dict[str, int]]:
@@ -485,7 +496,21 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
         blocks=rng.choice((8, 12, 16)),
         max_channels=rng.choice((2, 4, 4, 4, 4, 4)),
         parked_days=parked_days,
+        max_price_per_kwh=_UNLIMITED,
     )
+
+
+def _dear(rng: Random, length_ms: int, parameters: Parameters) -> Parameters:
+    """Return the parameters with a time in which the price is above the owners' limit."""
+    highest = max(row["price_per_kwh"] for row in parameters.prices)
+    begins_s = START_S + rng.randrange(length_ms // 1_000 - 20)
+    ends_s = begins_s + rng.randrange(1, 20)
+    rows = [row for row in parameters.prices if not begins_s <= row["from_s"] <= ends_s]
+    after = [row for row in parameters.prices if row["from_s"] <= ends_s][-1]
+    rows.append({"from_s": begins_s, "price_per_kwh": highest + 1})
+    rows.append({"from_s": ends_s, "price_per_kwh": after["price_per_kwh"]})
+    rows.sort(key=lambda row: row["from_s"])
+    return replace(parameters, prices=rows, max_price_per_kwh=highest)
 
 
 def make_plan(seed: int) -> Plan:
@@ -503,6 +528,15 @@ def make_plan(seed: int) -> Plan:
         kind = rng.choices(kinds, weights)[0]
         for_ms, values = KINDS[kind][1](rng)
         events.append(Event(kind, rng.randrange(length_ms), for_ms, values))
-    events.sort(key=lambda event: event.at_ms)
     step_ms = rng.choice((25, 40, 50))
-    return Plan(seed, length_ms, step_ms, parameters, tuple(events))
+    # A generator of their own, as for the meters.
+    passing = Random(f"passing {seed}")
+    for kind, (_, draw) in PASSING.items():
+        for _ in range(passing.choice((0, 0, 1, 2))):
+            for_ms, values = draw(passing)
+            events.append(Event(kind, passing.randrange(length_ms), for_ms, values))
+    if passing.random() < 0.2 and not parameters.parked_days:
+        parameters = _dear(passing, length_ms, parameters)
+    stays_plugged = passing.random() < 0.5
+    events.sort(key=lambda event: event.at_ms)
+    return Plan(seed, length_ms, step_ms, parameters, tuple(events), stays_plugged)
