@@ -344,6 +344,13 @@ BUGS = (
         "test_after_seconds_of_a_failing_flash_of_the_pole_the_vehicle_comes_back",
     ),
     Bug(
+        "a vehicle without a meter tolerates no other meter",
+        "firmware/vehicle/payment.py",
+        "            config.audit_percent,\n",
+        "            config.audit_percent if config.audit == 'meter' else 0,\n",
+        "tests/test_honest_audit.py::test_a_vehicle_without_a_meter_draws_its_maximum",
+    ),
+    Bug(
         "a glitch of the pilot ends the visit",
         "firmware/vehicle/visit.py",
         "    errors.CARRIED_DEBT,\n)\n",

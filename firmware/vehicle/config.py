@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from joulestream.meter.config import MeterConfig
 
     class VehicleConfig(Config):
-        """The checked fields of TABLE, and three more; docs/configuration.md explains them."""
+        """The checked fields of TABLE, and two more; docs/configuration.md explains them."""
 
         board: "dict[str, Any]"
         seed_file: str
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         retry_ms: int
         reconnect_ms: int
         max_power_mw: int
-        tolerance_percent: int
         answer_ms: int
 
 
@@ -102,13 +101,10 @@ def load_config(path: str) -> "VehicleConfig":
 def consistent(config: "Any") -> "VehicleConfig":
     """Return `config` after checking that its fields fit together. Raises ConfigError.
 
-    It gets three more fields: `max_power_mw`; `tolerance_percent`, by which the pole's meter may
-    differ from the own one; `answer_ms`, the time until an invoice that waits is paid, or is sent
-    again.
+    It gets two more fields: `max_power_mw`; `answer_ms`, the time until an invoice that waits is
+    paid, or is sent again.
     """
     config.max_power_mw = config.max_power_w * MW_PER_W
-    # A PowerBound is already the most that can have flowed.
-    config.tolerance_percent = config.audit_percent if config.audit == AUDIT_METER else 0
     if config.budget == 0:
         raise ConfigError(
             "budget", "is 0, so the vehicle can pay nothing; give it at least 1 claim unit"

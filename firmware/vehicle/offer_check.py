@@ -66,7 +66,7 @@ def check_offer(
     give_up_left(asked, record)
     more_mwh = owner.more_mwh(channel_id, record, own_meter)
     own_now_mwh = record.own_mwh + more_mwh
-    percent = config.tolerance_percent
+    percent = config.audit_percent
     refused = record.refused_amount, record.refused_mwh
     reason = carry_debt(offer, asked, record, more_mwh, percent, own_meter.step_mwh, config.prepay)
     if reason:
