@@ -344,6 +344,21 @@ BUGS = (
         "test_after_seconds_of_a_failing_flash_of_the_pole_the_vehicle_comes_back",
     ),
     Bug(
+        "a pole that gives up before the own meter shows energy is taken",
+        "firmware/vehicle/offer_check.py",
+        "    if longest_silence_ms(offer, config, own_meter.step_mwh) >= offer.link_timeout_ms:\n",
+        "    if False:\n",
+        "tests/test_slow_own_meter.py::test_a_pole_that_does_not_wait_for_the_own_meter_is_refused",
+    ),
+    Bug(
+        "a pole whose credit ends before the own meter shows energy is taken",
+        "firmware/vehicle/offer_check.py",
+        "    if most < packet_amount(offer.price_per_kwh, late_mwh):\n",
+        "    if False:\n",
+        "tests/test_slow_own_meter.py"
+        "::test_a_pole_whose_credit_ends_before_the_own_meter_shows_energy_is_refused",
+    ),
+    Bug(
         "a vehicle without a meter tolerates no other meter",
         "firmware/vehicle/payment.py",
         "            config.audit_percent,\n",

@@ -310,7 +310,7 @@ CONFIGURATIONS = (
         "vehicle.config",
         "VehicleConfig",
         "TABLE",
-        {"max_power_mw", "answer_ms"},
+        {"max_power_mw", "answer_ms", "own_late_ms"},
     ),
     ("meter.config", "MeterConfig", "METER", {"reading_ms", "late_ms"}),
 )

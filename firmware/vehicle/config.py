@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from joulestream.meter.config import MeterConfig
 
     class VehicleConfig(Config):
-        """The checked fields of TABLE, and two more; docs/configuration.md explains them."""
+        """The checked fields of TABLE, and three more; docs/configuration.md explains them."""
 
         board: "dict[str, Any]"
         seed_file: str
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         reconnect_ms: int
         max_power_mw: int
         answer_ms: int
+        own_late_ms: int
 
 
 _MINUTE_MS = 60_000
@@ -101,8 +102,8 @@ def load_config(path: str) -> "VehicleConfig":
 def consistent(config: "Any") -> "VehicleConfig":
     """Return `config` after checking that its fields fit together. Raises ConfigError.
 
-    It gets two more fields: `max_power_mw`; `answer_ms`, the time until an invoice that waits is
-    paid, or is sent again.
+    It gets three more fields: `max_power_mw`; `answer_ms`, the time until an invoice that waits is
+    paid, or is sent again; `own_late_ms`, by which the own meter may show energy late.
     """
     config.max_power_mw = config.max_power_w * MW_PER_W
     if config.budget == 0:
@@ -115,6 +116,7 @@ def consistent(config: "Any") -> "VehicleConfig":
                 "meter", "is missing; without a meter of its own set 'audit' to \"power\""
             )
     least_ms = own_meter_ms(config.meter) if config.audit == AUDIT_METER else 0
+    config.own_late_ms = least_ms
     if config.audit_wait_ms is None:
         config.audit_wait_ms = max(_AUDIT_WAIT_MS, least_ms)
     if config.audit_wait_ms < least_ms:

@@ -19,6 +19,9 @@ TICKS_PERIOD = 1 << 30
 # At the end no fault happens for this time, and a vehicle must be able to charge.
 CALM_MS = 8_000
 VEHICLES = 3
+_LONGEST_PACKET_MS = 1_040
+# The energy of a meter that is late by less is within the steps that an audit tolerates.
+_QUICK_MS = 300
 # No driver declares a shorter refresh.
 _LEAST_REFRESH_MS = 200
 # Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
@@ -405,17 +408,17 @@ METERS: dict[Callable[[Random], MeterKind], int] = {_fine: 6, _refreshed: 2, _co
 def _meters(rng: Random) -> list[MeterKind]:
     """Draw the meters of the pole and of the vehicles.
 
-    A vehicle's owner knows the own meter, and its figures are no older than an invoice may wait.
+    A vehicle's owner knows the own meter.
     """
     draws = rng.choices(list(METERS), list(METERS.values()), k=VEHICLES + 1)
     pole, *vehicles = [draw(rng) for draw in draws]
-    return [
-        pole,
-        *(
-            replace(kind, is_declared=True, refresh_ms=min(kind.refresh_ms, 1_000))
-            for kind in vehicles
-        ),
-    ]
+    return [pole, *(replace(kind, is_declared=True) for kind in vehicles)]
+
+
+def _own_late_ms(kind: MeterKind, meter_ms: int) -> int:
+    """Return the time by which a vehicle's meter may show energy late."""
+    meter = check_meter(kind.section(meter_ms))
+    return meter.refresh_ms + max(meter.interval_ms, meter.reading_ms)
 
 
 def cover_mwh(packet_mwh: int, max_power_w: int, pole_meter: dict[str, Any]) -> int:
@@ -442,11 +445,14 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     )
     packet = -(-highest_price * packet_mwh // 1_000_000)
     meter_ms = rng.choice((100, 200))
+    # A vehicle refuses a pole that does not wait, or deliver, until its own meter shows energy.
+    late_ms = max(_own_late_ms(kind, meter_ms) for kind in meters[1:])
+    least_mwh = cover_mwh(packet_mwh, max_power_w, meters[0].section(meter_ms))
     # What flows while packets are paid, and in an orderly stop of six seconds.
     cover, stop = (
         -(-highest_price * energy_mwh // 1_000_000) + 1
         for energy_mwh in (
-            cover_mwh(packet_mwh, max_power_w, meters[0].section(meter_ms)),
+            max(least_mwh, max_power_w * late_ms // 3_600),
             max_power_w * 6_000 // 3_600,
         )
     )
@@ -462,12 +468,15 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     return Parameters(
         prices=prices,
         packet_mwh=packet_mwh,
-        packet_ms=rng.choice((1_000, 1_040)),
+        packet_ms=rng.choice((1_000, _LONGEST_PACKET_MS)),
         credit=credit,
         pole_prepay=rng.choice((0, prepay)) if credit else prepay,
         vehicle_prepay=prepay + (packet if credit == 0 else 0),
         max_power_w=max_power_w,
-        pole_timeout_ms=rng.choice((1_300, 2_000, 3_000, 6_000)),
+        pole_timeout_ms=max(
+            rng.choice((1_300, 2_000, 3_000, 6_000)),
+            late_ms + _LONGEST_PACKET_MS + 1 if late_ms > _QUICK_MS else 0,
+        ),
         vehicle_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
         retry_ms=rng.choice((100, 250)),
         meter_ms=meter_ms,
