@@ -359,6 +359,13 @@ BUGS = (
         "::test_a_pole_whose_credit_ends_before_the_own_meter_shows_energy_is_refused",
     ),
     Bug(
+        "a link that is too slow for any session starts",
+        "host_tools/link_speed.py",
+        '        ("link_timeout_ms", _LINK_TIMEOUT_MS, greeting_ms(baud) + 1),\n',
+        "",
+        "tests/test_link_speed.py::test_each_time_that_is_too_short_is_named",
+    ),
+    Bug(
         "a vehicle without a meter tolerates no other meter",
         "firmware/vehicle/payment.py",
         "            config.audit_percent,\n",
