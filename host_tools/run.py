@@ -12,6 +12,7 @@ from joulestream.host_tools.bench.bench import UNKNOWN_TIME_S
 from joulestream.host_tools.bench.firmware import Firmware
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import read_json
+from joulestream.host_tools.link_speed import check_speed
 from joulestream.host_tools.serial_port import SerialPort
 from joulestream.host_tools.waiting import describe
 from joulestream.meter.config import check_meter
@@ -124,13 +125,14 @@ class HandRun:
                 one of them changed.
 
         Raises:
-            CommandError: a port cannot be used.
+            CommandError: a port cannot be used, or the link is too slow for the configuration.
             FirmwareError: the firmware ended by itself.
         """
         opened: list[SerialPort] = []
         try:
             for name, path in self._paths.items():
                 opened.append(SerialPort(path, self._bauds[name]))
+            check_speed(self._bauds["link"], self._config)
             with tempfile.TemporaryDirectory(prefix="joulestream-") as directory:
                 self._run(Path(directory), tell)
         finally:

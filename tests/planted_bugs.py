@@ -373,10 +373,99 @@ BUGS = (
     Bug(
         "a flash that fails for a moment ends the visit",
         "firmware/vehicle/visit.py",
-        "    errors.STORE_FAILED,\n    errors.WALLET_UNABLE,\n",
-        "",
+        "    errors.CARRIED_DEBT,\n)\n",
+        "    errors.CARRIED_DEBT,\n    errors.STORE_FAILED,\n)\n",
         "tests/test_failing_flash.py::"
         "test_after_seconds_of_a_failing_flash_of_the_pole_the_vehicle_comes_back",
+    ),
+    Bug(
+        "a pole that gives up before the own meter shows energy is taken",
+        "firmware/vehicle/offer_check.py",
+        "    if longest_silence_ms(offer, config, own_meter.step_mwh) >= offer.link_timeout_ms:\n",
+        "    if False:\n",
+        "tests/test_slow_own_meter.py::test_a_pole_that_does_not_wait_for_the_own_meter_is_refused",
+    ),
+    Bug(
+        "a pole whose credit ends before the own meter shows energy is taken",
+        "firmware/vehicle/offer_check.py",
+        "    if most < packet_amount(offer.price_per_kwh, late_mwh):\n",
+        "    if False:\n",
+        "tests/test_slow_own_meter.py"
+        "::test_a_pole_whose_credit_ends_before_the_own_meter_shows_energy_is_refused",
+    ),
+    Bug(
+        "a link that is too slow for any session starts",
+        "host_tools/link_speed.py",
+        '        ("link_timeout_ms", _LINK_TIMEOUT_MS, greeting_ms(baud) + 1),\n',
+        "",
+        "tests/test_link_speed.py::test_each_time_that_is_too_short_is_named",
+    ),
+    Bug(
+        "a vehicle without a meter tolerates no other meter",
+        "firmware/vehicle/payment.py",
+        "            config.audit_percent,\n",
+        "            config.audit_percent if config.audit == 'meter' else 0,\n",
+        "tests/test_honest_audit.py::test_a_vehicle_without_a_meter_draws_its_maximum",
+    ),
+    Bug(
+        "a glitch of the pilot ends the visit",
+        "firmware/vehicle/visit.py",
+        "    errors.CARRIED_DEBT,\n)\n",
+        "    errors.CARRIED_DEBT,\n    errors.UNPLUGGED,\n)\n",
+        "tests/test_simulation.py::test_no_glitch_of_the_pilot_ends_a_visit",
+    ),
+    Bug(
+        "a dear minute ends the visit",
+        "firmware/vehicle/visit.py",
+        "    errors.CARRIED_DEBT,\n)\n",
+        "    errors.CARRIED_DEBT,\n    errors.PRICE_TOO_HIGH,\n)\n",
+        "tests/test_visit.py::test_a_dear_minute_ends_no_visit",
+    ),
+    Bug(
+        "a reason that nobody sorted ends the visit",
+        "firmware/vehicle/visit.py",
+        "        self.is_over = not pause_ms or reason in LASTING\n",
+        "        self.is_over = not pause_ms or reason not in _SOON\n",
+        "tests/test_visit.py::test_each_reason_is_sorted_by_whether_it_passes_without_the_owner",
+    ),
+    Bug(
+        "a pole that ends each session at once is greeted as often as ever",
+        "firmware/vehicle/visit.py",
+        "            self._later_ms = min(2 * pause_ms, _LONGEST_PAUSE_MS)\n",
+        "",
+        "tests/test_visit.py::test_a_pole_that_always_says_unplugged_is_greeted_ever_less_often",
+    ),
+    Bug(
+        "a refused certificate is shown again and again",
+        "firmware/vehicle/certificate_choice.py",
+        "                    certificate.signature not in self._refused,\n",
+        "",
+        "tests/test_certificate_choice.py::test_each_kind_of_useless_channel_blocks_no_good_one",
+    ),
+    Bug(
+        "a spent channel pays before one with room",
+        "firmware/vehicle/certificate_choice.py",
+        "            due + packet <= certificate.capacity\n",
+        "            signed < certificate.capacity\n",
+        "tests/test_certificate_choice.py::test_a_spent_channel_is_not_even_tried",
+    ),
+    Bug(
+        "a refused renewal ends the session",
+        "firmware/pole/payee.py",
+        "            if not renewal_reason(certificate, self.admission, self.session, now_ms):\n",
+        "            reason = renewal_reason(certificate, self.admission, self.session, now_ms)\n"
+        "            if reason:\n                raise PeerError(reason)\n"
+        "            if not reason:\n",
+        "tests/test_certificate_choice.py::"
+        "test_a_renewal_that_is_refused_ends_no_session_and_the_next_one_is_shown",
+    ),
+    Bug(
+        "a refused renewal is the only one that is shown",
+        "firmware/vehicle/certificate_choice.py",
+        "                and certificate.signature not in shown\n",
+        "",
+        "tests/test_certificate_choice.py::"
+        "test_a_renewal_that_is_refused_ends_no_session_and_the_next_one_is_shown",
     ),
     Bug(
         "trust takes all of the prepayment",

@@ -95,6 +95,8 @@ def fitting_pole(vehicle):
         "link_timeout_ms": timeout_ms,
         "packet_ms": min(packet_ms, timeout_ms - 11),
         "retry_ms": 10,
+        # Two steps of 1 Wh take longer at this power than any meter here is late.
+        "max_power_w": 3_700,
         "meter": dict(METER, interval_ms=20),
         # With the least price, a packet of any size costs one claim unit.
         "prices": [{"from_s": 0, "price_per_kwh": 1 if vehicle.prepay < 1_000 else 320_000}],

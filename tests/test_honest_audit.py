@@ -1,8 +1,10 @@
 """The audit accuses no honest pole: not when the price changes, nor without a meter."""
 
-from joulestream.errors import LINK_TIMEOUT
+from joulestream.errors import LINK_TIMEOUT, OVERBILLED
 from joulestream.testkit.certificates import NOW_S
-from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair
+from joulestream.testkit.meter import Meter
+from joulestream.testkit.pair import METER, PACKET_PRICE, PRICE, Pair
+from joulestream.testkit.two_loops import TwoLoops
 
 DEARER = PRICE * 5 // 4
 COMING_BACK = {"reconnect_ms": 40}
@@ -68,6 +70,35 @@ def test_a_vehicle_without_a_meter_takes_a_new_tariff():
         world.pole_config.prices[0].price_per_kwh = price_per_kwh
         assert goes_on(world), world.payer.last_stop
         assert world.payer.tariff.price_per_kwh == price_per_kwh
+
+
+def at_maximum_power(gain_ppm, audit_percent=3):
+    """Return a pair of loops after 200 Wh at the vehicle's maximum power, or after its stop."""
+    meter = Meter(5_000_000, gain_ppm=gain_ppm)
+    vehicle = {
+        "audit": "power",
+        "audit_percent": audit_percent,
+        "max_power_w": 11_000,
+        "prepay": 6_400,
+    }
+    world = TwoLoops({"meter": METER}, vehicle, meter, Meter(7_000_000), 11_000_000)
+    world.run(5_000)  # the pole has no reading of its meter at first
+    world.run(180_000, lambda: world.flowed_mwh > 200_000 or world.vehicle.payer.last_stop)
+    return world
+
+
+def test_a_vehicle_without_a_meter_draws_its_maximum():
+    """The pole's meter counts up to `audit_percent` more of the same power."""
+    for gain_ppm, audit_percent in ((0, 0), (20_000, 3), (29_000, 3), (40_000, 5)):
+        world = at_maximum_power(gain_ppm, audit_percent)
+        assert world.vehicle.payer.last_stop is None, gain_ppm
+        assert world.flowed_mwh > 200_000, gain_ppm
+
+
+def test_a_vehicle_without_a_meter_pays_no_more_than_is_tolerated():
+    for gain_ppm, audit_percent in ((20_000, 0), (60_000, 3)):
+        world = at_maximum_power(gain_ppm, audit_percent)
+        assert world.vehicle.payer.last_stop == OVERBILLED, gain_ppm
 
 
 def test_a_vehicle_without_a_meter_reboots_and_pays_what_it_owes():

@@ -154,9 +154,29 @@ def test_renewals_that_are_refused():
             message.certificate = renewal.to_bytes()  # noqa: B023
 
         world.bend = bending(RENEW, change)
-        assert world.run_to_stop()[0] == reason, errors.reason_name(reason)
+        answers = []
+        send = world.payee.session.send
+
+        def note(message, now_ms):
+            if message.number == RENEWED:
+                answers.append(message.expires_at_s)  # noqa: B023
+            send(message, now_ms)  # noqa: B023
+
+        world.payee.session.send = note
+        world.run(lambda: answers)  # noqa: B023
+        world.charge(world.payee.charging.packets + 3)
+        assert world.payee.last_stop is None, errors.reason_name(reason)
+        assert answers == [first_s]
         kept = world.payee_records.certificate(CHANNEL_ID)
         assert kept.expires_at_s == first_s
+        admission = world.payee.admission
+        key = world.payer.wallet.public_key
+        assert reason == admission.certificate_reason(renewal, CHANNEL_ID, key, world.now_ms, True)
+        # Without a good one the session ends with the certificate in use.
+        world.renewals = []
+        world.wallet.certificates = [certificate(expires_at_s=first_s)]
+        world.run(lambda: world.payee.last_stop)  # noqa: B023
+        assert world.payee.last_stop == errors.CERTIFICATE_EXPIRED
 
 
 def test_a_renewal_that_is_no_better_changes_nothing():
@@ -354,7 +374,8 @@ def test_a_renewal_moves_no_debt_to_an_issuer_that_is_trusted_for_less():
     world = pair_with_two_issuers(PACKET_PRICE)
     world.charge(4)
     world.renewals = [certificate(issuer="stranger", capacity=1, expires_at_s=NOW_S + DAY_S)]
-    assert world.run_to_stop() == both(errors.ISSUER_LIMIT)
+    # The session goes on under the first issuer's certificate, to its end.
+    assert world.run_to_stop() == both(errors.CERTIFICATE_EXPIRED)
     debt = world.payee_records.load(CHANNEL_ID).amount
     assert debt > PACKET_PRICE
     assert world.payee_records.uncollected(KEYS["issuer"].public_key, b"") == debt

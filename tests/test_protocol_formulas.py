@@ -41,11 +41,13 @@ from joulestream.vehicle.offer_check import (
     learn,
     least_due,
     raise_due,
+    silence_ms,
+    unjustified_mwh,
 )
 
 CHANNEL_ID = b"c" * 32
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
-SECTIONS = ("4.1", "5.2", "5.4", "7.1", "7.2", "7.3", "8.1", "8.3", "8.4", "8.5")
+SECTIONS = ("4.1", "5.2", "5.4", "7.1", "7.2", "7.3", "8.1", "8.3", "8.4", "8.5", "8.8")
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
 TRIES = 300
 BOOLEANS = {"true": True, "false": False}
@@ -371,6 +373,20 @@ def by_code_8_5(v):
     return {"least_mwh": least_mwh}
 
 
+def by_code_8_8(v):
+    offer = SimpleNamespace(
+        max_power_mw=v.power_mw,
+        packet_energy_mwh=v.packet_energy_mwh,
+        packet_ms=v.packet_ms,
+        step_mwh=v.pole_step_mwh,
+    )
+    config = SimpleNamespace(max_power_mw=v.power_mw, own_late_ms=v.own_late_ms)
+    return {
+        "silence_ms": silence_ms(offer, config, v.step_mwh, v.power_mw),
+        "unjustified_mwh": unjustified_mwh(offer, config, v.step_mwh),
+    }
+
+
 BY_CODE = {
     "4.1": by_code_4_1,
     "5.2": by_code_5_2,
@@ -382,6 +398,7 @@ BY_CODE = {
     "8.3": by_code_8_3,
     "8.4": by_code_8_4,
     "8.5": by_code_8_5,
+    "8.8": by_code_8_8,
 }
 
 
@@ -444,6 +461,8 @@ def is_possible(section, given):
             given["start_total_mwh"] <= given["meter_mwh"]
             and given["start_energy_mwh"] <= given["invoice_energy_mwh"]
         )
+    if section == "8.8":
+        return given["power_mw"] > 0
     if section == "8.5":
         return given["start_total_mwh"] <= given["total_mwh"] <= given["meter_mwh"]
     return True

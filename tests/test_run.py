@@ -252,6 +252,19 @@ def test_a_port_that_is_in_use_is_named(setup, tmp_path):
         terminal.close()
 
 
+def test_a_link_that_is_too_slow_for_any_session_is_refused(setup, tmp_path):
+    terminals = Terminal(), Terminal()
+    try:
+        said = refusal(
+            *("vehicle", "--config", str(tmp_path / "vehicle.run.json"), "--link-baud", "4800"),
+            *("--link", terminals[0].path, "--meter", terminals[1].path),
+        )
+    finally:
+        for terminal in terminals:
+            terminal.close()
+    assert "use a faster link" in said
+
+
 def test_a_configuration_field_that_is_missing_is_named(setup, tmp_path):
     path = tmp_path / "pole.run.json"
     config = json.loads(path.read_text())

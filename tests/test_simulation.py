@@ -6,11 +6,13 @@ must become shorter and stay the same at every replay.
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from joulestream import errors
 from joulestream.host_tools import progress
 from joulestream.host_tools.simulation.campaign import (
     Totals,
@@ -21,9 +23,10 @@ from joulestream.host_tools.simulation.campaign import (
     shorten,
 )
 from joulestream.host_tools.simulation.invariants import Invariants, Violation
-from joulestream.host_tools.simulation.plan import KINDS, make_plan
+from joulestream.host_tools.simulation.plan import KINDS, PASSING, make_plan
 from joulestream.pole import charging_session
 from joulestream.pole.loop import PoleLoop
+from joulestream.vehicle import visit
 from joulestream.vehicle.wallet import Wallet
 
 JOULESTREAM = Path(sys.executable).parent / "joulestream"
@@ -67,7 +70,7 @@ def test_a_loop_that_gives_up_for_no_fault_of_its_board_is_a_failure(monkeypatch
 
 def test_the_seeds_reach_every_kind_of_trouble():
     kinds = {event.kind for seed in range(200) for event in make_plan(seed).events}
-    assert kinds == set(KINDS)
+    assert kinds == set(KINDS) | set(PASSING)
     faults = {
         event.values["fault"]
         for seed in range(1_000)
@@ -114,6 +117,18 @@ def test_a_wallet_that_forgets_its_budget_is_found(monkeypatch):
     monkeypatch.setattr(Wallet, "__init__", forget)
     failures = run_campaign(Totals(), 200, jobs=1).failures
     assert any("budget grew" in failure for _, failure in failures), failures
+
+
+def test_no_glitch_of_the_pilot_ends_a_visit():
+    assert run_campaign(Totals(), 300, jobs=1).failures == []
+
+
+@pytest.mark.parametrize("reason", (errors.UNPLUGGED, errors.PRICE_TOO_HIGH))
+def test_a_visit_that_a_passing_reason_ends_is_found(monkeypatch, reason):
+    monkeypatch.setattr(visit, "LASTING", (*visit.LASTING, reason))
+    failures = run_campaign(Totals(), 300, jobs=1).failures
+    found = f"vehicle-[0-2] {errors.reason_name(reason)}"
+    assert any(re.search(found, failure) for _, failure in failures), failures
 
 
 def test_a_campaign_goes_on_where_it_was_left(tmp_path):

@@ -242,9 +242,11 @@ def supervisor(clock, pause_ms):
 def visit(clock, pause_ms):
     one = Visit(5_000, 1 << 40, bytes)
     assert one.may_greet(clock.add(pause_ms))
-    check_pause(
-        clock, pause_ms, 5_000, lambda now_ms: one.end_session(LINK_TIMEOUT, now_ms), one.may_greet
-    )
+
+    def end(now_ms):
+        one.end_session(LINK_TIMEOUT, False, now_ms)
+
+    check_pause(clock, pause_ms, 5_000, end, one.may_greet)
 
 
 def charge(clock, pause_ms):

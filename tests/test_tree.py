@@ -311,7 +311,7 @@ CONFIGURATIONS = (
         "vehicle.config",
         "VehicleConfig",
         "TABLE",
-        {"max_power_mw", "tolerance_percent", "answer_ms"},
+        {"max_power_mw", "answer_ms", "own_late_ms"},
     ),
     ("meter.config", "MeterConfig", "METER", {"reading_ms", "late_ms"}),
 )

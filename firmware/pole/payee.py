@@ -361,12 +361,10 @@ class Payee:
             return
         charging = self._open_charging()
         certificate = Certificate.from_bytes(message.certificate)
+        # A refused one changes nothing: the certificate in use is still good.
         if is_better(certificate, charging.certificate):
-            reason = renewal_reason(certificate, self.admission, self.session, now_ms)
-            if not reason:
+            if not renewal_reason(certificate, self.admission, self.session, now_ms):
                 self._use(certificate, charging, now_ms)
-            elif reason not in (errors.CERTIFICATE_OLD, errors.TIME_UNKNOWN):
-                raise PeerError(reason)
         used = charging.certificate
         self.session.send(Renewed(expires_at_s=used.expires_at_s, capacity=used.capacity), now_ms)
 

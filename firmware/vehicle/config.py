@@ -45,8 +45,8 @@ if TYPE_CHECKING:
         retry_ms: int
         reconnect_ms: int
         max_power_mw: int
-        tolerance_percent: int
         answer_ms: int
+        own_late_ms: int
 
 
 _MINUTE_MS = 60_000
@@ -102,13 +102,10 @@ def load_config(path: str) -> "VehicleConfig":
 def consistent(config: "Any") -> "VehicleConfig":
     """Return `config` after checking that its fields fit together. Raises ConfigError.
 
-    It gets three more fields: `max_power_mw`; `tolerance_percent`, by which the pole's meter may
-    differ from the own one; `answer_ms`, the time until an invoice that waits is paid, or is sent
-    again.
+    It gets three more fields: `max_power_mw`; `answer_ms`, the time until an invoice that waits is
+    paid, or is sent again; `own_late_ms`, by which the own meter may show energy late.
     """
     config.max_power_mw = config.max_power_w * MW_PER_W
-    # A PowerBound is already the most that can have flowed.
-    config.tolerance_percent = config.audit_percent if config.audit == AUDIT_METER else 0
     if config.budget == 0:
         raise ConfigError(
             "budget", "is 0, so the vehicle can pay nothing; give it at least 1 claim unit"
@@ -119,6 +116,7 @@ def consistent(config: "Any") -> "VehicleConfig":
                 "meter", "is missing; without a meter of its own set 'audit' to \"power\""
             )
     least_ms = own_meter_ms(config.meter) if config.audit == AUDIT_METER else 0
+    config.own_late_ms = least_ms
     if config.audit_wait_ms is None:
         config.audit_wait_ms = max(_AUDIT_WAIT_MS, least_ms)
     if config.audit_wait_ms < least_ms:

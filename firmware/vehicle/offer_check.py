@@ -12,7 +12,7 @@ from joulestream.errors import PeerError
 from joulestream.messages import MAX_ISSUERS
 from joulestream.signing import verify
 from joulestream.tariff import most_ahead
-from joulestream.units import MWH_PER_KWH, energy_from_power, packet_amount
+from joulestream.units import MS_PER_HOUR, MWH_PER_KWH, energy_from_power, packet_amount
 from joulestream.vehicle.carried_debt import carry_debt, usable_credit
 
 TYPE_CHECKING = const(0)
@@ -59,18 +59,27 @@ def check_offer(
     if learn(offer, certificate.claimed, record, wallet):
         wallet.store(channel_id, record)
     _check(_terms_reason(offer, certificate.issuer_key, config))
+    if longest_silence_ms(offer, config, own_meter.step_mwh) >= offer.link_timeout_ms:
+        # The pole would give up while an INVOICE waits for the own meter.
+        raise PeerError(errors.POLE_TOO_SLOW)
     asked = asked_total(offer, certificate.claimed)
     give_up_left(asked, record)
     more_mwh = owner.more_mwh(channel_id, record, own_meter)
     own_now_mwh = record.own_mwh + more_mwh
-    percent = config.tolerance_percent
+    percent = config.audit_percent
     refused = record.refused_amount, record.refused_mwh
     reason = carry_debt(offer, asked, record, more_mwh, percent, own_meter.step_mwh, config.prepay)
     if reason:
         if refused != (record.refused_amount, record.refused_mwh):
             wallet.store(channel_id, record)
         raise PeerError(reason)
-    _check(_prepay_reason(offer, record, agreed_prepay(offer, record, config.prepay)))
+    prepay = agreed_prepay(offer, record, config.prepay)
+    _check(_prepay_reason(offer, record, prepay))
+    late_mwh = unjustified_mwh(offer, config, own_meter.step_mwh)
+    most = offer.credit - record.left_amount + prepay
+    if most < packet_amount(offer.price_per_kwh, late_mwh):
+        # However much credit the channel earns, the contactor would open at each late reading.
+        raise PeerError(errors.PREPAY_TOO_SMALL)
     raise_due(asked, record)
     record.energy_mwh = offer.energy_mwh
     unsure_mwh = own_meter.unsure_mwh
@@ -90,6 +99,35 @@ def refresh_mwh(offer: "Offer", config: "VehicleConfig") -> int:
     """Return the most energy that flows in one refresh of the pole's register."""
     power_mw = min(offer.max_power_mw, config.max_power_mw)
     return energy_from_power(power_mw, offer.refresh_ms)
+
+
+def unjustified_mwh(offer: "Offer", config: "VehicleConfig", step_mwh: int) -> int:
+    """Return the most energy that flowed and that the own meter does not justify yet."""
+    power_mw = min(offer.max_power_mw, config.max_power_mw)
+    late_mwh = energy_from_power(power_mw, config.own_late_ms)
+    return max(late_mwh - step_mwh - offer.step_mwh, 0)
+
+
+def longest_silence_ms(offer: "Offer", config: "VehicleConfig", step_mwh: int) -> int:
+    """Return the longest time between two payments while the own meter works.
+
+    A packet takes its time, and its INVOICE waits until the own meter justifies it. At more power
+    a packet is shorter, but sooner above the steps that the audit tolerates. So the longest time
+    is that at maximum power, or at the power whose packets take just `packet_ms`.
+    """
+    most_mw = max(min(offer.max_power_mw, config.max_power_mw), 1)
+    full_mw = offer.packet_energy_mwh * MS_PER_HOUR // max(offer.packet_ms, 1)
+    longest_ms = 0
+    for power_mw in (most_mw, min(max(full_mw, 1), most_mw)):
+        longest_ms = max(longest_ms, silence_ms(offer, config, step_mwh, power_mw))
+    return longest_ms
+
+
+def silence_ms(offer: "Offer", config: "VehicleConfig", step_mwh: int, power_mw: int) -> int:
+    """Return the longest time between two payments at a steady power."""
+    packet_ms = min(offer.packet_energy_mwh * MS_PER_HOUR // power_mw, offer.packet_ms)
+    tolerated_ms = (step_mwh + offer.step_mwh) * MS_PER_HOUR // power_mw
+    return packet_ms + max(config.own_late_ms - tolerated_ms, 0)
 
 
 def _check(reason: int) -> None:

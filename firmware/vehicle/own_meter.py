@@ -77,7 +77,8 @@ class PowerBound:
     """The most energy that can have flowed: `max_power_mw` times the time that passed.
 
     For a vehicle without a meter. Nothing makes this bound doubtful, so `reason` is always 0.
-    A second at maximum power counts for one channel only, as a watt-hour of a meter does.
+    A second at maximum power counts for one channel only, as a watt-hour of a meter does. The
+    pole's meter may count more of the same power, so `audit_percent` applies here too.
     """
 
     unsure_mwh = 0

@@ -1,7 +1,7 @@
 """The vehicle's end of a session: which message leads to which step, and the state between them.
 
-The steps have files of their own: visit (greet, come back), offer_check, audit, payment,
-tariff_check, renewal.
+The steps have files of their own: visit (greet, come back), certificate_choice, offer_check,
+audit, payment, tariff_check, renewal.
 """
 
 from joulestream import errors
@@ -26,10 +26,11 @@ from joulestream.messages import (
 from joulestream.session import CLOSED, OPEN, QUIET_STATES, STOPPING, ProtocolSession
 from joulestream.units import Timer
 from joulestream.vehicle.audit import invoice_reason
+from joulestream.vehicle.certificate_choice import CertificateChoice
 from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.offer_check import check_offer
 from joulestream.vehicle.payment import PAID_AFTER_STOP, WORTH_MWH, Payments
-from joulestream.vehicle.renewal import load_renewals, newer_certificate
+from joulestream.vehicle.renewal import load_renewals
 from joulestream.vehicle.tariff_check import tariff_reason
 from joulestream.vehicle.visit import Visit
 
@@ -92,7 +93,9 @@ class Payer:
         self._channel_id = b""  # of the channel to greet with
         # The writes that hardly anybody pays for. It knows no time before the first step.
         self._budget = WriteBudget(0, config.link_timeout_ms)
-        self._shown: Certificate | None = None  # with the last RENEW of this session
+        self._choice = CertificateChoice(wallet)
+        self._certificate: Certificate | None = None  # of this session, since its OFFER
+        self._shown: list[Certificate] = []  # with the RENEWs of this session
         # Every packet brings one INVOICE. The object is made once and reused.
         self._invoice = Invoice(sequence=0, energy_mwh=0, amount_due=0)
         self._invoice_waits = False
@@ -198,7 +201,7 @@ class Payer:
 
     def _on_offer(self, offer: "messages.Offer", now_ms: int) -> None:
         wallet = self._wallet
-        certificate = wallet.certificate_for(offer.payee_key)
+        certificate = self._choice.for_offer(offer)
         if certificate is None:
             raise PeerError(errors.NO_CHANNEL)
         self._channel_id = certificate.channel_id
@@ -207,6 +210,7 @@ class Payer:
             self.visit.greet(self.session, self._channel_id, wallet.public_key, now_ms)
             return
         self.session.check_signature(offer, offer.payee_key)
+        self._certificate = certificate
         timeout_ms = max(offer.link_timeout_ms, _LEAST_TIMEOUT_MS)
         self._budget.keep_pace(min(timeout_ms, self._config.link_timeout_ms))
         self._budget.owe(_SESSION_RECORDS, now_ms)
@@ -218,7 +222,7 @@ class Payer:
             self.payments = Payments(offer, record, certificate, wallet, self._config)
             if self.payments.is_spent():
                 raise PeerError(self.payments.limit_reason())
-            self._shown = None
+            self._shown.clear()
             self._owner.take(self._channel_id, record, offer)
         except OSError:
             raise PeerError(errors.WALLET_UNABLE)
@@ -261,22 +265,25 @@ class Payer:
         payments = self.payments
         assert payments is not None
         load_renewals(self._wallet, self._load_certificates)
-        certificate = newer_certificate(self._wallet, payments.certificate, message.valid_until_s)
-        shown = self._shown
         # The session repeats a RENEW that is lost, and the pole's answer to it stays the same.
-        if certificate is not None and (shown is None or certificate.signature != shown.signature):
-            self._shown = certificate
+        certificate = self._choice.for_renewal(
+            payments.certificate,
+            message.valid_until_s,
+            [shown.signature for shown in self._shown],
+        )
+        if certificate is not None:
+            self._shown.append(certificate)
             self.session.send(Renew(certificate=certificate.to_bytes()), now_ms)
 
     def _on_renewed(self, message: "messages.Renewed", now_ms: int) -> None:
-        payments, shown = self.payments, self._shown
+        payments = self.payments
         assert payments is not None
         # The pole may go on under its own certificate. Its limit holds until it takes this one.
-        if shown is not None and (message.expires_at_s, message.capacity) == (
-            shown.expires_at_s,
-            shown.capacity,
-        ):
-            payments.use(shown)
+        if self._shown:
+            shown = self._shown[-1]
+            if (message.expires_at_s, message.capacity) == (shown.expires_at_s, shown.capacity):
+                self._certificate = shown
+                payments.use(shown)
 
     def _on_stop(self, message: "messages.Stop", now_ms: int) -> None:
         self._note_stop(message.reason)
@@ -299,6 +306,7 @@ class Payer:
         self.last_stop = None
         self.receipt = None
         self.packets = 0
+        self._certificate = None
         self.visit.greet(self.session, self._channel_id, wallet.public_key, now_ms)
 
     def _accept(self, certificate: "Certificate", prepay: int, now_ms: int) -> None:
@@ -376,6 +384,7 @@ class Payer:
             self._end(now_ms)
         self._owner.unplug(now_ms)
         self._owner.step(self._own_meter, now_ms)
+        self._choice.begin()
         self.visit.begin()
 
     def _note_stop(self, reason: int) -> None:
@@ -388,4 +397,6 @@ class Payer:
         self.session.abort()
         self._invoice_waits = False
         self._owner.end(now_ms)
-        self.visit.end_session(self.last_stop, now_ms)
+        used = self._certificate
+        has_other = used is not None and self._choice.refuse(used, self.last_stop)
+        self.visit.end_session(self.last_stop, has_other, now_ms)

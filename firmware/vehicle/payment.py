@@ -88,7 +88,7 @@ class Payments:
         record_prices(record, self.tariff)
         self.audit = Audit(
             record,
-            config.tolerance_percent,
+            config.audit_percent,
             energy_from_power(config.max_power_mw, config.audit_wait_ms),
             energy_from_power(config.max_power_mw, config.link_timeout_ms),
             offer.energy_mwh,

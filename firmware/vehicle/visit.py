@@ -14,7 +14,22 @@ if TYPE_CHECKING:
 
     from joulestream.session import ProtocolSession
 
-# A session that ended for one of these may go better the next time, so the vehicle comes back.
+# The owner's order and limits, and faults that one side charges the other with. Neither passes
+# while the plug stays in: the vehicle waits until a person pulls it.
+LASTING = (
+    errors.OWNER_STOP,
+    errors.ENERGY_REACHED,
+    errors.BUDGET_EXHAUSTED,
+    errors.BAD_FIELD,
+    errors.BAD_PROOF,
+    errors.AMOUNT_SHRINKS,
+    errors.OVER_CAPACITY,
+    errors.UNDERPAID,
+    errors.OVERBILLED,
+    errors.WRONG_AMOUNT,
+    errors.CARRIED_DEBT,
+)
+# After a session that ended for one of these the next one may go well at once.
 _SOON = (
     errors.BAD_SIGNATURE,
     errors.UNEXPECTED_MESSAGE,
@@ -32,18 +47,12 @@ _SOON = (
     errors.WALLET_UNABLE,
     errors.MEMORY_LOW,
 )
-# These pass by themselves less often: a clock is corrected, a certificate renewed, a place given
-# back, a fault mended by a restart. So the vehicle's pause doubles each time.
-# After any other reason it waits until a person pulls the plug.
-_LATER = (
-    errors.CERTIFICATE_EXPIRED,
-    errors.CERTIFICATE_OLD,
-    errors.BAD_TIME,
-    errors.CHANNELS_FULL,
-    errors.ISSUER_LIMIT,
-    errors.INTERNAL,
-)
+# All other reasons pass without the owner, sooner or later: a price falls, a clock is corrected, a
+# certificate is renewed, a pole saw the plug out for a moment. A reason of a later version may
+# pass too. The vehicle's pause doubles each time, so no pole makes it write or switch often.
 _LONGEST_PAUSE_MS = const(600_000)
+# A session that brought so much energy went well: the pauses start anew.
+_WORTH_MWH = const(100_000)
 
 
 class Visit:
@@ -66,12 +75,12 @@ class Visit:
         self._energy_wanted_mwh = energy_wanted_mwh
         self._random = random
         self._pause = Timer()
-        self._later_ms = reconnect_ms
         self.begin()
 
     def begin(self) -> None:
         """Begin a new visit: the vehicle may greet at once."""
         self.energy_mwh = 0
+        self._energy_before_mwh = 0
         self.is_over = False
         self._later_ms = self._reconnect_ms
         self._pause.stop()
@@ -96,11 +105,20 @@ class Visit:
         """Return whether this visit brought the energy that the owner wants."""
         return self.energy_mwh >= self._energy_wanted_mwh
 
-    def end_session(self, reason: "int | None", now_ms: int) -> None:
-        """Decide, after a session ended for `reason`, whether and when to greet again."""
+    def end_session(self, reason: "int | None", has_other: bool, now_ms: int) -> None:
+        """Decide, after a session ended for `reason`, whether and when to greet again.
+
+        Args:
+            reason: why it ended.
+            has_other: another certificate was not tried yet, so the reason may not hold for it.
+            now_ms: the present tick.
+        """
+        if self.energy_mwh - self._energy_before_mwh >= _WORTH_MWH:
+            self._later_ms = self._reconnect_ms
+        self._energy_before_mwh = self.energy_mwh
         pause_ms = self._reconnect_ms
-        if reason in _LATER:
+        if reason not in _SOON and not has_other:
             pause_ms = self._later_ms
             self._later_ms = min(2 * pause_ms, _LONGEST_PAUSE_MS)
-        self.is_over = not pause_ms or not (reason in _SOON or reason in _LATER)
+        self.is_over = not pause_ms or reason in LASTING
         self._pause.start(now_ms, pause_ms)

@@ -56,23 +56,6 @@ class Wallet:
         self.records = PayerRecords(journal, sha256(period.encode()).digest()[:PERIOD_SIZE])
         self.budget_left = max(budget - self.records.spent, 0)
 
-    def certificate_for(self, payee_key: bytes) -> "Certificate | None":
-        """Return the certificate of a channel that pays `payee_key`, or None.
-
-        If there are several, it is one with capacity left, if any, and of those the one that
-        expires last.
-        """
-        best = None
-        best_order = False, 0
-        for certificate in self.certificates:
-            if certificate.payee_key == payee_key and certificate.payer_key == self.public_key:
-                record = self.load(certificate.channel_id)
-                has_room = record is None or record.signed < certificate.capacity
-                order = has_room, certificate.expires_at_s
-                if best is None or order > best_order:
-                    best, best_order = certificate, order
-        return best
-
     def can_store(self) -> bool:
         """Return whether a claim, and a new tariff beside it, can be stored without an erase."""
         return self.records.can_store()

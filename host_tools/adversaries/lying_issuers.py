@@ -200,7 +200,7 @@ def _renew_for_each_other(play: Play) -> None:
         stage.run(lambda: stage.peer.paid >= capacity)
         newer = _certify(terms, 1, small, stage.now_s + 1)
         liar.send(Renew(certificate=newer.to_bytes()))
-        stage.run_to_end("ISSUER_LIMIT")
+        stage.run_to_end("CAPACITY_EXHAUSTED")
         play.take_stock()
 
 

@@ -6,7 +6,7 @@ from joulestream.channel import Certificate
 from joulestream.host_tools.adversaries.bank import SIGNERS
 from joulestream.host_tools.adversaries.liar import VEHICLE, Liar
 from joulestream.host_tools.adversaries.lying_vehicle import (
-    DELAY,
+    CREDIT_AND_DELAY,
     LyingVehicle,
     again,
 )
@@ -59,14 +59,20 @@ class TrustsAStranger(ShowsAnothersCertificate):
 
 
 class RenewsByItself(LyingVehicle):
-    """Renews its certificate in an open session with one that no issuer signed."""
+    """Renews its certificate in an open session with one that no issuer signed, and overdraws."""
 
-    reason = "CERTIFICATE_FORGED"
+    reason = "OVER_CAPACITY"
 
     def lie(self) -> None:
         forged = Certificate.from_bytes(self.certificate.to_bytes())
         forged.expires_at_s += 60
+        forged.capacity *= 2
         self.send(Renew(certificate=forged.to_bytes()))
+
+    def amount(self, invoice: Any) -> int:
+        if self.lying:
+            return self.certificate.capacity + 1
+        return super().amount(invoice)
 
 
 LIARS = (
@@ -105,9 +111,9 @@ LIARS = (
     Liar(
         "renews its certificate by itself",
         VEHICLE,
-        "Sends a RENEW with a certificate that no issuer signed.",
-        "stops with CERTIFICATE_FORGED",
-        DELAY,
+        "Sends a RENEW with a capacity that no issuer signed, and signs for more than it has.",
+        "goes on under the certificate in use, and stops with OVER_CAPACITY",
+        CREDIT_AND_DELAY,
         again(RenewsByItself),
     ),
 )

@@ -219,6 +219,15 @@ def _end_deaf(events: Events, event: Event) -> None:
         side.board.link.room = None
 
 
+def _begin_pilot(events: Events, event: Event) -> None:
+    events.world.pole.board.misread_pilot = event.values["state"]
+
+
+def _end_pilot(events: Events, event: Event) -> None:
+    if not events.is_active("pilot"):
+        events.world.pole.board.misread_pilot = ""
+
+
 def _begin_nothing(events: Events, event: Event) -> None:
     """Charging at home lasts as long as the event is active."""
 
@@ -273,6 +282,7 @@ _HANDLERS: dict[str, tuple[_Handler, _Handler | None]] = {
     "stall": (_begin_stall, None),
     "deaf": (_begin_deaf, _end_deaf),
     "weld": (_begin_weld, _end_weld),
+    "pilot": (_begin_pilot, _end_pilot),
     "home": (_begin_nothing, None),
     "rekey": (_begin_replug, _end_rekey),
     "restore": (_begin_restore, _end_restore),

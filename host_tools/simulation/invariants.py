@@ -375,6 +375,9 @@ class Invariants:
             # A pole that starts anew forgets the step that it saw, and tells a shorter one.
             # The pole's payment timeout may end before the vehicle's wait for its meter.
             lasting += ("OVERBILLED", "OPEN")
+        if is_doubtful and world.plan.stays_plugged:
+            # One side charged the other with a fault, and nobody pulled the plug.
+            lasting += _QUARRELS
         if self._contactor_failed:
             # Current at the end of the plan raises its alarm in the calm.
             lasting += ("CONTACTOR_WELDED",)

@@ -177,6 +177,7 @@ class Board(contract.Board):
         paused_ms: the world's time since which it asks the vehicle to pause; None: it does not.
         is_paused: whether the vehicle that is plugged in draws nothing, since it was asked.
         is_plugged: whether its end of the cable is plugged in.
+        misread_pilot: the pilot state that it reads in place of the true one; "": it does not.
         crash: whether its next operation on the link raises CrashError.
         hears_chatter: whether noise comes in on the link in every round.
         unix_s: the time of its clock in s; None: the clock does not know it.
@@ -204,6 +205,7 @@ class Board(contract.Board):
         self.paused_ms: int | None = None
         self.is_paused = False
         self.is_plugged = False
+        self.misread_pilot = ""
         self.crash = False
         self.hears_chatter = False
         self.unix_s: int | None = None
@@ -241,6 +243,8 @@ class Board(contract.Board):
         self.contactor_told_ms = self.world_ms
 
     def pilot_state(self) -> str:
+        if self.misread_pilot:
+            return self.misread_pilot
         if not self.is_plugged:
             return PILOT_A
         return PILOT_B if self.is_paused else PILOT_C

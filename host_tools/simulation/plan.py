@@ -19,6 +19,9 @@ TICKS_PERIOD = 1 << 30
 # At the end no fault happens for this time, and a vehicle must be able to charge.
 CALM_MS = 8_000
 VEHICLES = 3
+_LONGEST_PACKET_MS = 1_040
+# The energy of a meter that is late by less is within the steps that an audit tolerates.
+_QUICK_MS = 300
 # No driver declares a shorter refresh.
 _LEAST_REFRESH_MS = 200
 # Shorter than the defaults, so that a fault and the recovery from it fit into a minute.
@@ -127,6 +130,7 @@ class Parameters:
         blocks: blocks of each flash.
         max_channels: channels that the pole's journal holds.
         parked_days: so long nobody charges before the end of the history.
+        max_price_per_kwh: the highest price that the vehicles' owners allow.
     """
 
     prices: list[dict[str, int]]
@@ -154,6 +158,7 @@ class Parameters:
     blocks: int
     max_channels: int
     parked_days: int
+    max_price_per_kwh: int
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,7 @@ class Plan:
         step_ms: virtual time of one step.
         parameters: the figures that stay fixed.
         events: the events in the order of their times.
+        stays_plugged: whether the plug stays in at the end: a trouble that passes ends no visit.
     """
 
     seed: int
@@ -173,6 +179,7 @@ class Plan:
     step_ms: int
     parameters: Parameters
     events: tuple[Event, ...]
+    stays_plugged: bool = False
 
 
 # The duration of an event in ms, and its values.
@@ -313,6 +320,11 @@ def _pole_wipe(rng: Random) -> _Details:
     return 0, {"collects": rng.random() < 0.7}
 
 
+def _pilot(rng: Random) -> _Details:
+    """Draw a pilot state that the pole alone reads, for a step or for a while."""
+    return rng.choice((1, 1, 300)), {"state": rng.choice("AEF")}
+
+
 def _stall(rng: Random) -> _Details:
     """Draw a time in which one side's loop does not run."""
     return rng.randrange(100, 1_500), {"side": _side(rng)}
@@ -341,6 +353,8 @@ KINDS: dict[str, tuple[int, Callable[[Random], _Details]]] = {
     "pole_copy": (1, _pole_copy),
     "pole_wipe": (1, _pole_wipe),
 }
+# Troubles that pass while the plug stays in. A generator of its own draws these events.
+PASSING: dict[str, tuple[int, Callable[[Random], _Details]]] = {"pilot": (1, _pilot)}
 
 
 def _prices(rng: Random, length_ms: int) -> list[dict[str, int]]:
@@ -402,18 +416,21 @@ _FIGURES = ((0, 0), (0, 0), (0, 0), (200, 0), (700, 0), (0, 1_000))
 def _meters(rng: Random) -> list[MeterKind]:
     """Draw the meters of the pole and of the vehicles.
 
-    A vehicle's owner knows the own meter, and its figures are no older than an invoice may wait.
+    A vehicle's owner knows the own meter.
     """
     draws = rng.choices(list(METERS), list(METERS.values()), k=VEHICLES + 1)
     pole, *vehicles = [draw(rng) for draw in draws]
     smooth_ms, lag_ms = rng.choice(_FIGURES)
     return [
         replace(pole, smooth_ms=smooth_ms, lag_ms=lag_ms),
-        *(
-            replace(kind, is_declared=True, refresh_ms=min(kind.refresh_ms, 1_000))
-            for kind in vehicles
-        ),
+        *(replace(kind, is_declared=True) for kind in vehicles),
     ]
+
+
+def _own_late_ms(kind: MeterKind, meter_ms: int) -> int:
+    """Return the time by which a vehicle's meter may show energy late."""
+    meter = check_meter(kind.section(meter_ms))
+    return meter.refresh_ms + max(meter.interval_ms, meter.reading_ms)
 
 
 def cover_mwh(packet_mwh: int, max_power_w: int, pole_meter: dict[str, Any]) -> int:
@@ -440,11 +457,14 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     )
     packet = -(-highest_price * packet_mwh // 1_000_000)
     meter_ms = rng.choice((100, 200))
+    # A vehicle refuses a pole that does not wait, or deliver, until its own meter shows energy.
+    late_ms = max(_own_late_ms(kind, meter_ms) for kind in meters[1:])
+    least_mwh = cover_mwh(packet_mwh, max_power_w, meters[0].section(meter_ms))
     # What flows while packets are paid, and in an orderly stop of six seconds.
     cover, stop = (
         -(-highest_price * energy_mwh // 1_000_000) + 1
         for energy_mwh in (
-            cover_mwh(packet_mwh, max_power_w, meters[0].section(meter_ms)),
+            max(least_mwh, max_power_w * late_ms // 3_600),
             max_power_w * 6_000 // 3_600,
         )
     )
@@ -462,12 +482,15 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
     return Parameters(
         prices=prices,
         packet_mwh=packet_mwh,
-        packet_ms=rng.choice((1_000, 1_040)),
+        packet_ms=rng.choice((1_000, _LONGEST_PACKET_MS)),
         credit=credit,
         pole_prepay=rng.choice((0, prepay)) if credit else prepay,
         vehicle_prepay=max(prepay, cover) + (packet if credit == 0 else 0),
         max_power_w=max_power_w,
-        pole_timeout_ms=rng.choice((1_300, 2_000, 3_000, 6_000)),
+        pole_timeout_ms=max(
+            rng.choice((1_300, 2_000, 3_000, 6_000)),
+            late_ms + _LONGEST_PACKET_MS + 1 if late_ms > _QUICK_MS else 0,
+        ),
         vehicle_timeout_ms=rng.choice((1_300, 2_000, 3_000)),
         retry_ms=rng.choice((100, 250)),
         meter_ms=meter_ms,
@@ -496,7 +519,21 @@ def _parameters(rng: Random, length_ms: int, meters: list[MeterKind]) -> Paramet
         blocks=rng.choice((8, 12, 16)),
         max_channels=rng.choice((2, 4, 4, 4, 4, 4)),
         parked_days=parked_days,
+        max_price_per_kwh=_UNLIMITED,
     )
+
+
+def _dear(rng: Random, length_ms: int, parameters: Parameters) -> Parameters:
+    """Return the parameters with a time in which the price is above the owners' limit."""
+    highest = max(row["price_per_kwh"] for row in parameters.prices)
+    begins_s = START_S + rng.randrange(length_ms // 1_000 - 20)
+    ends_s = begins_s + rng.randrange(1, 20)
+    rows = [row for row in parameters.prices if not begins_s <= row["from_s"] <= ends_s]
+    after = [row for row in parameters.prices if row["from_s"] <= ends_s][-1]
+    rows.append({"from_s": begins_s, "price_per_kwh": highest + 1})
+    rows.append({"from_s": ends_s, "price_per_kwh": after["price_per_kwh"]})
+    rows.sort(key=lambda row: row["from_s"])
+    return replace(parameters, prices=rows, max_price_per_kwh=highest)
 
 
 def make_plan(seed: int) -> Plan:
@@ -514,6 +551,15 @@ def make_plan(seed: int) -> Plan:
         kind = rng.choices(kinds, weights)[0]
         for_ms, values = KINDS[kind][1](rng)
         events.append(Event(kind, rng.randrange(length_ms), for_ms, values))
-    events.sort(key=lambda event: event.at_ms)
     step_ms = rng.choice((25, 40, 50))
-    return Plan(seed, length_ms, step_ms, parameters, tuple(events))
+    # A generator of their own, as for the meters.
+    passing = Random(f"passing {seed}")
+    for kind, (_, draw) in PASSING.items():
+        for _ in range(passing.choice((0, 0, 1, 2))):
+            for_ms, values = draw(passing)
+            events.append(Event(kind, passing.randrange(length_ms), for_ms, values))
+    if passing.random() < 0.2 and not parameters.parked_days:
+        parameters = _dear(passing, length_ms, parameters)
+    stays_plugged = passing.random() < 0.5
+    events.sort(key=lambda event: event.at_ms)
+    return Plan(seed, length_ms, step_ms, parameters, tuple(events), stays_plugged)

@@ -85,6 +85,7 @@ def cut_plan(seed: int) -> Plan:
         blocks=rng.choice((8, 9, 12)),
         max_channels=4,
         parked_days=0,
+        max_price_per_kwh=_UNLIMITED,
     )
     events = [
         Event("replug", at_ms, 300, {"next": rng.randrange(VEHICLES)})

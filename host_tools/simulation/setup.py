@@ -183,7 +183,7 @@ def vehicle_configuration(parameters: Parameters, number: int) -> "VehicleConfig
         "seed_file": "-",
         "certificates": ["-"],
         "budget": parameters.budgets[number],
-        "max_price_per_kwh": 1 << 40,
+        "max_price_per_kwh": parameters.max_price_per_kwh,
         "energy_wanted_mwh": 1 << 40,
         "prepay": parameters.vehicle_prepay,
         "audit_percent": AUDIT_PERCENT,

@@ -65,6 +65,8 @@ _UNPLUGGED_MS = 1_000
 # A vehicle is at home, or parked, so long after it was unplugged, with a socket of so much power.
 _AT_HOME_AFTER_MS = 1_500
 _HOME_MW = 7_000_000
+# The longest pause of a vehicle that stays plugged in (vehicle/visit.py).
+_LONGEST_PAUSE_MS = 600_000
 # Steps in days without a vehicle.
 _PARKED_STEP_MS = 900_000
 
@@ -302,8 +304,7 @@ class World:
             self.step()
         if self.plan.parameters.parked_days:
             self._park()
-        calm_from_ms = self.now_ms
-        self._begin_calm()
+        calm_from_ms = self._begin_calm()
         packets = self.packets
         while self.now_ms < calm_from_ms + CALM_MS:
             self.step()
@@ -582,8 +583,11 @@ class World:
         """End all events, and let no other event begin."""
         self._events.forget()
 
-    def _begin_calm(self) -> None:
-        """Repair everything, and plug the vehicle in again."""
+    def _begin_calm(self) -> int:
+        """Repair everything, and plug the vehicle in again if it was, or will be, pulled.
+
+        Return the time from which on the vehicle has no reason to wait.
+        """
         self.forget_events()
         self.repair_contactor()
         for side in self.sides():
@@ -594,11 +598,28 @@ class World:
         for side in self.vehicles:
             self._decide_on_debts(side)
         plugged = self.plugged
+        if plugged is not None and self.plan.stays_plugged:
+            for _ in range(_UNPLUGGED_MS // self.plan.step_ms):
+                self.step()
+            self.repair_contactor()
+            self._wait_for_greeting(self.vehicles[plugged])
+            return self.now_ms
+        calm_from_ms = self.now_ms
         self._unplug_and_wait()
         # The pole runs by now, and tells an alarm that nobody has named.
         self.repair_contactor()
         self.plugged = plugged
         self.replug(self.plugged or 0)
+        return calm_from_ms
+
+    def _wait_for_greeting(self, side: Side) -> None:
+        """Let a vehicle that stays plugged in wait until its pause is over."""
+        until_ms = self.now_ms + _LONGEST_PAUSE_MS
+        while self.now_ms < until_ms and side.is_at_rest:
+            visit = side.loop.payer.visit
+            if visit.is_over or visit.may_greet(side.board.now_ms()):
+                return
+            self.step()
 
     def _decide_on_debts(self, side: Side) -> None:
         """Let the owner of a vehicle pay the debts that it refused, or took on trust."""

@@ -93,6 +93,13 @@ class TwoLoops:
                 return True
         return False
 
+    def glitch_pilot(self, state: str) -> None:
+        """Let the pole alone read the pilot state `state` for one step. The plug stays in."""
+        board = self._boards[0]
+        before, board.pilot = board.pilot, state
+        self._step()
+        board.pilot = before
+
     def _step(self) -> None:
         step_ms = self._step_ms
         self.now_ms = ticks_add(self.now_ms, step_ms)
