@@ -14,17 +14,21 @@ from unittest import mock
 
 import pytest
 
-from joulestream.boards import unix
+from joulestream.boards import open_board, unix
+from joulestream.boards.board_clock import BoardClock
+from joulestream.boards.contract import CLOCK_NETWORK
 from joulestream.boards.gate import DRIVE, Gate
 from joulestream.device.payer_record import PayerRecord
 from joulestream.device.write_budget import WriteBudget
 from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
+from joulestream.host_tools.hardware.port import Port
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS, check_link, open_link
 from joulestream.link.isotp import PAUSE_MS, TIMEOUT_MS, IsoTp
 from joulestream.messages import PAYEE, PAYER, Hello, encode
 from joulestream.meter.config import METER, check_meter
 from joulestream.meter.counter import open_meter
+from joulestream.parts.pilot import Pilot, duty_of
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import PoleClock
 from joulestream.pole.closing import WAIT, Closing
@@ -32,6 +36,7 @@ from joulestream.pole.contactor import Contactor
 from joulestream.pole.packetizer import Packetizer
 from joulestream.pole.renewal import Renewal
 from joulestream.pole.welding import WeldWatch
+from joulestream.runtime import BUILT_S
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.session import CLOSED, ProtocolSession
@@ -190,6 +195,90 @@ def welding(clock, pause_ms):
         assert not one.alarm
         follow(clock.add(100))
     assert one.alarm == CONTACTOR_WELDED
+
+
+def welding_by_energy(clock, pause_ms):
+    """Contacts weld after days at rest, and the power falls all the time."""
+    meter = PairMeter()
+    meter.changed_ms = 0
+    meter.power_mw = 5_000_000
+    one = WeldWatch(mount(RamFlash(), 8), 0, 11_000_000)
+    one.follow(True, meter, clock.now_ms)
+    one.follow(False, meter, clock.now_ms)
+    clock.add(pause_ms)
+    for _ in range(12):
+        meter.changed_ms = clock.add(1_000)
+        meter.power_mw -= 100_000
+        meter.total_mwh += 1_000
+        one.follow(False, meter, clock.now_ms)
+    assert one.alarm == CONTACTOR_WELDED
+
+
+def pilot(clock, pause_ms):
+    duties = []
+    one = Pilot(lambda: 6_000, duties.append, 16_000)
+    one.pause(False, clock.now_ms)
+    one.read(clock.now_ms)
+    one.read(clock.add(pause_ms))
+    one.read(clock.add(5_000))
+    assert duties[-1] == duty_of(16_000), "a change that waits comes after 5 s"
+    one.limit(10_000, clock.add(pause_ms))
+    one.limit(16_000, clock.now_ms)
+    one.read(clock.add(4_999))
+    assert duties[-1] == duty_of(10_000)
+    one.read(clock.add(1))
+    assert duties[-1] == duty_of(16_000)
+
+
+def board_clock(clock, pause_ms):
+    """A network tells the time once; then ticks alone carry it on, for days."""
+    answers = [BUILT_S + DAY_S]
+    network = SimpleNamespace(time_s=lambda: answers.pop() if answers else None)
+    one = BoardClock(network, None, clock.now_ms)
+    assert one.is_due(clock.now_ms)
+    one.ask(clock.now_ms)
+    assert not one.is_due(clock.add(HOUR_MS)) and one.is_due(clock.add(6 * HOUR_MS))
+    asked = 0
+    for _ in range(pause_ms // HOUR_MS):
+        one.read(clock.add(HOUR_MS))  # the supervisor lets the board read it at each rest
+        if one.is_due(clock.now_ms):
+            one.ask(clock.now_ms)
+            asked += 1
+    elapsed_s = (7 + pause_ms // HOUR_MS) * 3_600
+    assert one.read(clock.now_ms) == (BUILT_S + DAY_S + elapsed_s, CLOCK_NETWORK)
+    assert asked == pause_ms // HOUR_MS, "a network that is silent is asked each half hour"
+
+
+def machine_board(clock, pause_ms):
+    """Heartbeat, LED and report of a board with a chip."""
+    with Port("ESP32") as port:
+        port.now_us = 1_000 * clock.now_ms
+        board = open_board({"kind": "esp32", "watchdog": 0})
+        shown = []
+
+        def status():
+            shown.append(clock.now_ms)
+            return {"faults": 0, "board_fault": None}
+
+        def step(closed):
+            board.contactor(closed)
+            board.feed_watchdog()
+            board.show(status)
+
+        for _ in range(2):
+            port.now_us = 1_000 * clock.add(pause_ms)
+            before = len(shown), len(port.edges)
+            for _ in range(1_200):
+                port.now_us = 1_000 * clock.add(5)
+                step(True)
+            for _ in range(1_200):
+                port.now_us = 1_000 * clock.add(5)
+                step(False)
+            edges = [edge for edge in port.edges[before[1] :] if edge[1] == board.HEARTBEAT]
+            assert 1_190 <= len(edges) <= 1_210
+            lights = [edge for edge in port.edges[before[1] :] if edge[1] == board.LED]
+            assert len(lights) > 2, "it blinks at rest"
+            assert len(shown) > before[0]
 
 
 def heap(clock, pause_ms):
@@ -537,6 +626,13 @@ ROWS = {
     "firmware/pole/contactor.py Contactor._until_forgotten": contactor,
     "firmware/pole/loop.py PoleLoop._stop": timer,
     "firmware/pole/welding.py WeldWatch._settling": welding,
+    "firmware/pole/welding.py WeldWatch._late": welding_by_energy,
+    "firmware/parts/pilot.py Pilot._next_duty": pilot,
+    "firmware/boards/board_clock.py BoardClock._next_ask": board_clock,
+    "firmware/boards/board_clock.py BoardClock.read": board_clock,
+    "firmware/boards/machine_board.py MachineBoard._next_edge": machine_board,
+    "firmware/boards/machine_board.py MachineBoard._next_blink": machine_board,
+    "firmware/boards/machine_board.py MachineBoard._next_report": machine_board,
     "firmware/pole/packetizer.py Packetizer._longest": packetizer,
     "firmware/pole/packetizer.py Packetizer._in_time": packetizer,
     "firmware/pole/renewal.py Renewal._pause": renewal,

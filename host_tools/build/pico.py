@@ -66,7 +66,7 @@ def build() -> Path:
                 str(port),
                 *words,
                 MICROPYTHON.directory,
-                *(path.read_text("utf-8") for path in frozen),
+                *(path.read_text(encoding="utf-8") for path in frozen),
             ]
         )
         complete = output / "complete"

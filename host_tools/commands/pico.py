@@ -23,10 +23,13 @@ def pico(
     """
     from joulestream.host_tools.bench.ports import Port
     from joulestream.host_tools.build.pico import build, build_library, emulator_modules
-    from joulestream.host_tools.pico_emulator import EmulatedPico
+    from joulestream.host_tools.errors import CommandError
+    from joulestream.host_tools.pico_emulator import FLASH_SIZE, EmulatedPico
     from joulestream.host_tools.pico_flash import write_flash
 
     console = progress_console(False)
+    if flash.exists() and not (flash.is_file() and flash.stat().st_size == FLASH_SIZE):
+        raise CommandError(f"{flash} is no flash of the emulated Pico; name another file")
     firmware, modules = build(), emulator_modules()
     if not flash.exists():
         write_flash(flash, [build_library()])
