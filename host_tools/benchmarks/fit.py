@@ -38,7 +38,7 @@ _VEHICLE = {
 
 
 class _Recorded:
-    """A UART that notes what is read from it."""
+    """A UART that notes the bytes that are read from it."""
 
     def __init__(self, uart: Any, number: int, record: "_Record") -> None:
         self._uart, self._number, self._record = uart, number, record
@@ -74,7 +74,7 @@ class _Board(MemoryBoard):
 
 
 class _Recording(TwoLoops):
-    """Both firmwares; `records` holds what each of them read."""
+    """Both firmwares; `records` holds the bytes that each of them read."""
 
     def __init__(self) -> None:
         self.records = (_Record(), _Record())
@@ -88,10 +88,10 @@ class _Recording(TwoLoops):
 
 
 def measure() -> dict[str, Any]:
-    """Return flash, heap after import and what `PACKETS` packets leave of a heap.
+    """Return flash, heap after import, and the heap that is free after `PACKETS` packets.
 
     Raises:
-        ToolchainError: the board cannot be built, or a firmware does not do what it did here.
+        ToolchainError: the board cannot be built, or a firmware behaves otherwise than here.
     """
     figures: dict[str, Any] = {}
     sizes = size.measure()
@@ -121,7 +121,7 @@ def measure() -> dict[str, Any]:
 
 
 def _write_inputs(folder: Path, role: str, seed: bytes, record: _Record) -> Path:
-    """Write what a firmware of `role` needs on the board; return the folder."""
+    """Write the files that a firmware of `role` needs on the board; return the folder."""
     folder.mkdir()
     values = pole_values() if role == "pole" else vehicle_values(**_VEHICLE)
     told = {

@@ -1,5 +1,6 @@
 """`joulestream pico`: the emulated Raspberry Pi Pico, for mpremote to talk to."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ def pico(
     from joulestream.host_tools.pico_flash import write_flash
 
     console = progress_console(False)
-    if flash.exists() and not (flash.is_file() and flash.stat().st_size == FLASH_SIZE):
+    if os.path.lexists(flash) and not (flash.is_file() and flash.stat().st_size == FLASH_SIZE):
         raise CommandError(f"{flash} is no flash of the emulated Pico; name another file")
     firmware, modules = build(), emulator_modules()
     if not flash.exists():

@@ -50,7 +50,7 @@ def check_kind(kind: str) -> None:
     board = importlib.import_module(KINDS[kind]).Board
     with tempfile.TemporaryDirectory() as folder, Port(board.MCU):
         secret = Path(folder) / "device.secret"
-        secret.write_text("5e" * 32)
+        secret.write_text("5e" * 32, encoding="utf-8")
         opened = open_board({"kind": kind, "device_secret": str(secret)})
         check_board(opened)
         check_writing(opened)

@@ -1,4 +1,4 @@
-"""Runs on the emulated board: a whole firmware in a chip's heap, and what it leaves free.
+"""Runs on the emulated board: a whole firmware in the heap of a chip, and the heap that stays free.
 
 The firmware's inputs were recorded on a computer (benchmarks/fit.py): the bytes that came on each
 UART, with the number of the step in which the firmware read them. The firmware does the same here,
@@ -60,7 +60,7 @@ class Inputs:
 
 
 class Uart:
-    """A UART whose input was recorded. What the firmware writes goes nowhere."""
+    """A UART with recorded input. The bytes that the firmware writes go nowhere."""
 
     def __init__(self, inputs: Inputs, number: int) -> None:
         self._inputs = inputs
