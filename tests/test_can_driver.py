@@ -18,7 +18,7 @@ MOST_BYTES_A_ROUND = 8
 
 
 class Registers:
-    """An SPI to registers that keep what is written, a frame to receive, and the frames sent."""
+    """An SPI to registers that keep the bytes written, a frame to receive, and the frames sent."""
 
     def __init__(self):
         self.values = bytearray(128)

@@ -21,9 +21,9 @@ from joulestream.testkit.pair import pole_values, vehicle_values
 from joulestream.testkit.two_loops import STEP_MS, TwoLoops
 
 PACKETS = 1_000
-# The heap of the figures, and that of an ESP32-C3, which the emulated board stands for.
 HEAP_BYTES = 160 * 1024
-C3_HEAP_BYTES = 190_000
+# A Pico's, counted on the emulated Pico.
+_PICO_HEAP_BYTES = 241_712
 _POWER_MW = 11_000_000
 _START_MS = 1_000
 _MOST_MS = 3_600_000
@@ -103,12 +103,12 @@ def measure() -> dict[str, Any]:
     recording.run(_MOST_MS, lambda: recording.pole.status().get("packets", 0) >= PACKETS)
     firmware, folder = library()
     frozen = build_frozen_board()
-    left: dict[str, list[dict[str, int]]] = {"": [], "_frozen": [], "_c3": []}
+    left: dict[str, list[dict[str, int]]] = {"": [], "_frozen": [], "_pico": []}
     for (role, key), record in zip(_ROLES.items(), recording.records, strict=True):
         for name, program, heap_bytes in (
             ("", firmware, HEAP_BYTES),
             ("_frozen", frozen, HEAP_BYTES),
-            ("_c3", firmware, C3_HEAP_BYTES),
+            ("_pico", firmware, _PICO_HEAP_BYTES),
         ):
             with tempfile.TemporaryDirectory(prefix="joulestream-fit-") as scratch:
                 inputs = _write_inputs(Path(scratch) / "fit", role, SEEDS[key], record)

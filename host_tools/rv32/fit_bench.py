@@ -1,4 +1,4 @@
-"""Runs on the emulated board: a whole firmware in the heap of a chip, and the heap that stays free.
+"""Runs on the emulated board: a whole firmware in the heap of a chip, and the heap left free.
 
 The firmware's inputs were recorded on a computer (benchmarks/fit.py): the bytes that came on each
 UART, with the number of the step in which the firmware read them. The firmware does the same here,
