@@ -11,7 +11,7 @@ def pattern(size):
 
 
 class End:
-    """An end with a wire for `room` frames; `frames` holds the frames that it sent and nobody took."""
+    """An end with a wire for `room` frames; `frames` holds those that nobody took yet."""
 
     def __init__(self, room=8, wire_room=3, now_ms=1_000):
         self.frames = []
