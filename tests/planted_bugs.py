@@ -179,7 +179,7 @@ BUGS = (
     Bug(
         "a vehicle takes a pole whose packets and its own wait outlast its link timeout",
         "firmware/vehicle/offer_check.py",
-        "    if offer.packet_ms + answer_ms(config) >= config.link_timeout_ms:\n",
+        "    if offer.packet_ms + config.answer_ms >= config.link_timeout_ms:\n",
         "    if offer.packet_ms + config.retry_ms >= config.link_timeout_ms:\n",
         "tests/test_lying_pole.py::test_the_slowest_pole_that_a_vehicle_takes",
     ),
@@ -320,8 +320,8 @@ BUGS = (
     Bug(
         "a renewal counts for the vehicle before the pole took it",
         "firmware/vehicle/payer.py",
-        "            self._shown = certificate\n",
-        "            self._shown = certificate\n            payments.use(certificate)\n",
+        "            self._shown.append(certificate)\n",
+        "            self._shown.append(certificate)\n            payments.use(certificate)\n",
         "tests/test_pole_rules.py::test_a_renewal_that_is_lost_raises_no_limit_too_early",
     ),
     Bug(

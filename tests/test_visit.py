@@ -110,7 +110,7 @@ def two_loops(turnaround_ms=25, **vehicle):
     """Return a pair of loops after 60 Wh, and the line of the pole's meter."""
     lines = [Line(turnaround_ms=turnaround_ms), Line(turnaround_ms=turnaround_ms)]
     meters = [Meter(5_000_000, line=lines[0]), Meter(7_000_400, line=lines[1])]
-    vehicle = {"budget": 1 << 40, **vehicle}
+    vehicle["budget"] = 1 << 40
     world = TwoLoops({"credit": 0, "prepay": 320}, vehicle, *meters, 11_000_000)
     assert world.run(60_000, lambda: world.flowed_mwh > 60_000)
     return world, lines[0]
@@ -154,7 +154,7 @@ def test_a_dear_minute_ends_no_visit():
         ]
         world = Pair(
             pole={"prices": prices, "credit": 0, "prepay": 450, "max_power_w": 3_000},
-            vehicle={"prepay": prepay, **COMING_BACK},
+            vehicle=dict(COMING_BACK, prepay=prepay),
         )
         world.run(lambda: world.payer.last_stop == reason)  # noqa: B023
         while world.now_ms <= 71_000:

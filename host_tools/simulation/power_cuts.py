@@ -76,7 +76,8 @@ def cut_plan(seed: int) -> Plan:
         meters=[kind] * (1 + VEHICLES),
         credit=2 * (packet + 1),
         pole_prepay=0,
-        vehicle_prepay=packet_amount(price, cover_mwh(_PACKET_MWH, _MAX_POWER_W, section)),
+        # A unit more, however coarse it is (docs/protocol.md, section 7.2).
+        vehicle_prepay=packet_amount(price, cover_mwh(_PACKET_MWH, _MAX_POWER_W, section)) + 1,
         max_power_w=_MAX_POWER_W,
         budgets=[_UNLIMITED] * VEHICLES,
         capacities=[_UNLIMITED] * VEHICLES,
