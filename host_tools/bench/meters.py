@@ -57,7 +57,9 @@ class MeterServer:
             looks = 0
             while len(response) < _EXCEPTION_SIZE or len(response) < _size_of(response):
                 try:
-                    await asyncio.wait_for(arrived.wait(), progress.LOOK_S)
+                    # Python 3.11's wait_for() swallows an interrupt that comes with the answer.
+                    async with asyncio.timeout(progress.LOOK_S):
+                        await arrived.wait()
                 except TimeoutError:
                     looks += 1
                     if looks >= progress.ASLEEP_LOOKS:
