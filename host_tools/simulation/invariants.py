@@ -82,7 +82,8 @@ class Invariants:
         ]
         # The delay until a pole bills energy: one reading, and the contact's closing and opening.
         # The loop may look at a reading a step late, by a clock that is a little slow.
-        self._bill_delay_ms = self._ages_ms[0] + 2 * contactor_ms + world.plan.step_ms
+        lag_ms = parameters.meters[0].lag_ms  # of the register; nobody declares it
+        self._bill_delay_ms = self._ages_ms[0] + lag_ms + 2 * contactor_ms + world.plan.step_ms
         # The time until a pole notices a faulty meter.
         self._meter_delay_ms = meter.timeout_ms + meter.frozen_ms + self._ages_ms[0]
         # The longest time without readings: a meter falls silent, sessions time out, a restart.

@@ -12,7 +12,7 @@ import vfs
 
 AT = 0x84000000
 BLOCK = 512
-BLOCKS = 1536
+BLOCKS = 4096
 
 # The operations of a block device's ioctl (MicroPython, class AbstractBlockDev).
 _BLOCK_COUNT = 4
