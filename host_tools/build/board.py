@@ -22,7 +22,7 @@ _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
 _OPTIMISATION = "-O2"
 _HEAP_BYTES = 1024 * 1024
 # As in mount.py; the last is the default of VfsLfs2.
-_SHAPE = (512, 1536, 32)
+_SHAPE = (512, 4096, 32)
 # MicroPython's unix port makes the image of the file system in a heap of this size.
 _IMAGE_HEAP_BYTES = 8 * 1024 * 1024
 
