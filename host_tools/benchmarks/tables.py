@@ -103,17 +103,17 @@ _BOARDS = {
         "heap free after 1,000 packets, of 160 KB, imports from files, the worse side, bytes",
         "at least 40,960; aim 65,536",
     ),
-    "heap_largest_block_after_1000_packets": (
+    "heap_largest_block": (
         "largest block then, bytes",
         "at least 8,192; aim 16,384",
     ),
     "heap_free_after_1000_packets_frozen": ("the same with the packages in the image, bytes", "-"),
-    "heap_largest_block_after_1000_packets_frozen": ("largest block then, bytes", "-"),
+    "heap_largest_block_frozen": ("largest block then, bytes", "-"),
     "heap_free_after_1000_packets_pico": (
         "the same from files, in a Pico's heap of 241,712 bytes, bytes",
         "-",
     ),
-    "heap_largest_block_after_1000_packets_pico": ("largest block then, bytes", "-"),
+    "heap_largest_block_pico": ("largest block then, bytes", "-"),
     "boards": ("boards that keep the contract of a board", "at least 6"),
     "can_packet_bus_ms": (
         "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
