@@ -408,6 +408,14 @@ BUGS = (
         "tests/test_honest_audit.py::test_a_vehicle_without_a_meter_draws_its_maximum",
     ),
     Bug(
+        "a debt on trust makes a pole too poor for a slow own meter",
+        "firmware/vehicle/offer_check.py",
+        "    most = offer.credit + min(offer.prepay, config.prepay)\n",
+        "    most = offer.credit - record.left_amount + prepay\n",
+        "tests/test_simulation.py"
+        "::test_a_debt_on_trust_makes_no_pole_too_poor_for_a_slow_own_meter",
+    ),
+    Bug(
         "a glitch of the pilot ends the visit",
         "firmware/vehicle/visit.py",
         "    errors.CARRIED_DEBT,\n)\n",

@@ -119,6 +119,12 @@ def test_a_wallet_that_forgets_its_budget_is_found(monkeypatch):
     assert any("budget grew" in failure for _, failure in failures), failures
 
 
+def test_a_debt_on_trust_makes_no_pole_too_poor_for_a_slow_own_meter():
+    """The vehicle's own meter was set back, so it takes energy on trust, and charges on."""
+    outcome = play(4591)
+    assert not outcome.failure and outcome.packets > 50, vars(outcome)
+
+
 def test_no_glitch_of_the_pilot_ends_a_visit():
     assert run_campaign(Totals(), 300, jobs=1).failures == []
 

@@ -76,9 +76,10 @@ def check_offer(
     prepay = agreed_prepay(offer, record, config.prepay)
     _check(_prepay_reason(offer, record, prepay))
     late_mwh = unjustified_mwh(offer, config, own_meter.step_mwh)
-    most = offer.credit - record.left_amount + prepay
+    # With all the credit that the channel may earn, and after the owner has freed its prepayment.
+    most = offer.credit + min(offer.prepay, config.prepay)
     if most < packet_amount(offer.price_per_kwh, late_mwh):
-        # However much credit the channel earns, the contactor would open at each late reading.
+        # The contactor would open at each late reading for ever.
         raise PeerError(errors.PREPAY_TOO_SMALL)
     raise_due(asked, record)
     record.energy_mwh = offer.energy_mwh
