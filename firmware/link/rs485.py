@@ -15,14 +15,12 @@ from binascii import crc32
 
 from joulestream.compat import const
 from joulestream.device.config import whole
-from joulestream.errors import MalformedError
-from joulestream.framing import MAX_FRAME, Decoder, encode
+from joulestream.framing import MAX_FRAME, encode
+from joulestream.link.framed import FramedLink
 from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from joulestream.boards.contract import Board
     from joulestream.device.config import Config
 
@@ -54,20 +52,15 @@ _INCREMENT = const(74)
 _MODULUS = const(65_537)
 
 
-class Link:
+class Link(FramedLink):
     """Frames over the board's UART "link", with turns."""
 
-    fault: "str | None" = None
-
     def __init__(self, config: "Config", board: "Board") -> None:
-        self._uart = board.uart("link")
+        super().__init__(board)
         self._now_ms = board.now_ms
         self._baud = config.baud
         byte_times_ms = _GAP_BYTES * _BITS_PER_BYTE * 1_000 // config.baud + 1
         self._gap_ms = max(config.gap_ms, byte_times_ms)
-        self._deliver: Callable[[memoryview], None] = _ignore
-        self._frame = bytearray(MAX_FRAME)
-        self._view = memoryview(self._frame)
         self._queue = bytearray(_QUEUE_SIZE)
         self._queue_view = memoryview(self._queue)
         self._size = 0  # bytes in the queue
@@ -81,22 +74,7 @@ class Link:
         self._crcs = [0] * _FRAMES
         self._stages = bytearray(_FRAMES)
         self._silent_turns = 0
-        self._received = bytearray(MAX_FRAME)
-        self._decoder = Decoder(self._take)
-        self._malformed = 0
         self._random = _seed(board)
-        self.bytes_sent = 0
-        self.unsent = 0
-
-    @property
-    def dropped(self) -> int:
-        """Frames that came with bad COBS, a bad CRC, too many bytes or no message."""
-        decoder = self._decoder
-        return decoder.bad_cobs + decoder.bad_crc + decoder.oversized + self._malformed
-
-    def attach(self, deliver: "Callable[[memoryview], None]") -> None:
-        """Let `poll` call `deliver(payload)` from now on."""
-        self._deliver = deliver
 
     def poll(self) -> None:
         """Read the bytes that have come; deliver good frames; send if it is this side's turn."""
@@ -117,7 +95,7 @@ class Link:
                 self.unsent += 1
                 continue
             self._queue[self._size] = 0
-            self._queue[self._size + 1 : end] = self._view[:size]
+            self._queue[self._size + 1 : end] = self._frame_view[:size]
             self._size = end
             self._crcs[place] = crc32(payload)
             self._stages[place] = _QUEUED
@@ -163,10 +141,7 @@ class Link:
         if not self._left:
             # The other side had its turn.
             self._others.stop()
-        try:
-            self._deliver(payload)
-        except MalformedError:
-            self._malformed += 1
+        super()._take(payload)
 
     def _is_echo(self, payload: memoryview) -> bool:
         """Return whether `payload` is an own one that came back. Each comes back once."""
@@ -201,7 +176,3 @@ def _seed(board: "Board") -> int:
         return int.from_bytes(board.random(2), "big")
     except ValueError:  # a board without a random source: the ticks differ a little
         return board.now_ms() % _MODULUS
-
-
-def _ignore(payload: memoryview) -> None:
-    """Stand in until a receiver is attached."""

@@ -7,13 +7,11 @@ lost.
 """
 
 from joulestream.compat import const
-from joulestream.errors import MalformedError
-from joulestream.framing import MAX_FRAME, Decoder, encode
+from joulestream.framing import MAX_FRAME, encode
+from joulestream.link.framed import FramedLink
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from joulestream.boards.contract import Board
     from joulestream.device.config import Config
 
@@ -21,33 +19,13 @@ if TYPE_CHECKING:
 TABLE = ()
 
 
-class Link:
+class Link(FramedLink):
     """Frames over the board's UART "link"."""
 
-    fault: "str | None" = None
-
     def __init__(self, config: "Config", board: "Board") -> None:
-        self._uart = board.uart("link")
-        self._deliver: Callable[[memoryview], None] = _ignore
-        self._frame = bytearray(MAX_FRAME)
-        self._frame_view = memoryview(self._frame)
+        super().__init__(board)
         self._rest = bytearray(MAX_FRAME)  # bytes that the UART did not take yet
         self._rest_size = 0
-        self._received = bytearray(MAX_FRAME)
-        self._decoder = Decoder(self._take)
-        self._malformed = 0
-        self.bytes_sent = 0
-        self.unsent = 0
-
-    @property
-    def dropped(self) -> int:
-        """Frames that came with bad COBS, a bad CRC, too many bytes or no message."""
-        decoder = self._decoder
-        return decoder.bad_cobs + decoder.bad_crc + decoder.oversized + self._malformed
-
-    def attach(self, deliver: "Callable[[memoryview], None]") -> None:
-        """Let `poll` call `deliver(payload)` from now on."""
-        self._deliver = deliver
 
     def poll(self) -> None:
         """Read the bytes that have come; deliver the payload of every good frame."""
@@ -82,13 +60,3 @@ class Link:
         rest_size = self._rest_size - sent
         self._rest[:rest_size] = self._rest[sent : self._rest_size]
         self._rest_size = rest_size
-
-    def _take(self, payload: memoryview) -> None:
-        try:
-            self._deliver(payload)
-        except MalformedError:
-            self._malformed += 1
-
-
-def _ignore(payload: memoryview) -> None:
-    """Stand in until a receiver is attached."""
