@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from joulestream.host_tools import progress
 from joulestream.host_tools.build.board import SOURCE, make_image
 from joulestream.host_tools.build.shell import ToolchainError
+from joulestream.host_tools.mpremote import run_mpremote
 
 _COUNTS = ("-icount", "shift=0")
 _PR_SET_PDEATHSIG = 1  # source: linux/prctl.h
@@ -89,19 +89,8 @@ class EmulatedBoard:
             ToolchainError: it fails, which a script with an uncaught exception also means, or it
                 hangs: the board computes long without a word (see progress.py).
         """
-        command = [sys.executable, "-m", "mpremote", "connect", self.port]
-        if resume:
-            command.append("resume")
-        try:
-            done = progress.run(
-                [*command, *arguments], "the emulated board", also=[self._process.pid]
-            )
-        except progress.Stalled as error:
-            raise ToolchainError(str(error)) from error
-        if done.returncode:
-            said = done.stdout + done.stderr
-            raise ToolchainError(f"mpremote {' '.join(arguments)} failed:\n{said}")
-        return done.stdout
+        words = ["resume", *arguments] if resume else [*arguments]
+        return run_mpremote(self.port, words, "the emulated board", self._process.pid)
 
     def stop(self) -> None:
         """Switch it off."""

@@ -11,7 +11,6 @@ import os
 import select
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,10 +18,10 @@ from copy import copy
 from pathlib import Path
 from typing import Protocol
 
-from joulestream.host_tools import progress
 from joulestream.host_tools.bench.ports import Port
 from joulestream.host_tools.build.pico import SOURCE
 from joulestream.host_tools.build.shell import ToolchainError
+from joulestream.host_tools.mpremote import run_mpremote
 
 FLASH_SIZE = 2 * 1024 * 1024
 _HEAD = struct.Struct("<cI")
@@ -353,15 +352,8 @@ class EmulatedPico:
                 hangs: the board computes long without a word (see progress.py).
         """
         with self.serving() as port:
-            command = [sys.executable, "-m", "mpremote", "connect", port, "resume", *arguments]
-            try:
-                done = progress.run(command, "the emulated Pico", also=[self._process.pid])
-            except progress.Stalled as error:
-                raise ToolchainError(str(error)) from error
-        if done.returncode:
-            said = done.stdout + done.stderr
-            raise ToolchainError(f"mpremote {' '.join(arguments)} failed:\n{said}")
-        return done.stdout
+            words = ["resume", *arguments]
+            return run_mpremote(port, words, "the emulated Pico", self._process.pid)
 
     # Messages
 
