@@ -34,6 +34,11 @@ def package_folders(root: Path = ROOT) -> dict[str, Path]:
     }
 
 
+def device_folders() -> dict[str, Path]:
+    """Return the folders of the packages that boards have, by import name."""
+    return {name: path for name, path in package_folders().items() if name != HOST_PACKAGE}
+
+
 def import_path(root: Path = ROOT, build: Path = BUILD) -> Path:
     """Return a directory in which the checkout is one package, made of links.
 

@@ -48,17 +48,11 @@ pytestmark = pytest.mark.xdist_group("user module")
 @pytest.fixture(scope="module")
 def firmware():
     """Build the emulated board's firmware with the module linked in."""
-    modules = BUILD / "board-usermod-src"
-    modules.mkdir(parents=True, exist_ok=True)
-    for source in (board.SOURCE, native.ED25519):
-        link = modules / source.name
-        if not link.exists():
-            link.symlink_to(source)
     try:
         with open(BUILD / "board.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             variables = {
-                "USER_C_MODULES": str(modules),
+                "USER_C_MODULES": str(board.user_modules(BUILD / "board-usermod-src")),
                 "MONOCYPHER_DIR": str(sources.tree(sources.MONOCYPHER)),
             }
             return board.build(variables, "board-usermod")

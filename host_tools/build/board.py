@@ -8,7 +8,12 @@ from pathlib import Path
 
 from joulestream.host_tools.bench.firmware import micropython
 from joulestream.host_tools.build.bytecode import compile_packages
-from joulestream.host_tools.build.native import BUILD_TOOLS, RISCV_COMPILER, build_native_module
+from joulestream.host_tools.build.native import (
+    BUILD_TOOLS,
+    ED25519,
+    RISCV_COMPILER,
+    build_native_module,
+)
 from joulestream.host_tools.build.shell import require_tools, run
 from joulestream.host_tools.build.sources import micropython_tree
 from joulestream.host_tools.layout import BUILD, ROOT
@@ -75,6 +80,19 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(port), *words]
     run(command, "building the emulated board's firmware")
     return output / "firmware.elf"
+
+
+def user_modules(directory: Path) -> Path:
+    """Fill a directory with links to the board's C code and to the native module's source.
+
+    As USER_C_MODULES it links both into a firmware; MONOCYPHER_DIR names what the second needs.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for source in (SOURCE, ED25519):
+        link = directory / source.name
+        if not link.exists():
+            link.symlink_to(source)
+    return directory
 
 
 def make_image(folders: Iterable[Path], image: Path, shape: tuple[int, int, int] = _SHAPE) -> None:

