@@ -22,6 +22,7 @@ from _twins import (
     small_int,
     ticks_add,
     ticks_diff,
+    writable,
     write_fields,
 )
 
@@ -104,13 +105,7 @@ def _exact(data: Buffer, size: int, error: str) -> Any:
 
 def _writable(data: bytearray | memoryview) -> Any:
     """Return a buffer for a result as an argument; raise TypeError if it is not writable."""
-    try:
-        view = memoryview(data).cast("B")
-        if view.readonly:
-            raise TypeError
-    except TypeError:
-        raise TypeError("out must be a writable bytes-like object") from None
-    return _shared(view)
+    return _shared(writable(data))
 
 
 def _out(data: bytearray | memoryview, size: int) -> Any:

@@ -62,7 +62,7 @@ def _view(data: Buffer) -> memoryview:
         raise TypeError("a bytes-like object is required") from None
 
 
-def _writable(data: bytearray | memoryview) -> memoryview:
+def writable(data: bytearray | memoryview) -> memoryview:
     """Return a buffer for a result; raise TypeError if it is not writable."""
     try:
         view = memoryview(data).cast("B")
@@ -108,7 +108,7 @@ def frame_encode(payload: Buffer, out: bytearray | memoryview, /) -> int:
 
     Raises ValueError for a payload of more than 560 bytes or an `out` of less than 568.
     """
-    data, to = _view(payload), _writable(out)
+    data, to = _view(payload), writable(out)
     if len(data) > _PAYLOAD:
         raise ValueError("a payload of more than 560 bytes does not fit a frame")
     if len(to) < _STUFFED + 1:
@@ -144,7 +144,7 @@ def frame_feed(memory: bytearray | memoryview, data: Buffer, size: int, start: i
         length of a good frame's payload, 1021 for bad COBS, 1022 for a bad CRC, 1023 for too many
         bytes.
     """
-    held_in = _writable(memory)
+    held_in = writable(memory)
     if len(held_in) != _MEMORY:
         raise ValueError("a decoder's memory must be 569 bytes")
     part = bytes(_part(data, _whole(size) - _whole(start), start))
@@ -207,7 +207,7 @@ def journal_record(
     shared/device/journal_format.py describes the record. `value` may lie in `out`. Raises
     ValueError for a number or a size that does not fit.
     """
-    to, name, content = _writable(out), bytes(_view(key)), bytes(_view(value))
+    to, name, content = writable(out), bytes(_view(key)), bytes(_view(value))
     _whole(number)
     _whole(slot)
     if type(crc_start) is not int:
@@ -242,9 +242,7 @@ def small_int(value: int, /) -> int:
     MicroPython's result of a calculation with a big integer is a big integer, even if the value
     is small. It needs memory, and so does every result that is calculated from it.
     """
-    if type(value) is not int:
-        raise TypeError("an integer is required")
-    return value
+    return _integer(value)
 
 
 def _rows(layout: Layout) -> Layout:
@@ -273,7 +271,7 @@ def write_fields(
     Returns the offset behind the last byte, or -1 - i if the value of field i does not fit.
     `largest` is 2^64 - 1: the C code cannot make that number without memory.
     """
-    to, rows, end = _writable(out), _rows(layout), _whole(offset)
+    to, rows, end = writable(out), _rows(layout), _whole(offset)
     if end < 0 or end > len(to):
         raise ValueError("beyond the end of the data")
     for number, row in enumerate(rows):
