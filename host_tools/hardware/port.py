@@ -282,13 +282,17 @@ class _Module(types.ModuleType):
             contents[name] = value
 
 
-class _Class:
-    """A class of the port: its constants, and calls of its constructor."""
+class _Modelled:
+    """A model of the port, and the stub that its names must be in."""
 
     def __init__(self, port: Port, stub: Stub, model: Any) -> None:
         self._port = port
         self._stub = stub
         self._model = model
+
+
+class _Class(_Modelled):
+    """A class of the port: its constants, and calls of its constructor."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -306,13 +310,8 @@ class _Class:
         return _Instance(self._port, self._stub, self._model(self._port, *plain, **named))
 
 
-class _Instance:
+class _Instance(_Modelled):
     """An object of the port: calls of its methods."""
-
-    def __init__(self, port: Port, stub: Stub, model: Any) -> None:
-        self._port = port
-        self._stub = stub
-        self._model = model
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
