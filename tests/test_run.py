@@ -212,6 +212,17 @@ def refusal(*arguments: str) -> str:
     return done.stderr
 
 
+def refusal_with_ports(*arguments: str) -> str:
+    """Return the same line for a link and a meter on terminals of their own."""
+    terminals = Terminal(), Terminal()
+    try:
+        ports = ("--link", terminals[0].path, "--meter", terminals[1].path)
+        return refusal(*arguments, *ports)
+    finally:
+        for terminal in terminals:
+            terminal.close()
+
+
 def test_a_port_that_is_missing_is_named(setup, tmp_path):
     config = ("pole", "--config", str(tmp_path / "pole.run.json"))
     assert "--link" in refusal(*config)
@@ -253,15 +264,8 @@ def test_a_port_that_is_in_use_is_named(setup, tmp_path):
 
 
 def test_a_link_that_is_too_slow_for_any_session_is_refused(setup, tmp_path):
-    terminals = Terminal(), Terminal()
-    try:
-        said = refusal(
-            *("vehicle", "--config", str(tmp_path / "vehicle.run.json"), "--link-baud", "4800"),
-            *("--link", terminals[0].path, "--meter", terminals[1].path),
-        )
-    finally:
-        for terminal in terminals:
-            terminal.close()
+    config = str(tmp_path / "vehicle.run.json")
+    said = refusal_with_ports("vehicle", "--config", config, "--link-baud", "4800")
     assert "use a faster link" in said
 
 
@@ -270,16 +274,7 @@ def test_a_configuration_field_that_is_missing_is_named(setup, tmp_path):
     config = json.loads(path.read_text())
     del config["credit"]
     path.write_text(json.dumps(config))
-    terminals = Terminal(), Terminal()
-    try:
-        said = refusal(
-            *("pole", "--config", str(path)),
-            *("--link", terminals[0].path, "--meter", terminals[1].path),
-        )
-    finally:
-        for terminal in terminals:
-            terminal.close()
-    assert "'credit' is missing" in said
+    assert "'credit' is missing" in refusal_with_ports("pole", "--config", str(path))
 
 
 @pytest.mark.parametrize(
@@ -301,15 +296,7 @@ def test_a_start_that_is_refused_names_a_field_and_makes_no_flash(
         del config["board"]["contactor_hold_ms"]
     config["board"].update(board)
     path.write_text(json.dumps(config))
-    terminals = Terminal(), Terminal()
-    try:
-        assert said in refusal(
-            *("pole", "--config", str(path)),
-            *("--link", terminals[0].path, "--meter", terminals[1].path),
-        )
-    finally:
-        for terminal in terminals:
-            terminal.close()
+    assert said in refusal_with_ports("pole", "--config", str(path))
     assert not list(tmp_path.glob("*.flash*"))
 
 
