@@ -23,7 +23,7 @@ def compacted(tmp_path, **sources):
 
 
 def run(texts, name):
-    """Run the text of a module whose imports are all resolved; return its names."""
+    """Run the text of a module that imports nothing any more; return its names."""
     names = {"const": int}
     exec(compile(texts[name], name, "exec"), names)
     return names

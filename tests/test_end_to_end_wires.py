@@ -18,7 +18,7 @@ STEP_MS = 5
 
 
 def over_can(directory, pole=None, vehicle=None, **bench):
-    """Return a scenario whose link is a CAN bus."""
+    """Return a scenario in which a CAN bus is the link."""
     return Scenario(
         directory,
         pole={"link": can_config("pole", "slcan"), **(pole or {})},

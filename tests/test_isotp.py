@@ -6,7 +6,7 @@ from joulestream.units import TICKS_PERIOD, ticks_add
 
 
 def pattern(size):
-    """Return a message whose bytes tell their place."""
+    """Return a message in which byte n has the value n * 7 + n // 256, modulo 256."""
     return bytes((at * 7 + at // 256) & 0xFF for at in range(size))
 
 

@@ -471,7 +471,7 @@ def test_fram_that_is_absent_or_of_another_size_is_one_sentence(enter, kind):
 
 @EVERY
 def test_a_worn_part_loses_no_record(enter, kind):
-    """What was stored before is there after the fault, on another mount."""
+    """The journal is mounted again after the fault, and has all that was stored before it."""
     port = enter(kind)
     chip = Mb85rc()
     port.i2c_devices = [chip]

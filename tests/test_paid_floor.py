@@ -233,7 +233,7 @@ def test_an_honest_vehicle_pays_nothing_twice_to_a_pole_that_forgot():
 
 
 def test_a_vehicle_that_lost_its_wallet_needs_the_newest_certificate():
-    """The pole has an older copy too. Only the certificate shows them what was paid."""
+    """Pole and vehicle both have older copies. Only the certificate shows the paid amount."""
     world, copy, record = left(2 * PACKET_PRICE)
     word = fresh(record.amount)
     journal = mount(copy, journal_keys.key_count(journal_keys.POLE, 64))
@@ -358,7 +358,7 @@ def test_a_remainder_of_a_whole_unit_is_no_remainder():
 
 
 def test_a_mark_does_not_shorten_the_certificate_of_the_vehicle():
-    """The operator marks what was collected; the mark ends a day before the vehicle's own."""
+    """The operator's mark of a collection ends a day before the vehicle's certificate."""
     own = certificate(expires_at_s=NOW_S + 5 * DAY_S)
     world = Pair(certificates=[own], vehicle={"reconnect_ms": 5_000})
     world.renewals = [own]

@@ -132,7 +132,7 @@ def documented_check():
 
 @pytest.fixture
 def downloaded(made, key, tmp_path):
-    """A copy of the release, with the file of allowed signers beside it."""
+    """Return a folder with a copy of the release and a file of the signers that are allowed."""
     directory = tmp_path / "release"
     for name, data in contents(made).items():
         path = directory / name

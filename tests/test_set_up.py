@@ -9,9 +9,14 @@ import pytest
 PROGRAM = """
 import gc, sys, types, weakref
 from joulestream.{role} import main
-from joulestream.boards import esp32s3, qemu, unix
-from joulestream.link import uart
+from joulestream.boards import BOARDS, KINDS
+from joulestream.link import LINKS
+from joulestream.link.can import CONTROLLERS
 from joulestream.runtime import set_up
+
+for table in (BOARDS, KINDS, LINKS, CONTROLLERS):
+    for module in table.values():
+        __import__(module)
 
 loaded = set(set_up.MODULES) & set(sys.modules)
 kept = {{

@@ -28,7 +28,7 @@ def message(payload):
 
 
 class Host:
-    """python-can on a pseudo-terminal, an adapter on the bus, and our pole beside it."""
+    """A bus with our pole and an slcan adapter; python-can uses the adapter's terminal."""
 
     def __init__(self, controller):
         self.port = Port()

@@ -1,4 +1,4 @@
-"""A vehicle whose own meter shows energy late charges steadily, or says why it does not."""
+"""The vehicle's own meter shows energy late: it charges steadily, or it names the reason."""
 
 from types import SimpleNamespace
 

@@ -525,7 +525,7 @@ def isotp(clock, pause_ms):
 
 
 def mcp2515(clock, pause_ms):
-    """A chip that goes, and one whose bus is never idle, each after days without a look."""
+    """Nobody looks for days. Then a chip is gone, and the bus of another chip is never idle."""
     side = Side()
     side.tick_ms = clock.now_ms
 

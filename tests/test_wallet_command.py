@@ -66,7 +66,7 @@ def test_a_record_of_another_version_hides_no_other(image):
     rows = told(image)
     shown = [(rows[name.hex()]["signed_claim_units"], rows[name.hex()]["why"]) for name in IDS[:2]]
     assert shown == [(500, ""), (0, "the record is of another version")]
-    # The unreadable record hides what was spent, so the command refuses to pay.
+    # Nobody can read in this record how much was spent. So the command refuses to pay.
     before = image.read_bytes()
     assert "not readable" in refused(image, "--pay", IDS[0].hex())
     assert image.read_bytes() == before
