@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from interrupts import obey_interrupts
 from joulestream.host_tools import progress
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -23,9 +24,8 @@ def joulestream(*arguments, cwd=None):
 def interrupted(number, *arguments, cwd):
     """Start a demo, send it a signal once it has made files; return its status and stderr."""
     command = [sys.executable, "-m", "joulestream.host_tools.cli", "demo", *arguments]
-    with subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=cwd, preexec_fn=obey_interrupts, **pipes) as process:
         assert "opened with" in process.stdout.readline()
         process.send_signal(number)
         _, err = process.communicate()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from interrupts import obey_interrupts
 from joulestream.host_tools.bench.meters import MeterServer
 from joulestream.host_tools.bench.plant import ChargingProfile, Plant
 from joulestream.host_tools.bench.setup import BenchSetup
@@ -73,11 +74,6 @@ class Terminal:
     def close(self) -> None:
         os.close(self.far_end)
         os.close(self._near_end)
-
-
-def obey_interrupts() -> None:
-    """Let this process end at Ctrl-C. Background jobs of a shell inherit that they ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Process:
