@@ -288,6 +288,10 @@ class EmulatedPico:
         Args:
             uarts: pseudo-terminals for UARTs, with the numbers of these.
             paced: never let the Pico's time overtake the host's.
+
+        Raises:
+            ToolchainError: the board ended or lost its power. This stands before an error of the
+                caller, whose peer went away with the board.
         """
         repl = Port()
         wake_read, wake_write = os.pipe()
@@ -310,11 +314,10 @@ class EmulatedPico:
             os.close(wake_write)  # it can be read now: the thread ends
             thread.join()
             os.close(wake_read)
-            if not failures:
-                repl.close()
             self.port = ""
-        if failures:
-            raise failures[0]
+            if failures:
+                raise failures[0]
+            repl.close()
 
     def _serve(
         self, repl: Port, uarts: "Sequence[tuple[int, Port]]", paced: bool, wake: int

@@ -5,6 +5,7 @@ The other tests on it are in test_on_pico.py.
 
 import json
 import math
+import select
 import struct
 
 import pytest
@@ -256,6 +257,19 @@ def test_a_power_cut_ends_mpremote(built, tmp_path):  # noqa: F811
         board.cut_power_at(0)
         with pytest.raises(ToolchainError, match="no power"):
             board.mpremote("exec", PROGRAM)
+
+
+def test_a_power_cut_stands_before_the_error_of_a_peer_that_it_hung_up(built, tmp_path):  # noqa: F811
+    with EmulatedPico(*built, tmp_path / "flash.bin") as board:
+        board.mpremote("exec", "pass")
+        board.cut_power_at(0)
+        with pytest.raises(ToolchainError, match="no power"), board.serving() as port:
+            with open(port, "r+b", buffering=0) as line:
+                line.write(b"\x03\x01" + PROGRAM.encode() + b"\x04")
+                ends = select.poll()
+                ends.register(line, select.POLLHUP)
+                ends.poll()
+                raise OSError("the line was hung up")
 
 
 def test_a_reset_of_the_program_and_of_the_watchdog(pico):
