@@ -12,13 +12,15 @@ from joulestream.host_tools import wallet
 from joulestream.messages import ACCEPT, INVOICE, UPDATE
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash, mount
-from joulestream.testkit.pair import PACKET_PRICE, Pair
+from joulestream.testkit.pair import PACKET_PRICE, PRICE, Pair
 
 CHANNEL_ID = terms().channel_id()
 COMING_BACK = {"reconnect_ms": 40, "prepay": 2 * PACKET_PRICE}
 # More than the vehicle takes on trust.
 DEBT = 3 * PACKET_PRICE
 CREDIT = 8 * PACKET_PRICE
+STEP_MWH = 1_000
+STEP_PRICE = PRICE * STEP_MWH // 1_000_000
 
 
 def charged(packets=12, **pole):
@@ -94,8 +96,33 @@ def test_a_debt_that_is_paid_opens_the_channel():
     assert goes_on(world)
     record = world.payer.record
     assert record.signed >= due and record.left_amount == 0
-    assert record.unproven_amount <= 1
+    assert record.unproven_amount <= 1 + STEP_PRICE
     assert record.refused_amount == record.refused_mwh == 0
+
+
+def test_a_debt_on_trust_leaves_room_for_what_the_poles_register_shows_late():
+    """A wallet restored to a state some packets old has lost the own meter's part of that energy.
+
+    The vehicle tolerates a step of each register, and the step that it kept.
+    """
+    for late_mwh, reason in ((3 * STEP_MWH - 100, None), (5 * STEP_MWH, errors.OVERBILLED)):
+        world = Pair(pole={"credit": CREDIT}, vehicle={**COMING_BACK, "prepay": 6 * PACKET_PRICE})
+        world.charge(12)
+        world.own_energy_mwh += 2 * STEP_MWH
+        world.replug()
+
+        def add(record):
+            record.energy_mwh += 8_000
+            record.amount_due += DEBT
+
+        change_pole(world, add)
+        world.run(lambda: world.payee.charging is not None)  # noqa: B023
+        assert world.payer.record.unproven_amount
+        world.payer.last_stop = None
+        world.step_energy_mwh = 0
+        world.pole_energy_mwh += late_mwh
+        world.steps(100)
+        assert world.payer.last_stop == reason, late_mwh
 
 
 def test_a_debt_that_is_left_opens_the_channel_and_is_never_paid():

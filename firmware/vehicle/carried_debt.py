@@ -8,13 +8,18 @@ is normative and gives an example. `record` stands for the fields that section 7
     offered_mwh     = max(offer_energy_mwh - energy_mwh, 0)
     spare_mwh       = tolerated(own_now_mwh) - billed_mwh
     gap_mwh         = offered_mwh        when offered_mwh <= spare_mwh + step_mwh + pole_step_mwh
-    gap_mwh         = max(spare_mwh, 0)  otherwise: the steps stay for the energy to come
+    gap_mwh         = max(spare_mwh - kept_mwh, 0)   otherwise
+    kept_mwh        = step_mwh, or 0 when the vehicle would refuse the debt with step_mwh
     worth           = the agreed price of the next gap_mwh, in millionths of a claim unit
     asked           = what the pole asks for - (due * 10^6 + remainder)
     asked_amount    = ceil(max(asked - worth, 0) / 10^6)
     unproven_amount = unproven_amount before + asked_amount
     usable_credit   = min(credit, best_amount) - left_amount
     trust           = prepay - max(packet - usable_credit, 0)
+
+Of a debt that is taken on trust, a step of spare energy is kept for what the pole's register shows
+late: it flowed before the OFFER and is billed after it. A restored wallet has lost the own meter's
+part of it.
 
 The vehicle accepts the debt when asked_amount is 0 or unproven_amount <= trust, and from then on
 it prepays as much less. So all that a pole can invent in a channel's life is one prepayment,
@@ -63,14 +68,17 @@ def carry_debt(
     own_now_mwh = record.own_mwh + more_mwh
     offered_mwh = max(offer.energy_mwh - record.energy_mwh, 0)
     spare_mwh = tolerated(own_now_mwh, percent) - record.billed_mwh
-    gap_mwh = offered_mwh
-    if offered_mwh > spare_mwh + step_mwh + offer.step_mwh:
-        gap_mwh = max(spare_mwh, 0)
-    asked = asked_total - record.amount_due * MWH_PER_KWH - record.remainder
-    unproven = max(asked - _worth(record, gap_mwh), 0)
-    # -amount(-x) rounds up: the vehicle never counts less than it owes.
-    asked_amount = -amount_from_numerator(-unproven)
-    if asked_amount and record.unproven_amount + asked_amount > trust(offer, record, prepay):
+    known = record.amount_due * MWH_PER_KWH + record.remainder
+    is_justified = offered_mwh <= spare_mwh + step_mwh + offer.step_mwh
+    most = trust(offer, record, prepay) - record.unproven_amount
+    for kept_mwh in (step_mwh, 0):
+        gap_mwh = offered_mwh if is_justified else max(spare_mwh - kept_mwh, 0)
+        unproven = max(asked_total - known - _worth(record, gap_mwh), 0)
+        # -amount(-x) rounds up: the vehicle never counts less than it owes.
+        asked_amount = -amount_from_numerator(-unproven)
+        if asked_amount <= max(most, 0):
+            break
+    else:
         record.refused_amount = asked_amount
         record.refused_mwh = offered_mwh - gap_mwh
         return CARRIED_DEBT
