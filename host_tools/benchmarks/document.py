@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from joulestream.host_tools import troubleshooting
 from joulestream.host_tools.adversaries import document as liars
 from joulestream.host_tools.benchmarks import (
     BOARDS,
@@ -50,5 +51,6 @@ def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
     write_between_marks(docs / "reliability.md", flash_life_table(), "flash life")
     write_between_marks(docs / "security.md", liars.table(), liars.MARK)
     wiring.write(docs / "hardware.md")
-    others = {docs / "security.md", docs / "hardware.md"}
+    troubleshooting.write(docs / "troubleshooting.md")
+    others = {docs / name for name in ("security.md", "hardware.md", "troubleshooting.md")}
     return sorted({docs / page for page, _ in _PLACES.values()} | others)

@@ -21,7 +21,6 @@ class Command(NamedTuple):
 
 _HERE = __name__ + "."
 
-# The name `bench` is reserved: it will be the hardware bench.
 COMMANDS = {
     "demo": Command(
         _HERE + "demo", "Charge 2 kWh between two MicroPython processes, settle, plot."
@@ -41,6 +40,7 @@ COMMANDS = {
     ),
     "fuzz": Command(_HERE + "fuzz", "Fuzz the protocol and the journal, or replay inputs."),
     "benchmark": Command(_HERE + "benchmark", "Measure speed, size, exposure and reliability."),
+    "bench": Command(_HERE + "bench", "Check boards and meters that are connected."),
     "emulator": Command(
         _HERE + "emulator", "Start the emulated riscv32 board, for mpremote to talk to."
     ),
