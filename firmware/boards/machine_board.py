@@ -210,6 +210,8 @@ class MachineBoard(contract.Board):
     def uart(self, name: str) -> "Any":
         """Return the MachineUart of a line of the board file."""
         if name not in self.UARTS:
+            if name == "service":
+                return None
             raise ValueError("the board %s has no UART '%s'" % (self.NAME, name))
         if name not in self._uarts:
             self._uarts[name] = self._open("UART '%s'" % name, lambda: self._open_uart(name))

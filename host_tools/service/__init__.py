@@ -1,0 +1,8 @@
+"""The host's side of the service protocol (docs/service.md): questions to a device that runs.
+
+client.py     the protocol, without any input or output: generators that yield requests
+line.py       a serial port that carries them
+poles.py      a pole's claims: from a flash image of a stopped pole, or from one that runs
+monitor.py    what `joulestream monitor` shows
+options.py    the options of every command that asks a device
+"""
