@@ -41,7 +41,7 @@ Exchange = Generator[bytes, "bytes | None", T]
 
 PAUSE = b""
 # A pole whose invoice waits answers BUSY to a write, for a packet at most.
-_TRIES = 8
+_TRIES = 5
 _MOST_PAUSES = 100
 
 
