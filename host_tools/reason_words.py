@@ -1,10 +1,10 @@
-"""Reasons in words for the person at a pole or a vehicle: what is wrong, and what helps.
+"""Reasons in words for the person at a pole or a vehicle: the fault, and the remedy.
 
 Each reason of joulestream.errors has a row, and so has each word of a firmware's status that says
 why no energy flows. A test holds the table to the codes.
 """
 
-# name: (the state of things, what a person can do; empty where it passes by itself)
+# name: (the state of things, the remedy; empty where it passes by itself)
 WORDS: dict[str, tuple[str, str]] = {
     "CHARGING": ("energy flows", ""),
     "PAYING": ("the vehicle pays", ""),
@@ -88,5 +88,5 @@ WORDS: dict[str, tuple[str, str]] = {
 
 def in_words(name: str) -> str:
     """Return a reason in words, with the remedy; an unknown name stays as it is."""
-    what, remedy = WORDS.get(name, (name, ""))
-    return f"{what}; {remedy}" if remedy else what
+    state, remedy = WORDS.get(name, (name, ""))
+    return f"{state}; {remedy}" if remedy else state

@@ -6,6 +6,7 @@ from joulestream.host_tools.bench.service import BenchLine
 from joulestream.host_tools.service.client import Client
 from joulestream.host_tools.service.monitor import read_status
 from joulestream.host_tools.service.poles import read_claims, send_marks
+from joulestream.host_tools.service.wallets import read_wallet
 from joulestream.signing import Signer, verify
 
 HOST = Signer(bytes(range(32)))
@@ -36,6 +37,9 @@ def test_a_collection_in_mid_session_changes_nothing_of_the_session(tmp_path):
         (again,) = await line.run(read_claims(client))
         found["again"] = again
         found["status"] = await line.run(read_status(client))
+        (channel,) = await BenchLine(world.bench, "vehicle").run(read_wallet(Client(HOST)))
+        assert channel.channel_id == claim.channel_id and channel.is_newest
+        assert channel.record.signed >= claim.amount
         found["vehicle"] = await BenchLine(world.bench, "vehicle").run(read_status(Client(HOST)))
         assert world.pole["charging"] and world.pole["packets"] >= packets
 

@@ -212,6 +212,20 @@ def test_a_line_on_which_nobody_answers_is_told(key):
         cable.close()
 
 
+def test_the_wallet_of_a_running_vehicle_is_shown(setup, key):
+    shown = setup.write_certificate()
+    vehicle = Device(setup.directory, "vehicle", setup.vehicle(service_keys=[key[1]]))
+    line = ("--port", vehicle.port, "--key", key[0])
+    try:
+        done = run("wallet", *line, "--certificate", setup.certificate_path, "--json")
+        (row,) = json.loads(done.stdout)
+        assert row["channel_id"] == shown.channel_id.hex() and row["signed_claim_units"] == 0
+        assert "stop the vehicle" in refusal("wallet", *line, "--pay", shown.channel_id.hex())
+        assert "--port" in refusal("wallet")
+    finally:
+        vehicle.close()
+
+
 def test_a_vehicle_is_no_pole(setup, key):
     setup.write_certificate()
     vehicle = Device(setup.directory, "vehicle", setup.vehicle(service_keys=[key[1]]))

@@ -54,7 +54,7 @@ class NoAnswer(ServiceError):
 
 
 class RequestRefused(ServiceError):
-    """The device did not do what the host asked for. `result` tells why (joulestream.service)."""
+    """The device refused a request. `result` tells why (joulestream.service)."""
 
     def __init__(self, text: str, result: int) -> None:
         super().__init__(text)

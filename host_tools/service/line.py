@@ -66,7 +66,7 @@ class ServiceLine:
     def _answer(self, request: bytes) -> bytes | None:
         """Send a request; return its answer, or None if none comes."""
         frame = bytearray(MAX_FRAME)
-        # The zero byte ends what noise may have left at the device.
+        # The zero byte ends a frame that noise may have begun at the device.
         self._send(b"\0" + frame[: encode(request, frame)])
         end_s = time.monotonic() + _ANSWER_S
         while True:

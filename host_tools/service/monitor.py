@@ -1,4 +1,4 @@
-"""What `joulestream monitor` shows: the status of each device, as a table, as lines or as JSON."""
+"""The status of devices that run, for `joulestream monitor`: as a table, as lines, as JSON."""
 
 import json
 from collections.abc import Callable

@@ -40,7 +40,7 @@ class Pole(Protocol):
         """Return the best claim of each channel, in the order of their ids."""
 
     def mark(self, certificates: Sequence[Certificate]) -> None:
-        """Note what the ledger has paid.
+        """Note the amounts that the ledger has paid.
 
         Raises NotMarked if some channels are not marked, another CommandError if none are.
         """
