@@ -1,6 +1,7 @@
 """A price source: the list of prices in the configuration, each from a unix time on."""
 
 from joulestream.compat import const
+from joulestream.pole.slots import least_capacity
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -11,10 +12,15 @@ if TYPE_CHECKING:
 
 
 class PriceSchedule:
-    """Follows rows with `from_s` (unix time in s, rising from 0) and `price_per_kwh`."""
+    """Follows `rows` with `from_s` (unix time in s, rising from 0) and `price_per_kwh`."""
 
     def __init__(self, rows: "list[Any]") -> None:
-        self._rows = rows
+        self.rows = rows
+
+    def take(self, rows: "list[Any]") -> None:
+        """Follow other rows, which `fits` has checked. A later loop of this start does so too."""
+        # In place: the list is that of the configuration, from which OFFERs are made as well.
+        self.rows[:] = rows
 
     def price_per_kwh(self, time_s: int) -> int:
         """Return the price at the unix time `time_s`, in claim units per kWh.
@@ -23,12 +29,34 @@ class PriceSchedule:
         cheaper one: it only has to leave before the change.
         """
         if time_s == 0:
-            return max([row.price_per_kwh for row in self._rows])
+            return max([row.price_per_kwh for row in self.rows])
         price_per_kwh = 0
-        for row in self._rows:
+        for row in self.rows:
             if row.from_s <= time_s:
                 price_per_kwh = row.price_per_kwh
         return price_per_kwh
+
+
+def is_in_order(rows: "list[Any]") -> bool:
+    """Return whether the rows begin at 0 and rise by `from_s`."""
+    starts = [row.from_s for row in rows]
+    return starts[0] == 0 and starts == sorted(set(starts))
+
+
+def fits(config: "PoleConfig", rows: "list[Any]") -> bool:
+    """Return whether the pole can follow the rows, which come in place of those of its start.
+
+    Credit and prepayment cover the dearest price of the configuration and no dearer one, and an
+    issuer must be trusted with a new channel.
+    """
+    cheapest = min([row.price_per_kwh for row in rows])
+    most = max([issuer.limit for issuer in config.issuers])
+    return (
+        is_in_order(rows)
+        and cheapest > 0
+        and max([row.price_per_kwh for row in rows]) <= config.dearest_per_kwh
+        and least_capacity(config, cheapest) <= most
+    )
 
 
 def open_source(config: "PoleConfig", board: "Board") -> PriceSchedule:
