@@ -27,7 +27,9 @@ class Remedy(NamedTuple):
     do: str
 
 
-_RENEW = "Get a new certificate from the issuer, and give it to the vehicle with `joulestream wallet`."
+_RENEW = (
+    "Get a new certificate from the issuer, and give it to the vehicle with `joulestream wallet`."
+)
 _MONEY = "Top the channel up at the ledger, and give the vehicle the new certificate."
 _BUG = "Collect both sides' status with `joulestream monitor --json`, and report it."
 _METER_LINE = (
@@ -102,7 +104,8 @@ REMEDIES = {
         "both", "Run `joulestream bench run signatures`, then check the keys of both sides."
     ),
     errors.AMOUNT_SHRINKS: Remedy(
-        "vehicle", "Was an old copy of the vehicle restored? Start the session anew; else report it."
+        "vehicle",
+        "Was an old copy of the vehicle restored? Start the session anew; else report it.",
     ),
     errors.OVER_CAPACITY: Remedy("vehicle", _MONEY),
     errors.UNDERPAID: Remedy("both", _BUG),
@@ -132,7 +135,8 @@ REMEDIES = {
     errors.METER_SILENT: Remedy("both", _METER_LINE),
     errors.METER_STALE: Remedy("both", _METER_LINE),
     errors.METER_FROZEN: Remedy(
-        "both", "Check that the meter is in the circuit that charges, and its declared `refresh_ms`."
+        "both",
+        "Check that the meter is in the circuit that charges, and its declared `refresh_ms`.",
     ),
     errors.METER_BACKWARD: Remedy(
         "both", "Swap the meter's line and load sides: it counts as export what is delivered."

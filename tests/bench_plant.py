@@ -60,7 +60,9 @@ class BenchPico(EmulatedPico):
         """Do what a check asks a person to do (board_bench/operator.py)."""
         if task.startswith("pilot "):
             peak_mv = max(_PEAKS_MV[task[-1]] + self.peak_error_mv, 0)
-            self.set_reading(_PILOT_CHANNEL, peak_mv * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV))
+            self.set_reading(
+                _PILOT_CHANNEL, peak_mv * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
+            )
         elif task == "cut power":
             self.cut_power_at(self.spare_bytes)
         elif task == "power on":

@@ -1,4 +1,4 @@
-"""The bench's checks on an emulated Pico with a plant around it: good hardware passes, bad fails."""
+"""The bench's checks on an emulated Pico with a plant: good hardware passes, bad fails."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from bench_plant import BenchPico, on_bench
 from joulestream.host_tools.board_bench import bench as board_bench
-from joulestream.host_tools.board_bench.finding import FAILED, LEFT_OUT, PASSED
+from joulestream.host_tools.board_bench.finding import PASSED
 from joulestream.host_tools.build.pico import build_library
 from joulestream.host_tools.pico_flash import write_flash
 from joulestream.testkit.pair import pole_values

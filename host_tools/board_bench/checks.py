@@ -5,13 +5,16 @@ folder probes) and returns a Finding.
 """
 
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from joulestream.host_tools.board_bench import line
 from joulestream.host_tools.board_bench.device import BoardDevice
 from joulestream.host_tools.board_bench.finding import Finding, judged, left_out
 from joulestream.host_tools.board_bench.operator import Operator
+from joulestream.host_tools.troubleshooting import advice
 
 # The contacts have to part within this time (IEC 61851-1 gives 100 ms from state C to B).
 _OPENING_MS = 100
@@ -23,6 +26,12 @@ _PUTS = 5_000
 _METER_S = 30
 _METER_PERCENT = 2
 _US_PER_MS = 1_000
+# A paid session is seen when so much was delivered and paid, within so many looks.
+_SESSION_MWH = 1_000
+_SESSION_PACKETS = 5
+_SESSION_LOOKS = 300
+# The device's test may take 7 s to trip and 7 s to be ready again (IEC 62955).
+_RESIDUAL_MS = 7_000
 # A packet takes a second or more: a signature and a verification may take a fifth of it.
 _SIGNING_MS = 200
 _PILOT_STATES = {
@@ -47,6 +56,8 @@ class Bench:
         link_baud: its speed in bit/s.
         reference_mw: the power of the reference load in mW; None: there is none.
         silence_s: after so long without a byte on the link, what is missing counts as lost.
+        look: returns the status of the pole that runs, over its service line; None: not wired.
+        pause: waits between two looks.
     """
 
     device: BoardDevice
@@ -55,6 +66,8 @@ class Bench:
     link_baud: int = 115_200
     reference_mw: int | None = None
     silence_s: float = line.SILENCE_S
+    look: Callable[[], dict[str, Any]] | None = None
+    pause: Callable[[], None] = lambda: time.sleep(1)
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,9 @@ def _gate(bench: Bench) -> Finding:
     if found["gate_ms"] is None:
         return left_out("the board has no gate: it runs at safety extra-low voltage only")
     if not found["closed"]:
-        return judged(False, "the contactor did not close; check the gate's supply and pilot state C")
+        return judged(
+            False, "the contactor did not close; check the gate's supply and pilot state C"
+        )
     if found["opened_us"] is None:
         return judged(
             False,
@@ -145,7 +160,7 @@ def _signatures(bench: Bench) -> Finding:
     if not found["is_right"]:
         return judged(
             False,
-            "a signature is wrong; install the native module of this chip with `joulestream flash`",
+            "a signature is wrong; install this chip's native module with `joulestream flash`",
             details=found,
         )
     both_ms = (found["sign_us"] + found["verify_us"]) / _US_PER_MS
@@ -171,9 +186,7 @@ def _link(bench: Bench) -> Finding:
 
         bench.device.measure("link", {"bytes": sum(map(len, sent))}, echo)
     lost = len(sent) - good
-    return judged(
-        lost == 0, f"{lost} of {len(sent)} frames did not come back whole", lost
-    )
+    return judged(lost == 0, f"{lost} of {len(sent)} frames did not come back whole", lost)
 
 
 def _erase(bench: Bench) -> Finding:
@@ -206,7 +219,8 @@ def _journal(bench: Bench) -> Finding:
 
     def cut() -> None:
         cuts[0] = bench.operator.do(
-            "cut power", "The board writes now. Cut its power at any moment, then plug it in again."
+            "cut power",
+            "The board writes now. Cut its power at any moment, then plug it in again.",
         )
 
     _, said = device.measure("journal_write", {"puts": _PUTS}, cut, survives_a_cut=True)
@@ -296,6 +310,60 @@ def _meter(bench: Bench) -> Finding:
     )
 
 
+def _residual(bench: Bench) -> Finding:
+    found, _ = bench.device.measure("residual")
+    if not found["has_device"]:
+        return left_out("the board has no line from a residual-current device")
+    tripped_ms, ready_ms = found["tripped_ms"], found["ready_ms"]
+    if tripped_ms is None or ready_ms is None:
+        what = "does not trip" if tripped_ms is None else "is not ready again"
+        return judged(
+            False,
+            f"the residual-current device {what} within {_RESIDUAL_MS // 1_000} s of its test;"
+            " check its test input, and replace it if that is right",
+            details=found,
+        )
+    return judged(
+        True,
+        f"the test trips it in {tripped_ms} ms, and it is ready again after {ready_ms} ms",
+        float(tripped_ms),
+        details=found,
+    )
+
+
+def _session(bench: Bench) -> Finding:
+    if bench.look is None:
+        return left_out("no service line of the pole is named; use --service-port")
+    if not bench.operator.do(
+        "start session", "Let pole and vehicle run, plug in, and switch the lamps on."
+    ):
+        return left_out("nobody started a session")
+    powers_w = []
+    status: dict[str, Any] = {}
+    for _ in range(_SESSION_LOOKS):
+        status = bench.look()
+        powers_w.append(status.get("power_mw", 0) / 1_000)
+        energy_mwh, packets = status.get("energy_mwh", 0), status.get("packets", 0)
+        if energy_mwh >= _SESSION_MWH and packets >= _SESSION_PACKETS:
+            is_covered = status["unpaid"] <= status["max_unpaid"]
+            return judged(
+                is_covered,
+                f"{energy_mwh / 1_000:.3f} Wh in {packets} packets, {status['paid']:,} paid and"
+                f" {status['unpaid']:,} not yet",
+                energy_mwh / 1_000,
+                series=tuple(powers_w),
+                details=status,
+            )
+        bench.pause()
+    why = str(status.get("why", ""))
+    return judged(
+        False,
+        f"no watt-hour was paid: the pole says {why or 'nothing'}. {advice(why)}".strip(),
+        series=tuple(powers_w),
+        details=status,
+    )
+
+
 CHECKS = (
     Check(
         "signatures",
@@ -368,5 +436,21 @@ CHECKS = (
         "damaged records",
         "0",
         _journal,
+    ),
+    Check(
+        "residual",
+        "The residual-current device trips at its test",
+        "The device's trip output and test input.",
+        "ms",
+        f"at most {_RESIDUAL_MS}",
+        _residual,
+    ),
+    Check(
+        "session",
+        "A session is paid",
+        "Pole and vehicle with their link, lamps as load, a serial adapter on the service line.",
+        "Wh",
+        f"{_SESSION_MWH // 1_000} or more in {_SESSION_PACKETS} packets or more",
+        _session,
     ),
 )

@@ -29,9 +29,7 @@ class Finding:
         return asdict(self)
 
 
-def judged(
-    is_good: bool, sentence: str, figure: float | None = None, **more: Any
-) -> Finding:
+def judged(is_good: bool, sentence: str, figure: float | None = None, **more: Any) -> Finding:
     """Return a Finding that passed if `is_good`, else one that failed."""
     return Finding(PASSED if is_good else FAILED, sentence, figure, **more)
 

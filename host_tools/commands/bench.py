@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from joulestream.host_tools.service.options import KeyOption, KeySecretOption
 from joulestream.host_tools.terminal import JsonOption
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -24,6 +25,11 @@ def run_checks(
         str | None, typer.Option(help="This computer's port on the board's link.")
     ] = None,
     link_baud: Annotated[int, typer.Option(help="Its speed in bit/s.")] = 115_200,
+    service_port: Annotated[
+        str | None, typer.Option(help="This computer's port on the pole's service line.")
+    ] = None,
+    key: KeyOption = None,
+    key_secret: KeySecretOption = None,
     reference_w: Annotated[
         float | None, typer.Option(help="Power of the reference load behind the meter, in W.")
     ] = None,
@@ -52,11 +58,15 @@ def run_checks(
     from joulestream.host_tools.board_bench.device import BoardDevice
     from joulestream.host_tools.board_bench.operator import Nobody, Person
     from joulestream.host_tools.errors import CommandError
+    from joulestream.host_tools.service.monitor import open_look
+    from joulestream.host_tools.service.options import open_client
     from joulestream.host_tools.terminal import print_json, print_list, progress_console
 
     checks = board_bench.chosen(names or [])
     if listed:
-        rows = [{"check": c.name, "wire": c.wiring, "must": f"{c.must} ({c.unit})"} for c in checks]
+        rows = [
+            {"check": c.name, "wire": c.wiring, "must": f"{c.must} ({c.unit})"} for c in checks
+        ]
         if json:
             print_json(rows)
         else:
@@ -67,12 +77,16 @@ def run_checks(
     if role not in ("pole", "vehicle"):
         raise CommandError(f"--role {role}: say pole or vehicle")
     console = progress_console(json)
+    look = None
+    if service_port is not None:
+        look = open_look(service_port, open_client(key, key_secret, None))
     bench = Bench(
         BoardDevice(port, role),
         Nobody() if alone or json else Person(lambda text: Prompt.ask(text, default="")),
         link_port,
         link_baud,
         None if reference_w is None else round(reference_w * 1_000),
+        look=look,
     )
 
     def tell(check: Any, finding: Any) -> None:

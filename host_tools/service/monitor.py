@@ -57,6 +57,21 @@ class Watched:
         return {"port": self.line.path, "silent": self.silent, "words": words, **self.status}
 
 
+def open_look(path: str, client: Client) -> Callable[[], Status]:
+    """Return a function that reads the status of the device at a port.
+
+    It raises CommandError as Watched.look does.
+    """
+
+    def look() -> Status:
+        with ServiceLine(path) as line:
+            device = Watched(line, client)
+            device.look()
+        return device.status
+
+    return look
+
+
 def read_status(client: Client) -> Exchange[Status]:
     """Ask a device for its whole status. Raises ServiceError."""
     status: Status = {}

@@ -12,7 +12,7 @@ _PART = 256
 def measure(board, config, asked):
     """Return how many bytes came while blank blocks were erased, and the longest erase in us."""
     storage = board.storage()
-    block = _blank(storage)
+    block = _blank(board, storage)
     if block is None:
         return {"has_blank_block": False}
     uart = board.uart("link")
@@ -37,7 +37,7 @@ def measure(board, config, asked):
     return {"has_blank_block": True, "came": came, "erases": erases, "longest_us": longest_us}
 
 
-def _blank(storage):
+def _blank(board, storage):
     """Return the number of a block that reads 0xFF in its whole, or None."""
     size = storage.ioctl(5, 0)
     part = bytearray(_PART)

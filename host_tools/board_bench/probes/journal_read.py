@@ -1,4 +1,4 @@
-"""Reads the journal after the power was cut, and puts the last fault back. It runs on the board."""
+"""Reads the journal after a power cut, and puts the last fault back. It runs on the board."""
 
 from binascii import unhexlify
 
