@@ -190,6 +190,11 @@ class EmulatedPico:
         """Wait until it ends by itself."""
         self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Return the number of the process that emulates it."""
+        return self._process.pid
+
     # Time
 
     def run(self, most_ms: float) -> None:

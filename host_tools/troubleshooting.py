@@ -1,4 +1,4 @@
-"""What a person does about each reason code: docs/troubleshooting.md, and the advice of commands.
+"""The first remedy for each reason code: docs/troubleshooting.md, and the advice of commands.
 
 The reasons are those of `joulestream.errors`; `why` in a status has their names. The meanings
 stand in docs/protocol.md, section 9. A row here says where to look first.
@@ -16,10 +16,10 @@ _CODES = range(1, 256)
 
 
 class Remedy(NamedTuple):
-    """What to do.
+    """A remedy.
 
     Attributes:
-        side: who acts: "pole", "vehicle", "both" or "nobody".
+        side: the side that acts: "pole", "vehicle", "both" or "nobody".
         do: the first thing to do, as one sentence.
     """
 
@@ -51,7 +51,7 @@ STATES = {
 
 REMEDIES = {
     errors.OWNER_STOP: Remedy("nobody", "Nothing: the owner stopped the session."),
-    errors.ENERGY_REACHED: Remedy("nobody", "Nothing: the vehicle has what it wanted."),
+    errors.ENERGY_REACHED: Remedy("nobody", "Nothing: the vehicle has all that it wanted."),
     errors.BUDGET_EXHAUSTED: Remedy(
         "vehicle", "Raise `budget`, or name a new `budget_period`, in the vehicle's configuration."
     ),
@@ -169,7 +169,7 @@ def codes() -> list[int]:
 
 
 def advice(name: str) -> str:
-    """Return what to do about a reason or state with this name; "" for one that is not known."""
+    """Return the remedy for the reason or state of this name; "" for an unknown one."""
     if name in STATES:
         return STATES[name].do
     for code in codes():
@@ -182,7 +182,7 @@ def table() -> str:
     """Return the table of docs/troubleshooting.md."""
     meanings = _meanings()
     rows = [
-        "| why | meaning | who acts | what to do first |",
+        "| why | meaning | side | first remedy |",
         "| --- | --- | --- | --- |",
         *(f"| {name} | - | {remedy.side} | {remedy.do} |" for name, remedy in STATES.items()),
     ]

@@ -83,7 +83,7 @@ def on_bench(board):
     link = Port()
     try:
         serve = lambda: board.serving([(_LINK, link)])  # noqa: E731
-        device = BoardDevice(serve, "pole", board._process.pid, resume=True)
+        device = BoardDevice(serve, "pole", board.pid, resume=True)
         yield Bench(device, board, link.path, silence_s=600.0)
     finally:
         link.close()

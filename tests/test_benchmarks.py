@@ -137,11 +137,13 @@ def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
         (docs / path.name).write_text(path.read_text())
     written = document.write_documents(measured, docs)
     assert {path.name for path in written} == {
+        "bench.md",
         "benchmarks.md",
         "ed25519.md",
         "hardware.md",
         "reliability.md",
         "security.md",
+        "troubleshooting.md",
     }
     for name in ("benchmarks.md", "ed25519.md", "reliability.md"):
         assert "2026-11-27: A Processor, 2 cores, An OS" in (docs / name).read_text()

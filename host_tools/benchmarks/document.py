@@ -15,6 +15,7 @@ from joulestream.host_tools.benchmarks import (
 )
 from joulestream.host_tools.benchmarks.run import MACHINE, BenchmarkError, read_figures
 from joulestream.host_tools.benchmarks.tables import TABLES, flash_life_table
+from joulestream.host_tools.board_bench import document as checks
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.hardware import wiring
 from joulestream.host_tools.layout import ROOT
@@ -52,5 +53,8 @@ def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
     write_between_marks(docs / "security.md", liars.table(), liars.MARK)
     wiring.write(docs / "hardware.md")
     troubleshooting.write(docs / "troubleshooting.md")
-    others = {docs / name for name in ("security.md", "hardware.md", "troubleshooting.md")}
+    checks.write(docs / "bench.md")
+    others = {
+        docs / name for name in ("security.md", "hardware.md", "troubleshooting.md", "bench.md")
+    }
     return sorted({docs / page for page, _ in _PLACES.values()} | others)

@@ -27,7 +27,7 @@ def run(
     """Run checks; one that fails stops no other.
 
     Args:
-        bench: the board and what is around it.
+        bench: the board and its surroundings.
         checks: the checks.
         tell: called with None before each check, and with its finding after it.
     """

@@ -1,4 +1,4 @@
-"""Runs probes on a board through the real mpremote, and reads what they print."""
+"""Runs probes on a board through the real mpremote, and reads their output."""
 
 import json
 import os
@@ -86,8 +86,14 @@ class BoardDevice:
         with tempfile.TemporaryDirectory(prefix="joulestream-bench-") as name:
             script = Path(name) / f"{probe}.py"
             script.write_text(source, encoding="utf-8")
-            with serving as port:
-                lines, status, errors = self._run(port, script, meanwhile)
+            lines: list[str] = []
+            status, errors = 1, ""
+            try:
+                with serving as port:
+                    lines, status, errors = self._run(port, script, meanwhile)
+            except CommandError:
+                if not survives_a_cut:
+                    raise
         results = [line for line in lines if line.startswith(_RESULT)]
         others = [line for line in lines if not line.startswith(_RESULT)]
         if not results and survives_a_cut:

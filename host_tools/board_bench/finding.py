@@ -1,4 +1,4 @@
-"""What a check found: a verdict, a figure, and the sentence for people."""
+"""The result of a check: a verdict, a figure, and the sentence for people."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,10 +12,10 @@ class Finding:
 
     Attributes:
         verdict: PASSED, FAILED or LEFT_OUT.
-        sentence: what was found, or why the check was left out.
+        sentence: the result, or why the check was left out.
         figure: the figure that decides, in the check's unit; None: it was not measured.
         series: further figures for a plot, in the check's unit.
-        details: what the probe has measured.
+        details: the figures of the probe.
     """
 
     verdict: str

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import serial
 
-from joulestream.framing import Decoder, encode
+from joulestream.framing import MAX_FRAME, Decoder, encode
 from joulestream.host_tools.errors import CommandError
 
 # A frame of the usual size. The last one is complete when the line is silent for so long.
@@ -17,7 +17,7 @@ _CHUNK = 64
 
 @contextmanager
 def opened(path: str, baud: int, silence_s: float = SILENCE_S) -> Iterator[serial.Serial]:
-    """Open a port. After `silence_s` without a byte, what is missing counts as lost.
+    """Open a port. After `silence_s` without a byte, the missing bytes count as lost.
 
     Raises:
         CommandError: it cannot be opened.
@@ -45,7 +45,12 @@ def send_bytes(port: serial.Serial, count: int) -> None:
 def frames(count: int, seed: int = 1) -> list[bytes]:
     """Return frames with random payloads."""
     series = random.Random(seed)
-    return [bytes(encode(bytearray(series.randbytes(_PAYLOAD)))) for _ in range(count)]
+    return [_frame(series.randbytes(_PAYLOAD)) for _ in range(count)]
+
+
+def _frame(payload: bytes) -> bytes:
+    frame = bytearray(MAX_FRAME)
+    return bytes(frame[: encode(payload, frame)])
 
 
 def echoed(port: serial.Serial, sent: list[bytes]) -> int:
@@ -64,6 +69,6 @@ def echoed(port: serial.Serial, sent: list[bytes]) -> int:
         port.write(frame)
         data = bytearray(port.read(len(frame)))
         decoder.feed(data, len(data))
-    data = bytearray(port.read(4 * len(sent[0])))
-    decoder.feed(data, len(data))
+    while good < len(sent) and (data := bytearray(port.read(1))):
+        decoder.feed(data, 1)
     return good

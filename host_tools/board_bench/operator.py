@@ -1,11 +1,11 @@
-"""The person at the bench, who wires, turns and cuts what a check asks for."""
+"""The person at the bench, with hands for wires, switches and plugs."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 
 class Operator(Protocol):
-    """Whoever does what a check cannot do by itself."""
+    """Somebody with hands, or a model of the bench."""
 
     def do(self, task: str, sentence: str) -> bool:
         """Do a task, such as "pilot B"; return False to leave it out.
@@ -20,7 +20,7 @@ class Person:
     """Asks the person at the terminal.
 
     Args:
-        ask: shows a sentence and returns what was typed.
+        ask: shows a sentence and returns the typed words.
     """
 
     def __init__(self, ask: Callable[[str], str]) -> None:

@@ -21,7 +21,7 @@ body {{ font-family: sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1
 table {{ border-collapse: collapse; width: 100%; }}
 td, th {{ border-bottom: 1px solid #ccc; padding: 0.4em; text-align: left; vertical-align: top; }}
 </style></head><body><h1>{title}</h1><p>{summary}</p>
-<table><tr><th>check</th><th>verdict</th><th>figure</th><th>must</th><th>what was found</th></tr>
+<table><tr><th>check</th><th>verdict</th><th>figure</th><th>must</th><th>result</th></tr>
 {rows}</table>
 {plots}</body></html>
 """
@@ -43,7 +43,7 @@ replaces "never ran on hardware" in the documents, with the name that you give.
 
 Joulestream {version}; board: {board}
 
-| check | verdict | figure | must | what was found |
+| check | verdict | figure | must | result |
 | --- | --- | --- | --- | --- |
 {rows}
 """

@@ -34,7 +34,7 @@ def run_checks(
         float | None, typer.Option(help="Power of the reference load behind the meter, in W.")
     ] = None,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Leave out what needs a person's hands.")
+        bool, typer.Option("--alone", help="Leave out the checks that need a person.")
     ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Folder for bench.json, bench.html and the form bench.md.")
@@ -44,7 +44,7 @@ def run_checks(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Run named checks on a connected board, and say what passed.
+    """Run named checks on a connected board.
 
     The firmware on the board stops for the checks. Exit status 1 when a check failed.
     """

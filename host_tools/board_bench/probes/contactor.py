@@ -8,7 +8,7 @@ _REST_MS = 400
 
 
 def measure(board, config, asked):
-    """Return the times of closing and opening in us; None for one that never came."""
+    """Return the times of closing and opening in us; the last one is None if it never came."""
     if board.contactor_feedback() is None:
         return {"has_feedback": False}
     closing_us = []
@@ -19,6 +19,8 @@ def measure(board, config, asked):
             _hold(board, _REST_MS)
             opening_us.append(_switch(board, False))
             _hold(board, _REST_MS)
+            if None in (closing_us[-1], opening_us[-1]):
+                break
     finally:
         board.contactor(False)
     return {"has_feedback": True, "closing_us": closing_us, "opening_us": opening_us}

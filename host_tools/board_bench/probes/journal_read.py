@@ -7,7 +7,7 @@ from joulestream.device.open_journal import open_pole_journal, open_vehicle_jour
 
 
 def measure(board, config, asked):
-    """Return the value that the journal holds, and what the mount found damaged."""
+    """Return the value that the journal holds, and the damage that the mount found."""
     if asked["role"] == "pole":
         journal = open_pole_journal(board, config.get("max_channels", 64))
     else:

@@ -1,4 +1,4 @@
-"""What the meter of the configuration shows for some seconds. It runs on the board."""
+"""The figures of the configured meter for some seconds. It runs on the board."""
 
 import time
 
@@ -9,7 +9,7 @@ from joulestream.units import TICKS_PERIOD
 
 
 def measure(board, config, asked):
-    """Return the power figures in mW, the energy in mWh, and what the line did."""
+    """Return the power figures in mW, the energy in mWh, and the faults of the line."""
     if not config.get("meter"):
         return {"has_meter": False}
     counter = open_meter(check_meter(config["meter"]), board, config["max_power_mw"])

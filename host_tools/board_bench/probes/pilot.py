@@ -1,4 +1,4 @@
-"""What the pilot's input shows. It runs on the board."""
+"""The readings of the pilot's input. It runs on the board."""
 
 import time
 
