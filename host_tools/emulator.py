@@ -23,8 +23,9 @@ from joulestream.host_tools.mpremote import run_mpremote
 
 _COUNTS = ("-icount", "shift=0")
 _PR_SET_PDEATHSIG = 1  # source: linux/prctl.h
-# As in mount.py: behind the memory that MicroPython uses.
+# As in mount.py and devices.c: behind the memory that MicroPython uses.
 _DISK_AT = 0x84000000
+_ROMFS_AT = 0x84800000
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -serial pty -kernel".split(),
@@ -37,6 +38,11 @@ def _end_with_the_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _loader(image: Path, address: int) -> str:
+    """Return QEMU's device that puts the bytes of a file at an address before the start."""
+    return f"loader,file={image},addr={address:#x},force-raw=on"
+
+
 class EmulatedBoard:
     """A running emulated board, with a file system in its memory.
 
@@ -44,6 +50,7 @@ class EmulatedBoard:
         firmware: the program, as build() returns it.
         folders: folders that the file system has at its root, under their own names.
         counts: whether its clock counts instructions; otherwise it is the host's clock.
+        romfs: the image of a ROMFS (build/romfs.py), which is mounted as /rom.
 
     Attributes:
         port: path of the pseudo-terminal of its REPL.
@@ -52,13 +59,22 @@ class EmulatedBoard:
         ToolchainError: it cannot be started.
     """
 
-    def __init__(self, firmware: Path, folders: Iterable[Path] = (), counts: bool = True) -> None:
+    def __init__(
+        self,
+        firmware: Path,
+        folders: Iterable[Path] = (),
+        counts: bool = True,
+        romfs: bytes = b"",
+    ) -> None:
         with ExitStack() as ends:
-            image = ends.enter_context(tempfile.NamedTemporaryFile(prefix="joulestream-board-"))
-            make_image(folders, Path(image.name))
-            disk = f"loader,file={image.name},addr={_DISK_AT:#x},force-raw=on"
+            scratch = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="joulestream-")))
+            disk, rom = scratch / "disk", scratch / "romfs"
+            make_image(folders, disk)
+            rom.write_bytes(romfs)
+            loaded = [_loader(disk, _DISK_AT), *([_loader(rom, _ROMFS_AT)] if romfs else ())]
+            words = [word for loader in loaded for word in ("-device", loader)]
             self._process = subprocess.Popen(
-                [*_QEMU, str(firmware), "-device", disk, *(_COUNTS if counts else ())],
+                [*_QEMU, str(firmware), *words, *(_COUNTS if counts else ())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
