@@ -10,10 +10,11 @@ import ctypes
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,9 +24,16 @@ from joulestream.host_tools.mpremote import run_mpremote
 
 _COUNTS = ("-icount", "shift=0")
 _PR_SET_PDEATHSIG = 1  # source: linux/prctl.h
-# As in mount.py and devices.c: behind the memory that MicroPython uses.
+# As in mount.py, devices.c and heap.c: behind the memory that MicroPython uses.
 _DISK_AT = 0x84000000
 _ROMFS_AT = 0x84800000
+_HEAP_SIZES_AT = 0x84C00000
+# The heaps of chips, in pieces of so many bytes. Those of the ESP32 and the ESP32-C3 are from
+# reports: MicroPython 1.27 has 134 KB, 53 KB of them in the largest piece, and 52 and 139 KB.
+HEAPS = {
+    "esp32": (53 * 1024, 53 * 1024, 28 * 1024),
+    "esp32c3": (139 * 1024, 52 * 1024),
+}
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -serial pty -kernel".split(),
@@ -38,11 +46,6 @@ def _end_with_the_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _loader(image: Path, address: int) -> str:
-    """Return QEMU's device that puts the bytes of a file at an address before the start."""
-    return f"loader,file={image},addr={address:#x},force-raw=on"
-
-
 class EmulatedBoard:
     """A running emulated board, with a file system in its memory.
 
@@ -51,6 +54,7 @@ class EmulatedBoard:
         folders: folders that the file system has at its root, under their own names.
         counts: whether its clock counts instructions; otherwise it is the host's clock.
         romfs: the image of a ROMFS (build/romfs.py), which is mounted as /rom.
+        heap: the bytes of each piece of its heap; without one it is 1 MB, in one piece.
 
     Attributes:
         port: path of the pseudo-terminal of its REPL.
@@ -65,14 +69,23 @@ class EmulatedBoard:
         folders: Iterable[Path] = (),
         counts: bool = True,
         romfs: bytes = b"",
+        heap: Sequence[int] = (),
     ) -> None:
         with ExitStack() as ends:
             scratch = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="joulestream-")))
-            disk, rom = scratch / "disk", scratch / "romfs"
+            disk = scratch / "disk"
             make_image(folders, disk)
-            rom.write_bytes(romfs)
-            loaded = [_loader(disk, _DISK_AT), *([_loader(rom, _ROMFS_AT)] if romfs else ())]
-            words = [word for loader in loaded for word in ("-device", loader)]
+            rows = ((_ROMFS_AT, romfs), (_HEAP_SIZES_AT, struct.pack(f"<{len(heap)}I", *heap)))
+            memory = {_DISK_AT: disk}
+            for address, data in rows:
+                if data:
+                    memory[address] = scratch / hex(address)
+                    memory[address].write_bytes(data)
+            words = [
+                word
+                for address, path in memory.items()
+                for word in ("-device", f"loader,file={path},addr={address:#x},force-raw=on")
+            ]
             self._process = subprocess.Popen(
                 [*_QEMU, str(firmware), *words, *(_COUNTS if counts else ())],
                 stdin=subprocess.DEVNULL,

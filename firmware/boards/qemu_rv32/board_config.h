@@ -19,6 +19,7 @@
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE (0)
 #undef MICROPY_MEM_STATS
 #define MICROPY_MEM_STATS (0)
+#define MICROPY_GC_SPLIT_HEAP (1)
 
 // A file system in the memory map, from which MicroPython takes bytecode and texts in place. Images
 // of the esp32 and rp2 ports can have one; see docs/hardware.md. devices.c has its flash.
