@@ -21,6 +21,7 @@ _PICO_HEAP_BYTES = 241_712
 _RESERVE_BYTES = 4_096
 _NOTHING = {"heap_free": 0, "heap_largest_block": 0}
 
+
 class Place(NamedTuple):
     """A board with the packages somewhere, and a heap.
 
@@ -72,9 +73,7 @@ def measure() -> dict[str, Any]:
     return figures
 
 
-def run(
-    place: Place, role: str, records: Mapping[str, Record], packets: int
-) -> dict[str, int]:
+def run(place: Place, role: str, records: Mapping[str, Record], packets: int) -> dict[str, int]:
     """Let a firmware read what it read here; return the figures that it printed.
 
     A firmware that does not fit leaves nothing free.

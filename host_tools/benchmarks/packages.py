@@ -5,7 +5,7 @@ from pathlib import Path
 
 from joulestream.host_tools.build import board
 from joulestream.host_tools.build.frozen import build_frozen_board, build_native_board
-from joulestream.host_tools.build.romfs import make_image, role_files
+from joulestream.host_tools.build.romfs import library_files, role_image
 
 # FILES: of an ordinary file system, from which a firmware copies all to the heap. ROMFS: with the
 # native module, which alone is copied. ROMFS_AND_MODULE: a ROMFS, and the native module in the
@@ -29,7 +29,7 @@ def parts(packages: str, role: str) -> tuple[Path, list[Path], bytes]:
     library = board.build_library()
     if packages == FILES:
         return board.build(), [library], b""
+    files = library_files(library)
     if packages == ROMFS:
-        return board.build(), [], make_image(role_files(library, role))
-    romfs = make_image(role_files(library, role, [board.NATIVE_MODULE]))
-    return build_native_board(), [], romfs
+        return board.build(), [], role_image(files, role)
+    return build_native_board(), [], role_image(files, role, [board.NATIVE_MODULE])

@@ -1,4 +1,4 @@
-"""The bytes that each firmware reads in a session here, for the same session on an emulated board."""
+"""The bytes that each firmware reads in a session here, so that an emulated board can repeat it."""
 
 import json
 from pathlib import Path

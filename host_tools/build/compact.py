@@ -1,8 +1,8 @@
 """The device's packages with shorter names, since every name takes heap on a board.
 
 A module that is loaded from a file keeps each of its names in the heap: the text, and 7 bytes in a
-table of names that doubles its size when it is full. A name of a module takes 10 bytes more in that
-module, and in each that imports it. Four kinds of names tell a board nothing:
+table of names that doubles its size when it is full. A name of a module takes 10 bytes more in
+that module, and in each that imports it. Four kinds of names tell a board nothing:
 
     a private name   `_x` belongs to one module. It becomes `_a`, `_b` ... in every module, so that
                      the modules share their short names. Modules with classes that inherit from
@@ -210,6 +210,8 @@ def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> None:
                     module.replace(node, _literal(sources[source].numbers[name]))
     needless = {*numbers, *_needless_const(module)}
     for statement in module.imports:
+        if statement.module not in modules:
+            continue
         kept = [alias for alias in statement.names if (alias.asname or alias.name) not in needless]
         if len(kept) < len(statement.names):
             names = ", ".join(map(ast.unparse, kept))
@@ -219,7 +221,10 @@ def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> None:
 
 
 def _needless_const(module: _Module) -> set[str]:
-    """Return the name `const` if the module uses it in definitions alone: the compiler knows it."""
+    """Return the name `const` if the module uses it in definitions alone.
+
+    The compiler knows it there.
+    """
     definitions = {
         id(node.value.func)
         for node in module.nodes

@@ -53,6 +53,7 @@ def build() -> Path:
         output = OUTPUT / "firmware"
         frozen = SOURCE / "manifest.py", SOURCE / "_boot.py"
         board = SOURCE / "board"
+        own = *frozen, *sorted(board.iterdir())
         settings = {
             "MICROPY_BOARD": "RPI_PICO",
             "MICROPY_BOARD_DIR": str(board),
@@ -68,7 +69,7 @@ def build() -> Path:
                 str(port),
                 *words,
                 MICROPYTHON.directory,
-                *(path.read_text(encoding="utf-8") for path in [*frozen, *sorted(board.iterdir())]),
+                *(path.read_text(encoding="utf-8") for path in own),
             ]
         )
         complete = output / "complete"

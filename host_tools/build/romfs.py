@@ -1,4 +1,4 @@
-"""A ROMFS for a board: a file system in the memory map, which takes no heap for bytecode and texts.
+"""A ROMFS for a board: a file system in the memory map, whose bytecode and texts take no heap.
 
 MicroPython uses what lies there in place. An image holds one role: no board needs the other. It is
 made with the writer of mpremote, whose command `romfs deploy` brings it to a board.
@@ -19,7 +19,7 @@ _TESTKIT = "testkit"
 
 
 def make_image(files: Mapping[str, bytes]) -> bytes:
-    """Return a ROMFS with these files, by their paths in it. The same files give the same bytes."""
+    """Return a ROMFS with these files, by their paths in it. Equal files give equal bytes."""
     writer = VfsRomWriter()
     open_folders: list[str] = []
     for path in sorted(files, key=lambda path: path.split("/")):
@@ -36,21 +36,31 @@ def make_image(files: Mapping[str, bytes]) -> bytes:
     return bytes(writer.finalise())
 
 
-def role_files(library: Path, role: str, left_out: Iterable[str] = ()) -> dict[str, bytes]:
-    """Return the files of a board's library that `role` can need, by their paths in a ROMFS.
+def role_image(files: Mapping[str, bytes], role: str, left_out: Iterable[str] = ()) -> bytes:
+    """Return the ROMFS of a role.
 
     Args:
-        library: the folder with the compiled packages, as build_library() returns it.
+        files: the files of a board, by their paths; those below `lib` are taken.
         role: one of ROLES.
-        left_out: files of the library that the board's image has already.
+        left_out: paths below `lib` of files that the board has elsewhere, such as in its image.
     """
     packages = {_TESTKIT, *ROLES} - {role}
-    others = tuple(f"{PACKAGE}/{package}/" for package in packages)
-    paths = {path.relative_to(library).as_posix(): path for path in library.rglob("*.mpy")}
+    others = tuple(f"{_LIBRARY}/{PACKAGE}/{package}/" for package in packages)
+    gone = {f"{_LIBRARY}/{name}" for name in left_out}
+    return make_image(
+        {
+            path: data
+            for path, data in files.items()
+            if path.startswith(f"{_LIBRARY}/") and not path.startswith(others) and path not in gone
+        }
+    )
+
+
+def library_files(library: Path) -> dict[str, bytes]:
+    """Return the files of a board's library, as build_library() returns it, by their paths."""
     return {
-        f"{_LIBRARY}/{name}": path.read_bytes()
-        for name, path in paths.items()
-        if not name.startswith(others) and name not in left_out
+        f"{_LIBRARY}/{path.relative_to(library).as_posix()}": path.read_bytes()
+        for path in library.rglob("*.mpy")
     }
 
 
