@@ -34,7 +34,7 @@ class Bench:
     `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
     Nobody reads what the firmwares in `unheard` send on the link. `cable` joins both links.
     The firmwares of the roles in `picos` run on an emulated Pico, with this CAN controller if it
-    is not None; the others run on the unix port. `romfs`: the Picos have a ROMFS with the packages.
+    is not None; the others run on the unix port. `romfs`: a Pico has the packages in a ROMFS.
     `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 

@@ -18,7 +18,7 @@ HEAP_BYTES = 160 * 1024
 # A Pico's, counted on the emulated Pico.
 _PICO_HEAP_BYTES = 241_712
 # The piece that a firmware wants to find free (runtime/heap.py).
-_RESERVE_BYTES = 4_096
+RESERVE_BYTES = 4_096
 _NOTHING = {"heap_free": 0, "heap_largest_block": 0}
 
 
@@ -31,7 +31,7 @@ class Place(NamedTuple):
         pieces: the pieces of the heap, in place of one piece.
     """
 
-    packages: int
+    packages: str
     free_bytes: int = 0
     pieces: tuple[int, ...] = ()
 
@@ -101,7 +101,7 @@ def run(place: Place, role: str, records: Mapping[str, Record], packets: int) ->
                     return _NOTHING
                 raise
     found = {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)", printed, re.M)}
-    if found.get("heap_largest_block", 0) < _RESERVE_BYTES:
+    if found.get("heap_largest_block", 0) < RESERVE_BYTES:
         return _NOTHING  # the firmware starts anew again and again
     if found.get("packets") != packets or found.get("faults"):
         raise ToolchainError(

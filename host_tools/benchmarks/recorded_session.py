@@ -1,4 +1,4 @@
-"""The bytes that each firmware reads in a session here, so that an emulated board can repeat it."""
+"""The bytes that each firmware reads in a session here: an emulated board repeats it."""
 
 import json
 from pathlib import Path
