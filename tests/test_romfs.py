@@ -11,7 +11,7 @@ from joulestream.host_tools.build.frozen import build_native_board
 from joulestream.host_tools.build.romfs import ROLES, library_files, make_image, role_image
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.emulator import HEAPS, EmulatedBoard
-from joulestream.host_tools.layout import BUILD
+from joulestream.host_tools.layout import BUILD, ROOT
 from test_on_board import built  # noqa: F401 - a fixture
 
 # With the other tests on this board: they share its build.
@@ -115,10 +115,13 @@ def test_the_real_mpremote_deploys_a_romfs(built, tmp_path):  # noqa: F811
             board.mpremote("exec", IMPORTED % "vehicle")
 
 
-def test_a_traceback_from_a_romfs_names_the_line_of_the_source(built):  # noqa: F811
+def test_a_traceback_from_a_romfs_names_module_and_line_of_the_source(built):  # noqa: F811
     firmware, folders, romfs = packages.parts(packages.ROMFS, "pole")
     code = "from joulestream.pole.main import main\nmain('/none.json')"
     with EmulatedBoard(firmware, folders, romfs=romfs) as board:
         with pytest.raises(ToolchainError) as caught:
             board.mpremote("exec", code)
-    assert re.search(r'File "main.py", line \d+, in main', str(caught.value)), caught.value
+    found = re.search(r'File "joulestream.pole.main", line (\d+), in main\r?\n', str(caught.value))
+    assert found, caught.value
+    source = (ROOT / "firmware" / "pole" / "main.py").read_text().splitlines()
+    assert "load_config(path)" in source[int(found[1]) - 1]

