@@ -40,6 +40,7 @@ class Place(NamedTuple):
 PLACES = {
     "": Place(FILES, HEAP_BYTES),
     "_romfs": Place(ROMFS, HEAP_BYTES),
+    "_romfs_and_module": Place(ROMFS_AND_MODULE, HEAP_BYTES),
     "_frozen": Place(IMAGE, HEAP_BYTES),
     "_pico": Place(FILES, _PICO_HEAP_BYTES),
     "_pico_romfs": Place(ROMFS, _PICO_HEAP_BYTES),

@@ -8,8 +8,8 @@ from joulestream.host_tools.build.frozen import build_frozen_board, build_native
 from joulestream.host_tools.build.romfs import library_files, role_image
 
 # FILES: of an ordinary file system, from which a firmware copies all to the heap. ROMFS: with the
-# native module, which alone is copied. ROMFS_AND_MODULE: a ROMFS, and the native module in the
-# image. IMAGE: both in the image.
+# native module, which alone is copied. ROMFS_AND_MODULE: the same ROMFS, and the native module in
+# the image, where MicroPython finds it first. IMAGE: both in the image.
 FILES, ROMFS, ROMFS_AND_MODULE, IMAGE = "files", "romfs", "romfs_and_module", "frozen"
 
 
@@ -29,7 +29,5 @@ def parts(packages: str, role: str) -> tuple[Path, list[Path], bytes]:
     library = board.build_library()
     if packages == FILES:
         return board.build(), [library], b""
-    files = library_files(library)
-    if packages == ROMFS:
-        return board.build(), [], role_image(files, role)
-    return build_native_board(), [], role_image(files, role, [board.NATIVE_MODULE])
+    firmware = board.build() if packages == ROMFS else build_native_board()
+    return firmware, [], role_image(library_files(library), role)

@@ -20,8 +20,6 @@ from joulestream.host_tools.layout import BUILD, ROOT
 
 SOURCE = ROOT / "firmware" / "boards" / "qemu_rv32"
 
-# Its file in a board's library.
-NATIVE_MODULE = "_ed25519.mpy"
 EMULATOR = {"qemu-system-riscv32": "qemu-system-misc"}
 # GCC 12 has no libraries for the name rv32imac_zicsr, which the port would ask for.
 _ARCHITECTURE = "-misa-spec=2.2 -mabi=ilp32 -march=rv32imac"
@@ -41,7 +39,7 @@ def build_library() -> Path:
         ToolchainError: a tool is missing and cannot be installed, or a build fails.
     """
     directory = compile_packages(BUILD / "board-lib" / "lib")
-    shutil.copy2(build_native_module("rv32imc"), directory / NATIVE_MODULE)
+    shutil.copy2(build_native_module("rv32imc"), directory / "_ed25519.mpy")
     return directory
 
 

@@ -4,7 +4,7 @@ MicroPython uses what lies there in place. An image holds one role: no board nee
 made with the writer of mpremote, whose command `romfs deploy` brings it to a board.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
@@ -36,22 +36,20 @@ def make_image(files: Mapping[str, bytes]) -> bytes:
     return bytes(writer.finalise())
 
 
-def role_image(files: Mapping[str, bytes], role: str, left_out: Iterable[str] = ()) -> bytes:
+def role_image(files: Mapping[str, bytes], role: str) -> bytes:
     """Return the ROMFS of a role.
 
     Args:
         files: the files of a board, by their paths; those below `lib` are taken.
         role: one of ROLES.
-        left_out: paths below `lib` of files that the board has elsewhere, such as in its image.
     """
     packages = {_TESTKIT, *ROLES} - {role}
     others = tuple(f"{_LIBRARY}/{PACKAGE}/{package}/" for package in packages)
-    gone = {f"{_LIBRARY}/{name}" for name in left_out}
     return make_image(
         {
             path: data
             for path, data in files.items()
-            if path.startswith(f"{_LIBRARY}/") and not path.startswith(others) and path not in gone
+            if path.startswith(f"{_LIBRARY}/") and not path.startswith(others)
         }
     )
 
