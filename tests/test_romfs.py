@@ -22,7 +22,7 @@ PACKETS = 30
 CHIPS = {
     name: place
     for name, place in fit.PLACES.items()
-    if place.pieces and place.packages != packages.IMAGE
+    if place.pieces and place.packages in (packages.ROMFS, packages.ROMFS_AND_MODULE)
 }
 # Heap after the imports, native module included.
 MOST_IMPORT_HEAP = 98_304

@@ -26,27 +26,35 @@ class Place(NamedTuple):
     """A board with the packages somewhere, and a heap.
 
     Attributes:
+        chip: the chip with this heap, "" for a heap of which the figures have limits.
         packages: where they are, a name of packages.py.
         free_bytes: the heap that is free at the start, in one piece.
         pieces: the pieces of the heap, in place of one piece.
     """
 
+    chip: str
     packages: str
     free_bytes: int = 0
     pieces: tuple[int, ...] = ()
 
 
+# The names of figures, each followed by the end of its place.
+HEAP_FREE, LARGEST_BLOCK = f"heap_free_after_{PACKETS}_packets", "heap_largest_block"
 # By the end of the names of its figures.
 PLACES = {
-    "": Place(FILES, HEAP_BYTES),
-    "_romfs": Place(ROMFS, HEAP_BYTES),
-    "_romfs_and_module": Place(ROMFS_AND_MODULE, HEAP_BYTES),
-    "_frozen": Place(IMAGE, HEAP_BYTES),
-    "_pico": Place(FILES, _PICO_HEAP_BYTES),
-    "_pico_romfs": Place(ROMFS, _PICO_HEAP_BYTES),
-    "_esp32c3_romfs": Place(ROMFS, pieces=HEAPS["esp32c3"]),
-    "_esp32_romfs": Place(ROMFS_AND_MODULE, pieces=HEAPS["esp32"]),
-    "_esp32_frozen": Place(IMAGE, pieces=HEAPS["esp32"]),
+    "": Place("", FILES, HEAP_BYTES),
+    "_romfs": Place("", ROMFS, HEAP_BYTES),
+    "_romfs_and_module": Place("", ROMFS_AND_MODULE, HEAP_BYTES),
+    "_frozen": Place("", IMAGE, HEAP_BYTES),
+    "_pico": Place("Pico", FILES, _PICO_HEAP_BYTES),
+    "_pico_romfs": Place("Pico", ROMFS, _PICO_HEAP_BYTES),
+    "_esp32c3": Place("ESP32-C3", FILES, pieces=HEAPS["esp32c3"]),
+    "_esp32c3_romfs": Place("ESP32-C3", ROMFS, pieces=HEAPS["esp32c3"]),
+    "_esp32c3_frozen": Place("ESP32-C3", IMAGE, pieces=HEAPS["esp32c3"]),
+    "_esp32": Place("ESP32", FILES, pieces=HEAPS["esp32"]),
+    "_esp32_romfs": Place("ESP32", ROMFS, pieces=HEAPS["esp32"]),
+    "_esp32_romfs_and_module": Place("ESP32", ROMFS_AND_MODULE, pieces=HEAPS["esp32"]),
+    "_esp32_frozen": Place("ESP32", IMAGE, pieces=HEAPS["esp32"]),
 }
 
 
@@ -67,15 +75,15 @@ def measure() -> dict[str, Any]:
     for name, place in PLACES.items():
         found = [run(place, role, records, PACKETS) for role in ROLES]
         for figure, key in (
-            (f"heap_free_after_{PACKETS}_packets", "heap_free"),
-            ("heap_largest_block", "heap_largest_block"),
+            (HEAP_FREE, "heap_free"),
+            (LARGEST_BLOCK, "heap_largest_block"),
         ):
             figures[figure + name] = min(role[key] for role in found)
     return figures
 
 
 def run(place: Place, role: str, records: Mapping[str, Record], packets: int) -> dict[str, int]:
-    """Let a firmware read what it read here; return the figures that it printed.
+    """Let a firmware repeat its session of here; return the figures that it printed.
 
     A firmware that does not fit leaves nothing free.
 

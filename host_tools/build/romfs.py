@@ -1,6 +1,6 @@
-"""A ROMFS for a board: a file system in the memory map, whose bytecode and texts take no heap.
+"""A ROMFS for a board: a file system in the memory map, where bytecode and texts take no heap.
 
-MicroPython uses what lies there in place. An image holds one role: no board needs the other. It is
+MicroPython uses them in their place. An image holds one role: no board needs the other. It is
 made with the writer of mpremote, whose command `romfs deploy` brings it to a board.
 """
 
