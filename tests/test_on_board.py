@@ -4,29 +4,20 @@ import fcntl
 import os
 import random
 import select
-import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
+from compiled_tests import HERE, compile_tests
 from ed25519_cases import CASES, cases
 from joulestream.host_tools import emulator, progress
 from joulestream.host_tools.build import board
-from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.layout import BUILD
 from native_calls import transcript
 from test_keystore import BY_DEVICE
 from test_on_micropython import FILES, PAIRS
 
-HERE = Path(__file__).resolve().parent
-HELPERS = (
-    "dual_runtime.py",
-    "micropython_runner.py",
-    "native_calls.py",
-    "throwaway_meter.py",
-)
 # test_config.py makes temporary files, with an environment and random names the board lacks.
 # test_keystore.py needs a cipher, which the board's MicroPython lacks; see the test of that below.
 # The others' histories of many sessions would take the board minutes. They tell nothing about it:
@@ -57,22 +48,6 @@ if failed or not passed:
 """
 
 
-def test_files():
-    """Return the directory of the compiled tests and their vectors."""
-    directory = BUILD / "board-lib" / "tests"
-    compile_tree((HERE / name for name in HELPERS + ON_BOARD), directory)
-    shutil.copytree(
-        HERE / "vectors",
-        directory / "vectors",
-        ignore=shutil.ignore_patterns("*.py", "__pycache__"),
-        dirs_exist_ok=True,
-    )
-    return directory
-
-
-test_files.__test__ = False
-
-
 @pytest.fixture(scope="module")
 def built():
     """The firmware, and the folders of library and tests; skip, loudly, where there is none."""
@@ -80,7 +55,8 @@ def built():
     try:
         with open(BUILD / "board.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another pytest worker may be at it
-            return board.build(), [board.build_library(), test_files()]
+            tests = compile_tests(ON_BOARD, BUILD / "board-lib" / "tests")
+            return board.build(), [board.build_library(), tests]
     except ToolchainError as error:
         print(f"\nEMULATED BOARD NOT TESTED: {error}", file=sys.__stderr__, flush=True)
         pytest.skip(f"emulated board not tested: {error}")

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench_scenario import Scenario, charging, do, stopped, until
+from compiled_tests import HELPERS, HERE
 from joulestream.host_tools.bench.cables import CanCable
 from joulestream.host_tools.bench.setup import START_S
 from joulestream.host_tools.benchmarks.pico import ERASE, bytes_lost
@@ -27,7 +28,7 @@ from joulestream.testkit.can_pair import can_config
 from joulestream.testkit.fram import Mb85rc, Mb85rs
 from joulestream.testkit.mcp2515 import Mcp2515
 from pico_boards import built  # noqa: F401 - a fixture
-from test_on_board import HELPERS, HERE, RUN
+from test_on_board import RUN
 
 # One pytest worker runs them all: they share the build.
 pytestmark = pytest.mark.xdist_group("emulated Pico")

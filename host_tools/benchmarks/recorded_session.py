@@ -78,7 +78,7 @@ class _Recording(TwoLoops):
 
 
 def record(packets: int) -> dict[str, Record]:
-    """Let a pole and a vehicle exchange so many packets here; return what each of them read."""
+    """Let a pole and a vehicle exchange so many packets; return the bytes that each side read."""
     recording = _Recording()
     recording.run(_MOST_MS, lambda: recording.pole.status().get("packets", 0) >= packets)
     return dict(zip(_ROLES, recording.records, strict=True))

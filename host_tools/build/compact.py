@@ -23,6 +23,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from joulestream.host_tools.build.shell import ToolchainError
+
 # One edit: first and last line from 1, first and last column in bytes of UTF-8, the new text.
 _Edit = tuple[int, int, int, int, str]
 
@@ -94,9 +96,9 @@ def compact(folders: Mapping[str, Path]) -> dict[str, dict[str, str]]:
     """
     modules, files = _read(folders)
     _find_numbers(modules)
+    used = {each for module in modules.values() for each in _put_numbers(module, modules)}
     for name, module in modules.items():
-        _put_numbers(module, modules)
-        _hide_numbers(name, module)
+        _hide_numbers(module, _hidden(name, module, used))
     for family in _families(modules):
         _shorten([modules[name] for name in family])
     texts: dict[str, dict[str, str]] = {package: {} for package in folders}
@@ -111,12 +113,23 @@ def with_numbers(sources: Iterable[Path], folders: Mapping[str, Path]) -> dict[P
     Args:
         sources: the programs.
         folders: the folder of each package, by its import name.
+
+    Raises:
+        ToolchainError: a program also uses the name of such a number, or of its module, for
+            something else, so that the number cannot take its place.
     """
     programs = {str(path): _Module(path) for path in sources}
-    modules = {**_read(folders)[0], **programs}
+    packages = _read(folders)[0]
+    modules = {**packages, **programs}
     _find_numbers(modules)
-    for program in programs.values():
-        _put_numbers(program, modules)
+    used = {each for module in packages.values() for each in _put_numbers(module, modules)}
+    for path, program in programs.items():
+        for name, number in _put_numbers(program, modules):
+            if number in _hidden(name, modules[name], used):
+                raise ToolchainError(
+                    f"{path}: no board has {name}.{number}, and its name stands for something"
+                    f" else here too; import it under another name"
+                )
     return {Path(name): program.edited() for name, program in programs.items()}
 
 
@@ -185,8 +198,12 @@ def _number(node: ast.expr, known: Mapping[str, int]) -> int | None:
     return None
 
 
-def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> None:
-    """Replace imported names of numbers, and leave them out of the imports."""
+def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> set[tuple[str, str]]:
+    """Replace imported names of numbers, and leave them out of the imports.
+
+    Returns:
+        The numbers that the module still needs by name: pairs of a module's name and theirs.
+    """
     imported = {
         alias.asname or alias.name
         for statement in module.imports
@@ -196,28 +213,34 @@ def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> None:
     bound = {name for node in module.nodes for name in _bound(node)}
     numbers = {name: module.numbers[name] for name in imported & set(module.numbers) - bound}
     sources = {
-        alias.asname or alias.name: modules[f"{statement.module}.{alias.name}"]
+        alias.asname or alias.name: f"{statement.module}.{alias.name}"
         for statement in module.imports
         for alias in statement.names
         if f"{statement.module}.{alias.name}" in modules
     }
+    used: set[tuple[str, str]] = set()
     for node in module.nodes:
         match node:
             case ast.Name(name, ast.Load()) if name in numbers:
                 module.replace(node, _literal(numbers[name]))
-            case ast.Attribute(ast.Name(source), name, ast.Load()) if source in sources:
-                if name in sources[source].numbers and source not in bound:
-                    module.replace(node, _literal(sources[source].numbers[name]))
+            case ast.Attribute(ast.Name(alias), name, ast.Load()) if alias in sources:
+                source = modules[sources[alias]]
+                if name in source.numbers and alias not in bound:
+                    module.replace(node, _literal(source.numbers[name]))
+                else:
+                    used.add((sources[alias], name))
     needless = {*numbers, *_needless_const(module)}
     for statement in module.imports:
-        if statement.module not in modules:
+        if statement.module is None or statement.module not in modules:
             continue
         kept = [alias for alias in statement.names if (alias.asname or alias.name) not in needless]
+        used |= {(statement.module, alias.name) for alias in kept}
         if len(kept) < len(statement.names):
             names = ", ".join(map(ast.unparse, kept))
             module.replace(
                 statement, f"from {statement.module} import {names}" if kept else "pass"
             )
+    return used
 
 
 def _needless_const(module: _Module) -> set[str]:
@@ -238,27 +261,38 @@ def _needless_const(module: _Module) -> set[str]:
     return {_CONST}
 
 
-def _hide_numbers(name: str, module: _Module) -> None:
-    """Make the names of numbers private that no other module can need."""
+def _hidden(name: str, module: _Module, used: set[tuple[str, str]]) -> set[str]:
+    """Return the names of the module's numbers that no other module can need.
+
+    Args:
+        name: the module's name.
+        module: the module.
+        used: the numbers that a module needs by name, as `_put_numbers` returns them.
+    """
     is_inner = any(
         name.startswith(inner) if inner.endswith(".") else name == inner for inner in _INNER
     )
     bound = Counter(name for node in module.nodes for name in _bound(node))
-    hidden = {
-        target: module.numbers[target]
+    return {
+        target
         for target, _ in _definitions(module)
         if target in module.numbers
         and not target.startswith("_")
         and (is_inner or target == _TYPE_CHECKING)
         and bound[target] == 1
         and f"_{target}" not in module.text
+        and (name, target) not in used
     }
+
+
+def _hide_numbers(module: _Module, hidden: set[str]) -> None:
+    """Make the names of these numbers private: the compiler stores none of them."""
     for node in module.nodes:
         match node:
             case ast.Name(target, ast.Store()) if target in hidden:
                 module.replace(node, f"_{target}")
             case ast.Name(target, ast.Load()) if target in hidden:
-                module.replace(node, _literal(hidden[target]))
+                module.replace(node, _literal(module.numbers[target]))
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
