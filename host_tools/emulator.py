@@ -98,7 +98,7 @@ class EmulatedBoard:
             self.port = self._read_port()
             # While nobody holds the terminal, QEMU looks only once a second for somebody's call.
             ends.callback(os.close, os.open(self.port, os.O_RDWR | os.O_NOCTTY))
-            self.mpremote("run", str(SOURCE / "mount.py"), resume=False)
+            self.reset()
             self._ends = ends.pop_all()
 
     def __enter__(self) -> "EmulatedBoard":
@@ -120,6 +120,10 @@ class EmulatedBoard:
         """
         words = ["resume", *arguments] if resume else [*arguments]
         return run_mpremote(self.port, words, "the emulated board", self._process.pid)
+
+    def reset(self) -> None:
+        """Reset MicroPython: its heap is empty then, and its file system is mounted anew."""
+        self.mpremote("run", str(SOURCE / "mount.py"), resume=False)
 
     def stop(self) -> None:
         """Switch it off."""

@@ -170,7 +170,7 @@ MP_DEFINE_CONST_OBJ_TYPE(board_flash_type, MP_QSTR_Flash, MP_TYPE_FLAG_NONE,
 // The flash of the ROMFS, which MicroPython mounts as /rom at each start. The emulator loads an
 // image to this place, or mpremote writes one (host_tools/emulator.py). The file system of mount.py
 // lies below it, and so does the flash of fit_bench.py.
-enum { ROMFS_AT = 0x84800000, ROMFS_BLOCKS = 128, ROMFS_BLOCK_SIZE = 4096 };
+enum { ROMFS_AT = 0x84800000, ROMFS_BLOCKS = 512, ROMFS_BLOCK_SIZE = 4096 };
 
 static const flash_obj romfs = {
     .base = { &board_flash_type },
