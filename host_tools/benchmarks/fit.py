@@ -110,11 +110,10 @@ def run(place: Place, role: str, records: Mapping[str, Record], packets: int) ->
                     return _NOTHING
                 raise
     found = {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)", printed, re.M)}
-    is_full = re.search(r"^last_fault (?:MemoryError|MEMORY_LOW)", printed, re.M)
-    if is_full or found.get("heap_largest_block", 0) < RESERVE_BYTES:
+    if found.get("is_full") or found.get("heap_largest_block", 0) < RESERVE_BYTES:
         return _NOTHING  # the firmware starts anew again and again
     if found.get("packets") != packets or found.get("faults"):
         raise ToolchainError(
-            f"a {role} on the emulated board did not do what it did here: {found}"
+            f"a {role} on the emulated board did not do what it did here: {printed}"
         )
     return found
