@@ -189,6 +189,26 @@ def test_both_sides_are_shown_live(pole, setup, key):
         vehicle.close()
 
 
+def test_time_and_prices_are_read_and_set(pole, key, tmp_path):
+    line = ("--port", pole.port, "--key", key[0])
+    assert json.loads(run("service", "time", *line, "--json").stdout)["quality"] == 0
+    assert run("service", "set-time", 1_790_000_000, *line).returncode == 0
+    told = json.loads(run("service", "time", *line, "--json").stdout)
+    assert told["time_s"] >= 1_790_000_000 and told["quality"] == 2
+    assert "BAD_TIME" in refusal("service", "set-time", 5, *line)
+    before = json.loads(run("service", "prices", *line, "--json").stdout)
+    new = [{"from_s": at * 60, "price_per_kwh": 200_000 + at} for at in range(40)]
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps(new))
+    assert run("service", "set-prices", path, *line).returncode == 0
+    assert json.loads(run("service", "prices", *line, "--json").stdout) == new != before
+    path.write_text(json.dumps([{"from_s": 0, "price_per_kwh": 1 << 40}]))
+    assert "BAD_FIELD" in refusal("service", "set-prices", path, *line)
+    for wrong in ({}, [], [1], [{"from_s": 0}], [{"from_s": -1, "price_per_kwh": 5}]):
+        path.write_text(json.dumps(wrong))
+        assert "prices.json" in refusal("service", "set-prices", path, *line)
+
+
 def test_ctrl_c_ends_the_monitor_with_130_and_one_line(pole, key):
     process = subprocess.Popen(
         [str(JOULESTREAM), "monitor", "--port", pole.port, "--key", str(key[0])],
@@ -243,6 +263,7 @@ def test_a_vehicle_is_no_pole(setup, key):
         (("settle",), "--port"),
         (("settle", "a.flash", "--port", "/dev/null"), "--port"),
         (("monitor",), "--port"),
+        (("service", "time"), "--port"),
         (("collect", "--port", "/dev/no-such-port"), "no such port"),
         (("collect", "--restored", "--port", "/dev/null"), "--restored"),
         (("collect", "--port", "/dev/null", "--device-key", "xyz"), "64 hexadecimal digits"),

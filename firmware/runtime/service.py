@@ -239,6 +239,7 @@ class Service:
         self._is_allowed = hello.key in self._keys
         self._sequence = 0
         self.schedule = []
+        self._shown = None
         # Nobody's requests are signed where no key is configured.
         self._nonce = self._random(NONCE_SIZE) if self._keys else bytes(NONCE_SIZE)
         welcome = Welcome(
