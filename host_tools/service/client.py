@@ -23,8 +23,6 @@ from joulestream.service import (
     REFUSED,
     REQUEST_HEAD,
     REQUESTS,
-    RESULT_NAMES,
-    ROLE_NAMES,
     SEQUENCE_SIZE,
     SERVICE_VERSION,
     SIGNED_SERVICE_ANSWER,
@@ -40,6 +38,19 @@ T = TypeVar("T")
 Exchange = Generator[bytes, "bytes | None", T]
 
 PAUSE = b""
+# By their numbers in joulestream.service.
+RESULT_NAMES = (
+    "OK",
+    "UNKNOWN_REQUEST",
+    "BAD_REQUEST",
+    "NOT_ALLOWED",
+    "STALE",
+    "BUSY",
+    "ABSENT",
+    "REFUSED",
+    "FAILED",
+)
+ROLE_NAMES = ("pole", "vehicle")
 # A pole whose invoice waits answers BUSY to a write, for a packet at most.
 _TRIES = 5
 _MOST_PAUSES = 100

@@ -44,21 +44,8 @@ ABSENT = const(6)
 REFUSED = const(7)
 FAILED = const(8)
 
-RESULT_NAMES = (
-    "OK",
-    "UNKNOWN_REQUEST",
-    "BAD_REQUEST",
-    "NOT_ALLOWED",
-    "STALE",
-    "BUSY",
-    "ABSENT",
-    "REFUSED",
-    "FAILED",
-)
-
 POLE = const(0)
 VEHICLE = const(1)
-ROLE_NAMES = ("pole", "vehicle")
 
 # Types of signed texts, behind those of channel.py.
 SIGNED_SERVICE_REQUEST = const(16)
