@@ -23,7 +23,7 @@ from joulestream.host_tools.bench.ports import Port
 from joulestream.host_tools.bench.setup import BenchSetup
 from joulestream.host_tools.keys import new_seed, write_seed
 from joulestream.signing import Signer
-from joulestream.testkit.certificates import KEYS
+from joulestream.testkit.certificates import KEYS, certificate, terms
 
 JOULESTREAM = Path(sys.executable).parent / "joulestream"
 
@@ -240,6 +240,19 @@ def test_the_wallet_of_a_running_vehicle_is_shown(setup, key):
         done = run("wallet", *line, "--certificate", setup.certificate_path, "--json")
         (row,) = json.loads(done.stdout)
         assert row["channel_id"] == shown.channel_id.hex() and row["signed_claim_units"] == 0
+        newer = setup.issuer.certify(setup.terms, 20_000_000, issued_at_s=shown.issued_at_s + 5)
+        new, files = setup.directory / "new.cert", ("--certificate", setup.certificate_path)
+        new.write_bytes(newer.to_bytes())
+        done = run("wallet", *line, *files, "--take", new, "--json")
+        assert json.loads(done.stdout)[0]["capacity_claim_units"] == 20_000_000
+        assert setup.certificate_path.read_bytes() == newer.to_bytes()
+        assert "CERTIFICATE_OLD" in refusal("wallet", *line, "--take", new)
+        other = certificate(terms(salt=b"o" * 16, payer_key=setup.payer.public_key))
+        new.write_bytes(other.to_bytes())
+        assert "ABSENT" in refusal("wallet", *line, "--take", new)
+        new.write_bytes(certificate().to_bytes())
+        assert "WRONG_CHANNEL" in refusal("wallet", *line, "--take", new)
+        assert setup.certificate_path.read_bytes() == newer.to_bytes()
         assert "stop the vehicle" in refusal("wallet", *line, "--pay", shown.channel_id.hex())
         assert "--port" in refusal("wallet")
     finally:
