@@ -30,6 +30,7 @@ from joulestream.service import (
     SET_TIME,
     STALE,
     STATUS,
+    TAKE,
     TIME,
     UNKNOWN_REQUEST,
     VEHICLE,
@@ -273,7 +274,7 @@ def test_a_key_that_is_not_in_the_list_gets_nothing():
     served.host.hello()
     assert served.host.welcome.is_allowed == 0
     for number, (_, size, _) in REQUESTS.items():
-        if number not in (HELLO, WALLET):
+        if number not in (HELLO, WALLET, TAKE):
             body = bytes(14 if size is None else size)
             assert served.host.ask(number, body) == (NOT_ALLOWED, b"")
 
@@ -333,14 +334,14 @@ def test_requests_of_a_wrong_size_or_number_are_refused_before_any_signature_is_
     host = served.host
     host.hello()
     for number, (_, size, _) in REQUESTS.items():
-        if size is None or number == WALLET:
+        if size is None or number in (WALLET, TAKE):
             continue
         for wrong in (size + 1, size - 1):
             if wrong >= 0:
                 payload = bytes((number, 0, 0, 0, 9)) + bytes(wrong)
                 payload += b"" if number == HELLO else bytes(SIGNATURE_SIZE)
                 assert host.exchange(payload)[REQUEST_HEAD] == BAD_REQUEST
-    for number in (0, 0x10, 0x3F, 0x4A, WALLET, 0x7F):
+    for number in (0, 0x10, 0x3F, 0x4B, WALLET, TAKE, 0x7F):
         payload = bytes((number, 0, 0, 0, 9)) + bytes(SIGNATURE_SIZE)
         answer = host.exchange(payload)
         assert answer[0] == number | ANSWER and answer[REQUEST_HEAD] == UNKNOWN_REQUEST

@@ -23,7 +23,7 @@ from joulestream.host_tools.bench.ports import Port
 from joulestream.host_tools.bench.setup import BenchSetup
 from joulestream.host_tools.keys import new_seed, write_seed
 from joulestream.signing import Signer
-from joulestream.testkit.certificates import KEYS
+from joulestream.testkit.certificates import KEYS, certificate, terms
 
 JOULESTREAM = Path(sys.executable).parent / "joulestream"
 
@@ -189,6 +189,26 @@ def test_both_sides_are_shown_live(pole, setup, key):
         vehicle.close()
 
 
+def test_time_and_prices_are_read_and_set(pole, key, tmp_path):
+    line = ("--port", pole.port, "--key", key[0])
+    assert json.loads(run("service", "time", *line, "--json").stdout)["quality"] == 0
+    assert run("service", "set-time", 1_790_000_000, *line).returncode == 0
+    told = json.loads(run("service", "time", *line, "--json").stdout)
+    assert told["time_s"] >= 1_790_000_000 and told["quality"] == 2
+    assert "BAD_TIME" in refusal("service", "set-time", 5, *line)
+    before = json.loads(run("service", "prices", *line, "--json").stdout)
+    new = [{"from_s": at * 60, "price_per_kwh": 200_000 + at} for at in range(40)]
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps(new))
+    assert run("service", "set-prices", path, *line).returncode == 0
+    assert json.loads(run("service", "prices", *line, "--json").stdout) == new != before
+    path.write_text(json.dumps([{"from_s": 0, "price_per_kwh": 1 << 40}]))
+    assert "BAD_FIELD" in refusal("service", "set-prices", path, *line)
+    for wrong in ({}, [], [1], [{"from_s": 0}], [{"from_s": -1, "price_per_kwh": 5}]):
+        path.write_text(json.dumps(wrong))
+        assert "prices.json" in refusal("service", "set-prices", path, *line)
+
+
 def test_ctrl_c_ends_the_monitor_with_130_and_one_line(pole, key):
     process = subprocess.Popen(
         [str(JOULESTREAM), "monitor", "--port", pole.port, "--key", str(key[0])],
@@ -220,6 +240,19 @@ def test_the_wallet_of_a_running_vehicle_is_shown(setup, key):
         done = run("wallet", *line, "--certificate", setup.certificate_path, "--json")
         (row,) = json.loads(done.stdout)
         assert row["channel_id"] == shown.channel_id.hex() and row["signed_claim_units"] == 0
+        newer = setup.issuer.certify(setup.terms, 20_000_000, issued_at_s=shown.issued_at_s + 5)
+        new, files = setup.directory / "new.cert", ("--certificate", setup.certificate_path)
+        new.write_bytes(newer.to_bytes())
+        done = run("wallet", *line, *files, "--take", new, "--json")
+        assert json.loads(done.stdout)[0]["capacity_claim_units"] == 20_000_000
+        assert setup.certificate_path.read_bytes() == newer.to_bytes()
+        assert "CERTIFICATE_OLD" in refusal("wallet", *line, "--take", new)
+        other = certificate(terms(salt=b"o" * 16, payer_key=setup.payer.public_key))
+        new.write_bytes(other.to_bytes())
+        assert "ABSENT" in refusal("wallet", *line, "--take", new)
+        new.write_bytes(certificate().to_bytes())
+        assert "WRONG_CHANNEL" in refusal("wallet", *line, "--take", new)
+        assert setup.certificate_path.read_bytes() == newer.to_bytes()
         assert "stop the vehicle" in refusal("wallet", *line, "--pay", shown.channel_id.hex())
         assert "--port" in refusal("wallet")
     finally:
@@ -243,6 +276,7 @@ def test_a_vehicle_is_no_pole(setup, key):
         (("settle",), "--port"),
         (("settle", "a.flash", "--port", "/dev/null"), "--port"),
         (("monitor",), "--port"),
+        (("service", "time"), "--port"),
         (("collect", "--port", "/dev/no-such-port"), "no such port"),
         (("collect", "--restored", "--port", "/dev/null"), "--restored"),
         (("collect", "--port", "/dev/null", "--device-key", "xyz"), "64 hexadecimal digits"),

@@ -7,8 +7,9 @@ from joulestream import service as protocol
 from joulestream.fields import size_of
 from joulestream.host_tools.layout import ROOT
 from joulestream.host_tools.reason_words import WORDS, in_words
+from joulestream.host_tools.service.client import RESULT_NAMES
 from joulestream.pole import service as pole_service
-from joulestream.service import REQUESTS, RESULT_NAMES, ClaimRow, Hello, Welcome
+from joulestream.service import REQUESTS, ClaimRow, Hello, Welcome
 from joulestream.vehicle import service as vehicle_service
 
 PAGE = (ROOT / "docs" / "service.md").read_text()

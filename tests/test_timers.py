@@ -280,8 +280,12 @@ def service(clock, pause_ms):
         answer = host.exchange(host.request(STATUS, b"\0"))
         return None if answer is None else answer[REQUEST_HEAD]
 
-    host.hello()
-    clock.add(pause_ms)
+    for _ in range(2):
+        host.now_ms = clock.add(pause_ms + 1_000)
+        assert host.hello()[REQUEST_HEAD] == OK
+    host.now_ms -= 100  # `hello` itself lets 200 ms pass
+    assert host.hello()[REQUEST_HEAD] == BUSY
+    clock.add(pause_ms + 1_000)
     assert ask(clock.add(1_000), operator) == OK
     assert ask(clock.add(100), operator) == BUSY
     assert ask(clock.add(200), operator) == OK
@@ -682,6 +686,7 @@ ROWS = {
     "shared/device/write_budget.py WriteBudget.allows": write_budget,
     "firmware/runtime/heap.py HeapWatch._pause": heap,
     "firmware/boards/told_clock.py ToldClock.tick": told_clock,
+    "firmware/runtime/service.py Service._greeting_pause": service,
     "firmware/runtime/service.py Service._rest": service,
     "firmware/runtime/service.py Service._status_pause": service,
     "firmware/runtime/supervisor.py Supervisor._pause": supervisor,

@@ -1,7 +1,6 @@
 """A price source: the list of prices in the configuration, each from a unix time on."""
 
 from joulestream.compat import const
-from joulestream.pole.slots import least_capacity
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ class PriceSchedule:
         self.rows = rows
 
     def take(self, rows: "list[Any]") -> None:
-        """Follow other rows, which `fits` has checked. A later loop of this start does so too."""
+        """Follow other rows, which service.py has checked; later loops of this start do so too."""
         # In place: the list is that of the configuration, from which OFFERs are made as well.
         self.rows[:] = rows
 
@@ -41,22 +40,6 @@ def is_in_order(rows: "list[Any]") -> bool:
     """Return whether the rows begin at 0 and rise by `from_s`."""
     starts = [row.from_s for row in rows]
     return starts[0] == 0 and starts == sorted(set(starts))
-
-
-def fits(config: "PoleConfig", rows: "list[Any]") -> bool:
-    """Return whether the pole can follow the rows, which come in place of those of its start.
-
-    Credit and prepayment cover the dearest price of the configuration and no dearer one, and an
-    issuer must be trusted with a new channel.
-    """
-    cheapest = min([row.price_per_kwh for row in rows])
-    most = max([issuer.limit for issuer in config.issuers])
-    return (
-        is_in_order(rows)
-        and cheapest > 0
-        and max([row.price_per_kwh for row in rows]) <= config.dearest_per_kwh
-        and least_capacity(config, cheapest) <= most
-    )
 
 
 def open_source(config: "PoleConfig", board: "Board") -> PriceSchedule:

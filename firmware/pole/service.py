@@ -5,7 +5,8 @@ from joulestream.channel import Certificate, genuine_reason
 from joulestream.compat import const
 from joulestream.device.own_record import UnreadableRecord
 from joulestream.link.uart import Link
-from joulestream.pole.price_schedule import fits
+from joulestream.pole.price_schedule import is_in_order
+from joulestream.pole.slots import least_capacity
 from joulestream.runtime.service import Refused, Service, status
 from joulestream.service import (
     ABSENT,
@@ -145,7 +146,7 @@ def set_prices(
     if len(service.schedule) == body[0]:
         rows = service.schedule
         service.schedule = []
-        if not fits(service.config, rows):
+        if not _fits(service.config, rows):
             raise Refused(REFUSED, errors.BAD_FIELD)
         source.take(rows)
     return 0
@@ -191,6 +192,22 @@ def _schedule(loop: "PoleLoop | None") -> "Any":
     if not hasattr(source, "take"):
         raise Refused(ABSENT)
     return source
+
+
+def _fits(config: "PoleConfig", rows: "list[Any]") -> bool:
+    """Return whether the pole can follow the rows, which come in place of those of its start.
+
+    Credit and prepayment cover the dearest price of the configuration and no dearer one, and an
+    issuer must be trusted with a new channel.
+    """
+    cheapest = min([row.price_per_kwh for row in rows])
+    most = max([issuer.limit for issuer in config.issuers])
+    return (
+        is_in_order(rows)
+        and cheapest > 0
+        and max([row.price_per_kwh for row in rows]) <= config.dearest_per_kwh
+        and least_capacity(config, cheapest) <= most
+    )
 
 
 def _write(record: "Any", out: memoryview) -> int:

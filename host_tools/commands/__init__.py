@@ -31,6 +31,7 @@ COMMANDS = {
     "collect": Command(_HERE + "collect", "Show a pole's claims, and mark those that are paid."),
     "settle": Command(_HERE + "settle", "Pay the best claims of a pole on the ledger."),
     "monitor": Command(_HERE + "monitor", "Show poles and vehicles that run, live."),
+    "service": Command(_HERE + "service", "Read and set time and prices of a pole that runs."),
     "wallet": Command(
         _HERE + "wallet", "Show a vehicle's channels, take certificates, decide on debts."
     ),

@@ -65,10 +65,10 @@ def wallet(
     Money is in claim units. An amount in 'refused' waits for its owner: --pay lets the vehicle
     pay it at the next session, --leave lets it go on without. An amount in 'unproven' is taken off
     what the vehicle pays ahead; --pay ends that. A vehicle that runs at the other end of --port is
-    only shown: its debts are decided while it is stopped.
+    shown and takes certificates; its debts are decided while it is stopped.
     """
     from joulestream.host_tools import wallet as wallets
-    from joulestream.host_tools.certificate_files import channel_of
+    from joulestream.host_tools.certificate_files import channel_of, read_certificate
 
     if pay is not None and leave is not None:
         raise CommandError("give either --pay or --leave")
@@ -79,7 +79,7 @@ def wallet(
     if image is None and (pay is not None or leave is not None):
         raise CommandError("a debt is decided in an image; stop the vehicle, and name its flash")
     files = certificate or []
-    if take is not None:
+    if take is not None and image is not None:
         wallets.take_certificate(take, files)
     if image is not None:
         if pay is not None:
@@ -90,11 +90,14 @@ def wallet(
     else:
         from joulestream.host_tools.service.line import ServiceLine
         from joulestream.host_tools.service.options import open_client
-        from joulestream.host_tools.service.wallets import read_wallet
+        from joulestream.host_tools.service.wallets import read_wallet, send_certificate
 
         assert port is not None
         client = open_client(key, key_secret, device_key)
+        new = None if take is None else read_certificate(take)
         with ServiceLine(port, baud) as line:
+            if new is not None:
+                line.run(send_certificate(client, new))
             channels = wallets.show_channels(line.run(read_wallet(client)), set(), files)
     if json:
         print_json(channels)

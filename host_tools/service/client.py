@@ -23,8 +23,6 @@ from joulestream.service import (
     REFUSED,
     REQUEST_HEAD,
     REQUESTS,
-    RESULT_NAMES,
-    ROLE_NAMES,
     SEQUENCE_SIZE,
     SERVICE_VERSION,
     SIGNED_SERVICE_ANSWER,
@@ -40,9 +38,23 @@ T = TypeVar("T")
 Exchange = Generator[bytes, "bytes | None", T]
 
 PAUSE = b""
+# By their numbers in joulestream.service.
+RESULT_NAMES = (
+    "OK",
+    "UNKNOWN_REQUEST",
+    "BAD_REQUEST",
+    "NOT_ALLOWED",
+    "STALE",
+    "BUSY",
+    "ABSENT",
+    "REFUSED",
+    "FAILED",
+)
+ROLE_NAMES = ("pole", "vehicle")
 # A pole whose invoice waits answers BUSY to a write, for a packet at most.
 _TRIES = 5
 _MOST_PAUSES = 100
+_MOST_GREETINGS = 3
 
 
 class ServiceError(CommandError):
@@ -131,7 +143,7 @@ class Client:
         return (yield from self._exchange(number, body))
 
     def _exchange(self, number: int, body: bytes, hello: Hello | None = None) -> Exchange[bytes]:
-        silent = pauses = 0
+        silent = pauses = greetings = 0
         while silent < _TRIES:
             self._sequence += 1
             request = self._request(number, body)
@@ -142,9 +154,9 @@ class Client:
             result, reason = answer[REQUEST_HEAD], answer[REQUEST_HEAD + 1]
             if result == OK:
                 return self._opened(number, answer, hello)
-            if result == STALE and hello is None and number != HELLO and pauses < _MOST_PAUSES:
+            if hello is None and greetings < _MOST_GREETINGS and self._is_forgotten(result):
                 # The device has started anew, or greeted another host.
-                pauses += 1
+                greetings += 1
                 yield from self.greet()
                 continue
             if result == BUSY and pauses < _MOST_PAUSES:
@@ -155,6 +167,12 @@ class Client:
         raise NoAnswer(
             "no answer from a device; is its firmware running, with this port as its service UART?"
         )
+
+    def _is_forgotten(self, result: int) -> bool:
+        """Return whether a result says that the device does not know this host any more."""
+        if result == STALE:
+            return True
+        return result == NOT_ALLOWED and self.welcome is not None and self.welcome.is_allowed > 0
 
     def _request(self, number: int, body: bytes) -> bytes:
         payload = bytes((number,)) + self._sequence.to_bytes(SEQUENCE_SIZE, "big") + body

@@ -31,6 +31,7 @@ SET_PRICES = const(0x46)
 TIME = const(0x47)
 SET_TIME = const(0x48)
 WALLET = const(0x49)
+TAKE = const(0x4A)
 ANSWER = const(0x80)
 
 # Results. With REFUSED the answer's `reason` is a code of errors.py.
@@ -44,21 +45,8 @@ ABSENT = const(6)
 REFUSED = const(7)
 FAILED = const(8)
 
-RESULT_NAMES = (
-    "OK",
-    "UNKNOWN_REQUEST",
-    "BAD_REQUEST",
-    "NOT_ALLOWED",
-    "STALE",
-    "BUSY",
-    "ABSENT",
-    "REFUSED",
-    "FAILED",
-)
-
 POLE = const(0)
 VEHICLE = const(1)
-ROLE_NAMES = ("pole", "vehicle")
 
 # Types of signed texts, behind those of channel.py.
 SIGNED_SERVICE_REQUEST = const(16)
@@ -161,6 +149,7 @@ REQUESTS: "dict[int, tuple[str, int | None, bool]]" = {
     TIME: ("time", 0, True),
     SET_TIME: ("set_time", 8, True),
     WALLET: ("wallet", CHANNEL_ID_SIZE, True),
+    TAKE: ("take", CERTIFICATE_SIZE, True),
 }
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # A request takes a step for each of: taking it in, its check, its work, its answer.
 _STEPS = const(8)
+# A device takes no second HELLO sooner.
+_GREETING_MS = const(200)
 
 
 class ServiceHost:
@@ -88,6 +90,7 @@ class ServiceHost:
         """Greet; keep the device's nonce and key. Return the answer."""
         self._hellos += 1
         self.sequence = 0
+        self.now_ms += _GREETING_MS
         nonce = bytes((self._hellos,)) * NONCE_SIZE
         hello = Hello(version=version, nonce=nonce, key=self.signer.public_key)
         answer = self.exchange(bytes((HELLO, 0, 0, 0, 0)) + hello.to_bytes())
