@@ -1,0 +1,97 @@
+"""The safety controller of firmware/gate, compiled with both sanitizers, and a plant around it."""
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "firmware" / "gate"
+DRIVER = ROOT / "tests" / "native" / "gate_driver.c"
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow"]
+SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+# The plant of a controller that closes the coil as soon as its rests are over.
+WELL = "set request 1", "set beat_ms 20", "set permit_ms 50", "set pilot 2", "set self_test_ms 100"
+
+
+class Outputs(NamedTuple):
+    """What a step gave, and when, in ms since the start."""
+
+    at_ms: int
+    coil: int
+    test: int
+    shunt_trip: int
+    tripped: int
+    state: int
+    reason: int
+    opened_by: int
+
+
+def build(directory, sources=SOURCES):
+    """Compile the controller with its driver; return the program."""
+    program = Path(directory) / "gate_driver"
+    files = [str(DRIVER), *map(str, sorted(sources.glob("*.c")))]
+    command = ["gcc", *STRICT, *SANITIZED, f"-I{sources}", *files, "-o", str(program)]
+    subprocess.run(command, check=True)
+    return program
+
+
+class Controller:
+    """A running driver. Times count from the last `begin`."""
+
+    def __init__(self, program):
+        self._process = subprocess.Popen(
+            [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.begin()
+
+    def close(self):
+        self._process.stdin.close()
+        assert self._process.wait() == 0
+        self._process.stdout.close()
+
+    def tell(self, *commands):
+        """Give commands; keep the outputs and return the answers to bytes."""
+        answers = []
+        for command in commands:
+            self._process.stdin.write(command + "\n")
+        self._process.stdin.flush()
+        for _ in commands:
+            while (line := self._process.stdout.readline()) != ".\n":
+                word, _, rest = line.partition(" ")
+                if word == "at":
+                    self.history.append(Outputs(*map(int, rest.split())))
+                elif word == "answer":
+                    answers.append(bytes.fromhex(rest))
+                else:
+                    raise AssertionError(f"the driver says {line!r}")
+        return answers
+
+    def begin(self, tripped=0):
+        self.history = [Outputs(0, 0, 0, 0, tripped, 0, 0, 0)]
+        self.passed_ms = 0
+        self.tell(f"begin {tripped}")
+
+    def run(self, ms, *commands):
+        """Let `ms` pass after some commands; return the outputs that changed meanwhile."""
+        known = len(self.history)
+        self.tell(*commands, f"run {ms}")
+        self.passed_ms += ms
+        return self.history[known:]
+
+    def set(self, **values):
+        self.tell(*(f"set {name} {value}" for name, value in values.items()))
+
+    def charge(self):
+        """Begin anew, and close the coil."""
+        self.begin()
+        self.run(5_100, *WELL)
+        assert self.now.coil, self.now
+
+    @property
+    def now(self):
+        return self.history[-1]
+
+    def opened_ms(self):
+        """Return when the coil opened for the first time."""
+        pairs = zip(self.history, self.history[1:])
+        return next((new.at_ms for old, new in pairs if old.coil and not new.coil), None)
