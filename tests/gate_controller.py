@@ -50,7 +50,7 @@ class Controller:
         self._process.stdout.close()
 
     def tell(self, *commands):
-        """Give commands; keep the outputs and return the answers to bytes."""
+        """Give commands; keep the outputs and return the answers."""
         answers = []
         for command in commands:
             self._process.stdin.write(command + "\n")
@@ -62,6 +62,8 @@ class Controller:
                     self.history.append(Outputs(*map(int, rest.split())))
                 elif word == "answer":
                     answers.append(bytes.fromhex(rest))
+                elif word == "bits":
+                    answers.append(int(rest))
                 else:
                     raise AssertionError(f"the driver says {line!r}")
         return answers

@@ -3,13 +3,12 @@
 import itertools
 import random
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from gate_controller import SOURCES, STRICT, WELL, Controller, build
-from joulestream.framing import Decoder, encode
+from joulestream.framing import MAX_FRAME, Decoder, encode
 from joulestream.host_tools.build import shell
 from joulestream.host_tools.build.native import ARM_COMPILER
 
@@ -52,6 +51,7 @@ FAULTS = {
     "the board permits too much": ({"limit_ma": 16_001}, "above_rating", 50, True),
     "the controller is held up": ({"step_ms": 11}, "late_step", 11, True),
 }
+FRAMES = {"permit_ms", "counter_step", "limit_ma", "hold_ms"}
 WELL_AGAIN = {
     "request": 1, "beat_ms": 20, "edges": 0, "pilot": 2, "residual": 0, "cool": 1, "ddeg": 250,
     "no_emergency": 1, "contacts": -1, "ma": 0, "permit_ms": 50, "counter_step": 1,
@@ -87,17 +87,40 @@ def test_it_closes_when_all_is_well_and_stays_closed(gate):
 def test_each_fault_opens_the_coil_in_time(gate, name):
     changes, reason, most_ms, is_fault = FAULTS[name]
     gate.charge()
+    gate.run(30_000)
     start_ms = gate.passed_ms
     gate.set(**changes)
-    gate.run(steps(name, most_ms) + 25)
-    taken_ms = gate.opened_ms() - start_ms
-    assert taken_ms <= most_ms
+    gate.run(steps(name, most_ms) + 11)
+    assert gate.opened_ms() - start_ms <= most_ms
     assert gate.now.opened_by == REASON[reason]
-    gate.run(steps(name, 60_000))
-    assert not gate.now.coil, "a fault that stays keeps the coil open"
     gate.set(**WELL_AGAIN)
-    rests = gate.run(29_000 if is_fault else 4_000)
-    assert not any(row.coil for row in rests if name != "unplugged")
+    assert not any(row.coil for row in gate.run(29_900 if is_fault else 4_900))
+    gate.run(31_000)
+    assert gate.now.coil or reason == "residual_current"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_that_stays_keeps_the_coil_open(gate, name):
+    gate.charge()
+    gate.set(**FAULTS[name][0])
+    gate.run(steps(name, 300_000))
+    assert not gate.now.coil
+    # Some faults show only while the coil is closed. The gate tries three times in all.
+    is_seen_closed = FAULTS[name][1] in ("stuck_open", "current", "above_rating")
+    closings = sum(row.coil for row in gate.history)
+    assert closings <= 3 if is_seen_closed else closings == 1
+    if closings == 3:
+        assert gate.now.reason == REASON["many_faults"]
+        gate.run(2_000, "set pilot 1")
+        gate.set(**WELL_AGAIN)
+        gate.run(40_000)
+        assert gate.now.coil
+
+
+def hides(first, second):
+    """Return whether a fault changes the same part of the plant, or the same frames."""
+    one, other = set(FAULTS[first][0]), set(FAULTS[second][0])
+    return bool(one & other) or bool(one & FRAMES and other & FRAMES)
 
 
 @pytest.mark.parametrize("first", FAULTS)
@@ -109,12 +132,11 @@ def test_each_pair_of_faults_opens_the_coil_in_time_and_keeps_it_open(gate, firs
         gate.run(gap_ms)
         gate.set(**FAULTS[second][0])
         gate.run(7_000)
-        # The second may mend the first, as a board that permits anew does.
+        # The second may hide the first: of two frames that permit nothing, none may come.
         both = {**FAULTS[first][0], **FAULTS[second][0]}
-        mended = not set(FAULTS[first][0].items()) <= set(both.items())
-        most_ms = gap_ms + FAULTS[second][2]
-        if not mended:
-            most_ms = min(most_ms, FAULTS[first][2])
+        most_ms = min(FAULTS[first][2], gap_ms + FAULTS[second][2])
+        if hides(first, second) or hides(second, first):
+            most_ms = max(FAULTS[first][2], gap_ms + FAULTS[second][2])
         # A fault that is seen in a step of the board waits for one that takes 11 ms.
         most_ms += 11 if "step_ms" in both else 0
         assert gate.opened_ms() - start_ms <= most_ms, (first, second, gap_ms)
@@ -127,7 +149,8 @@ def test_the_hold_bridges_an_erase_and_ends_before_the_longest_silence(gate):
         gate.charge()
         gate.run(20_000, f"set beat_ms {beat_ms}")
         assert gate.now.coil, beat_ms
-    start_ms = gate.passed_ms
+    gate.run(450 - gate.passed_ms % 450)
+    start_ms = gate.passed_ms  # an edge came just now
     gate.run(700, "set beat_ms 0")
     assert 450 < gate.opened_ms() - start_ms <= 600
 
@@ -205,9 +228,9 @@ def test_short_drops_of_the_pilot_are_noise(gate):
 
 def test_nothing_closes_before_the_device_passed_its_test(gate):
     gate.begin()
-    rows = gate.run(5_000, *WELL, "set self_test_ms 3000")
+    rows = gate.run(3_500, *WELL, "set self_test_ms 3000")
     assert [row.at_ms for row in rows if row.test][0] < 1_000
-    assert not any(row.coil for row in rows) and gate.now.reason != REASON["rest"]
+    assert not any(row.coil for row in rows) and gate.now.reason == REASON["test_due"]
     gate.begin()
     gate.run(40_000, *WELL, "set self_test_ms 0")
     assert gate.now.reason in (REASON["test_failed"], REASON["test_due"]) and not gate.now.coil
@@ -236,7 +259,7 @@ def test_a_test_is_good_for_a_day_and_then_the_coil_opens(gate):
     gate.begin()
     gate.run(5_100, "set self_test_ms 100")
     # Big steps while the coil is open; the day ends with a closed coil.
-    gate.run(1_438, "set step_ms 60000")
+    gate.run(1_439, "set step_ms 60000")
     gate.run(90_000, "set step_ms 1", *WELL)
     closed = [row for row in gate.history if row.coil]
     assert closed, gate.now
@@ -306,8 +329,7 @@ def test_contacts_that_are_closed_at_the_start_are_welded(gate):
 
 
 def test_no_flipped_bit_of_the_memory_closes_the_coil_or_keeps_it_closed(gate):
-    gate.tell_bits = None
-    bits = count_bits(gate)
+    (bits,) = gate.tell("bits")
     assert bits > 500
     seen = 0
     for bit in range(bits):
@@ -324,19 +346,18 @@ def test_no_flipped_bit_of_the_memory_closes_the_coil_or_keeps_it_closed(gate):
         assert not gate.now.coil or bit >= bits - 64, bit
 
 
-def count_bits(gate):
-    with pytest.raises(AssertionError) as told:
-        gate.tell("bits")
-    gate.tell("run 0")
-    return int(re.search(r"\d+", str(told.value)).group())
-
-
 # Protocol
+
+
+def framed(message):
+    """Return the frame of a message, by the encoder of the board."""
+    frame = bytearray(MAX_FRAME)
+    return bytes(frame[: encode(message, frame)])
 
 
 def permit(counter, limit_ma=16_000, hold_ms=500):
     message = b"\x01" + counter.to_bytes(2, "big") + limit_ma.to_bytes(4, "big")
-    return bytes(encode(message + hold_ms.to_bytes(2, "big")))
+    return framed(message + hold_ms.to_bytes(2, "big"))
 
 
 def payload(frame):
@@ -366,10 +387,15 @@ def test_a_frame_of_the_board_permits_and_is_answered(gate):
     status = payload(answer)
     assert status[3:5] == bytes((STATE["closed"], REASON["ok"])) and status[6] == 1 | 4
     assert int.from_bytes(status[16:20], "big") == 10_000
-    (answer,) = gate.tell("bytes " + encode(b"\x02").hex())
-    assert payload(answer) == b"\x82\x01" + (16_000).to_bytes(4, "big") + b"\x01" + HOLD_MS.to_bytes(
-        2, "big"
-    ) + b"\x03SERIAL01"
+    (answer,) = gate.tell("bytes " + framed(b"\x02").hex())
+    assert (
+        payload(answer)
+        == b"\x82\x01"
+        + (16_000).to_bytes(4, "big")
+        + b"\x01"
+        + HOLD_MS.to_bytes(2, "big")
+        + b"\x03SERIAL01"
+    )
 
 
 @pytest.mark.parametrize("counter", [0, 17, 18, 0x7FFF, 0x8000, 0xFFFF])
@@ -408,25 +434,23 @@ def test_no_damaged_frame_permits(gate):
 
 def test_random_bytes_permit_nothing_and_hide_no_later_frame(gate):
     draw = random.Random(11)
-    counter = 0
     for _ in range(300):
         ready(gate)
         for _ in range(20):
             noise = draw.randbytes(draw.randrange(1, 200))
             kind = draw.randrange(4)
             if kind == 1:  # valid frames of other payloads
-                noise = bytes(encode(draw.randbytes(draw.randrange(1, 40))))
+                noise = framed(draw.randbytes(draw.randrange(1, 40)))
             elif kind == 2:  # the right payload with another type or length
                 body = bytearray(payload(permit(1)))
                 body[0] = draw.choice((0, 2, 3, 0x81, 0xFF))
-                noise = bytes(encode(body + draw.randbytes(draw.randrange(3))))
+                noise = framed(body + draw.randbytes(draw.randrange(3)))
             elif kind == 3:  # cut
                 noise = permit(1)[: draw.randrange(1, 18)] + b"\xff"
             gate.tell(f"bytes {noise.hex()}")
             gate.run(1)
             assert not gate.now.coil, noise.hex()
-        counter = 1
-        gate.tell(f"bytes 00{permit(counter).hex()}")
+        gate.tell(f"bytes 00{permit(1).hex()}")
         gate.run(2)
         assert gate.now.coil
 
@@ -453,11 +477,3 @@ def test_it_fits_a_small_microcontroller(machine, flags, tmp_path):
     missing = subprocess.check_output(["arm-none-eabi-nm", "-u", str(whole)], text=True)
     needed = set(missing.split()) - {"U"}
     assert needed <= {"memcpy", "memset", "memmove", "memcmp", "__aeabi_uidiv"}, needed
-
-
-def test_another_compiler_takes_it_too(tmp_path):
-    compiler = shutil.which("clang") or shutil.which("g++")
-    language = [] if compiler and compiler.endswith("clang") else ["-x", "c"]
-    for path in SOURCES.glob("*.c"):
-        output = tmp_path / f"{path.stem}.o"
-        subprocess.run([compiler, *language, *STRICT, "-Os", "-c", path, "-o", output], check=True)

@@ -76,6 +76,11 @@ static uint8_t is_too_fast(const struct gate *gate, const struct gate_inputs *in
     return gate->too_fast;
 }
 
+static uint8_t has_many_faults(const struct gate *gate, const struct gate_inputs *in) {
+    (void)in;
+    return gate->faults >= GATE_MOST_FAULTS;
+}
+
 static uint8_t has_failed_test(const struct gate *gate, const struct gate_inputs *in) {
     (void)in;
     return gate->test == GATE_TEST_WRONG;
@@ -127,6 +132,7 @@ static const struct rule RULES[] = {
     {GATE_STUCK_OPEN, GATE_FAULT, ALWAYS, is_stuck_open},
     {GATE_LATE_STEP, GATE_FAULT, ALWAYS, is_late},
     {GATE_HEARTBEAT_FAST, GATE_FAULT, ALWAYS, is_too_fast},
+    {GATE_MANY_FAULTS, GATE_FAULT, NEVER, has_many_faults},
     {GATE_TEST_FAILED, GATE_FAULT, ALWAYS, has_failed_test},
     {GATE_TEST_DUE, GATE_TESTING, NEVER, is_test_due},
     {GATE_NOT_ASKED, GATE_OPEN, NEVER, is_not_asked},
@@ -194,6 +200,7 @@ static void follow_pilot(struct gate *gate, uint8_t pilot, uint32_t ms) {
         /* Each unplugging asks for a new test. */
         gate->unplugged_seen = 1;
         gate->unplugged_since_trip = 1;
+        gate->faults = 0;
         gate->test_valid_ms = 0;
     }
 }
@@ -295,6 +302,7 @@ static void switch_coil(struct gate *gate, const struct rule *rule) {
     gate->reason = rule->reason;
     if (was_closed) {
         gate->opened_by = rule->reason;
+        gate->faults = (uint8_t)(gate->faults + (rule->fault != NEVER));
         rest(gate, GATE_LEAST_OFF_MS);
     }
     if (rule->fault == ALWAYS || (rule->fault == IF_CLOSED && was_closed))

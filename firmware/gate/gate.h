@@ -35,6 +35,8 @@ enum {
     GATE_LEAST_OFF_MS = 5000,
     GATE_FAULT_REST_MS = 30000,
     GATE_LEAST_CYCLE_MS = 20000,
+    /* After so many openings by a fault the gate waits until the vehicle is unplugged. */
+    GATE_MOST_FAULTS = 3,
     /* The residual-current device tests itself in 3 to 7 s. Its test is good for a day. */
     GATE_TEST_MS = 8000,
     GATE_TEST_SETTLE_MS = 500,
@@ -84,7 +86,8 @@ enum gate_reason {
     GATE_STUCK_OPEN = 14,      /* the contacts stay open with the coil */
     GATE_REST = 15,            /* the contactor rests after its last opening */
     GATE_LATE_STEP = 16,       /* the controller was held up */
-    GATE_DAMAGED = 17          /* the controller's memory changed by itself */
+    GATE_DAMAGED = 17,         /* the controller's memory changed by itself */
+    GATE_MANY_FAULTS = 18      /* a fault opened the coil again and again */
 };
 
 enum gate_test { GATE_TEST_NONE, GATE_TEST_RUNNING, GATE_TEST_PASSED, GATE_TEST_WRONG };
@@ -160,6 +163,7 @@ struct gate {
     uint8_t state;
     uint8_t reason;
     uint8_t opened_by;
+    uint8_t faults;
     /* The checksum of all fields above, between two calls. */
     uint32_t seal;
 };

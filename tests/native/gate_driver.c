@@ -200,7 +200,7 @@ int main(void) {
         } else if (sscanf(line, "flip %ld", &value) == 1) {
             ((uint8_t *)&gate)[value / 8] ^= (uint8_t)(1 << value % 8);
         } else if (strncmp(line, "bits", 4) == 0) {
-            printf("%zu\n", 8 * sizeof gate);
+            printf("bits %zu\n", 8 * sizeof gate);
         } else {
             fprintf(stderr, "no such command: %s", line);
             return 1;
