@@ -26,6 +26,7 @@ FILES = (
     "test_modbus.py",
     "test_parts.py",
     "test_payee_records.py",
+    "test_safety_controller.py",
     "test_session.py",
     "test_supervisor.py",
     "test_tariff.py",
