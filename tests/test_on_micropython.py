@@ -16,6 +16,7 @@ FILES = (
     "test_config.py",
     "test_ed25519.py",
     "test_framing.py",
+    "test_gate_identity.py",
     "test_isotp.py",
     "test_journal.py",
     "test_journal_keys.py",
