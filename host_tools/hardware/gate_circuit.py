@@ -1,0 +1,167 @@
+"""The figures of the discrete gate: its times and thresholds in every corner of its tolerances.
+
+The values come from docs/bill-of-materials.toml; docs/gate.md shows the circuit and this table.
+
+    HEARTBEAT -R1-C1- Schmitt -+- R2-C2 Schmitt -+- XOR - driver -C3-R3-+-D2-+- C4 R4 -> comparator
+                               +-----------------+      |              D1   (held)
+                                                        +- R7-C5 (rate) ----------------> comparator
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from joulestream.host_tools.hardware.materials import gate_parts
+
+# Of a 74HC14 at 3.3 V, between the rows for 2.0 V and 4.5 V of Nexperia's datasheet, in V.
+LOGIC_V = 3.3
+RISING_V = (1.2, 2.4)
+FALLING_V = (0.6, 1.5)
+LEAST_HYSTERESIS_V = 0.3
+# The supply of driver and comparators; their thresholds are parts of it.
+SUPPLY_V = (11.4, 12.6)
+# A 1N3595 at the end of a charging pulse, from 70 to -25 degC, in V; its leakage and that of the
+# board around it, in A. The diode's own is 1 nA at 25 degC and doubles in 10 degC.
+DIODE_V = (0.3, 0.75)
+LEAKAGE_A = (0.0, 1e-7)
+# Of a TLC393.
+OFFSET_V = (-0.007, 0.007)
+# The driver's own resistance, TC4427, in ohm.
+DRIVER_OHM = (5.0, 15.0)
+
+
+@dataclass(frozen=True)
+class Corner:
+    """One set of values within all tolerances; names as in the drawing, in ohm, farad and volt."""
+
+    r1: float
+    c1: float
+    r2: float
+    c2: float
+    r3: float
+    r4: float
+    c4: float
+    c3: float
+    hold_ratio: float
+    rate_ratio: float
+    rising_v: float
+    falling_v: float
+    supply_v: float
+    diode_v: float
+    leakage_a: float
+    offset_v: float
+    driver_ohm: float
+
+    @property
+    def full_v(self) -> float:
+        """The voltage of C4 after a pulse that follows a pulse."""
+        return self.supply_v - 2 * self.diode_v
+
+    @property
+    def hold_v(self) -> float:
+        """The voltage of C4 at which the comparator opens."""
+        return self.supply_v * self.hold_ratio + self.offset_v
+
+    def pulse_s(self, *, rising: bool) -> float:
+        """Return the width of the XOR's pulse after an edge of the heartbeat."""
+        start_v, end_v = (LOGIC_V, self.falling_v) if rising else (0.0, self.rising_v)
+        goal_v = LOGIC_V - start_v
+        return self.r2 * self.c2 * math.log((start_v - goal_v) / (end_v - goal_v))
+
+    def charged_v(self, before_v: float) -> float:
+        """Return the voltage of C4 after one pulse, the narrower one, from `before_v` on."""
+        pulse_s = min(self.pulse_s(rising=True), self.pulse_s(rising=False))
+        # The charge that C4 takes is missing in C3.
+        goal_v = (self.full_v + before_v * self.c4 / self.c3) / (1 + self.c4 / self.c3)
+        missing = math.exp(-pulse_s / ((self.r3 + self.driver_ohm) * self.c4))
+        return goal_v - (goal_v - before_v) * missing
+
+    def hold_s(self, start_v: float) -> float:
+        """Return the time from a pulse that left `start_v` until the comparator opens."""
+        end_v = -self.leakage_a * self.r4
+        return self.r4 * self.c4 * math.log((start_v - end_v) / (self.hold_v - end_v))
+
+    def least_hold_s(self) -> float:
+        """Return the hold time after a single pulse that follows a silence of nearly that time."""
+        return self.hold_s(self.charged_v(self.hold_v))
+
+    def most_hold_s(self) -> float:
+        """Return the hold time after many pulses."""
+        return self.hold_s(self.full_v)
+
+    def fastest_hz(self) -> float:
+        """Return the number of edges a second above which the rate's comparator opens."""
+        mean_s = (self.pulse_s(rising=True) + self.pulse_s(rising=False)) / 2
+        return self.rate_ratio / mean_s
+
+    def slowest_half_period_s(self) -> float:
+        """Return the half period of the heartbeat that R1 and C1 surely let through."""
+        # The level has to pass both thresholds: 1 / (1 + exp(-t / RC)) of the supply, and the rest.
+        top = max(self.rising_v, LOGIC_V - self.falling_v) / LOGIC_V
+        return self.r1 * self.c1 * math.log(top / (1 - top))
+
+
+def _bounds(*refs: str) -> list[tuple[float, float]]:
+    parts = gate_parts()
+    return [
+        (parts[ref].number * (1 - parts[ref].tolerance), parts[ref].number * (1 + parts[ref].tolerance))
+        for ref in refs
+    ]
+
+
+def _ratio(upper: str, lower: str) -> tuple[float, float]:
+    """Return the least and the most of a divider's ratio."""
+    (low_u, high_u), (low_l, high_l) = _bounds(upper, lower)
+    return low_l / (low_l + high_u), high_l / (high_l + low_u)
+
+
+def corners() -> Iterator[Corner]:
+    """Yield every corner of the values that the hold time and the rate depend on."""
+    r1, c1, r2, c2, r3, r4, c4, c3 = _bounds("R1", "C1", "R2", "C2", "R3", "R4", "C4", "C3")
+    free = (
+        c2,
+        r4,
+        c4,
+        (c3[0],),
+        _ratio("R5", "R6"),
+        _ratio("R8", "R9"),
+        RISING_V,
+        FALLING_V,
+        SUPPLY_V,
+        DIODE_V,
+        LEAKAGE_A,
+        OFFSET_V,
+        (DRIVER_OHM[1],),
+    )
+    for values in itertools.product(*free):
+        yield Corner(r1[1], c1[1], r2[1], values[0], r3[1], *values[1:])
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The worst cases over all corners."""
+
+    least_hold_ms: int
+    most_hold_ms: int
+    slowest_refused_hz: int
+    fastest_taken_hz: int
+    least_half_period_ms: float
+
+
+def figures() -> Figures:
+    """Return the worst cases over all corners, rounded to the unsafe side."""
+    found = list(corners())
+    return Figures(
+        least_hold_ms=math.floor(1_000 * min(corner.least_hold_s() for corner in found)),
+        most_hold_ms=math.ceil(1_000 * max(corner.most_hold_s() for corner in found)),
+        slowest_refused_hz=math.floor(min(corner.fastest_hz() for corner in found)),
+        fastest_taken_hz=math.ceil(max(corner.fastest_hz() for corner in found)),
+        least_half_period_ms=round(
+            1_000 * max(corner.slowest_half_period_s() for corner in found), 2
+        ),
+    )
+
+
+if __name__ == "__main__":
+    print(figures())
