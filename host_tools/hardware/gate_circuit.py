@@ -105,7 +105,10 @@ class Corner:
 def _bounds(*refs: str) -> list[tuple[float, float]]:
     parts = gate_parts()
     return [
-        (parts[ref].number * (1 - parts[ref].tolerance), parts[ref].number * (1 + parts[ref].tolerance))
+        (
+            parts[ref].number * (1 - parts[ref].tolerance),
+            parts[ref].number * (1 + parts[ref].tolerance),
+        )
         for ref in refs
     ]
 

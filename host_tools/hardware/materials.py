@@ -75,7 +75,9 @@ def gate_table() -> str:
     for row in load()["gate"]:
         tolerance = f", {row['tolerance']} %" if "tolerance" in row else ""
         price = euro(row["cents"] * len(row["refs"]))
-        rows.append(f"| {', '.join(row['refs'])} | {row['part']} | {row['value']}{tolerance} | {price} |")
+        rows.append(
+            f"| {', '.join(row['refs'])} | {row['part']} | {row['value']}{tolerance} | {price} |"
+        )
     rows.append(f"| | **together** | | **{euro(gate_cents())}** |")
     return "\n".join(rows)
 
