@@ -1,4 +1,4 @@
-"""The board's side of the safety controller against the controller itself, over a pipe of bytes."""
+"""The board's side of the safety controller against the controller, over a pipe of bytes."""
 
 import random
 
@@ -14,7 +14,7 @@ PLANT = "set request 1", "set beat_ms 20", "set pilot 2", "set self_test_ms 100"
 
 
 class Pipe:
-    """A UART whose other end is the controller. `damage` may change the bytes of each direction."""
+    """A UART whose other end is the controller. `damage` may change the bytes that pass."""
 
     def __init__(self, controller):
         self._controller = controller

@@ -1,12 +1,13 @@
 """The identification of a gate: a record in an I2C EEPROM on the gate itself.
 
-The EEPROM is a 24AA025UID or another with 256 bytes at the address 0x54. The FRAM has 0x50 and 0x51,
-a DS3231 has 0x68, and the EEPROM of its usual breakout 0x57. A resistor at a converter would be
-cheaper, but a floating pin reads like one of its values. So a wire that is loose is no gate here.
+The EEPROM is a 24AA025UID or another with 256 bytes at the address 0x54. The FRAM has 0x50 and
+0x51, a DS3231 has 0x68, and the EEPROM of its usual breakout 0x57. A resistor at a converter would
+be cheaper, but a floating pin reads like one of its values. Here a loose wire is no gate.
 
     "JSG1" | kind u8 | phases u8 | rated_ma u32 | hold_ms u16 | serial 8 bytes | CRC-32, big-endian
 
-Source: Microchip 24AA02XUID datasheet (page of 16 bytes, acknowledge polling). Not run on hardware.
+Source: Microchip 24AA02XUID datasheet (page of 16 bytes, acknowledge polling). Not run on
+hardware.
 """
 
 from binascii import crc32
@@ -22,7 +23,8 @@ _MAGIC = b"JSG1"
 _SIZE = const(24)
 _CRC_AT = const(20)
 _PAGE = const(16)
-# A write takes 5 ms at most, and meanwhile the chip does not answer. 1,000 tries take 20 ms or more.
+# A write takes 5 ms at most, and meanwhile the chip does not answer. 1,000 tries take 20 ms or
+# more.
 _TRIES = const(1_000)
 # A gate that opens sooner does not bridge an erase; one that opens later is no dead-man's switch.
 _LEAST_HOLD_MS = const(450)

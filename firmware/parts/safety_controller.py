@@ -1,8 +1,9 @@
 """The board's side of the protocol with a safety controller, such as that of firmware/gate.
 
-The controller closes the coil only while the board permits a current, for 500 ms at most, and while
-its own inputs are all well. Its answers tell its state, and why the coil is open. docs/gate.md has
-the messages. A board file opens the UART (115,200 bit/s, 8N1) and calls `step` in each of its steps:
+The controller closes the coil only while the board permits a current, for 500 ms at most, and
+while its own inputs are all well. Its answers tell its state, and why the coil is open.
+docs/gate.md has the messages. A board file opens the UART (115,200 bit/s, 8N1) and calls `step` in
+each of its steps:
 
     self._gate = SafetyController(uart)
     self._gate.step(now_ms, limit_ma)          the current that is wanted now, 0 for none

@@ -1,7 +1,7 @@
 """The drawings of docs/drawings: schematics and wiring, written as SVG by schemdraw.
 
-A drawing is one file with a function `draw(sheet)` and one row of DRAWINGS. The values of parts come
-from docs/bill-of-materials.toml.
+A drawing is one file with a function `draw(sheet)` and one row of DRAWINGS. The values of parts
+come from docs/bill-of-materials.toml.
 
     python -m joulestream.host_tools.drawings           writes docs/drawings
     python -m joulestream.host_tools.drawings --check   exit status 1 if one is out of date

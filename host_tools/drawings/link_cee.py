@@ -22,7 +22,7 @@ def draw(sheet: Sheet) -> None:
         "isolated RS-485",
         (
             "A CEE plug has no contact for a pilot, so CP runs in the link's cable.",
-            "Without CP the gate stays open: pilot state A. A pole with a bare CEE socket sells nothing.",
+            "Without CP the gate stays open, in pilot state A: a bare CEE socket sells nothing.",
             "Isolation of 2.5 kV on both sides; the link's plug (M12, 5 poles) is mated first.",
         ),
     )

@@ -21,6 +21,6 @@ def draw(sheet: Sheet) -> None:
         (
             "Type 2 has no free contacts: L2 and L3 may carry mains at another pole.",
             "So the pair has a plug of its own, an M12, tied to the cable.",
-            "Both transceivers are isolated by 2.5 kV. The pair's shield goes to PE at the pole only.",
+            "Both transceivers are isolated by 2.5 kV. The shield goes to PE at the pole only.",
         ),
     )

@@ -1,7 +1,8 @@
 """A sheet of a drawing: schemdraw's elements at given places, and its SVG, the same every time."""
 
 import re
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
 import schemdraw
 from schemdraw import elements as elm
@@ -10,6 +11,7 @@ from schemdraw import logic
 from joulestream.host_tools.hardware.materials import gate_parts
 
 Point = tuple[float, float]
+Align = Literal["left", "center", "right"]
 
 _UNIT = 2.0
 _FONT = 11
@@ -76,7 +78,7 @@ class Sheet:
 
     def wire(self, *points: Point, colour: str = "plain", dashed: bool = False) -> None:
         """Draw a line through some points."""
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in pairwise(points):
             line = elm.Line().at(start).to(end).color(COLOURS[colour])
             self._drawing.add(line.linestyle("--") if dashed else line)
 
@@ -94,7 +96,7 @@ class Sheet:
         """Draw the sign of a supply."""
         self._drawing.add(elm.Vdd().at(at).theta(0).label(text, fontsize=_SMALL))
 
-    def text(self, at: Point, text: str, *, big: bool = False, align: str = "left") -> None:
+    def text(self, at: Point, text: str, *, big: bool = False, align: Align = "left") -> None:
         """Write a text; `at` is the middle of its left end."""
         label = (
             elm.Label()
@@ -138,10 +140,11 @@ class Sheet:
         self._drawing.add(box)
         self.text((x + width / 2, y + height - 0.45), title, align="center")
         places: dict[str, Point] = {}
-        for names, edge, align, shift in (
+        sides: tuple[tuple[tuple[str, ...], float, Align, float], ...] = (
             (left, x, "left", 0.12),
             (right, x + width, "right", -0.12),
-        ):
+        )
+        for names, edge, align, shift in sides:
             gap = (height - 0.8) / max(len(names), 1)
             for index, name in enumerate(names):
                 place = (edge, y + height - 0.8 - gap * (index + 0.5))
@@ -150,7 +153,7 @@ class Sheet:
         return places
 
     def frame(self, start: Point, end: Point, text: str) -> None:
-        """Draw a dashed frame with a text at its upper left corner, from lower left to upper right."""
+        """Draw a dashed frame between two corners, with a text at its upper left one."""
         self.wire(start, (end[0], start[1]), end, (start[0], end[1]), start, dashed=True)
         self.text((start[0] + 0.15, end[1] - 0.3), text)
 

@@ -2,9 +2,9 @@
 
 The values come from docs/bill-of-materials.toml; docs/gate.md shows the circuit and this table.
 
-    HEARTBEAT -R1-C1- Schmitt -+- R2-C2 Schmitt -+- XOR - driver -C3-R3-+-D2-+- C4 R4 -> comparator
+    HEARTBEAT -R1-C1- Schmitt -+- R2-C2 Schmitt -+- XOR - driver -C3-R3-+-D2-+- C4 R4 -> compared
                                +-----------------+      |              D1   (held)
-                                                        +- R7-C5 (rate) ----------------> comparator
+                                                        +- R7-C5 (rate) ----------------> compared
 """
 
 import itertools
@@ -97,7 +97,7 @@ class Corner:
 
     def slowest_half_period_s(self) -> float:
         """Return the half period of the heartbeat that R1 and C1 surely let through."""
-        # The level has to pass both thresholds: 1 / (1 + exp(-t / RC)) of the supply, and the rest.
+        # The level swings to 1 / (1 + exp(-t / RC)) of the supply; it has to pass both thresholds.
         top = max(self.rising_v, LOGIC_V - self.falling_v) / LOGIC_V
         return self.r1 * self.c1 * math.log(top / (1 - top))
 
