@@ -83,8 +83,8 @@ def draw(sheet: Sheet) -> None:
     r = ready.out[0] + 0.6
     sheet.wire(ready.out, (r, y))
     sheet.dot((r, y))
-    sheet.wire((r, y), (r, y - 1.6), (r - 0.8, y - 1.6))
-    sheet.signal((r - 0.8, y - 1.6), "RESIDUAL_OK", leaves=False)
+    sheet.wire((4.4, y), (4.4, y - 1.2))
+    sheet.signal((4.4, y - 1.2), "RESIDUAL", leaves=True)
     sheet.part("Resistor", "R19", (r, y), (r + 2.4, y))
     sheet.dot((r + 2.4, y))
     sheet.part("Capacitor", "C6", (r + 2.4, y), (r + 2.4, y - 2), side="bottom")
@@ -104,9 +104,10 @@ def draw(sheet: Sheet) -> None:
     sheet.wire(latch["Q"], (22.4, latch["Q"][1]))
     sheet.signal((22.4, latch["Q"][1]), "LATCH_OK, to Q3", leaves=True)
     sheet.text(
-        (-2, -6.2), "A broken wire of the device counts as a trip. A trip clears U6 at once."
+        (-2, -6.2),
+        "RESIDUAL goes to the board and is low while all is well. A broken wire counts as a trip.",
     )
     sheet.text(
         (-2, -6.7),
-        "U6 is set only when the device gets ready in pilot state A: by its self-test, unplugged.",
+        "A trip clears U6 at once. U6 is set when the device gets ready in pilot state A: after its self-test.",
     )

@@ -44,7 +44,7 @@ def draw(sheet: Sheet) -> None:
     n = p + 4.3
     sheet.wire((p + 4, 10), (n, 10))
     sheet.dot((n, 10))
-    sheet.part("Diode", "D1", (n, 8), (n, 10), side="bottom")
+    sheet.part("Schottky", "D1", (n, 8), (n, 10), side="bottom")
     sheet.ground((n, 8))
     sheet.part("Diode", "D2", (n, 10), (n + 2, 10))
     v = n + 2.3

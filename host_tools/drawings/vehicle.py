@@ -32,21 +32,21 @@ def draw(sheet: Sheet) -> None:
         (6, 0),
         (5.6, 6),
         "board, role vehicle",
-        left=("PILOT_IN", "pilot switch", "link"),
-        right=("meter", "DAC or PWM", "CAN"),
+        left=("PILOT_IN, FEEDBACK", "PILOT_OUT: switch", "link"),
+        right=("meter", "CONTACTOR: PWM", "CAN"),
     )
     sheet.wire(
         inlet["CP"],
         (4.2, inlet["CP"][1]),
-        (4.2, board["PILOT_IN"][1]),
-        board["PILOT_IN"],
+        (4.2, board["PILOT_IN, FEEDBACK"][1]),
+        board["PILOT_IN, FEEDBACK"],
         colour="low",
     )
-    sheet.dot((4.2, board["pilot switch"][1]))
+    sheet.dot((4.2, board["PILOT_OUT: switch"][1]))
     sheet.wire(
-        (4.2, board["PILOT_IN"][1]),
-        (4.2, board["pilot switch"][1]),
-        board["pilot switch"],
+        (4.2, board["PILOT_IN, FEEDBACK"][1]),
+        (4.2, board["PILOT_OUT: switch"][1]),
+        board["PILOT_OUT: switch"],
         colour="low",
     )
     sheet.wire(
@@ -62,7 +62,7 @@ def draw(sheet: Sheet) -> None:
     two = sheet.block(
         (14, 0), (4.6, 2.4), "CAN transceiver, isolated", left=("TX, RX",), right=("H, L",)
     )
-    for pin, target in (("DAC or PWM", one["PWM"]), ("CAN", two["TX, RX"])):
+    for pin, target in (("CONTACTOR: PWM", one["PWM"]), ("CAN", two["TX, RX"])):
         middle = 13 if pin == "CAN" else 12.8
         sheet.wire(board[pin], (middle, board[pin][1]), (middle, target[1]), target)
     y = charger["limit"][1]
@@ -71,5 +71,5 @@ def draw(sheet: Sheet) -> None:
     )
     sheet.wire(two["H, L"], (20.2, two["H, L"][1]), (20.2, 6.3), (13.4, 6.3), dashed=True)
     sheet.wire((13.4, 6.3), (13.4, 6.6), dashed=True)
-    sheet.text((20.5, 5), "One of the two, as the charger asks.")
-    sheet.text((20.5, 4.5), "Without either the pilot's duty is the only limit.")
+    sheet.text((20.5, 5), "The PWM has the pilot's duty for the same current.")
+    sheet.text((20.5, 4.5), "CAN to the charger is wired alike; it has no driver yet.")

@@ -14,16 +14,17 @@ from dataclasses import dataclass
 
 from joulestream.host_tools.hardware.materials import gate_parts
 
-# Of a 74HC14 at 3.3 V, between the rows for 2.0 V and 4.5 V of Nexperia's datasheet, in V.
+# Of a 74HC14 at 3.3 V: the extreme pairs of its rising and its falling threshold in V, at least
+# 0.3 V apart. Between the rows for 2.0 V and 4.5 V of Nexperia's datasheet.
 LOGIC_V = 3.3
-RISING_V = (1.2, 2.4)
-FALLING_V = (0.6, 1.5)
-LEAST_HYSTERESIS_V = 0.3
+THRESHOLDS_V = ((1.2, 0.6), (1.2, 0.9), (1.8, 1.5), (2.4, 0.6), (2.4, 1.5))
 # The supply of driver and comparators; their thresholds are parts of it.
 SUPPLY_V = (11.4, 12.6)
-# A 1N3595 at the end of a charging pulse, from 70 to -25 degC, in V; its leakage and that of the
-# board around it, in A. The diode's own is 1 nA at 25 degC and doubles in 10 degC.
+# D2, a 1N3595, at the end of a charging pulse, from 70 to -25 degC, in V; its leakage and that of
+# the board around it, in A. The diode's own is 1 nA at 25 degC and doubles in 10 degC.
 DIODE_V = (0.3, 0.75)
+# The voltage of C3 before a pulse: 0 at first; later that of D1, a Schottky diode, or less.
+COUPLING_V = (0.0, 0.45)
 LEAKAGE_A = (0.0, 1e-7)
 # Of a TLC393.
 OFFSET_V = (-0.007, 0.007)
@@ -49,6 +50,7 @@ class Corner:
     falling_v: float
     supply_v: float
     diode_v: float
+    coupling_v: float
     leakage_a: float
     offset_v: float
     driver_ohm: float
@@ -56,7 +58,7 @@ class Corner:
     @property
     def full_v(self) -> float:
         """The voltage of C4 after a pulse that follows a pulse."""
-        return self.supply_v - 2 * self.diode_v
+        return self.supply_v - self.diode_v - self.coupling_v
 
     @property
     def hold_v(self) -> float:
@@ -86,9 +88,20 @@ class Corner:
         """Return the hold time after a single pulse that follows a silence of nearly that time."""
         return self.hold_s(self.charged_v(self.hold_v))
 
+    def edge_s(self) -> float:
+        """Return the longest time from an edge to the end of its pulse."""
+        low_pass_s = (
+            self.r1
+            * self.c1
+            * max(
+                math.log(LOGIC_V / (LOGIC_V - self.rising_v)), math.log(LOGIC_V / self.falling_v)
+            )
+        )
+        return low_pass_s + max(self.pulse_s(rising=True), self.pulse_s(rising=False))
+
     def most_hold_s(self) -> float:
-        """Return the hold time after many pulses."""
-        return self.hold_s(self.full_v)
+        """Return the time from an edge after many others until the comparator opens."""
+        return self.edge_s() + self.hold_s(self.full_v)
 
     def fastest_hz(self) -> float:
         """Return the number of edges a second above which the rate's comparator opens."""
@@ -121,24 +134,55 @@ def _ratio(upper: str, lower: str) -> tuple[float, float]:
 
 def corners() -> Iterator[Corner]:
     """Yield every corner of the values that the hold time and the rate depend on."""
-    r1, c1, r2, c2, r3, r4, c4, c3 = _bounds("R1", "C1", "R2", "C2", "R3", "R4", "C4", "C3")
+    r1, c1, r2, c2_f, r3, r4_ohm, c4_f, c3 = _bounds(
+        "R1", "C1", "R2", "C2", "R3", "R4", "C4", "C3"
+    )
     free = (
+        c2_f,
+        r4_ohm,
+        c4_f,
+        _ratio("R5", "R6"),
+        _ratio("R8", "R9"),
+        THRESHOLDS_V,
+        SUPPLY_V,
+        DIODE_V,
+        COUPLING_V,
+        LEAKAGE_A,
+        OFFSET_V,
+    )
+    for (
         c2,
         r4,
         c4,
-        (c3[0],),
-        _ratio("R5", "R6"),
-        _ratio("R8", "R9"),
-        RISING_V,
-        FALLING_V,
-        SUPPLY_V,
-        DIODE_V,
-        LEAKAGE_A,
-        OFFSET_V,
-        (DRIVER_OHM[1],),
-    )
-    for values in itertools.product(*free):
-        yield Corner(r1[1], c1[1], r2[1], values[0], r3[1], *values[1:])
+        hold,
+        rate,
+        thresholds,
+        supply,
+        diode,
+        coupling,
+        leakage,
+        offset,
+    ) in itertools.product(*free):
+        yield Corner(
+            r1=r1[1],
+            c1=c1[1],
+            r2=r2[1],
+            c2=c2,
+            r3=r3[1],
+            r4=r4,
+            c4=c4,
+            c3=c3[0],
+            hold_ratio=hold,
+            rate_ratio=rate,
+            rising_v=thresholds[0],
+            falling_v=thresholds[1],
+            supply_v=supply,
+            diode_v=diode,
+            coupling_v=coupling,
+            leakage_a=leakage,
+            offset_v=offset,
+            driver_ohm=DRIVER_OHM[1],
+        )
 
 
 @dataclass(frozen=True)
@@ -166,5 +210,16 @@ def figures() -> Figures:
     )
 
 
-if __name__ == "__main__":
-    print(figures())
+def table() -> str:
+    """Return the figures as a Markdown table."""
+    found = figures()
+    rows = {
+        "opens after the last edge, at the earliest, ms": found.least_hold_ms,
+        "opens after the last edge, at the latest, ms": found.most_hold_ms,
+        "edges a second that are surely taken": found.slowest_refused_hz,
+        "edges a second that are surely too many": found.fastest_taken_hz,
+        "time between two edges that R1 and C1 surely pass, ms": found.least_half_period_ms,
+    }
+    lines = ["| figure | worst case |", "| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(lines)

@@ -1,16 +1,10 @@
-"""The parts of docs/bill-of-materials.toml, and the tables that are made from it.
+"""The parts of docs/bill-of-materials.toml, and the tables that are made from it."""
 
-python -m joulestream.host_tools.hardware.materials           writes the tables into docs/
-python -m joulestream.host_tools.hardware.materials --check   exit status 1 if one is out of date
-"""
-
-import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.layout import ROOT
 
 DATA = ROOT / "docs" / "bill-of-materials.toml"
@@ -100,30 +94,3 @@ def shopping_table(name: str) -> str:
         rows.append(f"| {row['count']} | {row['part']} | {row['for']} | {euro(cents_of(row))} |")
     rows.append(f"| | **together** | | **{euro(total_cents(name))}** |")
     return "\n".join(rows)
-
-
-def write(folder: Path = ROOT / "docs") -> None:
-    """Write all tables into the documents of a folder."""
-    write_between_marks(folder / "gate.md", gate_table(), "gate-parts")
-    for name in ("desk", "pole"):
-        write_between_marks(folder / "bill-of-materials.md", shopping_table(name), name)
-
-
-def main(words: list[str]) -> int:
-    """Write or check the tables; return the exit status."""
-    pages = [ROOT / "docs" / name for name in ("gate.md", "bill-of-materials.md")]
-    before = [page.read_text(encoding="utf-8") for page in pages]
-    write()
-    if words != ["--check"]:
-        return 0
-    status = 0
-    for page, text in zip(pages, before, strict=True):
-        if page.read_text(encoding="utf-8") != text:
-            page.write_text(text, encoding="utf-8")
-            print(f"{page.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
-            status = 1
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

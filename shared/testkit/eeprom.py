@@ -1,6 +1,6 @@
 """An I2C EEPROM with 256 bytes, of the kind 24AA02, as a device on I2C.
 
-Runs on CPython and on MicroPython. Source: Microchip 24AA02XUID datasheet: a page of 16 bytes, in
+Runs on CPython and on MicroPython. Source: Microchip 24AA02 datasheet: a page of 8 bytes, in
 which the address wraps; no acknowledge while a write runs; WP high refuses writes.
 """
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from joulestream.fields import Buffer
 
 _SIZE = const(256)
-_PAGE = const(16)
+_PAGE = const(8)
 _BUSY = const(40)
 
 
