@@ -11,7 +11,7 @@ from joulestream.parts.gate_identity import (
 )
 from joulestream.parts.gate_writer import write_identity
 from joulestream.testkit.eeprom import Eeprom
-from test_parts import I2c
+from joulestream.testkit.i2c import I2c
 
 NAME = "discrete 16 A 7"
 PARTS = RESIDUAL | EMERGENCY | TEMPERATURE
