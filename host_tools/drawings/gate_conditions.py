@@ -109,5 +109,5 @@ def draw(sheet: Sheet) -> None:
     )
     sheet.text(
         (-2, -6.7),
-        "A trip clears U6 at once. U6 is set when the device gets ready in pilot state A: after its self-test.",
+        "A trip clears U6 at once. The device's self-test sets it, when it ends in pilot state A.",
     )
