@@ -28,8 +28,8 @@ COUPLING_V = (0.0, 0.45)
 LEAKAGE_A = (0.0, 1e-7)
 # Of a TLC393.
 OFFSET_V = (-0.007, 0.007)
-# The driver's own resistance, TC4427, in ohm.
-DRIVER_OHM = (5.0, 15.0)
+# The driver's own resistance, TC4427 at its hottest, in ohm.
+DRIVER_OHM = 15.0
 
 
 @dataclass(frozen=True)
@@ -134,55 +134,32 @@ def _ratio(upper: str, lower: str) -> tuple[float, float]:
 
 def corners() -> Iterator[Corner]:
     """Yield every corner of the values that the hold time and the rate depend on."""
-    r1, c1, r2, c2_f, r3, r4_ohm, c4_f, c3 = _bounds(
-        "R1", "C1", "R2", "C2", "R3", "R4", "C4", "C3"
-    )
-    free = (
-        c2_f,
-        r4_ohm,
-        c4_f,
-        _ratio("R5", "R6"),
-        _ratio("R8", "R9"),
-        THRESHOLDS_V,
-        SUPPLY_V,
-        DIODE_V,
-        COUPLING_V,
-        LEAKAGE_A,
-        OFFSET_V,
-    )
-    for (
-        c2,
-        r4,
-        c4,
-        hold,
-        rate,
-        thresholds,
-        supply,
-        diode,
-        coupling,
-        leakage,
-        offset,
-    ) in itertools.product(*free):
-        yield Corner(
-            r1=r1[1],
-            c1=c1[1],
-            r2=r2[1],
-            c2=c2,
-            r3=r3[1],
-            r4=r4,
-            c4=c4,
-            c3=c3[0],
-            hold_ratio=hold,
-            rate_ratio=rate,
-            rising_v=thresholds[0],
-            falling_v=thresholds[1],
-            supply_v=supply,
-            diode_v=diode,
-            coupling_v=coupling,
-            leakage_a=leakage,
-            offset_v=offset,
-            driver_ohm=DRIVER_OHM[1],
-        )
+    r1, c1, r2, c2, r3, r4, c4, c3 = _bounds("R1", "C1", "R2", "C2", "R3", "R4", "C4", "C3")
+    free = {
+        "c2": c2,
+        "r4": r4,
+        "c4": c4,
+        "hold_ratio": _ratio("R5", "R6"),
+        "rate_ratio": _ratio("R8", "R9"),
+        "supply_v": SUPPLY_V,
+        "diode_v": DIODE_V,
+        "coupling_v": COUPLING_V,
+        "leakage_a": LEAKAGE_A,
+        "offset_v": OFFSET_V,
+    }
+    for rising_v, falling_v in THRESHOLDS_V:
+        for values in itertools.product(*free.values()):
+            yield Corner(
+                r1=r1[1],
+                c1=c1[1],
+                r2=r2[1],
+                r3=r3[1],
+                c3=c3[0],
+                driver_ohm=DRIVER_OHM,
+                rising_v=rising_v,
+                falling_v=falling_v,
+                **dict(zip(free, values, strict=True)),
+            )
 
 
 @dataclass(frozen=True)
