@@ -4,9 +4,13 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from joulestream.host_tools.build import shell
+from joulestream.host_tools.build.native import ARM_COMPILER
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "firmware" / "gate"
 DRIVER = ROOT / "tests" / "native" / "gate_driver.c"
+START = ROOT / "tests" / "native" / "cortex_start.S"
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow"]
 SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # The plant of a controller that closes the coil as soon as its rests are over.
@@ -35,12 +39,32 @@ def build(directory, sources=SOURCES):
     return program
 
 
+def build_for_cortex(directory, source=DRIVER):
+    """Compile a program of the controller for a Cortex-M0+; return QEMU's command that runs it.
+
+    Raises ToolchainError without compiler or emulator.
+    """
+    shell.require_tools({**ARM_COMPILER, "qemu-system-arm": "qemu-system-arm"})
+    program = Path(directory) / f"{source.stem}.elf"
+    files = [str(START), str(source), *map(str, sorted(SOURCES.glob("*.c")))]
+    machine = ["-mcpu=cortex-m0plus", "-mthumb", "--specs=rdimon.specs", "-Os", "-std=c99"]
+    places = ["-Wl,--section-start=.vectors=0", "-Wl,-Ttext-segment=0x1000"]
+    command = ["arm-none-eabi-gcc", *machine, *places, f"-I{SOURCES}", *files]
+    subprocess.run([*command, "-o", str(program)], check=True)
+    # A Cortex-M3 runs the code of a Cortex-M0+, and has memory for newlib.
+    return [
+        *("qemu-system-arm", "-machine", "mps2-an385", "-semihosting", "-icount", "shift=0"),
+        *("-display", "none", "-monitor", "none", "-serial", "none", "-kernel", str(program)),
+    ]
+
+
 class Controller:
-    """A running driver. Times count from the last `begin`."""
+    """A running driver: a program, or a command. Times count from the last `begin`."""
 
     def __init__(self, program):
+        command = program if isinstance(program, list) else [str(program)]
         self._process = subprocess.Popen(
-            [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.begin()
 

@@ -26,7 +26,7 @@ enum {
 
 static const struct {
     const char *name;
-    long at_first;
+    long long at_first;
 } PLANT[VALUES] = {
     [REQUEST] = {"request", 0},
     [BEAT_MS] = {"beat_ms", 0},            // an edge in so many ms; 0: none
@@ -55,7 +55,7 @@ static struct gate gate;
 static struct protocol protocol;
 static struct gate_inputs in;
 static struct gate_outputs out;
-static long plant[VALUES];
+static long long plant[VALUES];
 static uint32_t now_ms;
 static uint32_t past_ms;
 static uint32_t coil_since_ms;
@@ -112,7 +112,7 @@ static void permit(void) {
     take(frame, frame_encode(frame, message, sizeof message), 0);
 }
 
-static int is_due(long every_ms) {
+static int is_due(long long every_ms) {
     return every_ms && past_ms % (uint32_t)every_ms == 0;
 }
 
@@ -163,7 +163,7 @@ static void step(void) {
     }
 }
 
-static void set(const char *name, long value) {
+static void set(const char *name, long long value) {
     for (int i = 0; i < VALUES; i++) {
         if (strcmp(PLANT[i].name, name) == 0) {
             plant[i] = value;
@@ -175,8 +175,9 @@ static void set(const char *name, long value) {
 }
 
 static void take_hex(const char *text) {
-    uint8_t byte;
-    for (; sscanf(text, "%2" SCNx8, &byte) == 1 && text[1]; text += 2) {
+    unsigned value;
+    for (; sscanf(text, "%2x", &value) == 1 && text[1]; text += 2) {
+        uint8_t byte = (uint8_t)value;
         take(&byte, 1, 1);
     }
 }
@@ -184,23 +185,23 @@ static void take_hex(const char *text) {
 int main(void) {
     static char line[8192];
     char name[32];
-    long value;
+    long long value;
     begin(0);
     while (fgets(line, sizeof line, stdin)) {
-        if (sscanf(line, "begin %ld", &value) == 1) {
+        if (sscanf(line, "begin %lld", &value) == 1) {
             begin((uint8_t)value);
-        } else if (sscanf(line, "set %31s %ld", name, &value) == 2) {
+        } else if (sscanf(line, "set %31s %lld", name, &value) == 2) {
             set(name, value);
-        } else if (sscanf(line, "run %ld", &value) == 1) {
+        } else if (sscanf(line, "run %lld", &value) == 1) {
             while (value-- > 0) {
                 step();
             }
         } else if (strncmp(line, "bytes ", 6) == 0) {
             take_hex(line + 6);
-        } else if (sscanf(line, "flip %ld", &value) == 1) {
+        } else if (sscanf(line, "flip %lld", &value) == 1) {
             ((uint8_t *)&gate)[value / 8] ^= (uint8_t)(1 << value % 8);
         } else if (strncmp(line, "bits", 4) == 0) {
-            printf("bits %zu\n", 8 * sizeof gate);
+            printf("bits %lu\n", (unsigned long)(8 * sizeof gate));
         } else {
             fprintf(stderr, "no such command: %s", line);
             return 1;
