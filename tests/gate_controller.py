@@ -12,7 +12,7 @@ SOURCES = ROOT / "firmware" / "gate"
 DRIVER = ROOT / "tests" / "native" / "gate_driver.c"
 START = ROOT / "tests" / "native" / "cortex_start.S"
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow"]
-SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZED = ["-O2", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # The plant of a controller that closes the coil as soon as its rests are over.
 WELL = "set request 1", "set beat_ms 20", "set permit_ms 50", "set pilot 2", "set self_test_ms 100"
 

@@ -144,6 +144,19 @@ def test_each_pair_of_faults_opens_the_coil_in_time_and_keeps_it_open(gate, firs
         assert sum(row.coil for row in gate.history) == 1, (first, second, gap_ms)
 
 
+@pytest.mark.parametrize("first", FAULTS)
+def test_no_pair_of_faults_at_the_start_lets_the_coil_close(gate, first):
+    for second in FAULTS:
+        gate.begin()
+        gate.tell(*WELL)
+        gate.set(**FAULTS[first][0])
+        gate.set(**FAULTS[second][0])
+        gate.run(8_000)
+        # These two show only while the coil is closed.
+        hidden = {FAULTS[first][1], FAULTS[second][1]} <= {"stuck_open", "current"}
+        assert hidden or not any(row.coil for row in gate.history), (first, second)
+
+
 def test_the_hold_bridges_an_erase_and_ends_before_the_longest_silence(gate):
     for beat_ms in (5, 20, 250, 450):
         gate.charge()
@@ -290,6 +303,16 @@ def test_a_trip_stays_when_the_test_fails(gate):
     gate.run(100_000)
     gate.run(100_000, "set pilot 2")
     assert gate.now.tripped and not gate.now.coil
+
+
+def test_a_device_that_starts_slowly_has_not_tripped(gate):
+    gate.begin()
+    gate.run(20_000, *WELL, "set residual 1")
+    assert gate.now.reason == REASON["test_due"] and not gate.now.tripped
+    gate.run(2_000, "set residual 0")
+    assert gate.now.coil
+    gate.run(10, "set residual 1")
+    assert gate.now.tripped
 
 
 def test_a_trip_survives_a_power_cut(gate):

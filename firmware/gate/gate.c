@@ -259,7 +259,10 @@ static void follow_residual_current(struct gate *gate, uint8_t no_residual, uint
         }
         return;
     }
-    if (trips && !gate->tripped) {
+    if (!trips)
+        gate->device_seen = 1;
+    /* A device that has not been ready since the start is starting, too. */
+    if (trips && gate->device_seen && !gate->tripped) {
         gate->tripped = 1;
         gate->unplugged_since_trip = gate->unplugged_ms >= GATE_UNPLUGGED_MS;
         gate->test_valid_ms = 0;

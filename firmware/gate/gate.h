@@ -148,6 +148,7 @@ struct gate {
     uint8_t pilot_allows;
     uint8_t too_fast;
     uint8_t hot;
+    uint8_t device_seen;
     uint8_t tripped;
     uint8_t unplugged_since_trip;
     uint8_t unplugged_seen;
