@@ -9,7 +9,7 @@ def draw(sheet: Sheet) -> None:
     sheet.text(
         (0, 12.8), "The vehicle pays by its own meter. The charger draws what the board allows."
     )
-    inlet = sheet.block((0, 7.4), (3, 4.6), "inlet", right=("L1", "N", "PE", "CP", "link"))
+    inlet = sheet.block((0, 6.6), (3, 5.4), "inlet", right=("L1", "N", "PE", "CP", "link"))
     meter = sheet.block(
         (6, 8.6), (4, 3.4), "own meter, Modbus", left=("L", "N"), right=("L'", "N'")
     )
@@ -72,4 +72,4 @@ def draw(sheet: Sheet) -> None:
     sheet.wire(two["H, L"], (20.2, two["H, L"][1]), (20.2, 6.3), (13.4, 6.3), dashed=True)
     sheet.wire((13.4, 6.3), (13.4, 6.6), dashed=True)
     sheet.text((20.5, 5), "The PWM has the pilot's duty for the same current.")
-    sheet.text((20.5, 4.5), "CAN to the charger is wired alike; it has no driver yet.")
+    sheet.text((20.5, 4.5), "CAN to the charger: no driver yet.")
