@@ -118,7 +118,7 @@ def test_a_fault_that_stays_keeps_the_coil_open(gate, name):
 
 
 def hides(first, second):
-    """Return whether a fault changes the same part of the plant, or the same frames."""
+    """Return whether both faults change the same part of the plant, or the same frames."""
     one, other = set(FAULTS[first][0]), set(FAULTS[second][0])
     return bool(one & other) or bool(one & FRAMES and other & FRAMES)
 
@@ -131,14 +131,14 @@ def test_each_pair_of_faults_opens_the_coil_in_time_and_keeps_it_open(gate, firs
         gate.set(**FAULTS[first][0])
         gate.run(gap_ms)
         gate.set(**FAULTS[second][0])
-        gate.run(7_000)
         # The second may hide the first: of two frames that permit nothing, none may come.
         both = {**FAULTS[first][0], **FAULTS[second][0]}
         most_ms = min(FAULTS[first][2], gap_ms + FAULTS[second][2])
-        if hides(first, second) or hides(second, first):
+        if hides(first, second):
             most_ms = max(FAULTS[first][2], gap_ms + FAULTS[second][2])
         # A fault that is seen in a step of the board waits for one that takes 11 ms.
         most_ms += 11 if "step_ms" in both else 0
+        gate.run(most_ms + 1_000)
         assert gate.opened_ms() - start_ms <= most_ms, (first, second, gap_ms)
         assert not gate.now.coil, (first, second, gap_ms)
         assert sum(row.coil for row in gate.history) == 1, (first, second, gap_ms)
@@ -151,7 +151,7 @@ def test_no_pair_of_faults_at_the_start_lets_the_coil_close(gate, first):
         gate.tell(*WELL)
         gate.set(**FAULTS[first][0])
         gate.set(**FAULTS[second][0])
-        gate.run(8_000)
+        gate.run(5_500)
         # These two show only while the coil is closed.
         hidden = {FAULTS[first][1], FAULTS[second][1]} <= {"stuck_open", "current"}
         assert hidden or not any(row.coil for row in gate.history), (first, second)
