@@ -103,7 +103,7 @@ def test_each_fault_opens_the_coil_in_time(gate, name):
 def test_a_fault_that_stays_keeps_the_coil_open(gate, name):
     gate.charge()
     gate.set(**FAULTS[name][0])
-    gate.run(steps(name, 300_000))
+    gate.run(steps(name, 130_000))
     assert not gate.now.coil
     # Some faults show only while the coil is closed. The gate tries three times in all.
     is_seen_closed = FAULTS[name][1] in ("stuck_open", "current", "above_rating")
