@@ -15,7 +15,7 @@ from joulestream.host_tools.benchmarks import (
 from joulestream.host_tools.benchmarks.run import MACHINE, BenchmarkError, read_figures
 from joulestream.host_tools.benchmarks.tables import TABLES, fit_table, flash_life_table
 from joulestream.host_tools.documents import write_between_marks
-from joulestream.host_tools.hardware import wiring
+from joulestream.host_tools.hardware import gate_tables, wiring
 from joulestream.host_tools.layout import ROOT
 
 # file of build/bench: (page of docs/, name of the mark in it)
@@ -52,5 +52,5 @@ def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
     write_between_marks(docs / "reliability.md", flash_life_table(), "flash life")
     write_between_marks(docs / "security.md", liars.table(), liars.MARK)
     wiring.write(docs / "hardware.md")
-    others = {docs / "security.md", docs / "hardware.md"}
+    others = {docs / "security.md", docs / "hardware.md", *gate_tables.write(docs)}
     return sorted({docs / page for page, _ in _PLACES.values()} | others)
