@@ -93,6 +93,10 @@ bench: setup ## measure speed, size, exposure, Ed25519 on rv32, reliability, int
 bench-docs: setup ## write the figures that `make bench` measured into docs/
 	@$(BIN)/joulestream benchmark --docs
 
+.PHONY: drawings
+drawings: setup ## draw the schematics and the wiring anew, into docs/drawings
+	@$(BIN)/python -m joulestream.host_tools.drawings
+
 .PHONY: format
 format: $(VENV)/ready ## format the code; mend the faults that lint can mend
 	@$(BIN)/ruff check --fix .

@@ -1399,6 +1399,48 @@ BUGS = (
         "tests/test_parts.py::test_no_two_starts_share_their_random_numbers",
     ),
     Bug(
+        "the safety controller's hold restarts without an edge",
+        "firmware/gate/gate.c",
+        "    if (edges != 0) {\n        gate->heartbeat_ms",
+        "    if (edges != 0 || gate->first_edges != 0) {\n        gate->heartbeat_ms",
+        "tests/test_gate_controller.py::test_the_hold_bridges_an_erase_and_ends_before_the_longest_silence",
+    ),
+    Bug(
+        "the safety controller's permission never ends",
+        "firmware/gate/gate.c",
+        "{&gate->permission_ms, &gate->heartbeat_ms,  &gate->rest_ms,",
+        "{&gate->rest_ms, &gate->heartbeat_ms,  &gate->rest_ms,",
+        "tests/test_gate_controller.py::test_a_permission_never_lasts_longer_than_its_longest_time",
+    ),
+    Bug(
+        "a trip forgotten at the unplugging, without a test",
+        "firmware/gate/gate.c",
+        "        gate->faults = 0;\n        gate->test_valid_ms",
+        "        gate->faults = gate->tripped = 0;\n        gate->test_valid_ms",
+        "tests/test_gate_controller.py::test_a_trip_stays_when_the_test_fails",
+    ),
+    Bug(
+        "a frame repeated for ever permits current",
+        "firmware/gate/protocol.c",
+        "    if (ahead == 0 || ahead > PROTOCOL_MOST_LOST)",
+        "    if (ahead > PROTOCOL_MOST_LOST)",
+        "tests/test_gate_controller.py::test_a_counter_that_is_not_just_ahead_permits_nothing_but_is_counted_on_from",
+    ),
+    Bug(
+        "memory of the safety controller not watched",
+        "firmware/gate/gate.c",
+        "    if (checksum(gate) != gate->seal)",
+        "    if (checksum(gate) == 0)",
+        "tests/test_gate_controller.py::test_no_flipped_bit_of_the_memory_closes_the_coil_or_keeps_it_closed",
+    ),
+    Bug(
+        "an old answer of the gate counts as a sign of life",
+        "firmware/parts/safety_controller.py",
+        "        if _number(message, 1, 2) != self._counter:\n            return\n",
+        "",
+        "tests/test_safety_controller.py::test_an_answer_to_an_older_permission_is_no_sign_of_life",
+    ),
+    Bug(
         "the service's list of keys ignored",
         "firmware/runtime/service.py",
         "        self._is_allowed = hello.key in self._keys\n",
@@ -1483,7 +1525,7 @@ class Copy:
         environment = self._environment
         path.write_text(text.replace(bug.right, bug.wrong))
         try:
-            if path.suffix == ".c":
+            if path.suffix == ".c" and bug.path.startswith("shared/"):
                 library = _build(self._directory)
                 environment = {**environment, "JOULESTREAM_NATIVE": str(library)}
             return self._run(environment, bug.test) == _FAILED

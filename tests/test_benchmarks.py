@@ -139,7 +139,9 @@ def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
     assert {path.name for path in written} == {
         "bench.md",
         "benchmarks.md",
+        "bill-of-materials.md",
         "ed25519.md",
+        "gate.md",
         "hardware.md",
         "reliability.md",
         "security.md",

@@ -18,6 +18,7 @@ from joulestream.runtime.fault import PartFault, describe
 from joulestream.testkit.ds3231 import STATUS, STOPPED, Ds3231Registers
 from joulestream.testkit.flash import RamFlash, mount
 from joulestream.testkit.fram import BP0, BP1, RDID, SLEEP, WEL, WRITE, WRSR, Mb85rc, Mb85rs
+from joulestream.testkit.i2c import I2c
 from joulestream.units import TICKS_PERIOD
 
 
@@ -34,33 +35,6 @@ class Spi:
     def readinto(self, buffer):
         for at in range(len(buffer)):
             buffer[at] = self._chip.exchange(0)
-
-
-class I2c:
-    """machine.I2C with some chips."""
-
-    def __init__(self, *chips):
-        self._chips = chips
-
-    def writeto(self, address, data, stop=True):
-        for chip in self._chips:
-            if chip.write(address, bytes(data)):
-                return len(data)
-        raise OSError(19)
-
-    def readfrom(self, address, size):
-        for chip in self._chips:
-            read = chip.read(address, size)
-            if read is not None:
-                return read
-        raise OSError(19)
-
-    def readfrom_mem_into(self, address, at, buffer, addrsize=8):
-        self.writeto(address, at.to_bytes(addrsize // 8, "big"), False)
-        buffer[:] = self.readfrom(address, len(buffer))
-
-    def writeto_mem(self, address, at, data, addrsize=8):
-        self.writeto(address, at.to_bytes(addrsize // 8, "big") + bytes(data))
 
 
 class Sparse:

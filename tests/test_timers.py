@@ -30,6 +30,7 @@ from joulestream.messages import PAYEE, PAYER, Hello, encode
 from joulestream.meter.config import METER, check_meter
 from joulestream.meter.counter import open_meter
 from joulestream.parts.pilot import Pilot, duty_of
+from joulestream.parts.safety_controller import SafetyController
 from joulestream.pole import config as pole_config
 from joulestream.pole.clock import PoleClock
 from joulestream.pole.closing import WAIT, Closing
@@ -540,6 +541,29 @@ def unix_board(clock, pause_ms):
         sys.stdin, sys.stdout, unix.time_ms = stdin, stdout, time_ms
 
 
+def safety_controller(clock, pause_ms):
+    """A gate that was silent for days is no gate; it is asked, and permitted to, at once."""
+    board_end, other_end = cable()
+    gate = SafetyController(board_end)
+    buffer = bytearray(256)
+
+    def sends(ms, limit_ma):
+        gate.step(clock.add(ms), limit_ma)
+        return other_end.readinto(buffer)
+
+    for _ in range(2):
+        assert sends(0, 0) > 0
+        assert sends(1, 0) == 0
+        assert sends(500, 0) > 0, "it asks again"
+        assert sends(1, 16_000) > 0
+        assert sends(1, 16_000) == 0
+        assert sends(pause_ms, 16_000) > 0 or sends(500, 16_000) > 0
+        assert gate.identification is None
+        sends(pause_ms, 0)
+        sends(500, 0)
+        clock.add(500)
+
+
 def isotp(clock, pause_ms):
     """A message that nobody answers, one that comes in part, and one after them."""
     sent, came = [], []
@@ -675,6 +699,9 @@ ROWS = {
     "firmware/pole/welding.py WeldWatch._settling": welding,
     "firmware/pole/welding.py WeldWatch._late": welding_by_energy,
     "firmware/parts/pilot.py Pilot._next_duty": pilot,
+    "firmware/parts/safety_controller.py SafetyController._next_ask": safety_controller,
+    "firmware/parts/safety_controller.py SafetyController._next_permit": safety_controller,
+    "firmware/parts/safety_controller.py SafetyController._silence": safety_controller,
     "firmware/boards/board_clock.py BoardClock._next_ask": board_clock,
     "firmware/boards/board_clock.py BoardClock.read": board_clock,
     "firmware/boards/machine_board.py MachineBoard._next_edge": machine_board,

@@ -17,7 +17,7 @@ from joulestream.host_tools.benchmarks.run import MACHINE, BenchmarkError, read_
 from joulestream.host_tools.benchmarks.tables import TABLES, fit_table, flash_life_table
 from joulestream.host_tools.board_bench import document as checks
 from joulestream.host_tools.documents import write_between_marks
-from joulestream.host_tools.hardware import wiring
+from joulestream.host_tools.hardware import gate_tables, wiring
 from joulestream.host_tools.layout import ROOT
 
 # file of build/bench: (page of docs/, name of the mark in it)
@@ -59,4 +59,5 @@ def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
     others = {
         docs / name for name in ("security.md", "hardware.md", "troubleshooting.md", "bench.md")
     }
+    others |= {*gate_tables.write(docs)}
     return sorted({docs / page for page, _ in _PLACES.values()} | others)
