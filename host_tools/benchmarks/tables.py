@@ -114,12 +114,12 @@ _BOARDS = {
         "-",
     ),
     "heap_largest_block_pico": ("largest block then, bytes", "-"),
-    "boards": ("boards that keep the contract of a board", "at least 6"),
     "collect_while_charging": (
         "claims read over the service line while a pole charges, no packet lost (1: true)",
         "1",
     ),
     "claims_collected_while_charging": ("claims read in that session", "-"),
+    "boards": ("boards that keep the contract of a board", "at least 6"),
     "can_packet_bus_ms": (
         "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
         "at most 8; aim 6",
@@ -280,19 +280,19 @@ def misses(file: str, figures: Figures) -> list[str]:
     return []
 
 
+def _lost_packets(figures: Figures) -> list[str]:
+    """Return a sentence if a pole that is collected while it charges loses packets."""
+    if figures.get("collect_while_charging", True):
+        return []
+    return ["collect_while_charging: a session with collections in it is not as one without"]
+
+
 def _failed_boards(figures: Figures) -> list[str]:
     """Return a sentence if too few boards keep the contract."""
     if figures.get("boards", _FEWEST_BOARDS) >= _FEWEST_BOARDS:
         return []
     failed = ", ".join(figures.get("boards_failed", {}))
     return [f"boards: {figures['boards']}, must be {_FEWEST_BOARDS} or more, without {failed}"]
-
-
-def _lost_packets(figures: Figures) -> list[str]:
-    """Return a sentence if a pole that is collected while it charges loses packets."""
-    if figures.get("collect_while_charging", True):
-        return []
-    return ["collect_while_charging: a session with collections in it is not as one without"]
 
 
 def _slow_or_lossy_can(figures: Figures) -> list[str]:
