@@ -34,8 +34,8 @@ class Bench:
     `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
     Nobody reads what the firmwares in `unheard` send on the link. `cable` joins both links.
     The firmwares of the roles in `picos` run on an emulated Pico, with this CAN controller if it
-    is not None; the others run on the unix port. With `service` each of these has a service UART
-    too (service.py asks there).
+    is not None; the others run on the unix port. `romfs`: a Pico has the packages in a ROMFS. With
+    `service` each firmware on the unix port has a service UART too (service.py asks there).
     `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
@@ -53,6 +53,7 @@ class Bench:
         realtime: bool = False,
         cable: Cable | None = None,
         picos: Mapping[str, Mcp2515 | None] = MappingProxyType({}),
+        romfs: bool = False,
         service: bool = False,
     ) -> None:
         # The firmwares work in the directory themselves.
@@ -73,6 +74,7 @@ class Bench:
         self._time_known = time_known
         self._heap = heap
         self._picos = picos
+        self._romfs = romfs
         self._configs = {"pole": pole, "vehicle": vehicle}
         self._meters = {
             "pole": MeterServer(self.pole_meter),
@@ -114,7 +116,9 @@ class Bench:
         self._came[role] = {}
         config = {**self._configs[role], "board": self._board_section(role)}
         if role in self._picos:
-            self._firmwares[role] = PicoFirmware(role, config, self.directory, self._picos[role])
+            self._firmwares[role] = PicoFirmware(
+                role, config, self.directory, self._picos[role], self._romfs
+            )
         else:
             self._firmwares[role] = Firmware(role, config, self.directory, self._heap)
         if self.realtime:
