@@ -50,6 +50,7 @@ PAIRS = (
     "test_real_meters.py",
     "test_recovery.py",
     "test_restart.py",
+    "test_service.py",
     "test_vehicle_writes.py",
     "test_wallet.py",
     "test_visit.py",

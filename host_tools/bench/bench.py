@@ -34,7 +34,8 @@ class Bench:
     `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
     Nobody reads what the firmwares in `unheard` send on the link. `cable` joins both links.
     The firmwares of the roles in `picos` run on an emulated Pico, with this CAN controller if it
-    is not None; the others run on the unix port. `romfs`: a Pico has the packages in a ROMFS.
+    is not None; the others run on the unix port. `romfs`: a Pico has the packages in a ROMFS. With
+    `service` each firmware on the unix port has a service UART too (service.py asks there).
     `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
@@ -53,6 +54,7 @@ class Bench:
         cable: Cable | None = None,
         picos: Mapping[str, Mcp2515 | None] = MappingProxyType({}),
         romfs: bool = False,
+        service: bool = False,
     ) -> None:
         # The firmwares work in the directory themselves.
         self.directory = directory = directory.absolute()
@@ -78,7 +80,8 @@ class Bench:
             "pole": MeterServer(self.pole_meter),
             "vehicle": MeterServer(self.vehicle_meter),
         }
-        self._ports = {role: {"link": Port(), "meter": Port()} for role in ("pole", "vehicle")}
+        names = ("link", "meter", "service")[: 3 if service else 2]
+        self._ports = {role: {name: Port() for name in names} for role in ("pole", "vehicle")}
         self._came: dict[str, dict[str, int]] = {"pole": {}, "vehicle": {}}
         self._firmwares: dict[str, Firmware | PicoFirmware] = {}
 
@@ -193,6 +196,10 @@ class Bench:
                 self.put(role, "meter", await self._meters[role].answer(request))
         for role, data in self._cross(sent).items():
             self.put(role, "link", data)
+
+    def take_service(self, role: str) -> bytes:
+        """Return the bytes that a firmware sent on its service UART since the last call."""
+        return self._take_sent(role, "service")
 
     def _take_sent(self, role: str, name: str) -> bytes:
         return self._ports[role][name].read_exactly(self._firmwares[role].take_sent(name))

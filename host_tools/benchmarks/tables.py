@@ -136,6 +136,11 @@ _BOARDS = {
         "at least 8,192; aim 16,384",
     ),
     "boards": ("boards that keep the contract of a board", "at least 6"),
+    "collect_while_charging": (
+        "claims read over the service line while a pole charges, no packet lost (1: true)",
+        "1",
+    ),
+    "claims_collected_while_charging": ("claims read in that session", "-"),
     "can_packet_bus_ms": (
         "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
         "at most 8; aim 6",
@@ -321,6 +326,7 @@ def misses(file: str, figures: Figures) -> list[str]:
             *_failed_boards(figures),
             *_slow_or_lossy_can(figures),
             *_too_little_heap(figures),
+            *_lost_packets(figures),
         ]
     return []
 
@@ -349,6 +355,11 @@ def _too_little_heap(figures: Figures) -> list[str]:
         if figures.get(name, least) < least:
             said.append(f"{_BOARDS[name][0]}: {figures[name]:,}, must be {least:,} or more")
     return said
+def _lost_packets(figures: Figures) -> list[str]:
+    """Return a sentence if a pole that is collected while it charges loses packets."""
+    if figures.get("collect_while_charging", True):
+        return []
+    return ["collect_while_charging: a session with collections in it is not as one without"]
 
 
 def _slow_or_lossy_can(figures: Figures) -> list[str]:
