@@ -355,6 +355,8 @@ def _too_little_heap(figures: Figures) -> list[str]:
         if figures.get(name, least) < least:
             said.append(f"{_BOARDS[name][0]}: {figures[name]:,}, must be {least:,} or more")
     return said
+
+
 def _lost_packets(figures: Figures) -> list[str]:
     """Return a sentence if a pole that is collected while it charges loses packets."""
     if figures.get("collect_while_charging", True):
