@@ -46,7 +46,7 @@ PARTS = {
     "packets": Part(_HERE + "packets", ED25519, "whole packets on the emulated board, 30 s"),
     "modules": Part(_HERE + "modules", MODULES, "the native module of each architecture, 20 s"),
     "size": Part(_HERE + "size", SIZE, "flash and heap of both firmwares, 15 s"),
-    "fit": Part(_HERE + "fit", BOARDS, "a thousand packets in the heap of a chip, 3 minutes"),
+    "fit": Part(_HERE + "fit", BOARDS, "a thousand packets in the heaps of chips, 4 minutes"),
     "can": Part(_HERE + "can", BOARDS, "packets on a modelled CAN bus, 10 s"),
     "board-contract": Part(
         _HERE + "board_contract", BOARDS, "each board against its contract, 10 s"
