@@ -9,7 +9,7 @@ from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.pico_emulator import FLASH_SIZE
 
 # As in pico/board/mpconfigboard.h: behind the program.
-ROMFS_BYTES = 192 * 1024
+ROMFS_BYTES = 256 * 1024
 # As in pico/_boot.py: the file system has the first part of the 1,408 KB behind the program, and
 # the journal has the rest.
 _FILES_AT = 640 * 1024

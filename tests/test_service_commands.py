@@ -115,14 +115,15 @@ def pole(setup, key):
     device.close()
 
 
-def run(*words):
-    """Run the command; return the finished process."""
-    return progress.run([str(JOULESTREAM), *map(str, words)], "joulestream")
+def run(*words, patience="600"):
+    """Run the command, which waits for a busy machine; return the finished process."""
+    environment = {**os.environ, "JOULESTREAM_SERVICE_PATIENCE": patience}
+    return progress.run([str(JOULESTREAM), *map(str, words)], "joulestream", env=environment)
 
 
-def refusal(*words):
+def refusal(*words, **options):
     """Return the one line that a command ends with."""
-    done = run(*words)
+    done = run(*words, **options)
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stdout + done.stderr
     return done.stderr
 
@@ -226,8 +227,9 @@ def test_ctrl_c_ends_the_monitor_with_130_and_one_line(pole, key):
 def test_a_line_on_which_nobody_answers_is_told(key):
     cable = Cable()
     try:
-        said = refusal("collect", "--port", cable.ends[1].path, "--key", key[0])
-        assert "no answer" in said
+        line = ("--port", cable.ends[1].path, "--key", key[0])
+        assert "no answer" in refusal("collect", *line, patience="1")
+        assert "SERVICE_PATIENCE" in refusal("collect", *line, patience="soon")
     finally:
         cable.close()
 

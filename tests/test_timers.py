@@ -254,6 +254,38 @@ def board_clock(clock, pause_ms):
     assert asked == pause_ms // HOUR_MS, "a network that is silent is asked each half hour"
 
 
+def machine_board(clock, pause_ms):
+    """Heartbeat, LED and report of a board with a chip."""
+    with Port("ESP32") as port:
+        port.now_us = 1_000 * clock.now_ms
+        board = open_board({"kind": "esp32", "watchdog": 0})
+        shown = []
+
+        def status():
+            shown.append(clock.now_ms)
+            return {"faults": 0, "board_fault": None}
+
+        def step(closed):
+            board.contactor(closed)
+            board.feed_watchdog()
+            board.show(status)
+
+        for _ in range(2):
+            port.now_us = 1_000 * clock.add(pause_ms)
+            before = len(shown), len(port.edges)
+            for _ in range(1_200):
+                port.now_us = 1_000 * clock.add(5)
+                step(True)
+            for _ in range(1_200):
+                port.now_us = 1_000 * clock.add(5)
+                step(False)
+            edges = [edge for edge in port.edges[before[1] :] if edge[1] == board.HEARTBEAT]
+            assert 1_190 <= len(edges) <= 1_210
+            lights = [edge for edge in port.edges[before[1] :] if edge[1] == board.LED]
+            assert len(lights) > 2, "it blinks at rest"
+            assert len(shown) > before[0]
+
+
 def told_clock(clock, pause_ms):
     """An operator tells the time once; then ticks alone carry it on, for days."""
     board = MemoryBoard()
@@ -295,38 +327,6 @@ def service(clock, pause_ms):
     assert ask(clock.add(500), operator) is None
     clock.add(pause_ms)
     assert ask(clock.add(1_000), operator) == OK
-
-
-def machine_board(clock, pause_ms):
-    """Heartbeat, LED and report of a board with a chip."""
-    with Port("ESP32") as port:
-        port.now_us = 1_000 * clock.now_ms
-        board = open_board({"kind": "esp32", "watchdog": 0})
-        shown = []
-
-        def status():
-            shown.append(clock.now_ms)
-            return {"faults": 0, "board_fault": None}
-
-        def step(closed):
-            board.contactor(closed)
-            board.feed_watchdog()
-            board.show(status)
-
-        for _ in range(2):
-            port.now_us = 1_000 * clock.add(pause_ms)
-            before = len(shown), len(port.edges)
-            for _ in range(1_200):
-                port.now_us = 1_000 * clock.add(5)
-                step(True)
-            for _ in range(1_200):
-                port.now_us = 1_000 * clock.add(5)
-                step(False)
-            edges = [edge for edge in port.edges[before[1] :] if edge[1] == board.HEARTBEAT]
-            assert 1_190 <= len(edges) <= 1_210
-            lights = [edge for edge in port.edges[before[1] :] if edge[1] == board.LED]
-            assert len(lights) > 2, "it blinks at rest"
-            assert len(shown) > before[0]
 
 
 def heap(clock, pause_ms):
@@ -675,6 +675,10 @@ ROWS = {
     "firmware/link/mcp2515.py Controller._joining": mcp2515,
     "firmware/link/mcp2515.py Controller._look": mcp2515,
     "firmware/link/mcp2515.py Controller._retry": mcp2515,
+    "firmware/boards/told_clock.py ToldClock.tick": told_clock,
+    "firmware/runtime/service.py Service._greeting_pause": service,
+    "firmware/runtime/service.py Service._rest": service,
+    "firmware/runtime/service.py Service._status_pause": service,
     "firmware/link/rs485.py Link._others": rs485,
     "firmware/link/rs485.py Link._quiet": rs485,
     "firmware/link/slcan.py Controller._ask": slcan,
@@ -712,10 +716,6 @@ ROWS = {
     "firmware/pole/renewal.py Renewal._pause": renewal,
     "shared/device/write_budget.py WriteBudget.allows": write_budget,
     "firmware/runtime/heap.py HeapWatch._pause": heap,
-    "firmware/boards/told_clock.py ToldClock.tick": told_clock,
-    "firmware/runtime/service.py Service._greeting_pause": service,
-    "firmware/runtime/service.py Service._rest": service,
-    "firmware/runtime/service.py Service._status_pause": service,
     "firmware/runtime/supervisor.py Supervisor._pause": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_idle": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_steady": supervisor,

@@ -41,16 +41,16 @@ PARTS = {
         _HERE + "throughput", SUMMARY, "a session as fast as both firmwares can, 15 s"
     ),
     "exposure": Part(_HERE + "exposure", SUMMARY, "the demo's session in virtual time, 15 s"),
+    "service": Part(_HERE + "service", BOARDS, "a pole that is collected while it charges, 10 s"),
     "ed25519": Part(_HERE + "ed25519", ED25519, "Ed25519 on bare rv32, 20 s"),
     "packets": Part(_HERE + "packets", ED25519, "whole packets on the emulated board, 30 s"),
     "modules": Part(_HERE + "modules", MODULES, "the native module of each architecture, 20 s"),
     "size": Part(_HERE + "size", SIZE, "flash and heap of both firmwares, 15 s"),
-    "fit": Part(_HERE + "fit", BOARDS, "a thousand packets in the heap of a chip, 3 minutes"),
+    "fit": Part(_HERE + "fit", BOARDS, "a thousand packets in the heaps of chips, 4 minutes"),
     "can": Part(_HERE + "can", BOARDS, "packets on a modelled CAN bus, 10 s"),
     "board-contract": Part(
         _HERE + "board_contract", BOARDS, "each board against its contract, 10 s"
     ),
-    "service": Part(_HERE + "service", BOARDS, "a pole that is collected while it charges, 10 s"),
     "pico": Part(_HERE + "pico", BOARDS, "an erase on the emulated Pico, 10 s"),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"

@@ -10,8 +10,10 @@ from joulestream.host_tools.serial_port import SerialPort
 from joulestream.host_tools.service.client import PAUSE, Exchange, T, is_answer
 
 BAUD = 115_200
-# Far more than a device needs, so that a busy computer is not taken for a silent device.
+# Far more than a device needs. The variable tells more for a slower one, such as an emulated one.
 _ANSWER_S = 1.0
+PATIENCE_VARIABLE = "JOULESTREAM_SERVICE_PATIENCE"
+_BITS_OF_BYTE = 10
 _PAUSE_S = 0.1
 _CHUNK = 4096
 
@@ -30,6 +32,8 @@ class ServiceLine:
         except OSError as error:
             self._port.close()
             raise CommandError(f"{path}: the port cannot be opened: {error.strerror}") from None
+        # A request and its answer, on a slow line too.
+        self._answer_s = _patience_s() + 2 * MAX_FRAME * _BITS_OF_BYTE / baud
         self._payloads: list[bytes] = []
         self._decoder = Decoder(lambda payload: self._payloads.append(bytes(payload)))
 
@@ -68,7 +72,7 @@ class ServiceLine:
         frame = bytearray(MAX_FRAME)
         # The zero byte ends a frame that noise may have begun at the device.
         self._send(b"\0" + frame[: encode(request, frame)])
-        end_s = time.monotonic() + _ANSWER_S
+        end_s = time.monotonic() + self._answer_s
         while True:
             while self._payloads:
                 payload = self._payloads.pop(0)
@@ -84,9 +88,19 @@ class ServiceLine:
             self._decoder.feed(data, len(data))
 
     def _send(self, data: bytes) -> None:
-        end_s = time.monotonic() + _ANSWER_S
+        end_s = time.monotonic() + self._answer_s
         while data:
             left_s = end_s - time.monotonic()
             if left_s <= 0 or not select.select([], [self._descriptor], [], left_s)[1]:
                 return
             data = data[os.write(self._descriptor, data) :]
+
+
+def _patience_s() -> float:
+    """Return how long to wait for an answer, in s. Raises CommandError."""
+    told = os.environ.get(PATIENCE_VARIABLE)
+    if told is None:
+        return _ANSWER_S
+    if not told.isdigit() or not 0 < int(told) <= 3_600:
+        raise CommandError(f"{PATIENCE_VARIABLE} must be a whole number of seconds, 1 to 3600")
+    return float(told)
