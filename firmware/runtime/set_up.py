@@ -10,13 +10,19 @@ if TYPE_CHECKING:
 
 _OURS = "joulestream"
 _ITSELF = "__main__"
-# The modules that check a configuration and open a key.
+# The modules that check a configuration and open a key, and the tables of meters: a driver keeps
+# its own row.
 MODULES = (
     "joulestream.device.config",
     "joulestream.device.kdf",
     "joulestream.device.keyfile",
     "joulestream.device.keystore",
+    "joulestream.meter.abb",
+    "joulestream.meter.carlo_gavazzi",
     "joulestream.meter.config",
+    "joulestream.meter.eastron",
+    "joulestream.meter.peacefair",
+    "joulestream.meter.schneider",
     "joulestream.parts.device_secret",
     "joulestream.pole.config",
     "joulestream.vehicle.config",

@@ -1,5 +1,7 @@
 """An electricity meter for every harness: power and time go in, Modbus register bytes come out.
 
+meter_maps.py says which registers a model has.
+
 Runs on CPython and on MicroPython. The meter is also its own UART: a harness hands it to a driver.
 Its line is ideal, unless a Line says otherwise.
 """
@@ -8,27 +10,19 @@ import struct
 
 from joulestream.compat import const
 from joulestream.native import crc16
+from joulestream.testkit.meter_maps import MAPS, digits
 from joulestream.units import MS_PER_HOUR, MWH_PER_WH
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _MILLION = 1_000_000
-_FREQUENCY_HZ = 50.0
-
-# The 0-based addresses of voltage (V), current (A), power (W), frequency (Hz) and import (kWh),
-# each a float32 in two input registers. This map is written apart from the driver's on purpose:
-# one is the test of the other. Source: Eastron's SDM120 and SDM630 Modbus protocol documents.
-_SINGLE_PHASE = (0x00, 0x06, 0x0C, 0x46, 0x48)
-_THREE_PHASE = (0x00, 0x06, 0x34, 0x46, 0x48)
-MAPS = {
-    "sdm120": _SINGLE_PHASE,
-    "sdm220": _SINGLE_PHASE,
-    "sdm230": _SINGLE_PHASE,
-    "sdm630": _THREE_PHASE,
-    "sdm72d-v2": _THREE_PHASE,
-}
+_FREQUENCY_MHZ = 50_000
+_EXCEPTION = const(0x80)
+_ILLEGAL_FUNCTION = const(1)
+_ILLEGAL_ADDRESS = const(2)
 
 # A late register shows the energy of so many calls of `advance` ago.
 _LATE_CALLS = 8
@@ -61,6 +55,20 @@ LINE_FAULTS = {
     "silent": lambda meter, frame: b"",
     "damaged": lambda meter, frame: meter.damage(frame),
 }
+
+
+def _registers_of(value: "Any", form: str, digit: int) -> bytes:
+    """Return a figure as registers of a format of meter_maps.py; all ones if it does not fit."""
+    kind = form[-1]
+    if kind == "f":
+        return struct.pack(">f", value / digit)
+    size = struct.calcsize(">" + kind)
+    bits = 8 * size - (kind != kind.upper())
+    if value != value or not -(1 << bits) <= int(value) // digit < 1 << bits:
+        return b"\xff" * size if kind == kind.upper() else b"\x7f" + b"\xff" * (size - 1)
+    whole = int(value) // digit
+    data = (whole & (1 << 8 * size) - 1).to_bytes(size, "big")
+    return data[2:] + data[:2] if form[0] == "w" else data
 
 
 def flip_last_byte(frame: bytes) -> bytes:
@@ -192,10 +200,11 @@ class Meter:
         self.held = (0, 0)
         self.earlier_mwh = [0]
         self.answers = 0
-        self._map = MAPS[model]
+        _, self._functions, self._first, self._most, self._ranges, self._figures = MAPS[model]
         self._flowed_mw_ms = 0
+        self._returned_mw_ms = 0
         self._received = b""
-        self._shown: tuple[float, ...] | None = None  # the figures of the last refresh
+        self._shown: dict[str, Any] | None = None  # the figures of the last refresh
 
     @property
     def energy_mwh(self) -> int:
@@ -209,6 +218,8 @@ class Meter:
         self.now_ms += elapsed_ms
         self.power_mw = power_mw
         self._flowed_mw_ms += power_mw * elapsed_ms
+        if power_mw < 0:
+            self._returned_mw_ms -= power_mw * elapsed_ms
         if self.smooth_ms:
             part_ms = min(elapsed_ms, self.smooth_ms)
             self._smooth_mw += (power_mw - self._smooth_mw) * part_ms // self.smooth_ms
@@ -231,16 +242,17 @@ class Meter:
         self.held = (self.power_mw, self.energy_mwh)
         self.earlier_mwh = [self.energy_mwh]
 
-    def values(self) -> "tuple[float, ...]":
-        """Return the figures that the meter shows, in the order and the units of its map."""
+    def values(self) -> "dict[str, Any]":
+        """Return the figures that the meter shows, in mV, mA, mW, mHz and mWh."""
         if not self.refresh_ms:
             return self._measure()
         if self._shown is None:
             self._shown = self._measure()
         return self._shown
 
-    def _measure(self) -> "tuple[float, ...]":
-        power_mw, energy_mwh = self.power_mw, self.energy_mwh
+    def _measure(self) -> "dict[str, Any]":
+        power_mw: Any = self.power_mw
+        energy_mwh = self.energy_mwh
         if self.smooth_ms:
             power_mw = self._smooth_mw
         if self.fault in FIGURE_FAULTS:
@@ -253,22 +265,46 @@ class Meter:
             voltage_mv = _REPEATED_VOLTAGE_MV
         elif voltage_mv is None:
             voltage_mv = _VOLTAGE_MV + self.answers * _VOLTAGE_STEP % 100 * 10
-        voltage_v = voltage_mv / 1_000
-        power_w = power_mw / 1_000
-        return voltage_v, power_w / voltage_v, power_w, _FREQUENCY_HZ, register_mwh / 1_000_000
+        is_number = power_mw == power_mw
+        returned_mwh = self._returned_mw_ms // MS_PER_HOUR
+        return {
+            "V": voltage_mv,
+            "A": abs(power_mw) * 1_000 // voltage_mv if is_number else power_mw,
+            "W": power_mw,
+            "Hz": _FREQUENCY_MHZ,
+            "import": register_mwh,
+            "export": returned_mwh - returned_mwh % self.step_mwh,
+        }
 
     def registers(self, first: int, count: int) -> bytearray:
-        """Return the bytes of `count` registers from `first` on."""
+        """Return the bytes of `count` registers from the 0-based `first` on."""
         data = bytearray(2 * count)
-        for address, value in zip(self._map, self.values()):
-            if first <= address and address + 2 <= first + count:
-                struct.pack_into(">f", data, 2 * (address - first), value)
+        shown = self.values()
+        for name, number, form, unit in self._figures:
+            figure = _registers_of(shown[name], form, digits(unit))
+            at = 2 * (number - self._first - first)
+            if 0 <= at <= 2 * count - len(figure):
+                data[at : at + len(figure)] = figure
         return data
 
+    def refusal(self, function: int, first: int, count: int) -> int:
+        """Return the code of the exception that answers a request, or 0."""
+        if function not in self._functions:
+            return _ILLEGAL_FUNCTION
+        for start, last in self._ranges:
+            if start - self._first <= first and first + count - 1 <= last - self._first:
+                return _ILLEGAL_ADDRESS if count > self._most else 0
+        return _ILLEGAL_ADDRESS
+
     def answer(self, request: bytes) -> bytes:
-        """Return the bytes that arrive in answer to a request for input registers."""
+        """Return the bytes that arrive in answer to a request for registers."""
         first, count = struct.unpack(">HH", request[2:6])
-        frame = bytes((request[0], request[1], 2 * count)) + bytes(self.registers(first, count))
+        code = self.refusal(request[1], first, count)
+        if code:
+            frame = bytes((request[0], request[1] | _EXCEPTION, code))
+        else:
+            frame = bytes((request[0], request[1], 2 * count))
+            frame += bytes(self.registers(first, count))
         return self.transmit(frame + crc16(frame, len(frame), 0).to_bytes(2, "little"))
 
     def transmit(self, frame: bytes) -> bytes:
