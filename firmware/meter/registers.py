@@ -16,11 +16,13 @@ Registers count from 0, as on the wire. `scale` turns the register's value into 
 mHz. The current may have a fourth field: the number of phases, whose registers follow one another.
 
 A question asks for `grain` registers more in each variant of the request (modbus.py), up to
-`spare` of them. The registers behind it hold figures that nobody reads.
+`spare` of them, which is twice `grain` at least. The registers behind it hold figures that nobody
+reads. The spare of the first question says how many requests can be told apart. No question is as
+long as another one in its first three variants, so that none takes the other's answer.
 """
 
 from joulestream.compat import const
-from joulestream.meter.modbus import ModbusMaster
+from joulestream.meter.modbus import VARIANTS, ModbusMaster
 from joulestream.meter.reading import CURRENT, IMPORT, POWER, VOLTAGE, Reading
 from joulestream.units import (
     MW_PER_W,
@@ -71,8 +73,14 @@ class Driver:
         self._figures = tuple([self._place(figure) for figure in figures])
         self._most_mw = most_w * MW_PER_W
         self._least_step_mwh = meter.step_mwh
+        _, _, _, grain, spare = self._questions[0]
         self._modbus = ModbusMaster(
-            board.uart("meter"), meter.unit, meter.baud, meter.turnaround_ms, meter.pause_ms
+            board.uart("meter"),
+            meter.unit,
+            meter.baud,
+            meter.turnaround_ms,
+            meter.pause_ms,
+            min(spare // grain + 1, VARIANTS),
         )
         # The answers of one reading, one behind the other.
         size = 0
@@ -117,9 +125,8 @@ class Driver:
                 return None
             self._interval.start(now_ms, self._interval_ms)
             self._first_ms = now_ms
-        function, first, registers, grain, spare = self._questions[self._question]
-        more = grain * modbus.variant % (spare + grain)
-        modbus.ask(function, first, registers + more, now_ms)
+        function, first, registers, grain, _ = self._questions[self._question]
+        modbus.ask(function, first, registers + grain * modbus.variant, now_ms)
         return None
 
     def _take(self, data: memoryview, now_ms: int) -> Reading | None:

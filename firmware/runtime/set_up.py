@@ -28,8 +28,9 @@ MODULES = (
     "joulestream.vehicle.config",
 )
 # Their functions under the names by which other modules import them. A function keeps its whole
-# module. TABLE is a part of a configuration, in the module that it configures.
+# module. FIELDS and TABLE are parts of a configuration, in the module that they configure.
 _NAMES = (
+    "FIELDS",
     "TABLE",
     "check_link",
     "check_meter",

@@ -12,8 +12,6 @@ from joulestream.host_tools import progress
 from joulestream.host_tools.bench.ports import Port
 from joulestream.testkit.meter import Meter
 
-_INPUT_REGISTERS = 4
-_REGISTERS = 0x50  # the highest address in testkit.meter.MAPS is 0x49
 _EXCEPTION_BIT = 0x80
 _EXCEPTION_SIZE = 5
 
@@ -34,7 +32,7 @@ class MeterServer:
 
     async def start(self) -> None:
         """Open the server's serial port and listen."""
-        zeros = [SimData(0, values=[0] * _REGISTERS, datatype=DataType.REGISTERS)]
+        zeros = [SimData(0, values=[0] * (self._meter.last_register + 1), datatype=DataType.REGISTERS)]
         device = SimDevice(self._unit, simdata=zeros, action=self._refresh)
         self._server = ModbusSerialServer(device, framer=FramerType.RTU, port=self.port.path)
         await self._server.serve_forever(background=True)
@@ -87,8 +85,9 @@ class MeterServer:
         set_values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         """Put the model's registers in place before pymodbus answers from them."""
-        if function_code != _INPUT_REGISTERS:
-            return ExcCodes.ILLEGAL_FUNCTION
+        code = self._meter.refusal(function_code, address, count)
+        if code:
+            return ExcCodes(code)
         words = struct.unpack(f">{count}H", self._meter.registers(address, count))
         at = address - start_address
         current_registers[at : at + count] = words

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _MILLION = 1_000_000
 _FREQUENCY_MHZ = 50_000
+# A meter that starts is silent for so long, and its register shows 0 for so long afterwards.
+_START_MS = const(3_000)
+_ZERO_MS = const(1_000)
 _EXCEPTION = const(0x80)
 _ILLEGAL_FUNCTION = const(1)
 _ILLEGAL_ADDRESS = const(2)
@@ -160,6 +163,8 @@ class Meter:
         line: how its bytes travel; None: at once.
         smooth_ms: the time constant with which its power figure follows the power; 0: at once.
         lag_ms: by how much its register is late; its power figure is not.
+        unit: its address; None answers to all of them.
+        least_gap_ms: a request that comes sooner after the one before makes it start anew.
 
     Attributes:
         power_mw: the power that flows, which it shows unless it smooths its figure.
@@ -168,6 +173,8 @@ class Meter:
         held: power and energy at the beginning of the present fault.
         earlier_mwh: during the fault "late", the energy at the newest calls of `advance`.
         answers: how many times it refreshed its figures.
+        exception: the code with which it refuses every request; 0: it answers.
+        restarts: how often it started anew.
         now_ms: the time that it has run.
     """
 
@@ -182,7 +189,16 @@ class Meter:
         line: "Line | None" = None,
         smooth_ms: int = 0,
         lag_ms: int = 0,
+        unit: "int | None" = None,
+        least_gap_ms: int = 0,
     ) -> None:
+        self.unit = unit
+        self.least_gap_ms = least_gap_ms
+        self.restarts = 0
+        self.exception = 0
+        self._asked_ms: int | None = None
+        self._up_ms = 0  # silent before this time
+
         self.smooth_ms = smooth_ms
         self.lag_ms = lag_ms
         self._smooth_mw = 0
@@ -258,6 +274,8 @@ class Meter:
         if self.fault in FIGURE_FAULTS:
             power_mw, energy_mwh = FIGURE_FAULTS[self.fault](self, power_mw, energy_mwh)
         register_mwh = max(self.start_mwh + energy_mwh, 0)
+        if self.restarts and self.now_ms < self._up_ms + _ZERO_MS:
+            register_mwh = 0
         register_mwh -= register_mwh % self.step_mwh
         self.answers += 1
         voltage_mv = self.voltage_mv
@@ -287,6 +305,11 @@ class Meter:
                 data[at : at + len(figure)] = figure
         return data
 
+    @property
+    def last_register(self) -> int:
+        """The highest register of the model, from 0 on."""
+        return max([last for _, last in self._ranges]) - self._first
+
     def refusal(self, function: int, first: int, count: int) -> int:
         """Return the code of the exception that answers a request, or 0."""
         if function not in self._functions:
@@ -299,13 +322,25 @@ class Meter:
     def answer(self, request: bytes) -> bytes:
         """Return the bytes that arrive in answer to a request for registers."""
         first, count = struct.unpack(">HH", request[2:6])
-        code = self.refusal(request[1], first, count)
+        if self.unit not in (None, request[0]) or self._is_down():
+            return b""
+        code = self.exception or self.refusal(request[1], first, count)
         if code:
             frame = bytes((request[0], request[1] | _EXCEPTION, code))
         else:
             frame = bytes((request[0], request[1], 2 * count))
             frame += bytes(self.registers(first, count))
         return self.transmit(frame + crc16(frame, len(frame), 0).to_bytes(2, "little"))
+
+    def _is_down(self) -> bool:
+        """Return whether it is silent, as after a request that came too soon."""
+        before_ms, self._asked_ms = self._asked_ms, self.now_ms
+        is_down = self.now_ms < self._up_ms
+        if before_ms is not None and self.now_ms - before_ms < self.least_gap_ms:
+            self.restarts += 1
+            self._up_ms = self.now_ms + _START_MS
+            return True
+        return is_down
 
     def transmit(self, frame: bytes) -> bytes:
         """Return the bytes that arrive if the meter sends `frame`."""

@@ -66,11 +66,18 @@ _SDM630 = (
     "Eastron SDM630 Modbus Protocol V1.7",
     (4,),
     30_001,
+    80,
+    ((30_001, 30_399),),
+    _EASTRON_THREE,
+)
+_SDM72D_V2 = (
+    "Eastron SDM72D-M-2 Modbus Protocol V1.0",
+    (4,),
+    30_001,
     60,
     ((30_001, 30_399),),
     _EASTRON_THREE,
 )
-_SDM72D_V2 = ("Eastron SDM72D-M-2 Modbus Protocol V1.0", *_SDM630[1:])
 _ABB = (
     "ABB B23/B24 User Manual 2CMC485003M0201, chapter 9",
     (3,),
@@ -169,7 +176,7 @@ MAPS: "dict[str, Any]" = {
         (4,),
         30_001,
         60,
-        ((30_053, 30_062), (30_073, 30_100), (30_343, 30_392)),
+        ((30_053, 30_399),),
         (
             ("W", 30_053, "f", "W"),
             ("import", 30_073, "f", "kWh"),
