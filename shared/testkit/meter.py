@@ -61,16 +61,18 @@ LINE_FAULTS = {
 
 
 def _registers_of(value: "Any", form: str, digit: int) -> bytes:
-    """Return a figure as registers of a format of meter_maps.py; all ones if it does not fit."""
+    """Return a figure as registers of a format of meter_maps.py; the largest value if it does not fit."""
     kind = form[-1]
     if kind == "f":
         return struct.pack(">f", value / digit)
     size = struct.calcsize(">" + kind)
-    bits = 8 * size - (kind != kind.upper())
-    if value != value or not -(1 << bits) <= int(value) // digit < 1 << bits:
-        return b"\xff" * size if kind == kind.upper() else b"\x7f" + b"\xff" * (size - 1)
-    whole = int(value) // digit
-    data = (whole & (1 << 8 * size) - 1).to_bytes(size, "big")
+    has_sign = kind != kind.upper()
+    most = (1 << 8 * size - has_sign) - 1
+    least = -most if has_sign else 0
+    number = int(value) // digit if value == value else most
+    if not least <= number <= most:
+        number = most
+    data = (number & (1 << 8 * size) - 1).to_bytes(size, "big")
     return data[2:] + data[:2] if form[0] == "w" else data
 
 
