@@ -115,6 +115,7 @@ _BOARDS = {
     ),
     "heap_largest_block_pico": ("largest block then, bytes", "-"),
     "boards": ("boards that keep the contract of a board", "at least 6"),
+    "meters": ("meters that keep the common suite", "at least 12; aim 20"),
     "can_packet_bus_ms": (
         "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
         "at most 8; aim 6",
@@ -130,6 +131,7 @@ _BOARDS = {
 }
 
 _FEWEST_BOARDS = 6
+_FEWEST_METERS = 12
 _MOST_CAN_PACKET_MS = 8
 _MOST_CLOSINGS = 60
 _FEWEST_LIARS = 75
@@ -271,7 +273,7 @@ def misses(file: str, figures: Figures) -> list[str]:
             if must == "0" and figures.get(name, 0) > 0
         ] + _beyond_bounds(figures)
     if file == BOARDS:
-        return _failed_boards(figures) + _slow_or_lossy_can(figures)
+        return _failed_boards(figures) + _failed_meters(figures) + _slow_or_lossy_can(figures)
     return []
 
 
@@ -281,6 +283,14 @@ def _failed_boards(figures: Figures) -> list[str]:
         return []
     failed = ", ".join(figures.get("boards_failed", {}))
     return [f"boards: {figures['boards']}, must be {_FEWEST_BOARDS} or more, without {failed}"]
+
+
+def _failed_meters(figures: Figures) -> list[str]:
+    """Return a sentence if too few meters keep the suite."""
+    if figures.get("meters", _FEWEST_METERS) >= _FEWEST_METERS:
+        return []
+    failed = ", ".join(figures.get("meters_failed", {}))
+    return [f"meters: {figures['meters']}, must be {_FEWEST_METERS} or more, without {failed}"]
 
 
 def _slow_or_lossy_can(figures: Figures) -> list[str]:

@@ -324,7 +324,7 @@ class Meter:
     def answer(self, request: bytes) -> bytes:
         """Return the bytes that arrive in answer to a request for registers."""
         first, count = struct.unpack(">HH", request[2:6])
-        if self.unit not in (None, request[0]) or self._is_down():
+        if self.unit not in (None, request[0]) or self.is_down():
             return b""
         code = self.exception or self.refusal(request[1], first, count)
         if code:
@@ -334,7 +334,7 @@ class Meter:
             frame += bytes(self.registers(first, count))
         return self.transmit(frame + crc16(frame, len(frame), 0).to_bytes(2, "little"))
 
-    def _is_down(self) -> bool:
+    def is_down(self) -> bool:
         """Return whether it is silent, as after a request that came too soon."""
         before_ms, self._asked_ms = self._asked_ms, self.now_ms
         is_down = self.now_ms < self._up_ms
