@@ -1,9 +1,9 @@
 """Carlo Gavazzi EM111, EM112, EM330 and EM340: integers of 32 bits, the low word first.
 
 Sources, both by Carlo Gavazzi Controls: EM111, EM112 and ET112 Communication Protocol; EM300 and
-ET300 Series Communication Protocol, version 2 revision 17 (at most 50 registers a request). A meter
-answers after 40 ms as a rule and after 500 ms at the latest. Registers of energy count in 100 Wh.
-The refresh of the figures was not found in them.
+ET300 Series Communication Protocol, version 2 revision 17 (at most 50 registers a request). A
+meter answers after 40 ms as a rule and after 500 ms at the latest. Registers of energy count in
+100 Wh. The refresh of the figures was not found in them.
 
 EM330 and EM340 may add up the registers of the phases: current that circulates between phases then
 counts in both directions. How a meter counts is set in its menu (EM300 protocol, "measurement

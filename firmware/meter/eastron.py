@@ -8,8 +8,8 @@ current nor frequency.
 A question asks for whole values: for 40 of them at most, and of an SDM72D for 30 at most (its user
 manual, part 3). The registers show kWh with three decimals; some SDM72D count in 10 or 100 Wh all
 the same. An SDM72D that is asked more than twice a second starts anew (reaper7/SDM_Energy_Meter,
-issue 50). Refresh and turnaround are measured by users; Eastron names neither. Not verified: that an
-SDM72D of version 1 answers for registers that its list leaves out, between power and energy.
+issue 50). Refresh and turnaround are measured by users; Eastron names neither. Not verified: that
+an SDM72D of version 1 answers for registers that its list leaves out, between power and energy.
 """
 
 from joulestream.meter.registers import F32, READ_INPUT

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from joulestream.meter.config import MeterConfig
 
-# The chip is polled in a quarter of the time of its slowest refresh; its line has no speed.
-MODELS = {"ina228": ((1, 50, 5, 0, 400_000, "8N1"), (), (), 0)}
+# It refreshes its figures every 50 ms, see _CONTINUOUS. Speed and line mean nothing here.
+MODELS = {"ina228": ((1, 50, 5, 0, 9_600, "8N1"), (), (), 0)}
 
 FIELDS = (
     ("i2c_address", whole(0x40, 0x4F), 0x40),
@@ -114,9 +114,7 @@ class Driver:
         figures[IMPORT] = self._mwh(self._sums[0])
         figures[EXPORT] = self._mwh(self._sums[1])
         figures[CURRENT] = current * step_pa // _PA_PER_MA
-        return Reading(
-            now_ms, figures[IMPORT] or 0, 1, figures[POWER] or 0, figures[VOLTAGE]
-        )
+        return Reading(now_ms, figures[IMPORT] or 0, 1, figures[POWER] or 0, figures[VOLTAGE])
 
     def figure(self, which: int) -> "int | None":
         """Return a figure of the newest reading; None if there is none."""

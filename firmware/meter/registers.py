@@ -161,7 +161,7 @@ class Driver:
         )
 
     def figure(self, which: int) -> "int | None":
-        """Return a figure of the newest reading; None if the meter has none, or it has no sense."""
+        """Return a figure of the newest reading; None if there is none, or none with sense."""
         figure = self._figures[which]
         if figure is None:
             return None
@@ -170,7 +170,7 @@ class Driver:
         for phase in range(1, phases):
             # The largest phase counts: each of them may melt its own wire.
             other = _decode(self._data, at + phase * (kind & _SIZE), kind, scale)
-            if value is None or other is not None and abs(other) > abs(value):
+            if value is None or (other is not None and abs(other) > abs(value)):
                 value = other
         if value is None:
             return None

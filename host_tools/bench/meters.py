@@ -16,6 +16,7 @@ from joulestream.testkit.meter import Meter
 _EXCEPTION_BIT = 0x80
 _EXCEPTION_SIZE = 5
 _UNIT = 1
+_EVERY_UNIT = 0
 
 
 class MeterServer:
@@ -35,7 +36,9 @@ class MeterServer:
 
     async def start(self) -> None:
         """Open the server's serial port and listen."""
-        zeros = [SimData(0, values=[0] * (self.meter.last_register + 1), datatype=DataType.REGISTERS)]
+        zeros = [
+            SimData(0, values=[0] * (self.meter.last_register + 1), datatype=DataType.REGISTERS)
+        ]
         device = SimDevice(self._unit, simdata=zeros, action=self._refresh)
         self._server = ModbusSerialServer(device, framer=FramerType.RTU, port=self.port.path)
         await self._server.serve_forever(background=True)
@@ -116,7 +119,7 @@ class ServedMeters:
 
     def __init__(self, model: str) -> None:
         self._loop = asyncio.new_event_loop()
-        self._server = MeterServer(Meter(model=model))
+        self._server = MeterServer(Meter(model=model), _EVERY_UNIT)
         self._loop.run_until_complete(self._server.start())
 
     def make(self, **arguments: Any) -> ServedMeter:

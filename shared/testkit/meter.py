@@ -10,7 +10,7 @@ import struct
 
 from joulestream.compat import const
 from joulestream.native import crc16
-from joulestream.testkit.meter_maps import MAPS, digits
+from joulestream.testkit.meter_maps import IDENTITIES, MAPS, digits
 from joulestream.units import MS_PER_HOUR, MWH_PER_WH
 
 TYPE_CHECKING = const(0)
@@ -61,7 +61,7 @@ LINE_FAULTS = {
 
 
 def _registers_of(value: "Any", form: str, digit: int) -> bytes:
-    """Return a figure as registers of a format of meter_maps.py; the largest value if it does not fit."""
+    """Return a figure as registers, or the largest value if it does not fit."""
     kind = form[-1]
     if kind == "f":
         return struct.pack(">f", value / digit)
@@ -176,6 +176,7 @@ class Meter:
         earlier_mwh: during the fault "late", the energy at the newest calls of `advance`.
         answers: how many times it refreshed its figures.
         exception: the code with which it refuses every request; 0: it answers.
+        has_identity: whether it has the registers that name its model.
         restarts: how often it started anew.
         now_ms: the time that it has run.
     """
@@ -198,6 +199,7 @@ class Meter:
         self.least_gap_ms = least_gap_ms
         self.restarts = 0
         self.exception = 0
+        self.has_identity = True
         self._asked_ms: int | None = None
         self._up_ms = 0  # silent before this time
 
@@ -219,6 +221,7 @@ class Meter:
         self.earlier_mwh = [0]
         self.answers = 0
         _, self._functions, self._first, self._most, self._ranges, self._figures = MAPS[model]
+        self._identity: Any = IDENTITIES.get(model)
         self._flowed_mw_ms = 0
         self._returned_mw_ms = 0
         self._received = b""
@@ -299,6 +302,9 @@ class Meter:
     def registers(self, first: int, count: int) -> bytearray:
         """Return the bytes of `count` registers from the 0-based `first` on."""
         data = bytearray(2 * count)
+        if self._names_itself(first, count):
+            struct.pack_into(">%dH" % count, data, 0, *self._identity[2])
+            return data
         shown = self.values()
         for name, number, form, unit in self._figures:
             figure = _registers_of(shown[name], form, digits(unit))
@@ -310,10 +316,22 @@ class Meter:
     @property
     def last_register(self) -> int:
         """The highest register of the model, from 0 on."""
-        return max([last for _, last in self._ranges]) - self._first
+        last = max([last for _, last in self._ranges]) - self._first
+        if self._identity is None:
+            return last
+        return max(last, self._identity[1] + len(self._identity[2]) - 1)
+
+    def _names_itself(self, first: int, count: int) -> bool:
+        """Return whether a request is for the registers that name the model, and no others."""
+        identity = self._identity
+        if identity is None or not self.has_identity:
+            return False
+        return bool((first, count) == (identity[1], len(identity[2])))
 
     def refusal(self, function: int, first: int, count: int) -> int:
         """Return the code of the exception that answers a request, or 0."""
+        if self._names_itself(first, count) and function in self._identity[0]:
+            return 0
         if function not in self._functions:
             return _ILLEGAL_FUNCTION
         for start, last in self._ranges:

@@ -1,7 +1,7 @@
 """The register maps of meters as their makers publish them, for meters in memory and pymodbus.
 
-This table is written apart from the drivers' on purpose: one is the test of the other. It keeps the
-makers' own numbers and units. Each row names its document.
+This table is written apart from the drivers' on purpose: one is the test of the other. It keeps
+the makers' own numbers and units. Each row names its document.
 
     (document, functions, first number, most registers of a request, readable ranges, figures)
 
@@ -46,14 +46,14 @@ _EASTRON_ONE = (
     ("V", 30_001, "f", "V"),
     ("A", 30_007, "f", "A"),
     ("W", 30_013, "f", "W"),
-    *_EASTRON_ENERGY,
-)
+) + _EASTRON_ENERGY
 _EASTRON_THREE = (
     ("V", 30_001, "f", "V"),
+    ("V", 30_003, "f", "V"),
+    ("V", 30_005, "f", "V"),
     ("A", 30_007, "f", "A"),
     ("W", 30_053, "f", "W"),
-    *_EASTRON_ENERGY,
-)
+) + _EASTRON_ENERGY
 _SDM120 = (
     "Eastron SDM120 Modbus Protocol V2.4",
     (4,),
@@ -168,8 +168,8 @@ _PZEM_DC = (
 
 MAPS: "dict[str, Any]" = {
     "sdm120": _SDM120,
-    "sdm220": ("Eastron SDM220 user manual", *_SDM120[1:]),
-    "sdm230": ("Eastron SDM230 Modbus Protocol V1.4", *_SDM120[1:]),
+    "sdm220": ("Eastron SDM220 user manual",) + _SDM120[1:],
+    "sdm230": ("Eastron SDM230 Modbus Protocol V1.4",) + _SDM120[1:],
     "sdm630": _SDM630,
     "sdm72d": (
         "Eastron SDM72D-M Modbus Protocol V1.1",
@@ -196,6 +196,34 @@ MAPS: "dict[str, Any]" = {
     "pzem-016": _PZEM_AC,
     "pzem-003": _PZEM_DC,
     "pzem-017": _PZEM_DC,
+}
+
+
+def _text(text: str, registers: int) -> "tuple[int, ...]":
+    data = text.encode() + bytes(2 * registers - len(text))
+    return tuple([data[at] << 8 | data[at + 1] for at in range(0, len(data), 2)])
+
+
+# The registers that name a model: (functions, number, what they hold), and their documents. An
+# SDM220 has none. A PZEM's holding register 2 is its own address.
+IDENTITIES: "dict[str, Any]" = {
+    "sdm120": ((3,), 0xFC02, (0x0020,)),  # from memory of Eastron's protocol V2.4; not verified
+    "sdm230": ((3,), 0xFC02, (0x002B,)),  # the same
+    "sdm630": ((3,), 0xFC02, (0x0070,)),  # firmware of the WARP charger, sdm.c
+    "sdm72d": ((3,), 0xFC02, (0x0084,)),  # the same
+    "sdm72d-v2": ((3,), 0xFC02, (0x0089,)),  # SDM72D-M-2 Modbus Protocol V1.0, "Meter code"
+    "b23": ((3,), 0x8960, _text("B23 ", 2)),  # B23/B24 User Manual, "Production data"
+    "b24": ((3,), 0x8960, _text("B24 ", 2)),
+    "em111": ((3, 4), 0x000B, (103,)),  # EM100 protocol, "identification code"
+    "em112": ((3, 4), 0x000B, (104,)),
+    "em330": ((3, 4), 0x000B, (331,)),  # EM300 protocol, "identification code"
+    "em340": ((3, 4), 0x000B, (340,)),
+    "iem3155": ((3,), 0x0031, _text("iEM3155", 20)),  # DOCA0005EN, register 50, "Meter Model"
+    "pzem-004t-v3": ((3,), 0x0002, (1,)),
+    "pzem-014": ((3,), 0x0002, (1,)),
+    "pzem-016": ((3,), 0x0002, (1,)),
+    "pzem-003": ((3,), 0x0002, (1,)),
+    "pzem-017": ((3,), 0x0002, (1,)),
 }
 
 

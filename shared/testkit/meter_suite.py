@@ -433,7 +433,7 @@ def check_asked_too_soon(bench: Bench) -> None:
 
 
 def check_restart(bench: Bench) -> None:
-    """A meter that starts anew, and shows 0 at first, is doubted and then goes on; none is lost."""
+    """A meter that starts anew, and shows 0 at first, is doubted and goes on, with all energy."""
     if not bench.is_modbus:
         return
     # It wants more time than its row says.
