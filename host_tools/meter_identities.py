@@ -1,4 +1,4 @@
-"""How meters tell apart: the registers that name a model, and what is left where none does.
+"""How meters tell apart: the registers that name a model, and look-alikes where none does.
 
 The rows are asked from the top on. A meter that no row knows is told by the registers that it has,
 and then several models may be meant: the name plate decides.
@@ -20,7 +20,7 @@ class Identity(NamedTuple):
     Attributes:
         maker: the maker's name.
         function, first, registers: the request.
-        models: what it holds, and the models that hold it; a text is the begin of a text.
+        models: the register's value, and the models that hold it; a text is the begin of a text.
     """
 
     maker: str
@@ -73,7 +73,7 @@ class LookAlikes(NamedTuple):
     """Models that answer the same registers.
 
     Attributes:
-        voltages: requests (function, first, registers) whose answer begins with a voltage.
+        voltages: requests (function, first, registers) for a voltage.
         form, digit_mv: the format of a voltage, and the worth of its last digit.
         answers: other requests that all of them answer.
         refuses: requests that none of them answers.

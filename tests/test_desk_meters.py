@@ -156,7 +156,7 @@ def test_a_pulse_counter_that_wraps_counts_on():
 
 
 def test_a_meter_without_a_voltage_is_not_frozen_while_nothing_flows():
-    """An SDM72D of version 1 repeats a power of 0. With power, a register that stands still shows."""
+    """An SDM72D of version 1 repeats a power of 0; with power, a frozen register shows."""
     world = Bench("sdm72d").world()
     world.start()
     world.run(120_000)

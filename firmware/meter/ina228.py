@@ -77,7 +77,7 @@ class Driver:
         self._interval = Timer()
         self._is_set_up = False
         self._last = 0  # the chip's own sum
-        # Sums of steps of energy in both directions, and what is shown of them.
+        # Sums of steps of energy in both directions, and the figures made of them.
         self._sums = [0, 0]
         self._figures: list[int | None] = [None] * 6
         self.heard_ms: int | None = None

@@ -1,11 +1,11 @@
-"""The driver of every Modbus meter: a row of its maker's table says which registers hold what.
+"""The driver of every Modbus meter: a row of its maker's table names its registers.
 
 A maker is one module with rows; eastron.py is the simplest. It imports `Driver` from here:
 
     MODELS = {model: (traits, questions, figures, most_w)}
 
-    traits      step_mwh, refresh_ms, turnaround_ms, pause_ms, baud, line: what the watch and the
-                line must know of the meter (docs/configuration.md, "Meter")
+    traits      step_mwh, refresh_ms, turnaround_ms, pause_ms, baud, line: facts for the watch and
+                for the line (docs/configuration.md, "Meter")
     questions   the requests of one reading, in their order:
                 (function, first register, registers, grain, spare)
     figures     in the order of reading.py, (first register, kind, scale), or None where the meter

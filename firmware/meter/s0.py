@@ -26,6 +26,8 @@ MODELS = {"s0": ((1_000, 0, 5, 0, 9_600, "8N1"), (), (), 0)}
 FIELDS = (("pulses_per_kwh", whole(10, 100_000), 1_000),)
 
 _COUNT_MASK = const((1 << 30) - 1)
+# Pulses that are so far apart tell no power: it is below 1 W at 1,000 pulses for each kWh.
+_LONG_MS = const(3_600_000)
 
 
 class Driver:
@@ -45,8 +47,9 @@ class Driver:
         self._interval = Timer()
         self._counted = self._pulses.count()
         self._total = 0
-        self._pulse_ms: int | None = None
-        self._between_ms = 0  # of the last two pulses; 0: no two came
+        self._polled_ms = 0
+        self._since_ms = _LONG_MS  # the last pulse, at most _LONG_MS
+        self._between_ms = 0  # of the last two pulses; 0: no two came lately
         self._power_mw = 0
         self.heard_ms: int | None = None
         self.senseless_ms: int | None = None
@@ -60,7 +63,7 @@ class Driver:
         if not self._interval.is_over(now_ms):
             return None
         self._interval.start(now_ms, self._interval_ms)
-        self._power_mw = self._power(now_ms)
+        self._power_mw = self._power()
         return Reading(now_ms, self.figure(IMPORT) or 0, self._step_mwh, self._power_mw, None)
 
     def figure(self, which: int) -> "int | None":
@@ -70,26 +73,25 @@ class Driver:
         return self._power_mw if which == POWER else None
 
     def _follow(self, now_ms: int) -> None:
+        elapsed_ms = ticks_diff(now_ms, self._polled_ms)
+        self._polled_ms = now_ms
+        # Ticks wrap: after days without a poll the difference means nothing.
+        if not 0 <= elapsed_ms < _LONG_MS:
+            elapsed_ms = _LONG_MS
+        self._since_ms = min(self._since_ms + elapsed_ms, _LONG_MS)
         count = self._pulses.count()
         came = (count - self._counted) & _COUNT_MASK
-        if not came:
-            if self._between_ms and self._since_ms(now_ms) >= 2 * self._between_ms:
-                # Ticks wrap: a pulse that is too old is forgotten.
-                self._between_ms = 0
-                self._pulse_ms = None
-            return
-        self._counted = count
-        self._total += came
-        if self._pulse_ms is not None:
-            self._between_ms = max(self._since_ms(now_ms) // came, 1)
-        self._pulse_ms = now_ms
+        if came:
+            self._counted = count
+            self._total += came
+            is_new = self._since_ms >= _LONG_MS
+            self._between_ms = 0 if is_new else max(self._since_ms // came, 1)
+            self._since_ms = 0
+        elif self._since_ms >= 2 * self._between_ms:
+            self._between_ms = 0
 
-    def _power(self, now_ms: int) -> int:
+    def _power(self) -> int:
         """Return the power now, in mW."""
         if not self._between_ms:
             return 0
-        late_ms = max(self._since_ms(now_ms), self._between_ms)
-        return self._step_mwh * MS_PER_HOUR // late_ms
-
-    def _since_ms(self, now_ms: int) -> int:
-        return 0 if self._pulse_ms is None else ticks_diff(now_ms, self._pulse_ms)
+        return self._step_mwh * MS_PER_HOUR // max(self._since_ms, self._between_ms)

@@ -26,7 +26,7 @@ class Ina228:
     Attributes:
         voltage_mv, current_ma: at the chip's pins now; the current may flow back.
         powered: False: the chip acknowledges nothing.
-        device_id: what its register says: the type 228 and the revision.
+        device_id: the content of its register: the type 228 and the revision.
     """
 
     def __init__(self, shunt_uohm: int = 15_000, address: int = 0x40) -> None:
@@ -55,7 +55,7 @@ class Ina228:
         return self._writable[2] * 10**13 // (131_072 * self._shunt_uohm)
 
     def _value(self, register: int) -> int:
-        """Return what a register holds."""
+        """Return the content of a register."""
         if register in _WRITABLE:
             return self._writable[register] & 0x3FFF if register == 0 else self._writable[register]
         lsb_pa = self._lsb_pa() or 1

@@ -6,7 +6,7 @@ the makers' own numbers and units. Each row names its document.
     (document, functions, first number, most registers of a request, readable ranges, figures)
 
 A figure is (name, number, format, unit of its last digit). Numbers are the document's; the first
-number is what it calls register 0. Formats are those of `struct`; "w" in front of one means that
+number is its name of register 0. Formats are those of `struct`; "w" in front of one means that
 the low word comes first. A request outside of the readable ranges gets an exception.
 """
 
@@ -204,7 +204,7 @@ def _text(text: str, registers: int) -> "tuple[int, ...]":
     return tuple([data[at] << 8 | data[at + 1] for at in range(0, len(data), 2)])
 
 
-# The registers that name a model: (functions, number, what they hold), and their documents. An
+# The registers that name a model: (functions, number, content), and their documents. An
 # SDM220 has none. A PZEM's holding register 2 is its own address.
 IDENTITIES: "dict[str, Any]" = {
     "sdm120": ((3,), 0xFC02, (0x0020,)),  # from memory of Eastron's protocol V2.4; not verified

@@ -1,4 +1,4 @@
-"""What every meter of the product must keep, whatever its maker: one check a function.
+"""The promises of every meter of the product, whatever its maker: one check a function.
 
 A check drives the product's own counter and driver against a meter on its line, in virtual time.
 `Bench` makes meters in memory; host_tools/benchmarks/meters.py puts pymodbus behind them.
@@ -96,10 +96,10 @@ class MeterBoard(Board):
 
 
 class SharedLine(Line):
-    """A line that a second master uses without regard: it asks for what was asked before.
+    """A line that a second master uses without regard: it repeats earlier questions.
 
     While one of both talks, the other one's bytes and its own are noise, and nobody understands a
-    request. What the second master says alone, and its answers, the first one hears too.
+    request. The first master hears everything that the second one says alone, and its answers.
     """
 
     def __init__(self, baud: int, turnaround_ms: int, random: Random, mean_ms: int) -> None:
@@ -196,7 +196,7 @@ class World:
         return self.counter.driver.figure(which)
 
     def error_mwh(self) -> int:
-        """Return by how much the counter's energy exceeds what flowed."""
+        """Return by how much the counter's energy exceeds the true one."""
         return self.counter.total_mwh - self.flowed // MS_PER_HOUR
 
     def late_mwh(self) -> int:
