@@ -13,6 +13,17 @@ from joulestream.units import TICKS_PERIOD, ticks_add
 NEAR_WRAP = TICKS_PERIOD - 5_000
 
 
+class PulseBoard(MemoryBoard):
+    """A board that counts pulses with `counter`."""
+
+    def __init__(self, counter):
+        super().__init__()
+        self._counter = counter
+
+    def pulses(self, name):
+        return self._counter
+
+
 class Chip:
     """A driver of an INA228, the chip, and the time."""
 
@@ -142,11 +153,7 @@ def test_a_pulse_counter_that_wraps_counts_on():
 
     pulses = Pulses()
 
-    class Board(MemoryBoard):
-        def pulses(self, name):
-            return pulses
-
-    driver = open_driver(check_meter({"model": "s0"}), Board())
+    driver = open_driver(check_meter({"model": "s0"}), PulseBoard(pulses))
     now_ms = 0
     for _ in range(5):
         now_ms += 1_000

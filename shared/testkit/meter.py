@@ -60,13 +60,11 @@ LINE_FAULTS = {
 }
 
 
-def _registers_of(value: "Any", form: str, digit: int) -> bytes:
+def _registers_of(value: "Any", form: str, size: int, digit: int) -> bytes:
     """Return a figure as registers, or the largest value if it does not fit."""
-    kind = form[-1]
-    if kind == "f":
+    if form == "f":
         return struct.pack(">f", value / digit)
-    size = struct.calcsize(">" + kind)
-    has_sign = kind != kind.upper()
+    has_sign = form[-1] != form[-1].upper()
     most = (1 << 8 * size - has_sign) - 1
     least = -most if has_sign else 0
     number = int(value) // digit if value == value else most
@@ -220,7 +218,11 @@ class Meter:
         self.held = (0, 0)
         self.earlier_mwh = [0]
         self.answers = 0
-        _, self._functions, self._first, self._most, self._ranges, self._figures = MAPS[model]
+        _, self._functions, self._first, self._most, self._ranges, figures = MAPS[model]
+        self._figures = [
+            (name, number - self._first, form, struct.calcsize(">" + form[-1]), digits(unit))
+            for name, number, form, unit in figures
+        ]
         self._identity: Any = IDENTITIES.get(model)
         self._flowed_mw_ms = 0
         self._returned_mw_ms = 0
@@ -306,11 +308,10 @@ class Meter:
             struct.pack_into(">%dH" % count, data, 0, *self._identity[2])
             return data
         shown = self.values()
-        for name, number, form, unit in self._figures:
-            figure = _registers_of(shown[name], form, digits(unit))
-            at = 2 * (number - self._first - first)
-            if 0 <= at <= 2 * count - len(figure):
-                data[at : at + len(figure)] = figure
+        for name, register, form, size, digit in self._figures:
+            at = 2 * (register - first)
+            if 0 <= at <= 2 * count - size:
+                data[at : at + size] = _registers_of(shown[name], form, size, digit)
         return data
 
     @property
