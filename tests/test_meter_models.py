@@ -2,9 +2,10 @@
 
 from joulestream.meter import abb, carlo_gavazzi, eastron, peacefair, schneider
 from joulestream.meter.config import check_meter
-from joulestream.meter.drivers import maker, models
+from joulestream.meter.drivers import maker, models, open_driver
 from joulestream.meter.modbus import CLEAN_VARIANTS
 from joulestream.testkit import meter_suite
+from joulestream.testkit.meter import Line, Meter
 from joulestream.testkit.meter_maps import MAPS
 
 MODBUS_MAKERS = (abb, carlo_gavazzi, eastron, peacefair, schneider)
@@ -108,3 +109,40 @@ def test_no_question_takes_the_answer_of_another():
         assert not others & set(range(first, first + spare + 1, grain)), model
         # An answer fits into a frame on a serial line.
         assert 3 + 2 * (first + spare) + 2 <= 256, model
+
+
+class Oracle:
+    """A meter that shows the tick of the question as its power: 0.1 W for each ms."""
+
+    def __init__(self, model, late_ms):
+        self.line = Line(9_600, 20, late_ms)
+        self.now_ms = 0
+        self._meter = Meter(model=model)
+
+    def write(self, request):
+        self._meter.power_mw = self.now_ms * 100
+        self.line.carry(bytes(request), self._meter.answer(bytes(request)), self.now_ms)
+        return len(request)
+
+    def readinto(self, buffer):
+        taken = self.line.take(len(buffer), self.now_ms)
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+def test_a_late_answer_is_never_taken_for_a_fresh_one_by_a_meter_of_few_variants():
+    """A PZEM takes three variants of its question, others four to eleven."""
+    readings = 0
+    for model in ("pzem-016", "sdm72d-v2", "iem3155", "em340", "em112"):
+        for late_ms in (0, 90, 300, 700, 1_500, 2_222, 5_000, 9_999, 15_000):
+            oracle = Oracle(model, late_ms)
+            config = {"model": model, "baud": 9_600, "turnaround_ms": 200}
+            driver = open_driver(check_meter(config), meter_suite.MeterBoard(oracle))
+            for now_ms in range(0, 120_000, 20):
+                oracle.now_ms = now_ms
+                reading = driver.poll(now_ms)
+                if reading is not None:
+                    readings += 1
+                    age_ms = now_ms - (reading.power_mw + 50) // 100
+                    assert age_ms <= reading.age_ms <= 1_100, (model, late_ms, age_ms)
+    assert readings > 1_000
