@@ -27,8 +27,8 @@ def _ended(status: _Status) -> bool:
 
 
 _BACKWARD = (
-    "power flows back on {meter}, or its register went back: is the meter wired backwards? Swap its"
-    " line and load side, or turn the current transformer round ({why})"
+    "power flows back on {meter}, or its register went back: is the meter wired backwards? Swap"
+    " its line and load side, or turn the current transformer round ({why})"
 )
 
 _POLE: _Rows = (

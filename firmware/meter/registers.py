@@ -167,16 +167,19 @@ class Driver:
             return None
         at, kind, scale, phases = figure
         value = _decode(self._data, at, kind, scale)
-        for phase in range(1, phases):
+        while phases > 1:
             # The largest phase counts: each of them may melt its own wire.
-            other = _decode(self._data, at + phase * (kind & _SIZE), kind, scale)
+            phases -= 1
+            at += kind & _SIZE
+            other = _decode(self._data, at, kind, scale)
             if value is None or (other is not None and abs(other) > abs(value)):
                 value = other
         if value is None:
             return None
-        most = self._most_mw if which == POWER else _MOST[which]
-        least = -most if which == POWER or which == CURRENT else 0
-        return value if least <= value <= most else None
+        if which == POWER:
+            return value if -self._most_mw <= value <= self._most_mw else None
+        least = -_MOST[CURRENT] if which == CURRENT else 0
+        return value if least <= value <= _MOST[which] else None
 
     def _step_mwh(self) -> int:
         """Return the step of the register now. From 16,384 kWh on a float32's exceeds 1 Wh."""

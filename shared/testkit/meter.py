@@ -61,9 +61,7 @@ LINE_FAULTS = {
 
 
 def _registers_of(value: "Any", form: str, size: int, digit: int) -> bytes:
-    """Return a figure as registers, or the largest value if it does not fit."""
-    if form == "f":
-        return struct.pack(">f", value / digit)
+    """Return a whole number as registers, or the largest one if it does not fit."""
     has_sign = form[-1] != form[-1].upper()
     most = (1 << 8 * size - has_sign) - 1
     least = -most if has_sign else 0
@@ -227,7 +225,7 @@ class Meter:
         self._flowed_mw_ms = 0
         self._returned_mw_ms = 0
         self._received = b""
-        self._shown: dict[str, Any] | None = None  # the figures of the last refresh
+        self._shown: tuple[Any, ...] | None = None  # the figures of the last refresh
 
     @property
     def energy_mwh(self) -> int:
@@ -265,15 +263,15 @@ class Meter:
         self.held = (self.power_mw, self.energy_mwh)
         self.earlier_mwh = [self.energy_mwh]
 
-    def values(self) -> "dict[str, Any]":
-        """Return the figures that the meter shows, in mV, mA, mW, mHz and mWh."""
+    def values(self) -> "tuple[Any, ...]":
+        """Return the figures that the meter shows: voltage in mV, power in mW, energy in mWh."""
         if not self.refresh_ms:
             return self._measure()
         if self._shown is None:
             self._shown = self._measure()
         return self._shown
 
-    def _measure(self) -> "dict[str, Any]":
+    def _measure(self) -> "tuple[Any, ...]":
         power_mw: Any = self.power_mw
         energy_mwh = self.energy_mwh
         if self.smooth_ms:
@@ -290,16 +288,24 @@ class Meter:
             voltage_mv = _REPEATED_VOLTAGE_MV
         elif voltage_mv is None:
             voltage_mv = _VOLTAGE_MV + self.answers * _VOLTAGE_STEP % 100 * 10
+        return voltage_mv, power_mw, register_mwh, self._returned_mw_ms
+
+    def _figure(self, name: str, shown: "tuple[Any, ...]") -> "Any":
+        """Return a figure of a register map, in mV, mA, mW, mHz or mWh."""
+        voltage_mv, power_mw, register_mwh, returned_mw_ms = shown
+        if name == "V":
+            return voltage_mv
+        if name == "W":
+            return power_mw
+        if name == "import":
+            return register_mwh
+        if name == "export":
+            returned_mwh = returned_mw_ms // MS_PER_HOUR
+            return returned_mwh - returned_mwh % self.step_mwh
+        if name == "Hz":
+            return _FREQUENCY_MHZ
         is_number = power_mw == power_mw
-        returned_mwh = self._returned_mw_ms // MS_PER_HOUR
-        return {
-            "V": voltage_mv,
-            "A": abs(power_mw) * 1_000 // voltage_mv if is_number else power_mw,
-            "W": power_mw,
-            "Hz": _FREQUENCY_MHZ,
-            "import": register_mwh,
-            "export": returned_mwh - returned_mwh % self.step_mwh,
-        }
+        return abs(power_mw) * 1_000 // voltage_mv if is_number else power_mw
 
     def registers(self, first: int, count: int) -> bytearray:
         """Return the bytes of `count` registers from the 0-based `first` on."""
@@ -311,7 +317,11 @@ class Meter:
         for name, register, form, size, digit in self._figures:
             at = 2 * (register - first)
             if 0 <= at <= 2 * count - size:
-                data[at : at + size] = _registers_of(shown[name], form, size, digit)
+                value = self._figure(name, shown)
+                if form == "f":
+                    struct.pack_into(">f", data, at, value / digit)
+                else:
+                    data[at : at + size] = _registers_of(value, form, size, digit)
         return data
 
     @property
