@@ -21,7 +21,6 @@ class Command(NamedTuple):
 
 _HERE = __name__ + "."
 
-# The name `bench` is reserved: it will be the hardware bench.
 COMMANDS = {
     "demo": Command(
         _HERE + "demo", "Charge 2 kWh between two MicroPython processes, settle, plot."
@@ -36,6 +35,7 @@ COMMANDS = {
     "wallet": Command(
         _HERE + "wallet", "Show a vehicle's channels, take certificates, decide on debts."
     ),
+    "bench": Command(_HERE + "bench", "Check the parts of a pole or a vehicle on a table."),
     "simulate": Command(
         _HERE + "simulate", "Simulate charging sessions in which everything goes wrong."
     ),
