@@ -20,8 +20,8 @@ from joulestream.meter.config import check_meter
 
 # How often the firmware is told pilot and time.
 _PINS_S = 0.5
-# Ports of a meter that the configuration does not describe.
-_DEFAULT_BAUD = 9_600
+# The port of a meter that the configuration does not describe.
+_DEFAULT_SETTINGS = (9_600, "8N1")
 # A figure that moves by itself tells nothing about the session.
 _RESTLESS = "heap_free_bytes"
 
@@ -74,15 +74,16 @@ def port_paths(config: dict[str, Any], given: dict[str, str | None]) -> dict[str
     return {name: path for name, path in paths.items() if path}
 
 
-def meter_baud(config: dict[str, Any]) -> int:
-    """Return the speed of the meter that `config` describes, in bit/s.
+def meter_settings(config: dict[str, Any]) -> tuple[int, str]:
+    """Return speed, in bit/s, and line of the meter that `config` describes.
 
-    Where the section is missing, or the firmware will refuse it, any speed does.
+    Where the section is missing, or the firmware will refuse it, any settings do.
     """
     try:
-        return check_meter(config.get("meter")).baud
+        meter = check_meter(config.get("meter"))
     except (ConfigError, ValueError):
-        return _DEFAULT_BAUD
+        return _DEFAULT_SETTINGS
+    return meter.baud, meter.line
 
 
 class HandRun:
@@ -114,7 +115,12 @@ class HandRun:
         self._config_path = config_path
         self._config = load_config(config_path)
         self._paths = port_paths(self._config, ports)
-        self._bauds = {"link": link_baud, "meter": meter_baud(self._config), "service": BAUD}
+        self._link_baud = link_baud
+        self._settings = {
+            "link": (link_baud, "8N1"),
+            "meter": meter_settings(self._config),
+            "service": (BAUD, "8N1"),
+        }
         self._pilot = pilot
         self._clock = clock
 
@@ -132,8 +138,8 @@ class HandRun:
         opened: list[SerialPort] = []
         try:
             for name, path in self._paths.items():
-                opened.append(SerialPort(path, self._bauds[name]))
-            check_speed(self._bauds["link"], self._config)
+                opened.append(SerialPort(path, *self._settings[name]))
+            check_speed(self._link_baud, self._config)
             with tempfile.TemporaryDirectory(prefix="joulestream-") as directory:
                 self._run(Path(directory), tell)
         finally:

@@ -26,6 +26,11 @@ def _ended(status: _Status) -> bool:
     return status["state"] in ("idle", "closed") and bool(status["last_stop"])
 
 
+_BACKWARD = (
+    "power flows back on {meter}, or its register went back: is the meter wired backwards? Swap"
+    " its line and load side, or turn the current transformer round ({why})"
+)
+
 _POLE: _Rows = (
     (_is_restarting, "restarting after {last_fault}"),
     (
@@ -35,6 +40,7 @@ _POLE: _Rows = (
     (lambda status: status["charging"], "charging: {packets} packets, {energy}, {paid} paid"),
     (_state("stopping", "receipted"), "ending the session: {last_stop}"),
     (lambda status: not is_connected(status["pilot"]), "waiting for a vehicle (pilot {pilot})"),
+    (lambda status: status["meter"] == "METER_BACKWARD", _BACKWARD),
     (lambda status: status["meter"] != "GOOD", "waiting for the meter on {meter}: {why}"),
     (_ended, "waiting for a vehicle on {link}; the last session ended: {last_stop}"),
     (_state("idle", "closed"), "waiting for a vehicle on {link}"),
@@ -51,6 +57,10 @@ _VEHICLE: _Rows = (
     (_state("stopping", "receipted"), "ending the session: {last_stop}"),
     (lambda status: not is_connected(status["pilot"]), "waiting for a pole (pilot {pilot})"),
     (_ended, "waiting for a pole on {link}; the last session ended: {last_stop}"),
+    (
+        lambda status: status["why"] == "METER_BACKWARD",
+        _BACKWARD,
+    ),
     (
         lambda status: status["why"].startswith("METER_"),
         "waiting for the meter on {meter}: {why}",

@@ -87,11 +87,6 @@ def test_every_file_of_a_command_is_in_the_table():
     assert files - {"__init__"} == set(COMMANDS)
 
 
-def test_the_name_of_the_hardware_bench_is_free():
-    assert "bench" not in COMMANDS
-    assert joulestream("bench").returncode == 2
-
-
 def test_the_version_is_the_packages():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert joulestream("--version").stdout.strip() == settings["project"]["version"]

@@ -91,7 +91,7 @@ def refused(loader, base, cases):
         assert isinstance(error, ConfigError), (changes, error)
         assert error.field == field, (changes, error.field)
         assert str(error).startswith("configuration field '%s' " % field), str(error)
-        assert len(str(error)) < 200 and "\n" not in str(error)
+        assert len(str(error)) < 300 and "\n" not in str(error)
 
 
 def row(base, **changes):
@@ -189,8 +189,8 @@ def test_an_invoice_waits_for_the_own_meter():
     """By default it waits for a refresh and a reading, and for 600 ms or more."""
     for meter, wait_ms in (
         ({"baud": 19_200, "turnaround_ms": 30}, 600),
-        ({}, 958),  # an SDM120 at 2400 bit/s
-        ({"baud": 9_600, "refresh_ms": 1_000}, 1_491),
+        ({}, 977),  # an SDM120 at 2400 bit/s
+        ({"baud": 9_600, "refresh_ms": 1_000}, 1_495),
     ):
         changes = {"meter": dict(METER, **meter)}
         assert loaded(load_vehicle, VEHICLE, changes).audit_wait_ms == wait_ms
@@ -264,12 +264,12 @@ def test_meters_of_both():
                 ({"meter": row(METER, bauds=9600)}, "meter.bauds"),
                 ({"meter": row(METER, timeout_ms=999, interval_ms=701)}, "meter.timeout_ms"),
                 ({"meter": row(METER, timeout_ms=999, turnaround_ms=401)}, "meter.timeout_ms"),
-                ({"meter": row(METER, timeout_ms=1_515)}, "meter.timeout_ms"),
+                ({"meter": row(METER, timeout_ms=1_553)}, "meter.timeout_ms"),
                 ({"meter": row(METER, refresh_ms=9_000, frozen_ms=18_000)}, "meter.frozen_ms"),
             ],
         )
         assert (
-            loaded(loader, base, {"meter": row(METER, timeout_ms=1_516)}).meter.timeout_ms == 1_516
+            loaded(loader, base, {"meter": row(METER, timeout_ms=1_554)}).meter.timeout_ms == 1_554
         )
 
 
@@ -288,20 +288,20 @@ def test_limits_of_the_vehicle():
             ({"meter": ABSENT}, "meter"),
             ({"retry_ms": 1_001, "link_timeout_ms": 2_000}, "retry_ms"),
             ({"audit_wait_ms": 1_975, "link_timeout_ms": 2_000}, "link_timeout_ms"),
-            ({"link_timeout_ms": 983}, "link_timeout_ms"),  # 25 ms and the meter's 958
+            ({"link_timeout_ms": 1_002}, "link_timeout_ms"),  # 25 ms and the meter's 977
             ({"link_timeout_ms": 50, "retry_ms": 25}, "link_timeout_ms"),
             ({"prepay": 0}, "prepay"),
             ({"max_tail_ms": 169}, "max_tail_ms"),
-            ({"audit_wait_ms": 957}, "audit_wait_ms"),  # an SDM120 at 2400 bit/s
+            ({"audit_wait_ms": 976}, "audit_wait_ms"),  # an SDM120 at 2400 bit/s
         ],
     )
     # A slow meter of its own does not make each usual pole too slow.
-    for meter, timeout_ms in ((METER, 2_358), ({"model": "sdm72d-v2"}, 2_600)):
+    for meter, timeout_ms in ((METER, 2_377), ({"model": "sdm72d-v2"}, 2_600)):
         assert loaded(load_vehicle, VEHICLE, {"meter": meter}).link_timeout_ms == timeout_ms
     for good in (
         {"prepay": 1},
         {"max_tail_ms": 170},
-        {"link_timeout_ms": 984},
+        {"link_timeout_ms": 1_003},
         {"link_timeout_ms": 1_026, "retry_ms": 500, "meter": row(METER, baud=9_600)},
     ):
         assert not isinstance(loaded(load_vehicle, VEHICLE, good), Exception), good

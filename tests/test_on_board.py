@@ -27,8 +27,10 @@ NOT_ON_BOARD = (
     "test_config.py",
     "test_keystore.py",
     "test_carry_over.py",
+    "test_desk_meters.py",
     "test_fitting_configurations.py",
     "test_honest_audit.py",
+    "test_meter_models.py",
     "test_restart.py",
 )
 ON_BOARD = tuple(name for name in FILES + PAIRS if name not in NOT_ON_BOARD)

@@ -328,6 +328,14 @@ VEHICLE = {"state": "idle", "last_stop": None, "why": "IDLE"}
         ),
         (
             "pole",
+            {"meter": "METER_BACKWARD"},
+            "C",
+            "power flows back on /dev/ttyUSB1, or its register went back: is the meter wired"
+            " backwards? Swap its line and load side, or turn the current transformer round"
+            " (METER_BACKWARD)",
+        ),
+        (
+            "pole",
             {"contactor_alarm": 3},
             "C",
             "waiting for a person: current through the open contactor, alarm 3",
@@ -365,6 +373,14 @@ VEHICLE = {"state": "idle", "last_stop": None, "why": "IDLE"}
         ),
         ("vehicle", {}, "C", "waiting for a pole on /dev/ttyUSB0"),
         ("vehicle", {"state": "greeted"}, "C", "waiting for a pole on /dev/ttyUSB0"),
+        (
+            "vehicle",
+            {"why": "METER_BACKWARD"},
+            "C",
+            "power flows back on /dev/ttyUSB1, or its register went back: is the meter wired"
+            " backwards? Swap its line and load side, or turn the current transformer round"
+            " (METER_BACKWARD)",
+        ),
         (
             "vehicle",
             {"why": "METER_STALE"},

@@ -49,6 +49,7 @@ from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, te
 from joulestream.testkit.flash import RamFlash, mount
 from joulestream.testkit.half_duplex import Pair as HalfDuplexPair
 from joulestream.testkit.meter import Meter
+from joulestream.testkit.meter_suite import Bench
 from joulestream.testkit.pair import METER as PAIR_METER
 from joulestream.testkit.pair import Meter as PairMeter
 from joulestream.testkit.pair import Pair
@@ -502,6 +503,22 @@ def meter(clock, pause_ms):
         assert 0 < counter.total_mwh - total_mwh <= 20_000
 
 
+def desk_meter(clock, pause_ms):
+    """A chip and a pulse output that were not polled for days are read at once, without power."""
+    for model in ("ina228", "s0"):
+        bench = Bench(model)
+        world = bench.world()
+        world.now_ms = clock.now_ms
+        world.power_mw = 100_000
+        world.run(200_000)
+        assert not world.counter.reason and world.counter.power_mw > 90_000
+        clock.add(200_000)
+        world.power_mw = 0
+        world.meter.advance(0, 20)
+        reading = world.counter.driver.poll(clock.add(pause_ms + 90_000))
+        assert reading is not None and reading.power_mw == 0, (model, pause_ms)
+
+
 def power_bound(clock, pause_ms):
     one = PowerBound(1_000)
     one.advance(clock.now_ms)
@@ -682,8 +699,11 @@ ROWS = {
     "firmware/link/rs485.py Link._others": rs485,
     "firmware/link/rs485.py Link._quiet": rs485,
     "firmware/link/slcan.py Controller._ask": slcan,
-    "firmware/meter/eastron.py Driver._interval": meter,
-    "firmware/meter/eastron.py Driver._read_answer": meter,
+    "firmware/meter/ina228.py Driver._interval": desk_meter,
+    "firmware/meter/registers.py Driver._interval": meter,
+    "firmware/meter/s0.py Driver._follow": desk_meter,
+    "firmware/meter/s0.py Driver._interval": desk_meter,
+    "firmware/meter/registers.py Driver._take": meter,
     "firmware/meter/estimate.py EnergyEstimate.advance": meter,
     "firmware/meter/modbus.py ModbusMaster._answer": meter,
     "firmware/meter/modbus.py ModbusMaster._rest": meter,

@@ -392,6 +392,7 @@ def test_no_registry_addresses_nor_paths_of_a_machine():
 def test_every_configuration_field_is_documented_with_its_default():
     from joulestream.boards import machine_board, qemu, unix
     from joulestream.link import DEFAULT_KIND, can, rs485, uart
+    from joulestream.meter import ina228, s0
     from joulestream.meter.config import METER
     from joulestream.pole import config as pole_config
     from joulestream.vehicle import config as vehicle_config
@@ -403,6 +404,8 @@ def test_every_configuration_field_is_documented_with_its_default():
         "Pole": pole_config.TABLE,
         "Vehicle": vehicle_config.TABLE,
         "Meter": METER,
+        "INA228": ina228.FIELDS,
+        "Pulses": s0.FIELDS,
         "Link": link_table,
         "Unix board": unix.TABLE,
         "Boards with a chip": [("kind", None, None), *machine_board.TABLE],

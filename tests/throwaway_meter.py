@@ -9,6 +9,8 @@ from joulestream.units import ticks_add, ticks_diff
 
 _VOLTAGE_MV = 230_000
 
+MODELS = {"throwaway": ((500, 0, 5, 0, 9_600, "8N1"), (), (), 0)}
+
 
 class Driver:
     """Reads the model's own figures.
@@ -16,7 +18,7 @@ class Driver:
     joulestream/meter/contract.py describes the arguments and methods.
     """
 
-    def __init__(self, board, meter, parameters):
+    def __init__(self, board, meter, row):
         self._meter = board.uart("meter")
         self._step_mwh = meter.step_mwh
         self._interval_ms = meter.interval_ms
@@ -35,3 +37,7 @@ class Driver:
         meter = self._meter
         energy_mwh = meter.energy_mwh // self._step_mwh * self._step_mwh
         return Reading(now_ms, energy_mwh, self._step_mwh, meter.power_mw, _VOLTAGE_MV)
+
+    def figure(self, which):
+        """Return None: this meter has no figures beside its readings."""
+        return None

@@ -166,6 +166,20 @@ class Board:
         """
         raise ValueError("this board has no SPI '%s'" % name)
 
+    def i2c(self) -> "Any":
+        """Return the I2C bus: machine.I2C with `readfrom_mem_into` and `writeto_mem`.
+
+        Raises ValueError, in one sentence, when the board has no such bus.
+        """
+        raise ValueError("this board has no I2C bus")
+
+    def pulses(self, name: str) -> "Any":
+        """Return the counter of pulses `name`: "meter". `count()` is their number modulo 2^30.
+
+        Raises ValueError, in one sentence, when the board counts none.
+        """
+        raise ValueError("this board counts no pulses for '%s'" % name)
+
     def storage_shape(self) -> "tuple[int, int]":
         """Return the number of blocks of `storage()` and the bytes of one.
 

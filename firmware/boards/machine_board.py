@@ -303,6 +303,15 @@ class MachineBoard(contract.Board):
         number, scl, sda, baud = self.I2C
         return I2C(number, scl=self._pin(scl), sda=self._pin(sda), freq=baud)
 
+    def pulses(self, name: str) -> "Any":
+        """Return the counter of pulses on the pin RX of a line, which then is no UART."""
+        if name not in self.UARTS:
+            raise ValueError("the board %s has no line '%s' for pulses" % (self.NAME, name))
+        from joulestream.parts.pulses import PulseCounter
+
+        pin = self.UARTS[name][2]
+        return self._open("pulses of '%s'" % name, lambda: PulseCounter(pin))
+
     # Storage, secrets, random numbers
 
     def storage(self) -> "Any":

@@ -1,8 +1,8 @@
 """The section `meter` of a configuration, as a table that `device/config.py` checks."""
 
 from joulestream.compat import const
-from joulestream.device.config import REQUIRED, ConfigError, check_table, whole
-from joulestream.meter.drivers import DRIVERS, known_model
+from joulestream.device.config import REQUIRED, ConfigError, check_table, mapping, one_of, whole
+from joulestream.meter.drivers import known_model, maker, maker_fields
 from joulestream.meter.modbus import CLEAN_VARIANTS, line_ms
 
 TYPE_CHECKING = const(0)
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         model: str
         unit: int
         baud: int
+        line: str
         step_mwh: int
         refresh_ms: int
         turnaround_ms: int
@@ -36,13 +37,14 @@ _LEAST_FROZEN_MS = const(30_000)
 _LEAST_TIMEOUT_MS = const(1_000)
 _QUICK_MS = const(1_000)
 
-# The fields that a row of the table of drivers has a value for, in the order of its traits.
-_TRAITS = ("step_mwh", "refresh_ms", "turnaround_ms", "pause_ms", "baud")
+# The fields that the model's row has a value for, in the order of its traits.
+_TRAITS = ("step_mwh", "refresh_ms", "turnaround_ms", "pause_ms", "baud", "line")
 
 METER = (
     ("model", known_model, REQUIRED),
     ("unit", whole(1, 247), 1),  # addresses of Modbus units (Serial Line V1.02, section 2.2)
     ("baud", whole(300, 1_000_000), None),
+    ("line", one_of("8N1", "8E1", "8O1", "8N2"), None),  # data bits, parity, stop bits
     ("step_mwh", whole(1, 1_000_000), None),
     ("refresh_ms", whole(0, _MINUTE_MS), None),
     ("turnaround_ms", whole(5, _MINUTE_MS), None),
@@ -57,20 +59,20 @@ METER = (
 def check_meter(values: "Any") -> "MeterConfig":
     """Check for the section `meter`; return it with all defaults filled in.
 
-    Fields that are not given come from the model's row of the table of drivers, or follow from
-    the others. `reading_ms` is the longest time of a reading none of whose answers is lost.
+    Fields that are not given come from the model's row in its maker's table, or follow from the
+    others. `reading_ms` is the longest time of a reading none of whose answers is lost.
     `late_ms` is the longest time by which a pole bills the register's energy late.
 
     Raises ConfigError, also if a good meter could not deliver a reading within its timeout.
     """
-    meter: Any = check_table(METER, values)
-    _, traits, requests, _ = DRIVERS[meter.model]
+    meter: Any = check_table(METER + maker_fields(mapping(values).get("model")), values)
+    traits, questions, _, _ = maker(meter.model).MODELS[meter.model]
     for name, value in zip(_TRAITS, traits):
         if getattr(meter, name) is None:
             setattr(meter, name, value)
     reading_ms = 0
-    for registers in requests:
-        longest = registers + 2 * (CLEAN_VARIANTS - 1)
+    for _, _, registers, grain, spare in questions:
+        longest = registers + min(spare, grain * (CLEAN_VARIANTS - 1))
         answer_ms = line_ms(longest, meter.baud) + meter.turnaround_ms
         reading_ms += max(answer_ms, meter.pause_ms)
     meter.reading_ms = reading_ms

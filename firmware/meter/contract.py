@@ -1,6 +1,12 @@
 """The contract of a meter's driver. Only people and the type checker read this file.
 
-A driver is one module with a class `Driver`, and one row of the table in `drivers.py`.
+A driver is one module and one row of the table in `drivers.py`. The module has a class `Driver`
+and a table of its models (see registers.py):
+
+    MODELS = {model: (traits, questions, figures, most_w)}
+    FIELDS = ((name, check, default), ...)  more fields of the configuration, if it needs any
+
+A meter without Modbus has no questions, which is (); its driver alone reads the last two fields.
 Nothing else in the firmware knows the meter's maker or its wire.
 """
 
@@ -33,14 +39,14 @@ if TYPE_CHECKING:
         skipped_bytes: int
         """How many bytes came that belonged to no answer."""
 
-        def __init__(self, board: Any, meter: MeterConfig, parameters: Any) -> None:
+        def __init__(self, board: Any, meter: MeterConfig, row: Any) -> None:
             """Open the meter; the first reading may come any time later.
 
             Args:
                 board: the pins and peripherals, as `boards/contract.py` describes them.
                 meter: the configuration's section `meter`: `interval_ms` between two readings,
                     the traits of the meter and of its line, `unit` on a shared line.
-                parameters: the last field of the driver's row in `drivers.py`.
+                row: the model's row of the module's `MODELS`.
 
             Raises:
                 ValueError: the board lacks a part that the driver needs; one sentence for people.
@@ -56,4 +62,11 @@ if TYPE_CHECKING:
                 A new reading, or None. It holds answers to its own questions alone, however late
                 others come. A damaged or senseless answer is counted in `bad_answers` and is no
                 reading: the driver never raises for it, and never repeats an old one.
+            """
+
+        def figure(self, which: int) -> int | None:
+            """Return VOLTAGE, POWER, IMPORT, EXPORT, CURRENT or FREQUENCY of the newest reading.
+
+            The current is that of the phase with the largest one. None: the meter has no such
+            figure, or it makes no sense.
             """

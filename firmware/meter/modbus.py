@@ -35,8 +35,11 @@ _EXCEPTION_SIZE = const(5)
 # One byte on the line: start bit, eight data bits, parity or a second stop bit, stop bit.
 _BITS_PER_BYTE = const(11)
 _MS_PER_S = const(1_000)
-# So many requests in a row differ from one another while no answer comes.
+# So many requests in a row differ from one another while no answer comes, at the most.
 VARIANTS = const(12)
+# Where a meter takes fewer variants, the last of them is followed by a rest of so many answers'
+# time: as long as 12 variants take. 1 + 2 + ... + 12.
+_REST_ANSWERS = const(78)
 # While answers come, the shortest variants take turns. No reading has three requests, so a
 # request differs from its like in the two readings before it.
 CLEAN_VARIANTS = const(3)
@@ -57,24 +60,32 @@ class ModbusMaster:
         baud: the speed of the line, in bit/s.
         turnaround_ms: the longest time from the end of a request to the start of its answer.
         pause_ms: the least time from one request to the next.
+        variants: how many requests the meter can tell apart, CLEAN_VARIANTS to VARIANTS.
 
     Attributes:
         busy: whether a request waits for its answer.
         heard_ms: the tick at which bytes last came, damaged or not; None before that.
         bad_answers: how many requests got bytes and no good answer, or an exception.
         skipped_bytes: how many received bytes belonged to no answer.
-        variant: below CLEAN_VARIANTS while answers come, else below VARIANTS. It changes after
+        variant: below CLEAN_VARIANTS while answers come, else below `variants`. It changes after
             each request. A caller asks for a different number of registers in each variant.
     """
 
     def __init__(
-        self, uart: "Any", unit: int, baud: int, turnaround_ms: int, pause_ms: int
+        self,
+        uart: "Any",
+        unit: int,
+        baud: int,
+        turnaround_ms: int,
+        pause_ms: int,
+        variants: int = VARIANTS,
     ) -> None:
         self._uart = uart
         self._unit = unit
         self._baud = baud
         self._turnaround_ms = turnaround_ms
         self._pause_ms = pause_ms
+        self._variants = variants
         self._request = bytearray(_REQUEST_SIZE)
         self._header = bytearray(_HEADER_SIZE)
         self._exception = bytearray(2)
@@ -180,7 +191,10 @@ class ModbusMaster:
         self._lost = min(self._lost + 1, VARIANTS)
         # Each lost answer makes the next request wait longer. So fewer than VARIANTS requests are
         # under way at a time, however late their answers come.
-        self._end(max(self._lost * self._answer_ms, self._pause_ms), VARIANTS)
+        answers = self._lost
+        if self._variants < VARIANTS and not self._lost % self._variants:
+            answers = _REST_ANSWERS
+        self._end(max(answers * self._answer_ms, self._pause_ms), self._variants)
 
     def _end(self, wait_ms: int, variants: int) -> None:
         self.busy = False

@@ -1,6 +1,15 @@
 """One reading of a meter: the form in which every driver delivers it."""
 
+from joulestream.compat import const
 from joulestream.units import ticks_add
+
+# The figures of a meter, for `Driver.figure` (contract.py): mV, mW, mWh, mWh, mA, mHz.
+VOLTAGE = const(0)
+POWER = const(1)
+IMPORT = const(2)
+EXPORT = const(3)
+CURRENT = const(4)
+FREQUENCY = const(5)
 
 
 class Reading:
@@ -12,7 +21,8 @@ class Reading:
         step_mwh: the least step by which the register can move now, in mWh; rounded up. A float32
             register moves in longer steps the higher it stands.
         power_mw: the power that flows now, in mW; below 0 when it flows back.
-        voltage_mv: the voltage, in mV. Its last digits never rest while a meter works.
+        voltage_mv: the voltage, in mV; None from a meter that tells none. Its last digits never
+            rest while a meter works.
         age_ms: the time from the reading's first question to its last byte. A figure may be as
             old as the question.
 
@@ -26,7 +36,7 @@ class Reading:
         energy_mwh: int,
         step_mwh: int,
         power_mw: int,
-        voltage_mv: int,
+        voltage_mv: "int | None",
         age_ms: int = 0,
     ) -> None:
         self.time_ms = time_ms

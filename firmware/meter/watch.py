@@ -5,7 +5,8 @@ A doubt has one of six reasons, and each of them opens the pole's contactor:
     METER_SILENT        no byte came for `timeout_ms`
     METER_STALE         bytes came, but the newest reading was asked for before `timeout_ms`
     METER_OUT_OF_RANGE  the same, and the answers that came hold figures without sense
-    METER_FROZEN        the register stands still while power flows, or every figure repeats
+    METER_FROZEN        the register stands still while power flows, or every figure repeats; a
+                        meter without a voltage shows nothing that never rests
     METER_BACKWARD      the register went down, or stands still while power flows back
     METER_JUMP          the register moved further than the installation's power allows, or the
                         meter shows more power than the installation has
@@ -289,7 +290,7 @@ class MeterWatch:
                 self._changes += 1
             self._learn_refresh(self._same_ms)
             self._same_ms = 0
-        elif contactor_closed or power_w:
+        elif reading.voltage_mv is not None and (contactor_closed or power_w):
             self._same_ms += elapsed_ms
             if self._changes < _CHANGES:
                 self._changes = 0

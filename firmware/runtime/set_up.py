@@ -10,20 +10,27 @@ if TYPE_CHECKING:
 
 _OURS = "joulestream"
 _ITSELF = "__main__"
-# The modules that check a configuration and open a key.
+# The modules that check a configuration and open a key, and the tables of meters: a driver keeps
+# its own row.
 MODULES = (
     "joulestream.device.config",
     "joulestream.device.kdf",
     "joulestream.device.keyfile",
     "joulestream.device.keystore",
+    "joulestream.meter.abb",
+    "joulestream.meter.carlo_gavazzi",
     "joulestream.meter.config",
+    "joulestream.meter.eastron",
+    "joulestream.meter.peacefair",
+    "joulestream.meter.schneider",
     "joulestream.parts.device_secret",
     "joulestream.pole.config",
     "joulestream.vehicle.config",
 )
 # Their functions under the names by which other modules import them. A function keeps its whole
-# module. TABLE is a part of a configuration, in the module that it configures.
+# module. FIELDS and TABLE are parts of a configuration, in the module that they configure.
 _NAMES = (
+    "FIELDS",
     "TABLE",
     "check_link",
     "check_meter",

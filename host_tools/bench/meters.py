@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from typing import Any
 
 from pymodbus.constants import ExcCodes
 from pymodbus.framer import FramerType
@@ -12,29 +13,32 @@ from joulestream.host_tools import progress
 from joulestream.host_tools.bench.ports import Port
 from joulestream.testkit.meter import Meter
 
-_INPUT_REGISTERS = 4
-_REGISTERS = 0x50  # the highest address in testkit.meter.MAPS is 0x49
 _EXCEPTION_BIT = 0x80
 _EXCEPTION_SIZE = 5
+_UNIT = 1
+_EVERY_UNIT = 0
 
 
 class MeterServer:
     """One pymodbus RTU server in front of a testkit.meter.Meter.
 
     Args:
-        meter: the model that holds the figures and the faults.
+        meter: the model that holds the figures and the faults. Another one of the same model may
+            take its place.
         unit: the meter's address on the line.
     """
 
-    def __init__(self, meter: Meter, unit: int = 1) -> None:
+    def __init__(self, meter: Meter, unit: int = _UNIT) -> None:
         self.port = Port()
-        self._meter = meter
+        self.meter = meter
         self._unit = unit
         self._server: ModbusSerialServer | None = None
 
     async def start(self) -> None:
         """Open the server's serial port and listen."""
-        zeros = [SimData(0, values=[0] * _REGISTERS, datatype=DataType.REGISTERS)]
+        zeros = [
+            SimData(0, values=[0] * (self.meter.last_register + 1), datatype=DataType.REGISTERS)
+        ]
         device = SimDevice(self._unit, simdata=zeros, action=self._refresh)
         self._server = ModbusSerialServer(device, framer=FramerType.RTU, port=self.port.path)
         await self._server.serve_forever(background=True)
@@ -69,7 +73,7 @@ class MeterServer:
                 response += self.port.read()
         finally:
             loop.remove_reader(self.port.fileno())
-        return self._meter.transmit(response)
+        return self.meter.transmit(response)
 
     async def stop(self) -> None:
         """Close the server and its port."""
@@ -87,12 +91,50 @@ class MeterServer:
         set_values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         """Put the model's registers in place before pymodbus answers from them."""
-        if function_code != _INPUT_REGISTERS:
-            return ExcCodes.ILLEGAL_FUNCTION
-        words = struct.unpack(f">{count}H", self._meter.registers(address, count))
+        code = self.meter.exception or self.meter.refusal(function_code, address, count)
+        if code:
+            return ExcCodes(code)
+        words = struct.unpack(f">{count}H", self.meter.registers(address, count))
         at = address - start_address
         current_registers[at : at + count] = words
         return None
+
+
+class ServedMeter(Meter):
+    """A meter in virtual time whose answers pymodbus gives, from the maker's register map."""
+
+    def __init__(self, served: "ServedMeters", **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._served = served
+
+    def answer(self, request: bytes) -> bytes:
+        """Return the bytes that arrive in answer to a request."""
+        if self.unit not in (None, request[0]) or self.is_down():
+            return b""
+        return self._served.answer(self, request)
+
+
+class ServedMeters:
+    """Makes ServedMeters of one model. One pymodbus server answers for all of them."""
+
+    def __init__(self, model: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._server = MeterServer(Meter(model=model), _EVERY_UNIT)
+        self._loop.run_until_complete(self._server.start())
+
+    def make(self, **arguments: Any) -> ServedMeter:
+        """Return a new meter; called as Meter."""
+        return ServedMeter(self, **arguments)
+
+    def answer(self, meter: ServedMeter, request: bytes) -> bytes:
+        """Return the server's answer for `meter`."""
+        self._server.meter = meter
+        return self._loop.run_until_complete(self._server.answer(request))
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._loop.run_until_complete(self._server.stop())
+        self._loop.close()
 
 
 def _size_of(response: bytes) -> int:

@@ -136,6 +136,7 @@ _BOARDS = {
         "at least 8,192; aim 16,384",
     ),
     "boards": ("boards that keep the contract of a board", "at least 6"),
+    "meters": ("meters that keep the common suite", "at least 12; aim 20"),
     "collect_while_charging": (
         "claims read over the service line while a pole charges, no packet lost (1: true)",
         "1",
@@ -162,6 +163,7 @@ _PACKAGES = {
     IMAGE: "in the image",
 }
 _FEWEST_BOARDS = 6
+_FEWEST_METERS = 12
 _MOST_CAN_PACKET_MS = 8
 _MOST_CLOSINGS = 60
 # From a ROMFS; ordinary files do not keep them.
@@ -324,6 +326,7 @@ def misses(file: str, figures: Figures) -> list[str]:
     if file == BOARDS:
         return [
             *_failed_boards(figures),
+            *_failed_meters(figures),
             *_slow_or_lossy_can(figures),
             *_too_little_heap(figures),
             *_lost_packets(figures),
@@ -337,6 +340,14 @@ def _failed_boards(figures: Figures) -> list[str]:
         return []
     failed = ", ".join(figures.get("boards_failed", {}))
     return [f"boards: {figures['boards']}, must be {_FEWEST_BOARDS} or more, without {failed}"]
+
+
+def _failed_meters(figures: Figures) -> list[str]:
+    """Return a sentence if too few meters keep the suite."""
+    if figures.get("meters", _FEWEST_METERS) >= _FEWEST_METERS:
+        return []
+    failed = ", ".join(figures.get("meters_failed", {}))
+    return [f"meters: {figures['meters']}, must be {_FEWEST_METERS} or more, without {failed}"]
 
 
 def _too_little_heap(figures: Figures) -> list[str]:

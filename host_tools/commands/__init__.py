@@ -35,12 +35,12 @@ COMMANDS = {
     "wallet": Command(
         _HERE + "wallet", "Show a vehicle's channels, take certificates, decide on debts."
     ),
+    "bench": Command(_HERE + "bench", "Check the parts of a pole or a vehicle on a table."),
     "simulate": Command(
         _HERE + "simulate", "Simulate charging sessions in which everything goes wrong."
     ),
     "fuzz": Command(_HERE + "fuzz", "Fuzz the protocol and the journal, or replay inputs."),
     "benchmark": Command(_HERE + "benchmark", "Measure speed, size, exposure and reliability."),
-    "bench": Command(_HERE + "bench", "Check boards and meters that are connected."),
     "emulator": Command(
         _HERE + "emulator", "Start the emulated riscv32 board, for mpremote to talk to."
     ),

@@ -40,6 +40,7 @@ class Pin:
 
     IN, OUT, OPEN_DRAIN = 0, 1, 2
     PULL_UP, PULL_DOWN = 1, 2
+    IRQ_RISING, IRQ_FALLING = 1, 2
 
     def __init__(
         self,
@@ -71,6 +72,12 @@ class Pin:
             self._port.set_level(self.number, bool(value[0]))
             return None
         return self._port.read_pin(self.number)
+
+    def irq(self, handler: Any, trigger: int) -> None:
+        """Call `handler` with the pin at each falling edge of `Port.pulse`."""
+        if trigger != self.IRQ_FALLING:
+            raise ValueError("the model knows falling edges alone")
+        self._port.handlers[self.number] = lambda: handler(self)
 
 
 class UART:

@@ -96,6 +96,7 @@ class Port:
         self.modes: dict[int, int] = {}
         self.pulls: dict[int, int | None] = {}
         self.inputs: dict[int, int] = {}
+        self.handlers: dict[int, Callable[[], None]] = {}
         self.claimed: dict[int, str] = {}
         self.missing: set[str] = set()
         self.missing_pins: frozenset[int] = frozenset()
@@ -200,6 +201,11 @@ class Port:
             return int(self.levels[pin])
         has_pull = self.pulls.get(pin) == peripherals.Pin.PULL_UP
         return self.inputs.get(pin, 1 if has_pull and pin not in self.chip.input_only else 0)
+
+    def pulse(self, pin: int) -> None:
+        """Let an input fall and rise again; the handler of its interrupt runs."""
+        if self.modes.get(pin) == peripherals.Pin.IN and pin in self.handlers:
+            self.handlers[pin]()
 
     def _no_server(self) -> int:
         raise OSError(-202, "the name server does not answer")

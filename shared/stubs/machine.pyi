@@ -4,6 +4,7 @@ The signatures that the ports publish are wider; host_tools/hardware/signatures.
 against them.
 """
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 def reset() -> NoReturn: ...
@@ -12,10 +13,12 @@ class Pin:
     IN: int
     OUT: int
     PULL_UP: int
+    IRQ_FALLING: int
     def __init__(
         self, id: Any, mode: int = ..., pull: int | None = ..., *, value: int = ...
     ) -> None: ...
     def __call__(self, x: int = ..., /) -> Any: ...
+    def irq(self, handler: Callable[[Pin], None], trigger: int) -> Any: ...
 
 class UART:
     def __init__(

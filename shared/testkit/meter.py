@@ -1,5 +1,7 @@
 """An electricity meter for every harness: power and time go in, Modbus register bytes come out.
 
+meter_maps.py says which registers a model has.
+
 Runs on CPython and on MicroPython. The meter is also its own UART: a harness hands it to a driver.
 Its line is ideal, unless a Line says otherwise.
 """
@@ -8,27 +10,22 @@ import struct
 
 from joulestream.compat import const
 from joulestream.native import crc16
+from joulestream.testkit.meter_maps import IDENTITIES, MAPS, digits
 from joulestream.units import MS_PER_HOUR, MWH_PER_WH
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _MILLION = 1_000_000
-_FREQUENCY_HZ = 50.0
-
-# The 0-based addresses of voltage (V), current (A), power (W), frequency (Hz) and import (kWh),
-# each a float32 in two input registers. This map is written apart from the driver's on purpose:
-# one is the test of the other. Source: Eastron's SDM120 and SDM630 Modbus protocol documents.
-_SINGLE_PHASE = (0x00, 0x06, 0x0C, 0x46, 0x48)
-_THREE_PHASE = (0x00, 0x06, 0x34, 0x46, 0x48)
-MAPS = {
-    "sdm120": _SINGLE_PHASE,
-    "sdm220": _SINGLE_PHASE,
-    "sdm230": _SINGLE_PHASE,
-    "sdm630": _THREE_PHASE,
-    "sdm72d-v2": _THREE_PHASE,
-}
+_FREQUENCY_MHZ = 50_000
+# A meter that starts is silent for so long, and its register shows 0 for so long afterwards.
+_START_MS = const(3_000)
+_ZERO_MS = const(1_000)
+_EXCEPTION = const(0x80)
+_ILLEGAL_FUNCTION = const(1)
+_ILLEGAL_ADDRESS = const(2)
 
 # A late register shows the energy of so many calls of `advance` ago.
 _LATE_CALLS = 8
@@ -61,6 +58,18 @@ LINE_FAULTS = {
     "silent": lambda meter, frame: b"",
     "damaged": lambda meter, frame: meter.damage(frame),
 }
+
+
+def _registers_of(value: "Any", form: str, size: int, digit: int) -> bytes:
+    """Return a whole number as registers, or the largest one if it does not fit."""
+    has_sign = form[-1] != form[-1].upper()
+    most = (1 << 8 * size - has_sign) - 1
+    least = -most if has_sign else 0
+    number = int(value) // digit if value == value else most
+    if not least <= number <= most:
+        number = most
+    data = (number & (1 << 8 * size) - 1).to_bytes(size, "big")
+    return data[2:] + data[:2] if form[0] == "w" else data
 
 
 def flip_last_byte(frame: bytes) -> bytes:
@@ -152,6 +161,8 @@ class Meter:
         line: how its bytes travel; None: at once.
         smooth_ms: the time constant with which its power figure follows the power; 0: at once.
         lag_ms: by how much its register is late; its power figure is not.
+        unit: its address; None answers to all of them.
+        least_gap_ms: a request that comes sooner after the one before makes it start anew.
 
     Attributes:
         power_mw: the power that flows, which it shows unless it smooths its figure.
@@ -160,6 +171,9 @@ class Meter:
         held: power and energy at the beginning of the present fault.
         earlier_mwh: during the fault "late", the energy at the newest calls of `advance`.
         answers: how many times it refreshed its figures.
+        exception: the code with which it refuses every request; 0: it answers.
+        has_identity: whether it has the registers that name its model.
+        restarts: how often it started anew.
         now_ms: the time that it has run.
     """
 
@@ -174,7 +188,17 @@ class Meter:
         line: "Line | None" = None,
         smooth_ms: int = 0,
         lag_ms: int = 0,
+        unit: "int | None" = None,
+        least_gap_ms: int = 0,
     ) -> None:
+        self.unit = unit
+        self.least_gap_ms = least_gap_ms
+        self.restarts = 0
+        self.exception = 0
+        self.has_identity = True
+        self._asked_ms: int | None = None
+        self._up_ms = 0  # silent before this time
+
         self.smooth_ms = smooth_ms
         self.lag_ms = lag_ms
         self._smooth_mw = 0
@@ -192,10 +216,16 @@ class Meter:
         self.held = (0, 0)
         self.earlier_mwh = [0]
         self.answers = 0
-        self._map = MAPS[model]
+        _, self._functions, self._first, self._most, self._ranges, figures = MAPS[model]
+        self._figures = [
+            (name, number - self._first, form, struct.calcsize(">" + form[-1]), digits(unit))
+            for name, number, form, unit in figures
+        ]
+        self._identity: Any = IDENTITIES.get(model)
         self._flowed_mw_ms = 0
+        self._returned_mw_ms = 0
         self._received = b""
-        self._shown: tuple[float, ...] | None = None  # the figures of the last refresh
+        self._shown: tuple[Any, ...] | None = None  # the figures of the last refresh
 
     @property
     def energy_mwh(self) -> int:
@@ -209,6 +239,8 @@ class Meter:
         self.now_ms += elapsed_ms
         self.power_mw = power_mw
         self._flowed_mw_ms += power_mw * elapsed_ms
+        if power_mw < 0:
+            self._returned_mw_ms -= power_mw * elapsed_ms
         if self.smooth_ms:
             part_ms = min(elapsed_ms, self.smooth_ms)
             self._smooth_mw += (power_mw - self._smooth_mw) * part_ms // self.smooth_ms
@@ -231,21 +263,24 @@ class Meter:
         self.held = (self.power_mw, self.energy_mwh)
         self.earlier_mwh = [self.energy_mwh]
 
-    def values(self) -> "tuple[float, ...]":
-        """Return the figures that the meter shows, in the order and the units of its map."""
+    def values(self) -> "tuple[Any, ...]":
+        """Return the figures that the meter shows: voltage in mV, power in mW, energy in mWh."""
         if not self.refresh_ms:
             return self._measure()
         if self._shown is None:
             self._shown = self._measure()
         return self._shown
 
-    def _measure(self) -> "tuple[float, ...]":
-        power_mw, energy_mwh = self.power_mw, self.energy_mwh
+    def _measure(self) -> "tuple[Any, ...]":
+        power_mw: Any = self.power_mw
+        energy_mwh = self.energy_mwh
         if self.smooth_ms:
             power_mw = self._smooth_mw
         if self.fault in FIGURE_FAULTS:
             power_mw, energy_mwh = FIGURE_FAULTS[self.fault](self, power_mw, energy_mwh)
         register_mwh = max(self.start_mwh + energy_mwh, 0)
+        if self.restarts and self.now_ms < self._up_ms + _ZERO_MS:
+            register_mwh = 0
         register_mwh -= register_mwh % self.step_mwh
         self.answers += 1
         voltage_mv = self.voltage_mv
@@ -253,23 +288,90 @@ class Meter:
             voltage_mv = _REPEATED_VOLTAGE_MV
         elif voltage_mv is None:
             voltage_mv = _VOLTAGE_MV + self.answers * _VOLTAGE_STEP % 100 * 10
-        voltage_v = voltage_mv / 1_000
-        power_w = power_mw / 1_000
-        return voltage_v, power_w / voltage_v, power_w, _FREQUENCY_HZ, register_mwh / 1_000_000
+        return voltage_mv, power_mw, register_mwh, self._returned_mw_ms
+
+    def _figure(self, name: str, shown: "tuple[Any, ...]") -> "Any":
+        """Return a figure of a register map, in mV, mA, mW, mHz or mWh."""
+        voltage_mv, power_mw, register_mwh, returned_mw_ms = shown
+        if name == "V":
+            return voltage_mv
+        if name == "W":
+            return power_mw
+        if name == "import":
+            return register_mwh
+        if name == "export":
+            returned_mwh = returned_mw_ms // MS_PER_HOUR
+            return returned_mwh - returned_mwh % self.step_mwh
+        if name == "Hz":
+            return _FREQUENCY_MHZ
+        is_number = power_mw == power_mw
+        return abs(power_mw) * 1_000 // voltage_mv if is_number else power_mw
 
     def registers(self, first: int, count: int) -> bytearray:
-        """Return the bytes of `count` registers from `first` on."""
+        """Return the bytes of `count` registers from the 0-based `first` on."""
         data = bytearray(2 * count)
-        for address, value in zip(self._map, self.values()):
-            if first <= address and address + 2 <= first + count:
-                struct.pack_into(">f", data, 2 * (address - first), value)
+        if self._names_itself(first, count):
+            struct.pack_into(">%dH" % count, data, 0, *self._identity[2])
+            return data
+        shown = self.values()
+        for name, register, form, size, digit in self._figures:
+            at = 2 * (register - first)
+            if 0 <= at <= 2 * count - size:
+                value = self._figure(name, shown)
+                if form == "f":
+                    struct.pack_into(">f", data, at, value / digit)
+                else:
+                    data[at : at + size] = _registers_of(value, form, size, digit)
         return data
 
+    @property
+    def last_register(self) -> int:
+        """The highest register of the model, from 0 on."""
+        last = max([last for _, last in self._ranges]) - self._first
+        if self._identity is None:
+            return last
+        return max(last, self._identity[1] + len(self._identity[2]) - 1)
+
+    def _names_itself(self, first: int, count: int) -> bool:
+        """Return whether a request is for the registers that name the model, and no others."""
+        identity = self._identity
+        if identity is None or not self.has_identity:
+            return False
+        return bool((first, count) == (identity[1], len(identity[2])))
+
+    def refusal(self, function: int, first: int, count: int) -> int:
+        """Return the code of the exception that answers a request, or 0."""
+        if self._names_itself(first, count) and function in self._identity[0]:
+            return 0
+        if function not in self._functions:
+            return _ILLEGAL_FUNCTION
+        for start, last in self._ranges:
+            if start - self._first <= first and first + count - 1 <= last - self._first:
+                return _ILLEGAL_ADDRESS if count > self._most else 0
+        return _ILLEGAL_ADDRESS
+
     def answer(self, request: bytes) -> bytes:
-        """Return the bytes that arrive in answer to a request for input registers."""
+        """Return the bytes that arrive in answer to a request for registers."""
         first, count = struct.unpack(">HH", request[2:6])
-        frame = bytes((request[0], request[1], 2 * count)) + bytes(self.registers(first, count))
+        if self.unit not in (None, request[0]) or self.is_down():
+            return b""
+        code = self.exception or self.refusal(request[1], first, count)
+        if code:
+            frame = bytes((request[0], request[1] | _EXCEPTION, code))
+        else:
+            frame = bytes((request[0], request[1], 2 * count))
+            frame += bytes(self.registers(first, count))
         return self.transmit(frame + crc16(frame, len(frame), 0).to_bytes(2, "little"))
+
+    def is_down(self) -> bool:
+        """Return whether it is silent, as after a request that came too soon."""
+        before_ms, self._asked_ms = self._asked_ms, self.now_ms
+        is_down = self.now_ms < self._up_ms
+        if before_ms is not None and self.now_ms - before_ms < self.least_gap_ms:
+            self.restarts += 1
+            self._up_ms = self.now_ms + _START_MS
+            return True
+        return is_down
 
     def transmit(self, frame: bytes) -> bytes:
         """Return the bytes that arrive if the meter sends `frame`."""
