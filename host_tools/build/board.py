@@ -72,11 +72,13 @@ def build(variables: dict[str, str] | None = None, name: str = "board") -> Path:
     port = micropython_tree() / "ports" / "qemu"
     words = [f"{key}={value}" for key, value in settings.items()]
     stamp = output / "settings"
-    # make sees files change, but not settings.
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != "\n".join(words):
+    # make sees neither settings change, nor names that a header makes necessary.
+    headers = [path.read_text(encoding="utf-8") for path in sorted(SOURCE.glob("*.[hm]*"))]
+    made_with = "\n".join([*words, *headers])
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_with:
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
-        stamp.write_text("\n".join(words), encoding="utf-8")
+        stamp.write_text(made_with, encoding="utf-8")
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(port), *words]
     run(command, "building the emulated board's firmware")
     return output / "firmware.elf"
