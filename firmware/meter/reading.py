@@ -12,7 +12,9 @@ class Reading:
         step_mwh: the least step by which the register can move now, in mWh; rounded up. A float32
             register moves in longer steps the higher it stands.
         power_mw: the power that flows now, in mW; below 0 when it flows back.
-        voltage_mv: the voltage, in mV. Its last digits never rest while a meter works.
+        voltage_mv: the voltage, in mV; None: the meter does not tell it. Its last digits never rest
+            while a meter works.
+        current_ma: the highest current of a phase, in mA; None: the meter does not tell it.
         age_ms: the time from the reading's first question to its last byte. A figure may be as
             old as the question.
 
@@ -26,13 +28,15 @@ class Reading:
         energy_mwh: int,
         step_mwh: int,
         power_mw: int,
-        voltage_mv: int,
+        voltage_mv: "int | None",
         age_ms: int = 0,
+        current_ma: "int | None" = None,
     ) -> None:
         self.time_ms = time_ms
         self.energy_mwh = energy_mwh
         self.step_mwh = step_mwh
         self.power_mw = power_mw
         self.voltage_mv = voltage_mv
+        self.current_ma = current_ma
         self.age_ms = age_ms
         self.asked_ms = ticks_add(time_ms, -age_ms)

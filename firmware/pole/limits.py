@@ -12,11 +12,32 @@ from joulestream.compat import const
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from joulestream.boards.contract import Board
     from joulestream.pole.config import PoleConfig
 
 # (reason, module)
-LIMITS = [("CONFIGURED_MAXIMUM", "joulestream.pole.configured_maximum")]
+LIMITS = [
+    ("CONFIGURED_MAXIMUM", "joulestream.pole.configured_maximum"),
+    ("CABLE", "joulestream.pole.cable_limit"),
+    ("GRID_OPERATOR", "joulestream.pole.grid_limit"),
+    ("VEHICLE", "joulestream.pole.vehicle_limit"),
+    ("TEMPERATURE", "joulestream.pole.temperature_limit"),
+]
+
+
+class CurrentLimit:
+    """A limit that a part of the board tells as a current: `read_ma()`, None for no limit."""
+
+    def __init__(self, config: "PoleConfig", read_ma: "Callable[[], int | None]") -> None:
+        self._voltage_v = config.voltage_v * config.phases
+        self._read_ma = read_ma
+
+    def limit_mw(self) -> "int | None":
+        """Return the power of the current, in mW, or None."""
+        current_ma = self._read_ma()
+        return None if current_ma is None else current_ma * self._voltage_v
 
 
 class PowerLimits:

@@ -39,6 +39,16 @@ def check_gate(config: "PoleConfig", board: "Board") -> None:
         )
 
 
+def tell_desk_mode(board: "Board") -> None:
+    """Say on the console that the board has no identified gate, if that is so."""
+    if board.gate() is None:
+        print(
+            "pole: desk mode: no gate identifies itself, so the contactor stays open above"
+            " 60 V or 10 A; wire the gate of docs/hardware.md for more",
+            file=sys.stderr,
+        )
+
+
 def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: bytearray) -> PoleLoop:
     """Return a new PoleLoop. All that it knows of the past comes from the journal.
 
@@ -76,6 +86,7 @@ def main(path: str) -> None:
     try:
         check_native()
         check_gate(config, board)
+        tell_desk_mode(board)
         signer = open_signer(config.seed_file, board.secret)
         # Allocated first: later the heap may have no free piece of this size.
         table = bytearray(TABLE_SIZE)

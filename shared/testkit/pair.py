@@ -210,7 +210,7 @@ class Pair:
         self.clock = PoleClock(journal, self.board_clock, issuer_keys, self.now_ms)
         self.books = Books(config, journal, self.clock, self.now_ms)
         self.payee_records = self.books.records
-        no_board: Any = None  # neither the price schedule nor the configured maximum asks it
+        no_board = contract.Board()  # without a part that tells a price or a limit
         self.pole_random: Callable[[int], bytes] = Nonces(b"pole %d" % self.now_ms)
         self.payee = Payee(
             config,
