@@ -33,13 +33,13 @@ _POLE: _Rows = (
         "waiting for a person: current through the open contactor, alarm {contactor_alarm}",
     ),
     (
-        lambda status: status["hazard"] == "DESK_LIMIT",
+        lambda status: status.get("hazard") == "DESK_LIMIT",
         "desk mode: no gate identifies itself, and the meter shows more than 60 V or 10 A, or no"
         " voltage",
     ),
-    (lambda status: status["hazard"], "waiting until it is safe: {hazard}"),
+    (lambda status: status.get("hazard"), "waiting until it is safe: {hazard}"),
     (
-        lambda status: status["charging"] and status["desk_mode"],
+        lambda status: status["charging"] and status.get("desk_mode"),
         "charging in desk mode, at most 60 V and 10 A: {packets} packets, {energy}, {paid} paid",
     ),
     (lambda status: status["charging"], "charging: {packets} packets, {energy}, {paid} paid"),

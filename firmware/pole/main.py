@@ -86,11 +86,11 @@ def main(path: str) -> None:
     try:
         check_native()
         check_gate(config, board)
-        tell_desk_mode(board)
         signer = open_signer(config.seed_file, board.secret)
         # Allocated first: later the heap may have no free piece of this size.
         table = bytearray(TABLE_SIZE)
         forget()
+        tell_desk_mode(board)
         run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
         board.make_safe()

@@ -37,8 +37,9 @@ class Plant:
     """The energy that physically flows, kept in mW times ms so that no rounding loses any.
 
     The contactor's driver is a one-shot: the coil falls off `contactor_hold_ms` after the pole
-    last drove it. The contacts follow the coil `contactor_delay_ms` late. The mains voltage is
-    `voltage_mv`, and noisy, as a real meter's last digits are; `seed` decides the noise. `meters` count the energy.
+    last drove it. The contacts follow the coil `contactor_delay_ms` late. The voltage is about
+    `voltage_mv`: it is noisy, as a real meter's last digits are, and `seed` decides the noise.
+    `meters` count the energy.
     """
 
     profile: ChargingProfile = field(default_factory=ChargingProfile)
