@@ -177,7 +177,8 @@ def safe_levels(kind):
     """Return the level of each output at rest, by pin."""
     board = board_class(kind)
     levels = {select: True for select, _ in board.SELECTS.values()}
-    for pin in (board.CONTACTOR, board.HEARTBEAT, board.PILOT_OUT, board.LED):
+    outputs = (board.CONTACTOR, board.HEARTBEAT, board.PILOT_OUT, board.LED, board.RESIDUAL_TEST)
+    for pin in outputs:
         if pin is not None:
             levels[pin] = False
     return levels
@@ -598,6 +599,7 @@ def test_a_vehicle_does_not_wait_for_a_time_that_is_known(enter):
     port.ntp = lambda: asked.append(1) or BUILT_S + 1
     port.adc_mv[board.PILOT_IN] = 9_000 // board.PILOT_DIVIDER
     board.pause(False)
+    port.advance(50_000)
     assert board.pilot_state() == "B"
     board.set_clock()
     assert len(asked) == 1  # no time was known
@@ -631,6 +633,8 @@ def test_the_pilot_is_read_and_driven(enter, kind):
     board.pause(False)
     assert port.pwm_hz[board.PILOT_OUT] == 1_000
     assert port.pwm[board.PILOT_OUT] == 65_535
+    assert board.pilot_state() == "F"  # until the peak detector has followed
+    port.advance(50_000)
     for peak_mv, state in ((12_000, "A"), (9_000, "B"), (0, "E"), (-1_000, "E")):
         port.adc_mv[board.PILOT_IN] = peak_mv // board.PILOT_DIVIDER
         assert board.pilot_state() == state
@@ -639,7 +643,13 @@ def test_the_pilot_is_read_and_driven(enter, kind):
     assert [board.pilot_state() for _ in range(3)] == ["B", "B", "C"]
     assert port.pwm[board.PILOT_OUT] == 16_000 * 65_535 // 60_000
     board.current_limit_ma(6_000)
+    assert port.pwm[board.PILOT_OUT] == 16_000 * 65_535 // 60_000
+    port.advance(5_000_000)
+    assert board.pilot_state() == "C"
     assert port.pwm[board.PILOT_OUT] == 6_553
+    board.pilot_off()
+    assert board.PILOT_OUT not in port.pwm and port.levels[board.PILOT_OUT] is False
+    assert board.pilot_state() == "F"
 
 
 @EVERY

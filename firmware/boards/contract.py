@@ -244,6 +244,25 @@ class Board:
         A board that cannot tell ignores it.
         """
 
+    def pilot_switch(self, closed: bool) -> None:
+        """Ask the pole for power, pilot state C, or no longer, state B: the vehicle's side.
+
+        A board without that switch ignores it: then the car's own charger has it.
+        """
+
+    def offered_ma(self) -> "int | None":
+        """Return the current that the pilot's duty offers the vehicle, in mA; 0: a pause.
+
+        None: the board does not read the duty. May block for 3 ms, so it is called once a second.
+        """
+        return None
+
+    def charger_limit_ma(self, limit_ma: int) -> None:
+        """Tell the vehicle's charger the most current that it may draw, in mA; 0: none.
+
+        A board that cannot tell ignores it.
+        """
+
     def feed_watchdog(self) -> None:
         """Restart the watchdog's time. Called after every step that completed."""
 
