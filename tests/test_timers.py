@@ -314,12 +314,12 @@ def charger_feedback(clock, pause_ms):
 
 
 def charger_current(clock, pause_ms):
-    """A vehicle has 5 s to follow a limit."""
+    """Duty and vehicle have 10 s to follow a limit."""
     bench = ChargerBench(clock)
     bench.limit_mw = 230_000 * 3 * 10
     bench.steps(1)
     bench.meter.current_ma = 13_000
-    for _ in range(14):
+    for _ in range(24):
         clock.add(450)
         bench.steps(1)
         if bench.charger.reason:

@@ -10,7 +10,7 @@ from joulestream import errors
 from joulestream.compat import const
 from joulestream.pole.contactor import OPENING_MS, ORDERLY_STOP_MS
 from joulestream.pole.residual_test import ResidualTest
-from joulestream.runtime.pilot import PILOT_C, PILOT_D, PILOT_E, is_connected
+from joulestream.runtime.pilot import PILOT_C, PILOT_D, PILOT_E, is_connected, wants_power
 from joulestream.units import Timer, small_int, ticks_diff
 
 TYPE_CHECKING = const(0)
@@ -36,6 +36,7 @@ PAUSING = const(9)  # an orderly stop: the vehicle is asked to draw nothing
 PAUSED = const(10)  # it draws nothing, and the pause lasts on
 FAULTED = const(11)  # the pilot shows -12 V once
 RESTING = const(12)  # the delay after a fault
+SETTLING = const(13)  # after STARTING, until the pilot's input has followed
 
 STATE_NAMES = (
     "starting",
@@ -51,6 +52,7 @@ STATE_NAMES = (
     "paused",
     "faulted",
     "resting",
+    "settling",
 )
 
 # What may be true in a step.
@@ -72,7 +74,7 @@ _FAULTS = (FAULT, FAULTED)
 
 # state: rows (bits that must all be true, next state); the first row that fits counts.
 TRANSITIONS = (
-    ((FAULT, FAULTED), (OVER, VACANT)),
+    (_FAULTS, (OVER, SETTLING)),
     (_FAULTS, (DUE, TESTING), (PLUG, PLUGGED)),
     (_FAULTS, (DONE, VACANT)),
     (_FAULTS, (AWAY, VACANT), (DUE, TESTING), (PAID, INVITED)),
@@ -111,6 +113,7 @@ TRANSITIONS = (
     (_FAULTS, (AWAY, VACANT), (OVER, PLUGGED)),
     ((OVER, RESTING),),
     ((FAULT, RESTING), (OVER, VACANT)),
+    (_FAULTS, (OVER, VACANT)),
 )
 
 # What the pilot shows.
@@ -118,11 +121,14 @@ STEADY = const(0)  # a duty of 100 %: a pause
 DUTY = const(1)  # the duty of the current limit
 OFF = const(2)  # -12 V, state F
 # state: what its pilot shows; whether it drives the coil
-PILOTS = bytes((OFF, 0, 0, 0, DUTY, OFF, 0, DUTY, DUTY, 0, 0, OFF, 0))
-COILS = bytes((0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0))
+PILOTS = bytes((OFF, 0, 0, 0, DUTY, OFF, 0, DUTY, DUTY, 0, 0, OFF, 0, 0))
+COILS = bytes((0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0))
+# In these states the pilot cannot show the vehicle that is there.
+HIDING = (STARTING, SETTLING, WAKING, WOKEN)
 
 # state: its time in ms; the other states have none
 _START_MS = const(300)
+_SETTLE_MS = const(200)
 _SHOW_MS = const(4_000)  # T_step_EF of ISO 15118-3
 _WOKEN_MS = const(1_000)
 _NEVER = -1
@@ -134,8 +140,8 @@ _WAKE_AFTER = const(3)
 
 # The auxiliary contact follows the coil so late at most.
 FEEDBACK_MS = const(200)
-# A vehicle has 5 s to follow a lower duty, and the meter shows its current a little later.
-OVER_CURRENT_MS = const(5_000)
+# A lower limit waits for up to 5 s until the duty may change, and the vehicle has 5 s to follow it.
+OVER_CURRENT_MS = const(10_000)
 _LIMITS_MS = const(100)
 _LEAST_MA = const(6_000)
 # Above this the contactor opens, and it may close again below the second temperature, in degC.
@@ -160,7 +166,7 @@ class Charger:
         now_ms: the present tick.
 
     Attributes:
-        state: one of STARTING to RESTING.
+        state: one of STARTING to SETTLING.
         reason: the fault of now (errors.py), or 0.
         limit_ma: the current that the vehicle may draw.
         limit_reason: the limit that sets it.
@@ -189,6 +195,7 @@ class Charger:
         contactor.least_rest_ms = times[_RESTART]
         self._times = {
             STARTING: min(_START_MS, fault_ms),
+            SETTLING: min(_SETTLE_MS, fault_ms),
             INVITED: times[_WAKE_AFTER] or _NEVER,
             WAKING: _SHOW_MS,
             WOKEN: _WOKEN_MS,
@@ -200,6 +207,7 @@ class Charger:
         self._has_time = True
         self._on = Timer()
         self._limits_time = Timer()
+        self._is_calm = self._wants_ventilation = False
         self._draws_much = False
         self._draws_much_time = Timer()
         self._switched_ms = now_ms
@@ -222,7 +230,7 @@ class Charger:
 
     def hides_vehicle(self) -> bool:
         """Return whether the pilot is driven so that it cannot show the vehicle that is there."""
-        return self.state == WAKING or self.state == WOKEN
+        return self.state in HIDING
 
     def is_pausing(self) -> bool:
         """Return whether an orderly stop goes on."""
@@ -252,6 +260,11 @@ class Charger:
             self._follow_limits()
         self.test.follow(self.state == TESTING, now_ms)
         fault = errors.INTERNAL if hung else self._fault(pilot, meter, now_ms)
+        if fault == errors.CONTACTOR_STUCK:
+            # The gate's comparator may have opened since the pilot was read, as it should.
+            pilot = self._board.pilot_state()
+            if not wants_power(pilot):
+                fault = 0
         # Above the desk's limits an open contactor stays open, and a closed one is a fault.
         desk = self._desk_fault(meter) if self.is_desk else 0
         if not fault and contactor.closed:
@@ -284,6 +297,8 @@ class Charger:
             bits = PLUG | WANTS
         else:
             bits = PLUG | CALM
+        self._is_calm = bits & CALM != 0
+        self._wants_ventilation = self._is_calm and pilot == PILOT_D
         bits |= DUE if self.test.is_due else DONE
         if not self._contactor.rests(now_ms):
             bits |= MAY
@@ -306,7 +321,7 @@ class Charger:
         return -1
 
     def _enter(self, state: int, now_ms: int) -> None:
-        if state == VACANT and self.state != STARTING and self.state != TESTING:
+        if state == VACANT and self.state != SETTLING and self.state != TESTING:
             self.test.expire()
         if state == CHARGING and self.state != PAUSING:
             self._on.start(now_ms, self._least_on_ms)
@@ -325,6 +340,23 @@ class Charger:
                 self._board.pilot_off()
             else:
                 self._board.pause(pilot == STEADY)
+
+    def waits_for(self) -> str:
+        """Return why no current flows though the money is there, as a word for people; or ""."""
+        state = self.state
+        if state == TESTING:
+            return "RESIDUAL_TEST"
+        if state == WAKING or state == WOKEN:
+            return "WAKING_VEHICLE"
+        if state == FAULTED or state == RESTING:
+            return "RESTING_AFTER_FAULT"
+        if self._is_told_nothing():
+            return self.limit_reason
+        if state == INVITED or state == SUSPENDED:
+            if self._wants_ventilation:
+                return "VENTILATION_MISSING"
+            return "VEHICLE_NOT_READY" if self._is_calm else "CONTACTOR_RESTS"
+        return ""
 
     # Faults
 
@@ -386,7 +418,7 @@ class Charger:
         return errors.DESK_LIMIT if is_above else 0
 
     def _current_fault(self, meter: "EnergyCounter", now_ms: int) -> int:
-        """Return OVER_CURRENT at once far above the most, and after 5 s above what was told."""
+        """Return OVER_CURRENT at once far above the most, and after 10 s above what was told."""
         if not self._contactor.closed:
             return 0
         current_ma = meter.current_ma
@@ -405,6 +437,7 @@ class Charger:
     # Limits
 
     def _follow_limits(self) -> None:
+        self.is_desk = self._board.gate() is None
         limit_mw, self.limit_reason = self._power_limit()
         limit_ma = self._milliamperes(limit_mw)
         if limit_ma != self.limit_ma:

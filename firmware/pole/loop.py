@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from joulestream.pole.payee import Payee
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
-CONTACTOR_RESTS = "CONTACTOR_RESTS"
 IDLE = "IDLE"
 
 
@@ -39,6 +38,7 @@ class PoleLoop:
     Attributes:
         meter: the meter that this loop follows.
         payee: the payee that this loop moves on.
+        charger: the charger that this loop steps.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class PoleLoop:
             board.contactor, config.contactor_hold_ms, journal, self._now_ms
         )
         self._welding = WeldWatch(journal, config.contactor_checked, config.max_power_mw)
-        self._charger = Charger(
+        self.charger = Charger(
             config, board, self._contactor, self._welding, payee.power_limit, self._now_ms
         )
         self._recorded_fault = load_fault(journal)
@@ -70,7 +70,7 @@ class PoleLoop:
         """Do one round at the tick `now_ms`. Any exception opens the contactor, then passes on."""
         try:
             self._now_ms = now_ms
-            meter, payee, charger = self.meter, self.payee, self._charger
+            meter, payee, charger = self.meter, self.payee, self.charger
             meter.advance(self._contactor.closed, now_ms)
             self._welding.follow(self._contactor.closed, meter, now_ms)
             meter.alarm = self._welding.alarm
@@ -118,14 +118,14 @@ class PoleLoop:
         """Journal why the loop before this one was given up. Raises OSError."""
         store_fault(self._journal, why)
         self._recorded_fault = why
-        self._charger.rest_after_fault(self._now_ms)
+        self.charger.rest_after_fault(self._now_ms)
 
     def status(self) -> "dict[str, Any]":
         """Return what the pole does and why, as a flat dictionary for people and programs."""
         payee = self.payee
         charging = payee.last_charging
         meter = self.meter
-        charger = self._charger
+        charger = self.charger
         status = {
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
@@ -177,8 +177,8 @@ class PoleLoop:
             return "CHARGING"
         payee = self.payee
         if payee.charging is not None and payee.last_stop is None:
-            rests = payee.may_energise() and self._contactor.rests(self._now_ms)
-            return CONTACTOR_RESTS if rests else WAITING_FOR_PAYMENT
+            waits_for = self.charger.waits_for() if payee.may_energise() else ""
+            return waits_for or WAITING_FOR_PAYMENT
         stopped = errors.stop_name(payee.last_stop)
         if stopped is None and self.meter.reason:
             stopped = errors.reason_name(self.meter.reason)

@@ -72,6 +72,7 @@ class PoleBench:
 
     Args:
         flash: the pole's flash. Default: one in memory.
+        board: the pole's board. Default: a MemoryBoard.
         pole: fields of the pole's configuration that replace those of `pair.pole_values`.
 
     Attributes:
@@ -85,13 +86,17 @@ class PoleBench:
         stops: the reasons of the STOP messages that the vehicle got.
     """
 
-    def __init__(self, flash: "Any" = None, **pole: "Any") -> None:
-        self.world = Pair(pole=pole, flash=(flash or RamFlash(), RamFlash()))
+    def __init__(
+        self, flash: "Any" = None, board: "MemoryBoard | None" = None, **pole: "Any"
+    ) -> None:
+        self.board = board or MemoryBoard()
+        flashes = (flash or RamFlash(), RamFlash())
+        self.world = Pair(pole=pole, flash=flashes, pole_board=self.board)
         self.payee = self.world.payee
         self.outlet = Outlet()
         self.meter = Meter()
         self.link, far_end = cable()
-        self.board = MemoryBoard({"meter": self.meter, "link": self.link})
+        self.board.uarts = {"meter": self.meter, "link": self.link}
         self.board.on_contactor = self._drive
         self.contactor_log: list[bool] = []
         self.at_ms = self.board.tick_ms = self.world.now_ms
