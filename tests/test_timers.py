@@ -367,8 +367,9 @@ class ChargerBench:
         self.charger = Charger(
             config, self.board, contactor, welding, lambda: (self.limit_mw, "X"), clock.now_ms
         )
-        self.steps(1)
-        clock.add(300)
+        for ms in (300, 200):  # the pilot shows -12 V, then its input settles
+            self.steps(1)
+            clock.add(ms)
 
     def steps(self, count):
         for _ in range(count):

@@ -151,7 +151,15 @@ COOL_C = const(75)
 DESK_MV = const(60_000)
 DESK_MA = const(10_000)
 # No chain of transitions in one step is longer.
-_CHAIN = const(6)
+CHAIN = const(6)
+
+
+def next_state(state: int, bits: int) -> int:
+    """Return the state that follows `state` while `bits` are true; -1: it stays."""
+    for needed, following in TRANSITIONS[state]:
+        if bits & needed == needed:
+            return following
+    return -1
 
 
 class Charger:
@@ -272,8 +280,9 @@ class Charger:
         self.reason = fault or desk or self.test.reason()
         may_energise = may_energise and not meter.reason and not desk
         bits = (FAULT if fault else CLEAR) | self._bits(pilot, may_energise, must_pause, now_ms)
-        for _ in range(_CHAIN):
-            state = self._next_state(bits, now_ms)
+        for _ in range(CHAIN):
+            is_over = self._has_time and self._time.is_over(now_ms)
+            state = next_state(self.state, bits | OVER if is_over else bits)
             if state < 0:
                 break
             again = state == self.state
@@ -311,14 +320,6 @@ class Charger:
         elif not bits & PAUSE:
             bits |= PAID
         return bits
-
-    def _next_state(self, bits: int, now_ms: int) -> int:
-        if self._has_time and self._time.is_over(now_ms):
-            bits |= OVER
-        for needed, state in TRANSITIONS[self.state]:
-            if bits & needed == needed:
-                return state
-        return -1
 
     def _enter(self, state: int, now_ms: int) -> None:
         if state == VACANT and self.state != SETTLING and self.state != TESTING:
