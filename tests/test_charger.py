@@ -1,10 +1,11 @@
-"""The charger's table, and what a vehicle at its plug sees: pilot, contactor, limits, tests."""
+"""The charger's table, and its behaviour at the plug: pilot, contactor, limits, tests."""
 
 from itertools import product
 
 import pytest
 
 from joulestream import errors
+from joulestream.host_tools.hazards import document
 from joulestream.host_tools.hazards.plant import Bench
 from joulestream.parts.pilot import FULL_DUTY, NO_DUTY, duty_of
 from joulestream.pole import charger as table
@@ -42,7 +43,7 @@ from joulestream.pole.charger import (
 )
 
 STATES = range(len(TRANSITIONS))
-# What can be true in one step. A test that is due asks for a pause.
+# All that can be true in one step. A test that is due asks for a pause.
 BITS = [
     sum(parts)
     for parts in product(
@@ -113,7 +114,7 @@ def test_a_step_ends_in_a_state_that_stays(state):
 
 
 def plugged(**pole):
-    """Return a bench whose vehicle waits for its money, in state B."""
+    """Return a bench with a vehicle in state B that has not paid."""
     bench = Bench(**pole)
     bench.run(lambda: bench.loop.charger.state == PLUGGED)
     return bench
@@ -385,7 +386,7 @@ def test_welded_contacts_raise_the_alarm_by_their_feedback_alone():
 
 
 def desk(voltage_mv, power_mw=400_000):
-    """Return a bench without a gate, whose meter shows this voltage."""
+    """Return a bench without a gate, and with this voltage at its meter."""
     bench = Bench()
     bench.plant.gate_name = None
     bench.meter.voltage_mv = voltage_mv
@@ -444,3 +445,8 @@ def test_without_a_gate_and_without_a_voltage_a_pole_closes_nothing():
 def test_the_names_of_the_states_are_those_of_the_constants():
     for state, name in enumerate(STATE_NAMES):
         assert getattr(table, name.upper()) == state
+
+
+def test_the_document_has_the_table_of_states():
+    text = document.DOCUMENT.read_text(encoding="utf-8")
+    assert document.table() in text, "run python -m joulestream.host_tools.hazards.document"

@@ -1,4 +1,4 @@
-"""What the analogue inputs of a board mean: the cable's resistor and the temperature sensor."""
+"""The meaning of a board's analogue inputs: the cable's resistor and the temperature sensor."""
 
 from joulestream.compat import const
 

@@ -41,11 +41,11 @@ _CONFIRMATIONS = const(3)
 _HYSTERESIS_MV = const(250)
 # The peak detectors follow a new duty within some periods of 1 kHz.
 _SETTLE_MS = const(50)
-# The negative half of a pilot with a diode: -11.4 to -12.6 V, and what the divider may be off.
+# The negative half of a pilot with a diode: -11.4 to -12.6 V, and the divider's tolerance.
 _DIODE_MV = const(10_500)
 # While the pilot is at -12 V no positive peak is above this.
 _OFF_MV = const(1_500)
-# What a vehicle without state B may be told.
+# A vehicle without state B is told no more.
 SIMPLE_MA = const(10_000)
 # The peak in mV, from which on it means a state: A 11 to 13 V, B 8 to 10, C 5 to 7, D 2 to 4. A
 # peak between two bands is in doubt, and doubt means the state that takes less power.

@@ -1,9 +1,9 @@
 """The pole's charger: one table decides when contactor and pilot change.
 
-Each state has its outputs: the coil, and what the pilot shows. Each step gathers what is true now
-as bits, and the table names the next state for the first row whose bits are all true. So a fault
-stands first in every row, and no state but CHARGING and PAUSING drives the coil. docs/charging.md
-shows the table. Sources: IEC 61851-1, Annex A (states, times), ISO 15118-3 (state F for 4 s).
+Each state has its outputs: the coil, and the pilot. Each step gathers all that is true now as bits,
+and the table names the next state for the first row with bits that are all true. A fault stands
+first in every row, and no state but CHARGING and PAUSING drives the coil. docs/charging.md shows
+the table. Sources: IEC 61851-1, Annex A (states, times), ISO 15118-3 (state F for 4 s).
 """
 
 from joulestream import errors
@@ -55,7 +55,7 @@ STATE_NAMES = (
     "settling",
 )
 
-# What may be true in a step.
+# The bits: each may be true in a step.
 FAULT = const(1)
 CLEAR = const(2)  # no fault
 AWAY = const(4)  # no vehicle
@@ -116,11 +116,11 @@ TRANSITIONS = (
     (_FAULTS, (OVER, VACANT)),
 )
 
-# What the pilot shows.
+# The levels of the pilot.
 STEADY = const(0)  # a duty of 100 %: a pause
 DUTY = const(1)  # the duty of the current limit
 OFF = const(2)  # -12 V, state F
-# state: what its pilot shows; whether it drives the coil
+# state: the level of its pilot; whether it drives the coil
 PILOTS = bytes((OFF, 0, 0, 0, DUTY, OFF, 0, DUTY, DUTY, 0, 0, OFF, 0, 0))
 COILS = bytes((0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0))
 # In these states the pilot cannot show the vehicle that is there.
@@ -147,7 +147,7 @@ _LEAST_MA = const(6_000)
 # Above this the contactor opens, and it may close again below the second temperature, in degC.
 HOT_C = const(85)
 COOL_C = const(75)
-# Without an identified gate: safety extra-low voltage, and what a bench supply gives.
+# Without an identified gate: safety extra-low voltage, and the current of a bench supply.
 DESK_MV = const(60_000)
 DESK_MA = const(10_000)
 # No chain of transitions in one step is longer.
@@ -419,7 +419,7 @@ class Charger:
         return errors.DESK_LIMIT if is_above else 0
 
     def _current_fault(self, meter: "EnergyCounter", now_ms: int) -> int:
-        """Return OVER_CURRENT at once far above the most, and after 10 s above what was told."""
+        """Return OVER_CURRENT at once far above the most, and after 10 s above the limit."""
         if not self._contactor.closed:
             return 0
         current_ma = meter.current_ma

@@ -1,4 +1,4 @@
-"""A power limit: what a vehicle with the simplified pilot may draw."""
+"""A power limit: the most for a vehicle with the simplified pilot."""
 
 from joulestream.compat import const
 from joulestream.pole.limits import CurrentLimit

@@ -115,6 +115,12 @@ _BOARDS = {
     ),
     "heap_largest_block_pico": ("largest block then, bytes", "-"),
     "boards": ("boards that keep the contract of a board", "at least 6"),
+    "heartbeat_end_worst_ms": (
+        "latest end of the heartbeat after a fault or a pair of faults has shown, ms",
+        "at most 600; aim 500",
+    ),
+    "fault_pairs": ("faults and pairs of faults that were played", "all"),
+    "pilot_transitions": ("rows of the charger's table, each of them checked", "all"),
     "can_packet_bus_ms": (
         "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
         "at most 8; aim 6",
@@ -130,6 +136,7 @@ _BOARDS = {
 }
 
 _FEWEST_BOARDS = 6
+_LATEST_HEARTBEAT_MS = 600
 _MOST_CAN_PACKET_MS = 8
 _MOST_CLOSINGS = 60
 _FEWEST_LIARS = 75
@@ -271,7 +278,7 @@ def misses(file: str, figures: Figures) -> list[str]:
             if must == "0" and figures.get(name, 0) > 0
         ] + _beyond_bounds(figures)
     if file == BOARDS:
-        return _failed_boards(figures) + _slow_or_lossy_can(figures)
+        return _failed_boards(figures) + _slow_or_lossy_can(figures) + _late_gate(figures)
     return []
 
 
@@ -281,6 +288,16 @@ def _failed_boards(figures: Figures) -> list[str]:
         return []
     failed = ", ".join(figures.get("boards_failed", {}))
     return [f"boards: {figures['boards']}, must be {_FEWEST_BOARDS} or more, without {failed}"]
+
+
+def _late_gate(figures: Figures) -> list[str]:
+    """Return a sentence for each pair of faults that broke a promise."""
+    said = [f"fault pair {failed}" for failed in figures.get("fault_pairs_failed", [])]
+    late_ms = figures.get("heartbeat_end_worst_ms", 0)
+    if late_ms > _LATEST_HEARTBEAT_MS:
+        meaning = _BOARDS["heartbeat_end_worst_ms"][0]
+        said.append(f"{meaning}: {late_ms}, must be at most {_LATEST_HEARTBEAT_MS}")
+    return said
 
 
 def _slow_or_lossy_can(figures: Figures) -> list[str]:

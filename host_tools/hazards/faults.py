@@ -1,4 +1,4 @@
-"""The table of faults: how each is brought about, when it shows, and what the pole calls it."""
+"""The table of faults: how each is brought about, when it shows, and its name on the pole."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -34,10 +34,10 @@ class Fault(NamedTuple):
     Attributes:
         name: a few words.
         happen: brings it about on a bench that charges.
-        reasons: what the pole shows for it; any one of them will do. Empty: it shows nothing.
+        reasons: the names that the pole shows for it; one of them will do. Empty: none.
         shows_ms: the time until its part tells it: a timeout, a period of grace, an orderly stop.
         ends: whether it ends the heartbeat by itself. Others show only while the contactor opens.
-        part: what is broken, in words. Two faults of one part cannot be there at a time. "": a part
+        part: the broken part, in words. Two faults of one part cannot be there at a time. "": a part
             of its own.
         hides: the names of faults that the pole cannot see behind this one.
         hidden_ms: the time until this fault shows behind one that hides it; None: only when the
@@ -227,6 +227,7 @@ FAULTS = (
         ("METER_SILENT", "METER_STALE"),
         METER_TIMEOUT_MS + READING_MS,
         part=_METER,
+        hides=("over-current",),
     ),
     Fault(
         "meter damaged",
@@ -234,6 +235,7 @@ FAULTS = (
         ("METER_STALE", "METER_SILENT"),
         METER_TIMEOUT_MS + READING_MS,
         part=_METER,
+        hides=("over-current",),
     ),
     Fault("meter backward", _meter("backward"), ("METER_BACKWARD",), READING_MS, part=_METER),
     Fault("meter's UART fails", _line_fails("meter"), _LOOP, READING_MS),

@@ -30,14 +30,14 @@ MOST_MA = 32_000
 
 
 class PlantBoard(MemoryBoard):
-    """A board whose inputs come from the model. Attributes say what is broken.
+    """A board whose inputs come from the model. Attributes say which part is broken.
 
     Attributes:
-        vehicle: what the vehicle's switches show: "A" to "D".
+        vehicle: the state that the vehicle's switches show: "A" to "D".
         stuck_mv: the pilot's input shows this in place of the pilot; None: it works.
         has_diode, shorted: of the pilot at the vehicle.
         follows_duty: whether the vehicle changes between B and C as the duty asks it to.
-        feedback: what the auxiliary contact shows in place of the contacts; None: the contacts.
+        feedback: the auxiliary contact shows this in place of the contacts; None: it works.
         welded, coil_broken: of the contactor.
         trip, residual_dead: whether the residual-current device has tripped, or never trips.
         emergency, celsius, cable, grid: inputs.

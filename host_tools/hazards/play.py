@@ -19,7 +19,7 @@ Schedule = tuple[tuple[Fault, int], ...]
 
 
 class Outcome(NamedTuple):
-    """What came of a fault or a pair.
+    """The outcome of a fault or a pair.
 
     Attributes:
         heartbeat_ms: from the moment at which the first fault shows to the last edge.

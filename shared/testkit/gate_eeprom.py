@@ -1,25 +1,30 @@
-"""The EEPROM that names a gate, as a device on I2C. Runs on CPython and on MicroPython."""
+"""The EEPROM that names a gate, as a device on I2C. Runs on CPython and on MicroPython.
+
+Its address is the one that docs/charging.md gives; the bytes are those of parts/gate_identity.py.
+"""
 
 from joulestream.compat import const
-from joulestream.parts.gate_identity import ADDRESS, identity
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from joulestream.fields import Buffer
 
+ADDRESS = const(0x56)
 _SIZE = const(256)
 
 
 class GateEeprom:
     """The chip: `write` and `read` are transfers of its master; see testkit.fram.Mb85rc.
 
+    Args:
+        data: what it holds from address 0 on.
+
     Attributes:
         memory: its bytes.
         powered: False: the chip acknowledges nothing.
     """
 
-    def __init__(self, name: str, parts: int) -> None:
-        data = identity(name, parts)
+    def __init__(self, data: bytes) -> None:
         self.memory = bytearray(data + b"\xff" * (_SIZE - len(data)))
         self.powered = True
         self._at = 0
