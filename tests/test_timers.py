@@ -57,7 +57,7 @@ from joulestream.runtime import BUILT_S
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.pilot import PILOT_B, PILOT_C, PILOT_F
 from joulestream.runtime.supervisor import Supervisor
-from joulestream.session import CLOSED, ProtocolSession
+from joulestream.session import CLOSED, OPEN, ProtocolSession
 from joulestream.testkit.board import MemoryBoard
 from joulestream.testkit.can_pair import CanBoard, can_config
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
@@ -71,6 +71,7 @@ from joulestream.units import LONGEST_MS, TICKS_PERIOD, Timer, ticks_add
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.own_meter import PowerBound
+from joulestream.vehicle.plug import Plug
 from joulestream.vehicle.visit import Visit
 from test_can_driver import CANSTAT, Side
 
@@ -325,6 +326,23 @@ def charger_current(clock, pause_ms):
         if bench.charger.reason:
             break
     assert bench.charger.reason == OVER_CURRENT
+
+
+def plug(clock, pause_ms):
+    """The vehicle reads the duty once a second."""
+    board = MemoryBoard()
+    offers = [16_000, 0, 10_000]
+    board.offered_ma = lambda: offers.pop(0)
+    one = Plug(board)
+    payer = SimpleNamespace(session=SimpleNamespace(state=OPEN))
+    one.follow(payer, True, clock.now_ms)
+    one.follow(payer, True, clock.add(999))
+    assert one.asks and one.limit_ma == 16_000
+    one.follow(payer, True, clock.add(1))
+    assert not one.asks and one.limit_ma == 0
+    clock.add(pause_ms)
+    one.follow(payer, True, clock.add(1_000))
+    assert one.limit_ma == 10_000
 
 
 def residual_test(clock, pause_ms):
@@ -807,6 +825,7 @@ ROWS = {
     "firmware/vehicle/energy_owner.py EnergyOwner._timer": energy_owner,
     "firmware/vehicle/own_meter.py PowerBound.advance": power_bound,
     "firmware/vehicle/payer.py Payer._audit_wait": charge,
+    "firmware/vehicle/plug.py Plug._pause": plug,
     "firmware/vehicle/visit.py Visit._pause": visit,
 }
 

@@ -12,7 +12,7 @@ _LEAST_CABLE_MV = const(400)
 # A 10 kOhm NTC (B 3950 K) to ground, pulled up to 3.3 V by 10 kOhm: mV at each ten degC from 0 on.
 _NTC_MV = (2_543, 2_206, 1_836, 1_470, 1_143, 871, 657, 494, 372, 282, 215, 166, 129)
 _LEAST_NTC_MV = const(60)
-_MOST_NTC_MV = const(3_150)
+_MOST_NTC_MV = const(3_060)  # -22 degC; the ESP32's converter ends at 3.1 V
 _COLD_C = const(-10)
 BROKEN_C = const(200)
 

@@ -205,11 +205,11 @@ class Pilot:
         """Return the state that a peak means, or the last one while the peak is just beyond it."""
         state = state_of(peak_mv)
         held = self._band
-        if state != held and held in (
-            state_of(peak_mv - _HYSTERESIS_MV),
-            state_of(peak_mv + _HYSTERESIS_MV),
-        ):
-            state = held
+        # The bands are 2 V wide and 3 V apart. Within one of them nothing is held.
+        if state != held and (peak_mv - 2_000) % 3_000 > 2_000:
+            near = state_of(peak_mv - _HYSTERESIS_MV), state_of(peak_mv + _HYSTERESIS_MV)
+            if held in near:
+                state = held
         self._band = state
         return state
 

@@ -17,6 +17,8 @@ from joulestream.host_tools.build.pico import SOURCE, build, build_library, emul
 from joulestream.host_tools.pico_emulator import LOW, EmulatedPico
 from joulestream.host_tools.pico_flash import JOURNAL_AT, write_flash
 from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
+from joulestream.parts.gate_identity import identity
+from joulestream.testkit.gate_eeprom import GateEeprom
 from joulestream.testkit.mcp2515 import Mcp2515
 from joulestream.units import ticks_diff
 
@@ -75,6 +77,9 @@ class PicoFirmware:
                 self.board.attach_spi(_CAN_BUS, _CAN_SELECT, can)
                 self.board.attach_interrupt(_CAN_INTERRUPT, lambda: can.interrupt)
             self.board.attach_i2c(_CLOCK_BUS, self._clock)
+            if role == "pole":
+                # The bench's gate, of which no further part is modelled.
+                self.board.attach_i2c(_CLOCK_BUS, GateEeprom(identity("bench", 0)))
             self.board.on_level = self._see_level
             self.board.set_level(_FEEDBACK, True)
             if is_new:
