@@ -313,7 +313,9 @@ def test_heat_lowers_the_current_before_it_opens_the_contactor():
         bench.charge(1)
         status = bench.loop.status()
         told.append(status["current_limit_ma"])
-        assert status["power_limit_reason"] == ("TEMPERATURE" if celsius > 60 else "CONFIGURED_MAXIMUM")
+        assert status["power_limit_reason"] == (
+            "TEMPERATURE" if celsius > 60 else "CONFIGURED_MAXIMUM"
+        )
     assert told == [16_666, 12_500, 8_333, 6_666]
 
 
@@ -450,3 +452,20 @@ def test_the_names_of_the_states_are_those_of_the_constants():
 def test_the_document_has_the_table_of_states():
     text = document.DOCUMENT.read_text(encoding="utf-8")
     assert document.table() in text, "run python -m joulestream.host_tools.hazards.document"
+
+
+def test_contacts_that_fall_open_are_a_fault():
+    bench = Bench()
+    bench.charge(1)
+    bench.run_ms(500)
+    bench.plant.coil_broken = True
+    bench.run(lambda: not bench.plant.line, 1_000)
+    assert bench.payee.last_stop == errors.CONTACTOR_STUCK
+
+
+def test_a_gate_that_is_gone_opens_the_contactor_at_mains_voltage():
+    bench = Bench()
+    bench.charge(1)
+    bench.plant.gate_name = None
+    bench.run(lambda: not bench.plant.line, 1_000)
+    assert bench.payee.last_stop == errors.DESK_LIMIT
