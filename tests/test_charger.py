@@ -1,6 +1,6 @@
 """The charger's table, and its behaviour at the plug: pilot, contactor, limits, tests."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 
@@ -132,8 +132,19 @@ def test_the_duty_is_full_until_a_claim_is_stored_and_then_asks_for_state_c():
     bench.run_ms(500)
     assert bench.payee.charging.packets == 0 and not bench.plant.contact
     bench = Bench()
-    bench.charge(1)
+    bench.charge()
     assert bench.plant.pilot_part.duty == duty_of(16_666)
+    # The channel has earned credit. The next session begins with a claim too.
+    bench.payee.stop(errors.OWNER_STOP, bench.at_ms)
+    bench.run(lambda: bench.payee.charging is None)
+    bench.paying = False
+    bench.run_ms(10_000)
+    bench.greet()
+    bench.accept()
+    bench.run_ms(500)
+    assert bench.payee.charging.credit > bench.payee.charging.unpaid
+    assert bench.payee.charging.packets == 0 and not bench.plant.contact
+    assert bench.plant.pilot_part.duty == FULL_DUTY
 
 
 def test_power_comes_within_3_s_of_state_c():
@@ -294,7 +305,7 @@ def test_the_smallest_limit_is_told_and_the_duty_changes_once_in_5_s():
         bench.run_ms(1_000)
     bench.run_ms(10_000)
     changes = [at_ms for at_ms, _ in duties[1:]]
-    assert all(later - earlier >= 5_000 for earlier, later in zip(changes, changes[1:]))
+    assert all(later - earlier >= 5_000 for earlier, later in pairwise(changes))
     assert duties[-1][1] == duty_of(16_000)
     status = bench.loop.status()
     assert (status["current_limit_ma"], status["power_limit_reason"]) == (16_000, "GRID_OPERATOR")

@@ -6,8 +6,8 @@
 import pytest
 
 from joulestream.host_tools.hazards.faults import FAULTS, Fault
-from joulestream.host_tools.hazards.play import LIMIT_MS, pairs, play, schedules
 from joulestream.host_tools.hazards.plant import GATE_MS, Bench
+from joulestream.host_tools.hazards.play import LIMIT_MS, pairs, play, schedules
 
 PARTS = 4
 PAIRS = list(enumerate(pairs()))

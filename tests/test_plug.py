@@ -1,4 +1,4 @@
-"""The vehicle's side of the pilot: it asks for power only with a session and an offered current."""
+"""The vehicle's side of the pilot: it asks for power only with a session and a current."""
 
 from types import SimpleNamespace
 

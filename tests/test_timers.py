@@ -50,8 +50,8 @@ from joulestream.pole.clock import PoleClock
 from joulestream.pole.closing import WAIT, Closing
 from joulestream.pole.contactor import Contactor
 from joulestream.pole.packetizer import Packetizer
-from joulestream.pole.residual_test import ResidualTest
 from joulestream.pole.renewal import Renewal
+from joulestream.pole.residual_test import ResidualTest
 from joulestream.pole.welding import WeldWatch
 from joulestream.runtime import BUILT_S
 from joulestream.runtime.heap import HeapWatch

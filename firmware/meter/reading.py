@@ -12,8 +12,8 @@ class Reading:
         step_mwh: the least step by which the register can move now, in mWh; rounded up. A float32
             register moves in longer steps the higher it stands.
         power_mw: the power that flows now, in mW; below 0 when it flows back.
-        voltage_mv: the voltage, in mV; None: the meter does not tell it. Its last digits never rest
-            while a meter works.
+        voltage_mv: the voltage, in mV; None: the meter does not tell it. Its last digits
+            never rest while a meter works.
         current_ma: the highest current of a phase, in mA; None: the meter does not tell it.
         age_ms: the time from the reading's first question to its last byte. A figure may be as
             old as the question.

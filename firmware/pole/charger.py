@@ -1,9 +1,9 @@
 """The pole's charger: one table decides when contactor and pilot change.
 
-Each state has its outputs: the coil, and the pilot. Each step gathers all that is true now as bits,
-and the table names the next state for the first row with bits that are all true. A fault stands
-first in every row, and no state but CHARGING and PAUSING drives the coil. docs/charging.md shows
-the table. Sources: IEC 61851-1, Annex A (states, times), ISO 15118-3 (state F for 4 s).
+Each state has its outputs: the coil, and the pilot. Each step gathers all that is true now as
+bits, and the table names the next state for the first row with bits that are all true. A fault
+stands first in every row, and no state but CHARGING and PAUSING drives the coil. docs/charging.md
+shows the table. Sources: IEC 61851-1, Annex A (states, times), ISO 15118-3 (state F for 4 s).
 """
 
 from joulestream import errors
@@ -140,7 +140,7 @@ _WAKE_AFTER = const(3)
 
 # The auxiliary contact follows the coil so late at most.
 FEEDBACK_MS = const(200)
-# A lower limit waits for up to 5 s until the duty may change, and the vehicle has 5 s to follow it.
+# A lower limit waits for up to 5 s until the duty may change. The vehicle has 5 s to follow it.
 OVER_CURRENT_MS = const(10_000)
 _LIMITS_MS = const(100)
 _LEAST_MA = const(6_000)

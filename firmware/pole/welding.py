@@ -106,7 +106,7 @@ class WeldWatch:
             self.raise_alarm()
 
     def raise_alarm(self) -> None:
-        """Raise the alarm, if none lasts: the contacts are closed though the coil is not driven."""
+        """Raise the alarm, if none lasts: the contacts are closed, and the coil is not driven."""
         if not self.alarm:
             self.number += 1
             self.alarm = CONTACTOR_WELDED

@@ -1,8 +1,8 @@
 """The vehicle's side of the pilot: its switch of state C, and the current limit of its charger.
 
-The switch is closed while a session is open and the pole's duty offers at least 6 A. The charger is
-told the current of that duty, anew once a second: a vehicle has 5 s to follow a change (IEC 61851-1,
-table A.8). Without a session it is told none.
+The switch is closed while a session is open and the pole's duty offers at least 6 A. The charger
+is told the current of that duty, anew once a second: a vehicle has 5 s to follow a change (IEC
+61851-1, table A.8). Without a session it is told none.
 """
 
 from joulestream.compat import const

@@ -16,8 +16,8 @@ from joulestream.host_tools.bench.firmware import FirmwareError
 from joulestream.host_tools.build.pico import SOURCE, build, build_library, emulator_modules
 from joulestream.host_tools.pico_emulator import LOW, EmulatedPico
 from joulestream.host_tools.pico_flash import JOURNAL_AT, write_flash
-from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
 from joulestream.parts.gate_identity import identity
+from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
 from joulestream.testkit.gate_eeprom import GateEeprom
 from joulestream.testkit.mcp2515 import Mcp2515
 from joulestream.units import ticks_diff

@@ -37,8 +37,8 @@ class Fault(NamedTuple):
         reasons: the names that the pole shows for it; one of them will do. Empty: none.
         shows_ms: the time until its part tells it: a timeout, a period of grace, an orderly stop.
         ends: whether it ends the heartbeat by itself. Others show only while the contactor opens.
-        part: the broken part, in words. Two faults of one part cannot be there at a time. "": a part
-            of its own.
+        part: the broken part, in words. Two faults of one part cannot be there at a time. "": a
+            part of its own.
         hides: the names of faults that the pole cannot see behind this one.
         hidden_ms: the time until this fault shows behind one that hides it; None: only when the
             contactor opens.
