@@ -1493,7 +1493,9 @@ BUGS = (
         "a voltage that nobody knows passes on a desk",
         "firmware/pole/charger.py",
         "        if voltage_mv is None or abs(voltage_mv) > DESK_MV:\n",
-        "        if voltage_mv is None:\n            return 0\n        if abs(voltage_mv) > DESK_MV:\n",
+        "        if voltage_mv is None:\n"
+        "            return 0\n"
+        "        if abs(voltage_mv) > DESK_MV:\n",
         "tests/test_charger.py::test_without_a_gate_and_without_a_voltage_a_pole_closes_nothing",
     ),
     Bug(

@@ -369,6 +369,19 @@ def test_an_orderly_stop_for_money_asks_first_and_opens_in_state_b():
     assert bench.loop.charger.state == PAUSED
 
 
+def test_an_offer_tells_the_highest_power_of_the_session():
+    bench = Bench()
+    bench.plant.grid, bench.plant.celsius = 0, 79
+    bench.run(lambda: bench.loop.charger.state == PLUGGED and not bench.counter.reason)
+    bench.greet()
+    assert bench.offered.max_power_mw == 11_500_000
+    bench.accept()
+    bench.run_ms(10_000)
+    assert not bench.plant.contact
+    bench.plant.grid, bench.plant.celsius = None, 25
+    bench.run(lambda: bench.plant.contact)
+
+
 # Contacts
 
 

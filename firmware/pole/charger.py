@@ -70,50 +70,48 @@ DONE = const(1024)  # it has passed, or there is none
 MAY = const(2048)  # the contactor may close
 OVER = const(4096)  # the state's time is over
 
-_FAULTS = (FAULT, FAULTED)
-
 # state: rows (bits that must all be true, next state); the first row that fits counts.
 TRANSITIONS = (
-    (_FAULTS, (OVER, SETTLING)),
-    (_FAULTS, (DUE, TESTING), (PLUG, PLUGGED)),
-    (_FAULTS, (DONE, VACANT)),
-    (_FAULTS, (AWAY, VACANT), (DUE, TESTING), (PAID, INVITED)),
+    ((FAULT, FAULTED), (OVER, SETTLING)),
+    ((FAULT, FAULTED), (DUE, TESTING), (PLUG, PLUGGED)),
+    ((FAULT, FAULTED), (DONE, VACANT)),
+    ((FAULT, FAULTED), (AWAY, VACANT), (DUE, TESTING), (PAID, INVITED)),
     (
-        _FAULTS,
+        (FAULT, FAULTED),
         (AWAY, VACANT),
         (UNPAID, PLUGGED),
         (PAUSE, PLUGGED),
         (WANTS | MAY, CHARGING),
         (CALM | OVER, WAKING),
     ),
-    (_FAULTS, (UNPAID, WOKEN), (OVER, WOKEN)),
-    (_FAULTS, (OVER | AWAY, VACANT), (OVER, SUSPENDED)),
+    ((FAULT, FAULTED), (UNPAID, WOKEN), (OVER, WOKEN)),
+    ((FAULT, FAULTED), (OVER | AWAY, VACANT), (OVER, SUSPENDED)),
     (
-        _FAULTS,
+        (FAULT, FAULTED),
         (AWAY, VACANT),
         (UNPAID, PLUGGED),
         (CALM, SUSPENDED),
         (PAUSE, PAUSING),
     ),
     (
-        _FAULTS,
+        (FAULT, FAULTED),
         (AWAY, VACANT),
         (UNPAID, PLUGGED),
         (PAUSE, PLUGGED),
         (WANTS | MAY, CHARGING),
     ),
     (
-        _FAULTS,
+        (FAULT, FAULTED),
         (AWAY, VACANT),
         (UNPAID, PLUGGED),
         (CALM, PAUSED),
         (OVER | PAUSE, PLUGGED),
         (OVER | PAID, CHARGING),
     ),
-    (_FAULTS, (AWAY, VACANT), (OVER, PLUGGED)),
+    ((FAULT, FAULTED), (AWAY, VACANT), (OVER, PLUGGED)),
     ((OVER, RESTING),),
     ((FAULT, RESTING), (OVER, VACANT)),
-    (_FAULTS, (OVER, VACANT)),
+    ((FAULT, FAULTED), (OVER, VACANT)),
 )
 
 # The levels of the pilot.

@@ -255,7 +255,7 @@ class Payee:
             self._config,
             record,
             price_per_kwh,
-            self._limits.smallest()[0],
+            self._limits.smallest(False)[0],
             time_s,
             hello,
             meter,

@@ -18,6 +18,8 @@ FULL_C = const(80)
 class TemperatureLimit:
     """The configured maximum, less a twentieth of it for each degree above WARM_C."""
 
+    is_passing = True
+
     def __init__(self, max_power_mw: int, celsius: "Callable[[], int | None]") -> None:
         self._max_power_mw = max_power_mw
         self._celsius = celsius

@@ -2,7 +2,8 @@
 
 The model has the pilot's voltages with and without a diode, a vehicle that follows the duty, the
 gate with its heartbeat and its own comparator of the pilot, contacts that follow the coil late, a
-residual-current device that tests itself, and sensors. A test breaks any of these parts, or lets the processor stall.
+residual-current device that tests itself, and sensors. A test breaks any of these parts, or lets
+the processor stall.
 """
 
 from collections.abc import Callable

@@ -84,6 +84,7 @@ class PoleBench:
         prepay: the amount that it pays beyond an invoice, in claim units.
         contactor_log: every state in which the pole drove the contactor, in order.
         stops: the reasons of the STOP messages that the vehicle got.
+        offered: the last OFFER that the vehicle got; None since its last HELLO.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class PoleBench:
         self.paying = True
         self.prepay = PREPAY
         self.stops: list[int] = []
-        self._offer: Offer | None = None
+        self.offered: Offer | None = None
         self._greetings = 0
         self._session = _new_session()
         self._certificate = certificate()
@@ -152,12 +153,12 @@ class PoleBench:
     def greet(self) -> None:
         """Send a HELLO with a new nonce and wait for the offer."""
         self.send_hello()
-        self.run(lambda: self._offer is not None)
+        self.run(lambda: self.offered is not None)
 
     def send_hello(self) -> None:
         """Send a HELLO with a new nonce."""
         self._greetings += 1
-        self._offer = None
+        self.offered = None
         self._session = _new_session()
         hello = Hello(
             version=messages.VERSION,
@@ -230,7 +231,7 @@ class PoleBench:
         message = messages.decode(bytes(payload))
         if isinstance(message, Offer):
             self._session.receive(bytes(payload), self.at_ms)
-            self._offer = message
+            self.offered = message
         elif isinstance(message, Stop):
             self.stops.append(message.reason)
         elif isinstance(message, Invoice) and self.paying:
