@@ -8,6 +8,8 @@ import pytest
 from joulestream.host_tools.hazards.faults import FAULTS, Fault
 from joulestream.host_tools.hazards.plant import GATE_MS, Bench
 from joulestream.host_tools.hazards.play import LIMIT_MS, pairs, play, schedules
+from joulestream.pole import charger
+from joulestream.pole.contactor import ORDERLY_STOP_MS
 
 PARTS = 4
 PAIRS = list(enumerate(pairs()))
@@ -49,5 +51,82 @@ def test_no_static_level_and_no_stale_edge_holds_the_contactor():
     bench.step_ms = 5
     bench.hangs = True
     bench.plant.line = True
-    bench.run_ms(2 * GATE_MS)
+    for _ in range(2 * GATE_MS // 5):
+        bench.step()
     assert not bench.plant.contact
+
+
+# In the other states a fault keeps the contactor open, or opens it.
+
+
+def waiting(bench):
+    """A vehicle in state B that has not paid."""
+    bench.run(lambda: bench.loop.charger.state == charger.PLUGGED and not bench.counter.reason)
+
+
+def in_test(bench):
+    bench.run(lambda: bench.loop.charger.state == charger.TESTING and not bench.counter.reason)
+
+
+def invited(bench):
+    """A vehicle that has paid and does not answer the duty."""
+    bench.plant.follows_duty = False
+    waiting(bench)
+    bench.greet()
+    bench.accept()
+    bench.run(lambda: bench.loop.charger.state == charger.INVITED)
+
+
+def waking(bench):
+    invited(bench)
+    bench.run(lambda: bench.loop.charger.state == charger.WAKING, 40_000)
+
+
+def suspended(bench):
+    bench.charge(1)
+    bench.plant.follows_duty, bench.plant.vehicle = False, "B"
+    bench.run(lambda: bench.loop.charger.state == charger.SUSPENDED)
+
+
+def pausing(bench):
+    bench.plant.follows_duty = False
+    waiting(bench)
+    bench.plant.vehicle = "C"
+    bench.charge(1)
+    bench.run_ms(2_000)
+    bench.plant.grid = 0
+    bench.run(lambda: bench.loop.charger.state == charger.PAUSING)
+    bench.plant.grid = None
+
+
+def resting(bench):
+    bench.charge(1)
+    bench.plant.emergency = True
+    bench.run(lambda: bench.loop.charger.state == charger.RESTING)
+    bench.plant.emergency = False
+
+
+STATES = (in_test, waiting, invited, waking, suspended, pausing, resting)
+# Faults that leave a vehicle its current: it is not there yet, or takes less of it.
+HARMLESS = ("vehicle ignores a limit", "no more payments", "over-current", "vehicle in state B")
+# An auxiliary contact shows this fault only when the contactor has closed.
+SEEN_WHEN_CLOSED = ("feedback stuck open",)
+
+
+@pytest.mark.parametrize("reach", STATES, ids=lambda reach: reach.__name__)
+def test_with_a_fault_nothing_closes_in_any_state(reach):
+    for fault in FAULTS:
+        if not fault.ends or fault.name in HARMLESS + SEEN_WHEN_CLOSED:
+            continue
+        bench = Bench()
+        reach(bench)
+        fault.happen(bench)
+        # At a duty of 100 %, in an orderly stop, nobody can look for the diode.
+        bench.run_ms(min(fault.shows_ms, 8_000) + ORDERLY_STOP_MS + LIMIT_MS + GATE_MS)
+        assert not bench.plant.contact, fault.name
+        if bench.plant.vehicle == "B":
+            # It asks for power now, for as long as the rest after a fault takes.
+            bench.plant.follows_duty, bench.plant.vehicle = False, "C"
+        for _ in range(2_000):
+            bench.step()
+            assert not bench.plant.contact, fault.name
