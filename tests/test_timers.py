@@ -277,8 +277,9 @@ def charger(clock, pause_ms):
     clock.add(29_999)
     bench.steps(1)
     assert bench.charger.state == RESTING
-    clock.add(1 + pause_ms)
-    bench.steps(1)
+    for ms in (1 + pause_ms, 300, 200):
+        clock.add(ms)
+        bench.steps(1)
     assert bench.charger.state == INVITED
 
 

@@ -137,6 +137,8 @@ class Pilot:
 
     def pause(self, paused: bool, now_ms: int) -> None:
         """Ask the vehicle to draw no current, or no longer."""
+        if self._paused is None:
+            self.fault = 0  # the pole looks anew when it is at -12 V the next time
         self._paused = paused
         self.follow(now_ms)
 

@@ -27,6 +27,7 @@ _UARTS = {"link": 0, "meter": 1}
 # As in firmware/boards/rp2040.py.
 _CONTACTOR, _HEARTBEAT, _FEEDBACK, _PILOT_CHANNEL, _CLOCK_BUS = 10, 11, 12, 0, 1
 _CAN_BUS, _CAN_SELECT, _CAN_INTERRUPT = 0, 17, 20
+_PILOT_PIN = 14
 _GATE_NS = 600_000_000
 _PILOT_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000}
 _PILOT_DIVIDER, _ADC_FULL_MV, _ADC_FULL = 5, 3_300, 4_095
@@ -143,6 +144,8 @@ class PicoFirmware:
         """Set what the board sees; `came` tells how many bytes were put on each UART."""
         self._run_to_ms = now_ms
         reading = _PILOT_MV[pilot] * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
+        if self.role == "pole" and not self.board.duty(_PILOT_PIN):
+            reading = 0  # the pole drives -12 V
         self.board.set_reading(_PILOT_CHANNEL, reading)
         self.board.set_level(_FEEDBACK, not self.contactor)
         self.board.show_interrupts()
