@@ -144,7 +144,8 @@ class PicoFirmware:
         """Set what the board sees; `came` tells how many bytes were put on each UART."""
         self._run_to_ms = now_ms
         reading = _PILOT_MV[pilot] * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
-        if self.role == "pole" and not self.board.duty(_PILOT_PIN):
+        board = self.board
+        if self.role == "pole" and board.has_power and not board.duty(_PILOT_PIN):
             reading = 0  # the pole drives -12 V
         self.board.set_reading(_PILOT_CHANNEL, reading)
         self.board.set_level(_FEEDBACK, not self.contactor)
