@@ -179,5 +179,6 @@ class HandRun:
             "storage": str(self._config_path.with_suffix(".flash").resolve()),
             **self._config.get("board", {}),
             "clock": "wall",
+            "load": "real",
             "uarts": self._paths,
         }

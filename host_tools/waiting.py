@@ -37,6 +37,16 @@ _POLE: _Rows = (
         lambda status: status["contactor_alarm"],
         "waiting for a person: current through the open contactor, alarm {contactor_alarm}",
     ),
+    (
+        lambda status: status.get("hazard") == "DESK_LIMIT",
+        "desk mode: no gate identifies itself, and the meter shows more than 60 V or 10 A, or no"
+        " voltage",
+    ),
+    (lambda status: status.get("hazard"), "waiting until it is safe: {hazard}"),
+    (
+        lambda status: status["charging"] and status.get("desk_mode"),
+        "charging in desk mode, at most 60 V and 10 A: {packets} packets, {energy}, {paid} paid",
+    ),
     (lambda status: status["charging"], "charging: {packets} packets, {energy}, {paid} paid"),
     (_state("stopping", "receipted"), "ending the session: {last_stop}"),
     (lambda status: not is_connected(status["pilot"]), "waiting for a vehicle (pilot {pilot})"),

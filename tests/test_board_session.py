@@ -13,6 +13,7 @@ from joulestream.device.payee_records import PayeeRecord
 from joulestream.host_tools.hardware.peripherals import Reset
 from joulestream.host_tools.hardware.port import PartitionRow, Port
 from joulestream.parts.ds3231 import Ds3231
+from joulestream.parts.gate_identity import identity
 from joulestream.pole import config as pole_config
 from joulestream.pole import main as pole_main
 from joulestream.runtime.supervisor import Supervisor
@@ -22,6 +23,7 @@ from joulestream.testkit.certificates import KEYS, NOW_S, certificate
 from joulestream.testkit.ds3231 import Ds3231Registers
 from joulestream.testkit.flash import NorFlash, RamFlash
 from joulestream.testkit.fram import Mb85rc
+from joulestream.testkit.gate_eeprom import GateEeprom
 from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import PACKET_PRICE, Nonces, pole_values, vehicle_values
 from joulestream.vehicle import config as vehicle_config
@@ -80,7 +82,7 @@ class Site:
         self.flash = NorFlash(64, 4_096)
         port.partitions["journal"] = PartitionRow(self.flash)
         clock = Ds3231Registers()
-        port.i2c_devices = [self.fram, clock]
+        port.i2c_devices = [self.fram, clock, GateEeprom(identity("model", 0))]
         self.kind, self.storage, self.secret = kind, storage, secret
         self._boot()
         Ds3231(self.board.i2c()).set(NOW_S)
@@ -143,7 +145,12 @@ class Site:
     def world(self):
         """Let the mains, the meters, the cable and the vehicle follow by one step."""
         port = self.port
-        port.adc_mv[self.board.PILOT_IN] = 6_000 // self.board.PILOT_DIVIDER
+        board = self.board
+        # At -12 V there is no positive peak.
+        peak_mv = 6_000 if board.PILOT_OUT in port.pwm else 0
+        port.adc_mv[board.PILOT_IN] = peak_mv // board.PILOT_DIVIDER
+        if board.FEEDBACK is not None:
+            port.inputs[board.FEEDBACK] = 0 if self.contact else 1
         power_mw = POWER_MW if self.contact else 0
         self.flowed += power_mw * STEP_MS
         for meter in self.meters:

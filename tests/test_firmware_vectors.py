@@ -86,7 +86,7 @@ def make_pole(vectors):
         Books(config, store, clock, 1_000),
         clock,
         open_prices(config, None),
-        PowerLimits(config, None),
+        PowerLimits(config, contract.Board()),
         lambda size: offer.nonce,
         bytearray(TABLE_SIZE),
     )

@@ -144,5 +144,5 @@ def test_both_configurations_load_and_fit_together(home):
     assert car.energy_wanted_mwh == 1_000, "the first watt-hour"
     certificate = Certificate.from_bytes((home / "channel.cert").read_bytes())
     assert certificate.expires_at_s + pole.collect_within_s <= certificate.claimable_until_s
-    # What the page says the watt-hour costs.
+    # The cost of the watt-hour, as the page tells it.
     assert f"{price // 1_000} millionths of a euro" in PAGE

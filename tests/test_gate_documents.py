@@ -1,4 +1,4 @@
-"""docs/gate.md says what firmware/gate does: reasons, states, messages, times."""
+"""docs/gate.md agrees with firmware/gate: reasons, states, messages, times."""
 
 import re
 

@@ -14,7 +14,7 @@ PLANT = "set request 1", "set beat_ms 20", "set pilot 2", "set self_test_ms 100"
 
 
 class Pipe:
-    """A UART whose other end is the controller. `damage` may change the bytes that pass."""
+    """A UART with the controller at its other end. `damage` may change the bytes that pass."""
 
     def __init__(self, controller):
         self._controller = controller

@@ -349,7 +349,7 @@ def test_flipped_bits_are_noticed_and_older_values_come_back():
                 damaged.data[block][at] ^= bit
                 found = mounted(damaged)
                 assert found.get(b"k") == b"old", (later, at)
-                # What was torn by a power cut looks the same, if it is the last.
+                # A record that a power cut has torn looks the same, if it is the last.
                 assert found.damaged > 0 or later == 0 or at < offsets[0] + 9, (later, at)
                 if later:
                     assert found.get(b"other") == (later - 1).to_bytes(8, "big")

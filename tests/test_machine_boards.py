@@ -2,13 +2,14 @@
 
 import ast
 import importlib
+import math
 import sys
 from itertools import pairwise
 
 import pytest
 
 from dual_runtime import raised
-from joulestream import boards
+from joulestream import boards, errors
 from joulestream.boards import open_board
 from joulestream.boards.contract import CLOCK_NETWORK, CLOCK_RTC, NO_CLOCK
 from joulestream.device.config import ConfigError
@@ -20,6 +21,15 @@ from joulestream.host_tools.hardware.peripherals import Blocks, Misused, Pin, Re
 from joulestream.host_tools.hardware.port import PartitionRow, Port
 from joulestream.host_tools.hardware.signatures import NotInPort, Stub, module_stub
 from joulestream.host_tools.layout import ROOT
+from joulestream.parts.gate_identity import (
+    DIODE,
+    EMERGENCY,
+    GRID,
+    PROXIMITY,
+    RESIDUAL,
+    TEMPERATURE,
+    identity,
+)
 from joulestream.runtime import BUILT_S
 from joulestream.runtime.fault import PartFault
 from joulestream.runtime.supervisor import Supervisor
@@ -27,6 +37,7 @@ from joulestream.testkit.board_contract import check_board, check_writing
 from joulestream.testkit.ds3231 import Ds3231Registers
 from joulestream.testkit.flash import mount
 from joulestream.testkit.fram import Mb85rc, Mb85rs
+from joulestream.testkit.gate_eeprom import GateEeprom
 
 CHIP_OF = {"esp32": "ESP32", "esp32c3": "ESP32C3", "esp32s3": "ESP32S3", "rp2040": "RP2040"}
 RADIOS = ("esp32", "esp32c3", "esp32s3")
@@ -177,7 +188,8 @@ def safe_levels(kind):
     """Return the level of each output at rest, by pin."""
     board = board_class(kind)
     levels = {select: True for select, _ in board.SELECTS.values()}
-    for pin in (board.CONTACTOR, board.HEARTBEAT, board.PILOT_OUT, board.LED):
+    outputs = (board.CONTACTOR, board.HEARTBEAT, board.PILOT_OUT, board.LED, board.RESIDUAL_TEST)
+    for pin in outputs:
         if pin is not None:
             levels[pin] = False
     return levels
@@ -598,6 +610,7 @@ def test_a_vehicle_does_not_wait_for_a_time_that_is_known(enter):
     port.ntp = lambda: asked.append(1) or BUILT_S + 1
     port.adc_mv[board.PILOT_IN] = 9_000 // board.PILOT_DIVIDER
     board.pause(False)
+    port.advance(50_000)
     assert board.pilot_state() == "B"
     board.set_clock()
     assert len(asked) == 1  # no time was known
@@ -631,6 +644,8 @@ def test_the_pilot_is_read_and_driven(enter, kind):
     board.pause(False)
     assert port.pwm_hz[board.PILOT_OUT] == 1_000
     assert port.pwm[board.PILOT_OUT] == 65_535
+    assert board.pilot_state() == "F"  # until the peak detector has followed
+    port.advance(50_000)
     for peak_mv, state in ((12_000, "A"), (9_000, "B"), (0, "E"), (-1_000, "E")):
         port.adc_mv[board.PILOT_IN] = peak_mv // board.PILOT_DIVIDER
         assert board.pilot_state() == state
@@ -639,7 +654,13 @@ def test_the_pilot_is_read_and_driven(enter, kind):
     assert [board.pilot_state() for _ in range(3)] == ["B", "B", "C"]
     assert port.pwm[board.PILOT_OUT] == 16_000 * 65_535 // 60_000
     board.current_limit_ma(6_000)
+    assert port.pwm[board.PILOT_OUT] == 16_000 * 65_535 // 60_000
+    port.advance(5_000_000)
+    assert board.pilot_state() == "C"
     assert port.pwm[board.PILOT_OUT] == 6_553
+    board.pilot_off()
+    assert board.PILOT_OUT not in port.pwm and port.levels[board.PILOT_OUT] is False
+    assert board.pilot_state() == "F"
 
 
 @EVERY
@@ -718,3 +739,168 @@ def test_a_board_of_the_users_own_is_one_file_on_the_path(enter, tmp_path, monke
     for wrong in ("throw_away_nothing", "throw away"):
         with pytest.raises(ConfigError, match=r"'board\.kind' names no board"):
             open_board({"kind": wrong})
+
+
+# The gate's identity, and the parts that it names
+
+
+EVERY_PART = DIODE | RESIDUAL | EMERGENCY | PROXIMITY | TEMPERATURE | GRID
+
+
+def gate_board(enter, parts=EVERY_PART, kind="esp32s3", **config):
+    """Return the port and the board behind a gate with these parts."""
+    port = enter(kind)
+    port.i2c_devices = [GateEeprom(identity("tester 1", parts))]
+    return port, open_board({"kind": kind, **config})
+
+
+@EVERY
+def test_a_board_without_an_identified_gate_is_in_desk_mode(enter, kind):
+    port = enter(kind)
+    board = open_board({"kind": kind})
+    assert board.gate() is None
+    assert board.residual_tripped() is None and board.cable_ma() is None
+    assert board.temperature_c() is None and board.grid_ma() is None and board.hazard() == 0
+    port.i2c_devices = [GateEeprom(identity("tester 1", 0))]
+    assert open_board({"kind": kind}).gate() == "tester 1"
+    assert open_board({"kind": kind, "side": "vehicle"}).gate() is None
+
+
+def test_an_identity_that_is_damaged_counts_for_nothing(enter):
+    good = identity("tester 1", EVERY_PART)
+    for at in range(len(good)):
+        for bit in (1, 128):
+            port = enter("esp32s3")
+            data = bytearray(good)
+            data[at] ^= bit
+            port.i2c_devices = [GateEeprom(bytes(data))]
+            assert open_board({"kind": "esp32s3"}).gate() is None, at
+    port = enter("esp32s3")
+    chip = GateEeprom(good)
+    port.i2c_devices = [chip]
+    chip.powered = False
+    assert open_board({"kind": "esp32s3"}).gate() is None
+    for name in ("", "a name of 16 byte"):
+        with pytest.raises(ValueError, match="1 to 15 bytes"):
+            identity(name, 0)
+
+
+@pytest.mark.parametrize("kind", ["esp32s3", "rp2040"])
+def test_an_open_wire_of_a_part_is_a_hazard(enter, kind):
+    port, board = gate_board(enter, kind=kind, grid_ma=7_000)
+    for pin in (board.RESIDUAL, board.EMERGENCY, board.GRID):
+        port.inputs[pin] = 0
+    assert (board.residual_tripped(), board.hazard(), board.grid_ma()) == (False, 0, None)
+    port.inputs.clear()  # torn off: the pull-up lifts them
+    assert (board.residual_tripped(), board.grid_ma()) == (True, 7_000)
+    assert board.hazard() == errors.EMERGENCY_STOP
+    board.test_residual(True)
+    assert port.levels[board.RESIDUAL_TEST] is True
+    board.make_safe()
+    assert port.levels[board.RESIDUAL_TEST] is False
+
+
+def test_a_part_that_the_gate_does_not_name_is_not_read(enter):
+    port, board = gate_board(enter, EMERGENCY)
+    port.inputs[board.EMERGENCY] = 0
+    assert board.gate() == "tester 1" and board.hazard() == 0
+    assert board.residual_tripped() is None and board.grid_ma() is None
+    assert board.cable_ma() is None and board.temperature_c() is None
+
+
+def test_cable_and_temperature_are_read(enter):
+    port, board = gate_board(enter)
+    # 330 Ohm to 3.3 V and the cable's resistor to ground.
+    for ohm, current_ma in ((100, 63_000), (220, 32_000), (680, 20_000), (1_500, 13_000)):
+        for percent in (95, 100, 105):
+            port.adc_mv[board.PROXIMITY] = 3_300 * ohm * percent // (ohm * percent + 33_000)
+            assert board.cable_ma() == current_ma, (ohm, percent)
+    for mv in (0, 300, 3_100):
+        port.adc_mv[board.PROXIMITY] = mv
+        assert board.cable_ma() == 0
+    for celsius in range(1, 120):
+        ohm = 10_000 * math.exp(3_950 * (1 / (celsius + 273.15) - 1 / 298.15))
+        port.adc_mv[board.TEMPERATURE] = round(3_300 * ohm / (ohm + 10_000))
+        assert celsius - 1 <= board.temperature_c() <= celsius + 2, celsius
+    for mv in (0, 3_100):
+        port.adc_mv[board.TEMPERATURE] = mv
+        assert board.temperature_c() >= 200
+
+
+def test_without_a_diode_no_vehicle_wants_power(enter):
+    port, board = gate_board(enter, DIODE)
+    board.pause(False)
+    port.advance(5_000_000)
+    port.adc_mv[board.PILOT_IN] = 6_000 // board.PILOT_DIVIDER
+    port.adc_mv[board.PILOT_LOW] = 6_000 // board.PILOT_DIVIDER
+    for _ in range(4):
+        board.pilot_state()
+        port.advance(10_000)
+    port.advance(50_000)
+    assert board.pilot_state() == "B" and board.hazard() == errors.PILOT_FAULTY
+    port.adc_mv[board.PILOT_LOW] = 12_000 // board.PILOT_DIVIDER
+    assert board.pilot_state() == "C" and board.hazard() == 0
+    port.adc_mv[board.PILOT_LOW] = 9_000 // board.PILOT_DIVIDER
+    assert board.pilot_state() == "B" and board.hazard() == errors.PILOT_FAULTY
+
+
+def test_an_input_that_shows_a_vehicle_at_minus_12_v_is_stuck(enter):
+    port, board = gate_board(enter)
+    port.inputs[board.EMERGENCY] = 0
+    board.pause(False)
+    port.adc_mv[board.PILOT_IN] = 6_000 // board.PILOT_DIVIDER
+    port.advance(100_000)
+    board.pilot_state()
+    board.pilot_off()
+    assert board.pilot_state() == "F" and board.hazard() == 0, "the detector has 50 ms to follow"
+    port.advance(50_000)
+    assert board.pilot_state() == "F" and board.hazard() == errors.PILOT_FAULTY
+    port.adc_mv[board.PILOT_IN] = 0
+    assert board.pilot_state() == "F" and board.hazard() == 0
+
+
+def test_a_state_holds_until_its_peak_is_beyond_the_hysteresis(enter):
+    port = enter("esp32s3")
+    board = open_board({"kind": "esp32s3", "side": "vehicle"})
+
+    def read(mv):
+        port.adc_mv[board.PILOT_IN] = mv // board.PILOT_DIVIDER
+        return [board.pilot_state() for _ in range(3)][-1]
+
+    told = [read(mv) for mv in (7_200, 6_900, 7_200, 7_300, 7_200, 5_000, 4_800, 4_700)]
+    assert told == ["B", "C", "C", "B", "B", "C", "C", "B"]
+
+
+# The vehicle's side
+
+
+@EVERY
+def test_a_vehicle_asks_for_power_and_limits_its_charger(enter, kind):
+    port = enter(kind)
+    board = open_board({"kind": kind, "side": "vehicle", "current_ma": 20_000})
+    board.pilot_switch(True)
+    assert port.levels[board.PILOT_OUT] is True
+    board.charger_limit_ma(16_000)
+    assert port.pwm[board.CONTACTOR] == 16_000 * 65_535 // 60_000
+    board.charger_limit_ma(32_000)
+    assert port.pwm[board.CONTACTOR] == 20_000 * 65_535 // 60_000
+    board.charger_limit_ma(5_999)
+    assert board.CONTACTOR not in port.pwm and port.levels[board.CONTACTOR] is False
+    board.charger_limit_ma(16_000)
+    board.make_safe()
+    assert board.CONTACTOR not in port.pwm
+    assert port.levels[board.PILOT_OUT] is False and port.levels[board.CONTACTOR] is False
+
+
+@EVERY
+def test_a_vehicle_reads_the_current_that_the_pole_offers(enter, kind):
+    port = enter(kind)
+    board = open_board({"kind": kind, "side": "vehicle"})
+    if board.FEEDBACK is None:
+        assert board.offered_ma() is None
+        return
+    assert board.offered_ma() == 0  # no edge comes: a pause
+    pulses = ((50, 0), (79, 0), (100, 6_000), (267, 16_020), (850, 51_000), (900, 65_000))
+    for high_us, current_ma in (*pulses, (960, 80_000), (971, 0)):
+        port.pulse_us[board.FEEDBACK] = high_us
+        assert board.offered_ma() == current_ma

@@ -1,4 +1,4 @@
-"""Every meter of the table of drivers keeps the common suite; rows are what they claim to be."""
+"""Every meter of the table of drivers keeps the common suite; its rows are true."""
 
 from joulestream.meter import abb, carlo_gavazzi, eastron, peacefair, schneider
 from joulestream.meter.config import check_meter

@@ -426,13 +426,13 @@ def test_the_duty_never_allows_more_than_the_current():
     assert duty_of(5_999) == duty_of(0) == FULL_DUTY
 
 
-def test_a_pause_does_not_wait_and_more_current_does():
+def test_a_pause_does_not_wait_and_another_current_does():
     duties = []
     peak_mv = 12_000
     pilot = Pilot(lambda: peak_mv, duties.append, 32_000)
     assert pilot.read(0) == "F" and duties == []  # not available before the first order
     pilot.pause(False, 0)
-    assert duties == [FULL_DUTY] and pilot.read(0) == "A"
+    assert duties == [FULL_DUTY] and pilot.read(50) == "A"
     pilot.read(9_000)
     assert duties == [FULL_DUTY]  # steady, since there is no vehicle
     duties.clear()
@@ -441,20 +441,23 @@ def test_a_pause_does_not_wait_and_more_current_does():
     pilot.follow(9_000)
     assert duties == [duty_of(32_000)]
     pilot.limit(16_000, 10_000)
-    pilot.limit(20_000, 10_100)
-    pilot.follow(14_900)
+    pilot.follow(13_900)
+    assert len(duties) == 1
+    pilot.follow(14_000)
+    pilot.limit(20_000, 14_100)
+    pilot.follow(18_900)
     assert len(duties) == 2
-    pilot.follow(15_000)
-    pilot.pause(True, 15_100)
-    pilot.pause(False, 15_200)
-    pilot.follow(20_000)
+    pilot.follow(19_000)
+    pilot.pause(True, 19_100)
+    pilot.pause(False, 19_200)
+    pilot.follow(24_000)
     assert duties[-1] == FULL_DUTY
-    pilot.follow(20_100)
+    pilot.follow(24_100)
     pilot.limit(40_000, 30_000)
     peak_mv = 12_000
     pilot.read(30_000)
     pilot.follow(30_001)
-    pilot.switch_off()
+    pilot.switch_off(30_002)
     pilot.follow(40_000)
     a32, a16, a20 = duty_of(32_000), duty_of(16_000), duty_of(20_000)
     assert duties == [a32, a16, a20, FULL_DUTY, a20, a32, FULL_DUTY, 0]

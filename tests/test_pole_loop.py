@@ -138,12 +138,13 @@ def test_every_doubt_opens_the_contactor_in_the_same_step():
 
 
 def test_the_contactor_closes_only_while_the_pilot_says_that_power_is_wanted():
-    for state in PILOT_STATES:
-        bench = PoleBench()
-        bench.charge()
-        bench.board.pilot = state
-        bench.step()
-        assert opened(bench) == (state not in ("C", "D")), state
+    for ventilation, wanted in ((0, ("C",)), (1, ("C", "D"))):
+        for state in PILOT_STATES:
+            bench = PoleBench(ventilation=ventilation)
+            bench.charge()
+            bench.board.pilot = state
+            bench.step()
+            assert opened(bench) == (state not in wanted), state
 
 
 def test_a_vehicle_that_wants_no_power_keeps_its_session():
@@ -158,12 +159,13 @@ def test_a_vehicle_that_wants_no_power_keeps_its_session():
 
 
 def test_a_pilot_without_a_vehicle_ends_the_session():
-    for state in ("A", "E", "F"):
+    reasons = {"A": errors.UNPLUGGED, "E": errors.PILOT_SHORTED, "F": errors.UNPLUGGED}
+    for state, reason in reasons.items():
         bench = PoleBench()
         bench.charge()
         bench.board.pilot = state
         bench.step()
-        assert opened(bench) and bench.payee.last_stop == errors.UNPLUGGED, state
+        assert opened(bench) and bench.payee.last_stop == reason, state
 
 
 def test_the_switch_itself_asks_for_meter_and_plug():

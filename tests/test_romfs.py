@@ -53,7 +53,7 @@ def test_the_image_of_a_role_has_neither_the_other_role_nor_the_testkit(tmp_path
 
 @pytest.fixture(scope="module")
 def records(built):  # noqa: F811
-    """What each firmware reads in a short session."""
+    """The readings of each firmware in a short session."""
     with open(BUILD / "board.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another pytest worker may be at it
         build_native_board()

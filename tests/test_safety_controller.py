@@ -15,7 +15,7 @@ def status(counter, state=1, reason=0, flags=7, test=2, age=90, ddeg=253, curren
 
 
 class Peer:
-    """The other end of the UART: it keeps what the board sends, and says what a test tells it."""
+    """The other end of the UART: it keeps the bytes of the board, and sends those of a test."""
 
     def __init__(self):
         self.board_end, self._end = cable()

@@ -50,7 +50,7 @@ STRANGER = KEYS["stranger"]
 
 
 class Served:
-    """A PoleBench whose pole has a service line, and a host at its other end."""
+    """A PoleBench with a service line on its pole, and a host at its other end."""
 
     def __init__(self, keys=(OPERATOR,), signer=OPERATOR, **pole):
         pole["service_keys"] = [key.public_key.hex() for key in keys]
@@ -346,7 +346,7 @@ def test_requests_of_a_wrong_size_or_number_are_refused_before_any_signature_is_
         answer = host.exchange(payload)
         assert answer[0] == number | ANSWER and answer[REQUEST_HEAD] == UNKNOWN_REQUEST
         assert len(answer) == ANSWER_HEAD
-    # What is too short for a sequence, and what looks like an answer, is not answered.
+    # A payload that is too short for a sequence, or that looks like an answer, gets no answer.
     for payload in (b"\x41", b"\x41\0\0\0", bytes((STATUS | ANSWER, 0, 0, 0, 1)) + bytes(64)):
         assert host.exchange(payload) is None
     assert host.ask(CLAIM, bytes(32))[0] == OK

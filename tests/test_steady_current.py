@@ -92,7 +92,7 @@ def covered_bench():
     """Return a bench with credit enough for an orderly stop, and the list of its pauses."""
     bench = PoleBench(credit=20_000, link_timeout_ms=60_000)
     pauses = []
-    bench.board.pause = lambda paused: pauses.append((paused, bench.at_ms, bench.outlet.contact))
+    bench.board.pause = lambda paused: pauses.append((paused, bench.at_ms, bench.outlet.coil))
     bench.charge()
     # A payment of 20,000 earns all of the credit.
     while bench.payee.charging.credit < 20_000:
@@ -105,7 +105,7 @@ def test_non_payment_opens_in_order():
     bench.paying = False
     bench.run(lambda: pauses and pauses[-1][0])
     asked_ms = pauses[-1][1]
-    assert pauses[-1][2], "the contacts are still closed"
+    assert pauses[-1][2], "the coil is still driven"
     bench.run(lambda: not bench.outlet.coil)
     assert asked_ms + ORDERLY_STOP_MS <= bench.at_ms <= asked_ms + ORDERLY_STOP_MS + 2 * STEP_MS
     assert bench.payee.charging.unpaid < 20_000, "the stop began early enough"
@@ -144,11 +144,11 @@ def test_a_payment_ends_an_orderly_stop():
 def test_without_cover_non_payment_opens_at_once():
     bench = PoleBench()
     pauses = []
-    bench.board.pause = pauses.append
+    bench.board.pause = lambda paused: pauses.append((paused, bench.outlet.coil))
     bench.charge()
     bench.paying = False
     bench.run(lambda: not bench.outlet.coil)
-    assert True not in pauses
+    assert (True, True) not in pauses, "the vehicle is not asked first"
     assert bench.payee.charging.unpaid >= bench.payee.charging.credit
 
 
@@ -156,7 +156,7 @@ def test_a_fault_opens_at_once_though_a_stop_is_covered():
     bench, pauses = covered_bench()
     bench.meter.set_fault("backward")
     bench.run(lambda: not bench.outlet.coil)
-    assert not pauses or not pauses[-1][0]
+    assert not (pauses[-1][0] and pauses[-1][2]), "the vehicle is not asked first"
     assert bench.payee.last_stop == errors.METER_BACKWARD
 
 

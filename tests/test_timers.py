@@ -19,9 +19,16 @@ from joulestream.boards.board_clock import BoardClock
 from joulestream.boards.contract import CLOCK_NETWORK
 from joulestream.boards.gate import DRIVE, Gate
 from joulestream.boards.told_clock import ToldClock
+from joulestream.device.config import check_table
 from joulestream.device.payer_record import PayerRecord
 from joulestream.device.write_budget import WriteBudget
-from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
+from joulestream.errors import (
+    CONTACTOR_STUCK,
+    CONTACTOR_WELDED,
+    EMERGENCY_STOP,
+    LINK_TIMEOUT,
+    OVER_CURRENT,
+)
 from joulestream.host_tools.hardware.port import Port
 from joulestream.host_tools.layout import ROOT
 from joulestream.link import LINKS, check_link, open_link
@@ -29,20 +36,31 @@ from joulestream.link.isotp import PAUSE_MS, TIMEOUT_MS, IsoTp
 from joulestream.messages import PAYEE, PAYER, Hello, encode
 from joulestream.meter.config import METER, check_meter
 from joulestream.meter.counter import open_meter
-from joulestream.parts.pilot import Pilot, duty_of
+from joulestream.parts.pilot import FULL_DUTY, Pilot, duty_of
 from joulestream.parts.safety_controller import SafetyController
 from joulestream.pole import config as pole_config
+from joulestream.pole.charger import (
+    CHARGING,
+    INVITED,
+    PAUSING,
+    RESTING,
+    SUSPENDED,
+    WAKING,
+    Charger,
+)
 from joulestream.pole.clock import PoleClock
 from joulestream.pole.closing import WAIT, Closing
 from joulestream.pole.contactor import Contactor
 from joulestream.pole.packetizer import Packetizer
 from joulestream.pole.renewal import Renewal
+from joulestream.pole.residual_test import ResidualTest
 from joulestream.pole.welding import WeldWatch
 from joulestream.runtime import BUILT_S
 from joulestream.runtime.heap import HeapWatch
+from joulestream.runtime.pilot import PILOT_B, PILOT_C, PILOT_F
 from joulestream.runtime.supervisor import Supervisor
 from joulestream.service import BUSY, NOT_ALLOWED, OK, REQUEST_HEAD, STATUS
-from joulestream.session import CLOSED, ProtocolSession
+from joulestream.session import CLOSED, OPEN, ProtocolSession
 from joulestream.testkit.board import MemoryBoard, cable
 from joulestream.testkit.can_pair import CanBoard, can_config
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
@@ -52,13 +70,14 @@ from joulestream.testkit.meter import Meter
 from joulestream.testkit.meter_suite import Bench
 from joulestream.testkit.pair import METER as PAIR_METER
 from joulestream.testkit.pair import Meter as PairMeter
-from joulestream.testkit.pair import Pair
+from joulestream.testkit.pair import Pair, pole_values
 from joulestream.testkit.service_host import ServiceHost
 from joulestream.units import LONGEST_MS, TICKS_PERIOD, Timer, ticks_add
 from joulestream.vehicle import config as vehicle_config
 from joulestream.vehicle import service as vehicle_service
 from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.own_meter import PowerBound
+from joulestream.vehicle.plug import Plug
 from joulestream.vehicle.visit import Visit
 from test_can_driver import CANSTAT, Side
 
@@ -224,16 +243,171 @@ def pilot(clock, pause_ms):
     duties = []
     one = Pilot(lambda: 6_000, duties.append, 16_000)
     one.pause(False, clock.now_ms)
-    one.read(clock.now_ms)
+    assert one.read(clock.add(49)) == PILOT_F
     one.read(clock.add(pause_ms))
+    one.read(clock.add(1))
     one.read(clock.add(5_000))
     assert duties[-1] == duty_of(16_000), "a change that waits comes after 5 s"
-    one.limit(10_000, clock.add(pause_ms))
-    one.limit(16_000, clock.now_ms)
+    one.pause(True, clock.add(pause_ms))
+    one.pause(False, clock.now_ms)
     one.read(clock.add(4_999))
-    assert duties[-1] == duty_of(10_000)
+    assert duties[-1] == FULL_DUTY
     one.read(clock.add(1))
     assert duties[-1] == duty_of(16_000)
+
+
+def charger(clock, pause_ms):
+    """A vehicle that sleeps is woken; after a fault the pole rests. Nobody looks in between."""
+    bench = ChargerBench(clock)
+    bench.pilot = PILOT_B
+    bench.steps(2)
+    assert bench.charger.state == INVITED
+    clock.add(30_000 + pause_ms)
+    bench.steps(1)
+    assert bench.charger.state == WAKING
+    clock.add(4_000 + pause_ms)
+    bench.steps(1)
+    clock.add(1_000 + pause_ms)
+    bench.steps(1)
+    assert bench.charger.state == SUSPENDED
+    bench.board.hazard = lambda: EMERGENCY_STOP
+    bench.steps(1)
+    bench.board.hazard = int
+    clock.add(4_000)
+    bench.steps(1)
+    assert bench.charger.state == RESTING
+    clock.add(29_999)
+    bench.steps(1)
+    assert bench.charger.state == RESTING
+    for ms in (1 + pause_ms, 300, 200):
+        clock.add(ms)
+        bench.steps(1)
+    assert bench.charger.state == INVITED
+
+
+def charger_pause(clock, pause_ms):
+    """A limit of 0 ends the current, once the contactor has been closed for 2 s."""
+    bench = ChargerBench(clock)
+    bench.pilot = PILOT_B
+    bench.steps(1)
+    clock.add(pause_ms)
+    bench.pilot = PILOT_C
+    bench.steps(1)
+    assert bench.charger.state == CHARGING
+    bench.limit_mw = 0
+    for _ in range(4):
+        clock.add(400)
+        bench.steps(1)
+        assert bench.charger.state == CHARGING
+    clock.add(400)
+    bench.steps(1)
+    assert bench.charger.state == PAUSING
+
+
+def charger_feedback(clock, pause_ms):
+    """The auxiliary contact has 200 ms to follow the coil."""
+    bench = ChargerBench(clock)
+    bench.board.contactor_feedback = lambda: False
+    bench.steps(1)
+    clock.add(199)
+    bench.steps(1)
+    assert bench.charger.reason == 0
+    clock.add(1 + pause_ms % 100)
+    bench.steps(1)
+    assert bench.charger.reason == CONTACTOR_STUCK
+    bench.board.contactor_feedback = lambda: True
+    clock.add(100 + pause_ms)
+    bench.steps(1)
+    assert bench.charger.reason == CONTACTOR_WELDED
+
+
+def charger_current(clock, pause_ms):
+    """Duty and vehicle have 10 s to follow a limit."""
+    bench = ChargerBench(clock)
+    bench.limit_mw = 230_000 * 3 * 10
+    bench.steps(1)
+    bench.meter.current_ma = 13_000
+    for _ in range(24):
+        clock.add(450)
+        bench.steps(1)
+        if bench.charger.reason:
+            break
+    assert bench.charger.reason == OVER_CURRENT
+
+
+def plug(clock, pause_ms):
+    """The vehicle reads the duty once a second."""
+    board = MemoryBoard()
+    offers = [16_000, 0, 10_000]
+    board.offered_ma = lambda: offers.pop(0)
+    one = Plug(board)
+    payer = SimpleNamespace(session=SimpleNamespace(state=OPEN))
+    one.follow(payer, True, clock.now_ms)
+    one.follow(payer, True, clock.add(999))
+    assert one.asks and one.limit_ma == 16_000
+    one.follow(payer, True, clock.add(1))
+    assert not one.asks and one.limit_ma == 0
+    clock.add(pause_ms)
+    one.follow(payer, True, clock.add(1_000))
+    assert one.limit_ma == 10_000
+
+
+def residual_test(clock, pause_ms):
+    """The test takes 7 s at most, and comes again after a day."""
+    bench = ChargerBench(clock)
+    bench.board.residual_tripped = lambda: bench.driven
+    bench.board.test_residual = lambda driven: setattr(bench, "driven", driven)
+    test = ResidualTest(bench.board)
+    while test.is_due:
+        test.follow(True, clock.add(1_000))
+    test.follow(False, clock.add(24 * 3_600_000 - 1))
+    assert not test.is_due
+    test.follow(False, clock.add(1 + pause_ms))
+    test.follow(False, clock.add(24 * 3_600_000))
+    assert test.is_due, "a timer that nobody looked at is late by its own time at most"
+    bench.board.residual_tripped = lambda: False
+    test.follow(True, clock.add(1_000))
+    test.follow(True, clock.add(6_999))
+    assert test.result == "RUNS"
+    test.follow(True, clock.add(1 + pause_ms))
+    assert test.result == "FAILED"
+
+
+class ChargerBench:
+    """A Charger on a board in memory, with times of a real one and money for ever."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self.board = MemoryBoard()
+        self.board.charging_times = lambda: (2_000, 5_000, 30_000, 30_000)
+        self.pilot = PILOT_C
+        self.limit_mw = 11_000_000
+        self.driven = False
+        journal = mount(RamFlash(), 8)
+        self.meter = SimpleMeter()
+        config = check_table(pole_config.TABLE, pole_values())
+        config = pole_config.consistent(config)
+        contactor = Contactor(self.board.contactor, 500, journal, clock.now_ms)
+        welding = WeldWatch(journal, 0, 11_000_000)
+        self.charger = Charger(
+            config, self.board, contactor, welding, lambda: (self.limit_mw, "X"), clock.now_ms
+        )
+        for ms in (300, 200):  # the pilot shows -12 V, then its input settles
+            self.steps(1)
+            clock.add(ms)
+
+    def steps(self, count):
+        for _ in range(count):
+            self.charger.step(self.pilot, True, False, self.meter, self._clock.now_ms)
+
+
+class SimpleMeter:
+    """The figures of a meter that a charger looks at."""
+
+    def __init__(self):
+        self.reason = self.power_mw = 0
+        self.voltage_mv = 230_000
+        self.current_ma = 0
 
 
 def board_clock(clock, pause_ms):
@@ -719,13 +893,21 @@ ROWS = {
     "firmware/pole/contactor.py Contactor._hold": contactor,
     "firmware/pole/contactor.py Contactor._rest": contactor,
     "firmware/pole/contactor.py Contactor._until_forgotten": contactor,
-    "firmware/pole/loop.py PoleLoop._stop": timer,
+    "firmware/pole/charger.py Charger._time": charger,
+    "firmware/pole/charger.py Charger._on": charger_pause,
+    "firmware/pole/charger.py Charger._limits_time": charger_pause,
+    "firmware/pole/charger.py Charger._travel": charger_feedback,
+    "firmware/pole/charger.py Charger._feedback_fault": charger_feedback,
+    "firmware/pole/charger.py Charger._draws_much_time": charger_current,
+    "firmware/pole/residual_test.py ResidualTest._time": residual_test,
+    "firmware/pole/residual_test.py ResidualTest._fresh": residual_test,
     "firmware/pole/welding.py WeldWatch._settling": welding,
     "firmware/pole/welding.py WeldWatch._late": welding_by_energy,
     "firmware/parts/pilot.py Pilot._next_duty": pilot,
     "firmware/parts/safety_controller.py SafetyController._next_ask": safety_controller,
     "firmware/parts/safety_controller.py SafetyController._next_permit": safety_controller,
     "firmware/parts/safety_controller.py SafetyController._silence": safety_controller,
+    "firmware/parts/pilot.py Pilot._settling": pilot,
     "firmware/boards/board_clock.py BoardClock._next_ask": board_clock,
     "firmware/boards/board_clock.py BoardClock.read": board_clock,
     "firmware/boards/machine_board.py MachineBoard._next_edge": machine_board,
@@ -742,6 +924,7 @@ ROWS = {
     "firmware/vehicle/energy_owner.py EnergyOwner._timer": energy_owner,
     "firmware/vehicle/own_meter.py PowerBound.advance": power_bound,
     "firmware/vehicle/payer.py Payer._audit_wait": charge,
+    "firmware/vehicle/plug.py Plug._pause": plug,
     "firmware/vehicle/visit.py Visit._pause": visit,
 }
 

@@ -101,6 +101,7 @@ from joulestream.boards.esp32s3 import Board as Recommended
 
 class Board(Recommended):
     CONTACTOR = %d
+    GRID = None
 """
 
 

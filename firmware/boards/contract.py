@@ -132,6 +132,61 @@ class Board:
         """Drive all outputs to their safe levels. Called when the firmware ends."""
         self.contactor(False)
 
+    def hazard(self) -> int:
+        """Return the reason (errors.py) why the board allows no current now, or 0.
+
+        Its inputs tell it: an emergency stop, a pilot that fails its checks, a safety controller.
+        Called in every step; the contactor opens at once, and the reason is shown.
+        """
+        return 0
+
+    def residual_tripped(self) -> "bool | None":
+        """Return whether the residual-current device has tripped, or tests itself.
+
+        None: the board has no line from such a device.
+        """
+        return None
+
+    def test_residual(self, driven: bool) -> None:
+        """Drive the test input of the residual-current device, or release it.
+
+        It has to trip within 7 s, and to be ready again within 7 s after the release.
+        """
+
+    def temperature_c(self) -> "int | None":
+        """Return the highest temperature near the contactor in degC; None: there is no sensor.
+
+        A sensor that is broken, shorted or torn off shows a temperature above all limits.
+        """
+        return None
+
+    def cable_ma(self) -> "int | None":
+        """Return the current that the plugged cable can carry, in mA, by its proximity resistor.
+
+        0: there is no cable, or its resistor is none of the standard's. None: the cable is fixed.
+        """
+        return None
+
+    def grid_ma(self) -> "int | None":
+        """Return the current that the grid operator allows now, in mA; None: no limit."""
+        return None
+
+    def vehicle_ma(self) -> "int | None":
+        """Return the most that the kind of vehicle may be told, in mA; None: no limit.
+
+        A vehicle without state B has the simplified pilot: 10 A. Source: IEC 61851-1, A.2.3.
+        """
+        return None
+
+    def charging_times(self) -> "tuple[int, int, int, int]":
+        """Return four times of the charger in ms.
+
+        The least time that the contactor stays closed before a limit or a test ends the current;
+        the least time from an opening to the next closing; the rest after a fault; the time after
+        which a vehicle that does not answer the pilot's duty is woken, 0: never.
+        """
+        return 0, 0, 0, 0
+
     def contactor_feedback(self) -> "bool | None":
         """Return whether the contacts are closed, as an auxiliary contact shows it.
 
@@ -142,7 +197,8 @@ class Board:
     def gate(self) -> "str | None":
         """Return the identification of the hardware gate between board and contactor.
 
-        None: there is no gate.
+        None: there is no gate. Then the pole is in desk mode: it says so everywhere, and lets no
+        current flow above 60 V or 10 A by its own meter. A simulated contactor names its gate too.
         """
         return None
 
@@ -195,8 +251,30 @@ class Board:
         after an orderly stop's longest time.
         """
 
+    def pilot_off(self) -> None:
+        """Show that the pole is not available, until the next `pause`: steady -12 V, state F."""
+
     def current_limit_ma(self, limit_ma: int) -> None:
         """Tell the vehicle the highest current it may draw, in mA.
+
+        A board that cannot tell ignores it.
+        """
+
+    def pilot_switch(self, closed: bool) -> None:
+        """Ask the pole for power, pilot state C, or no longer, state B: the vehicle's side.
+
+        A board without that switch ignores it: then the car's own charger has it.
+        """
+
+    def offered_ma(self) -> "int | None":
+        """Return the current that the pilot's duty offers the vehicle, in mA; 0: a pause.
+
+        None: the board does not read the duty. May block for 3 ms, so it is called once a second.
+        """
+        return None
+
+    def charger_limit_ma(self, limit_ma: int) -> None:
+        """Tell the vehicle's charger the most current that it may draw, in mA; 0: none.
 
         A board that cannot tell ignores it.
         """

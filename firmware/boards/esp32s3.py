@@ -23,13 +23,20 @@ class Board(MachineBoard):
     UARTS = {"link": (1, 17, 18, 5_120), "meter": (2, 15, 16, 256)}
     SPI = (1, 12, 11, 13, 8_000_000)
     SELECTS = {"can": (10, 14), "fram": (21, None)}
-    I2C = (0, 9, 8, 400_000)
+    I2C = (0, 41, 40, 400_000)
     CONTACTOR = 4
     HEARTBEAT = 5
     FEEDBACK = 6
     PILOT_OUT = 7
     PILOT_IN = 1
-    LED = 2
+    PILOT_LOW = 2
+    PROXIMITY = 8
+    TEMPERATURE = 9
+    RESIDUAL = 39
+    RESIDUAL_TEST = 47
+    EMERGENCY = 48
+    GRID = 38
+    LED = 42
     FLASH = (PARTITION, "journal")
     HAS_RADIO = True
     # A name server that does not answer blocks for 20 s (parts/network_time.py).

@@ -18,13 +18,33 @@ import select
 import sys
 import time
 
+from joulestream import errors
 from joulestream.boards import contract
 from joulestream.boards.board_clock import BoardClock
 from joulestream.compat import const
 from joulestream.device.config import REQUIRED, check_table, one_of, section, text, whole
 from joulestream.device.keystore import SOURCE_DEVICE
+from joulestream.parts.analog import cable_ma, celsius
 from joulestream.parts.device_secret import read_device_secret
-from joulestream.parts.pilot import FREQUENCY_HZ, LEAST_MA, MOST_MA, NO_DUTY, Pilot
+from joulestream.parts.gate_identity import (
+    DIODE,
+    EMERGENCY,
+    GRID,
+    PROXIMITY,
+    RESIDUAL,
+    TEMPERATURE,
+    read_identity,
+)
+from joulestream.parts.pilot import (
+    FREQUENCY_HZ,
+    LEAST_MA,
+    MOST_MA,
+    NO_DUTY,
+    SIMPLE_MA,
+    Pilot,
+    current_of,
+    duty_of,
+)
 from joulestream.runtime.pilot import is_connected
 from joulestream.units import TICKS_PERIOD, Timer
 
@@ -40,6 +60,9 @@ _FRAM_SPI = "fram_spi"
 _FRAM_I2C = "fram_i2c"
 # A port raises these where a peripheral, a pin, a name or a keyword is missing.
 _MISSING = (AttributeError, ImportError, OSError, TypeError, ValueError)
+
+_OUTPUTS = ("CONTACTOR", "HEARTBEAT", "PILOT_OUT", "LED", "RESIDUAL_TEST")
+_INPUTS = ("FEEDBACK", "RESIDUAL", "EMERGENCY", "GRID")
 
 _LED_MS = const(500)
 _REPORT_MS = const(2_000)
@@ -79,6 +102,7 @@ TABLE = (
     ),
     ("clock", one_of("none", "ds3231"), "none"),
     ("current_ma", whole(LEAST_MA, MOST_MA), 6_000),
+    ("grid_ma", whole(0, MOST_MA), 6_000),
     ("feedback", whole(0, 1), 1),
     ("service", one_of("none", "repl"), "none"),
     ("watchdog", whole(0, 1), 1),
@@ -111,6 +135,19 @@ class MachineBoard(contract.Board):
     PILOT_OUT: "int | None" = None
     PILOT_IN: "int | None" = None
     PILOT_DIVIDER = 5
+    # From the peak detector of the pilot's negative half, turned round and divided alike.
+    PILOT_LOW: "int | None" = None
+    # A vehicle has other wires on three of these pins: PILOT_OUT closes the switch from state B to
+    # C, CONTACTOR tells its charger a current by a PWM with the duty of the pilot, and FEEDBACK is
+    # high in the pilot's positive half.
+    # The parts that the gate's identity names (parts/gate_identity.py). An input is low while all
+    # is well, so that a wire that is torn off opens the contactor.
+    RESIDUAL: "int | None" = None
+    RESIDUAL_TEST: "int | None" = None
+    EMERGENCY: "int | None" = None
+    GRID: "int | None" = None
+    PROXIMITY: "int | None" = None
+    TEMPERATURE: "int | None" = None
     # The voltage in mV of a full reading; None: the port calibrates the converter (`read_uv`).
     ADC_FULL_MV: "int | None" = None
     LED: "int | None" = None
@@ -122,6 +159,8 @@ class MachineBoard(contract.Board):
     # The gate opens so long after the last edge, at the latest; an edge comes so often at most.
     GATE_MS = 600
     HEARTBEAT_MS = 5
+    # The charger's times (contract.charging_times), in ms.
+    CHARGING_TIMES = (2_000, 5_000, 30_000, 30_000)
 
     def __init__(self, config: "dict[str, object]") -> None:
         self._closed = False
@@ -134,12 +173,16 @@ class MachineBoard(contract.Board):
         self._watchdog: Any = None
         self._poller: Any = None
         self._pwm: Any = None
-        self._adc: Any = None
+        self._limit_pwm: Any = None
+        self._adcs: dict[str, Any] = {}
         self._has_radio_on = False
         # First: a soft reset leaves the pins as they were. But no pin of another chip is driven.
         self._check_chip()
         self._make_pins_safe()
         self._config = check_table(TABLE, config)
+        self._gate_name: str | None = None
+        self._parts = 0
+        self._identify_gate()
         self._pilot = self._open_pilot()
         self._clock = self._open_clock()
         self._random = self._open_random()
@@ -154,21 +197,23 @@ class MachineBoard(contract.Board):
         """Drive every output to its safe level, each one also if another is missing."""
         failed = ""
         self._pins: dict[str, Any] = {}
-        outputs = [("CONTACTOR", 0), ("HEARTBEAT", 0), ("PILOT_OUT", 0), ("LED", 0)]
-        for name, level in outputs:
+        for name in _OUTPUTS:
             pin = getattr(self, name)
-            if pin is not None and not self._output(name, pin, level):
+            if pin is not None and not self._output(name, pin, 0):
                 failed = failed or "%s, GPIO %d" % (name, pin)
         for name in self.SELECTS:
             if not self._output(name, self.SELECTS[name][0], 1):
                 failed = failed or "select of %s, GPIO %d" % (name, self.SELECTS[name][0])
-        if self.FEEDBACK is not None:
+        for name in _INPUTS:
+            pin = getattr(self, name)
+            if pin is None:
+                continue
             try:
                 from machine import Pin
 
-                self._pins["FEEDBACK"] = Pin(self.FEEDBACK, Pin.IN, self._pull_up(Pin))
+                self._pins[name] = Pin(pin, Pin.IN, self._pull_up(Pin))
             except _MISSING:
-                failed = failed or "FEEDBACK, GPIO %d" % self.FEEDBACK
+                failed = failed or "%s, GPIO %d" % (name, pin)
         if failed:
             raise ValueError("the board %s has no pin %s; correct its file" % (self.NAME, failed))
 
@@ -409,7 +454,11 @@ class MachineBoard(contract.Board):
     def make_safe(self) -> None:
         """Open the contactor and take the pilot to -12 V: the pole is not available."""
         self.contactor(False)
-        self._pilot.switch_off()
+        self._pilot.switch_off(self.now_ms())
+        self._drive("RESIDUAL_TEST", 0)
+        if self._config.side == "vehicle":
+            self.pilot_switch(False)
+            self.charger_limit_ma(0)
 
     def gate_ms(self) -> "int | None":
         """Return the hold time that the board file asks of its gate."""
@@ -430,33 +479,46 @@ class MachineBoard(contract.Board):
         """Give the duty of this current, or of 'board.current_ma' if that is less."""
         self._pilot.limit(limit_ma, self.now_ms())
 
+    def pilot_off(self) -> None:
+        """Take the pilot to -12 V: the pole is not available."""
+        self._pilot.switch_off(self.now_ms())
+
     def pilot_state(self) -> str:
         """Return the state by the pilot's peak."""
         return self._pilot.read(self.now_ms())
 
     def _open_pilot(self) -> Pilot:
         config = self._config
-        peak_mv = set_duty = None
+        peak_mv = set_duty = low_mv = None
         if self.PILOT_IN is not None:
-            self._adc = self._open("pilot's input", self._open_adc)
-            peak_mv = self._peak_mv
+            peak_mv = self._pilot_reader("PILOT_IN", "pilot's input")
+        if self.PILOT_LOW is not None and self._parts & DIODE:
+            low_mv = self._pilot_reader("PILOT_LOW", "pilot's negative input")
         if self.PILOT_OUT is not None and config.side == "pole":
             set_duty = self._set_duty
-        return Pilot(peak_mv, set_duty, config.current_ma)
+        return Pilot(peak_mv, set_duty, config.current_ma, low_mv)
 
-    def _open_adc(self) -> "Any":
+    def _pilot_reader(self, name: str, part: str) -> "Callable[[], int]":
+        """Return the function that reads one of the pilot's peaks in mV."""
+        self._open_adc(name, part)
+        return lambda: self._pin_mv(name) * self.PILOT_DIVIDER
+
+    def _open_adc(self, name: str, part: str) -> None:
+        number = getattr(self, name)
+        self._adcs[name] = self._open(part, lambda: self._new_adc(number))
+
+    def _new_adc(self, number: int) -> "Any":
         from machine import ADC
 
-        pin = self._pin(self.PILOT_IN or 0)
+        pin = self._pin(number)
         return ADC(pin) if self.ADC_FULL_MV is not None else ADC(pin, atten=ADC.ATTN_11DB)
 
-    def _peak_mv(self) -> int:
-        """Return the pilot's peak in mV."""
+    def _pin_mv(self, name: str) -> int:
+        """Return the voltage in mV at an analogue input."""
+        adc = self._adcs[name]
         if self.ADC_FULL_MV is not None:
-            pin_mv = int(self._adc.read_u16()) * self.ADC_FULL_MV >> 16
-        else:
-            pin_mv = int(self._adc.read_uv()) // 1_000
-        return pin_mv * self.PILOT_DIVIDER
+            return int(adc.read_u16()) * self.ADC_FULL_MV >> 16
+        return int(adc.read_uv()) // 1_000
 
     def _set_duty(self, duty: int) -> None:
         if duty == NO_DUTY:
@@ -465,14 +527,107 @@ class MachineBoard(contract.Board):
                 self._pwm = None
             self._output("PILOT_OUT", self.PILOT_OUT or 0, 0)
         elif self._pwm is None:
-            self._pwm = self._open("pilot's output", lambda: self._open_pwm(duty))
+            pin = self._pins["PILOT_OUT"]
+            self._pwm = self._open("pilot's output", lambda: self._new_pwm(pin, duty))
         else:
             self._pwm.duty_u16(duty)
 
-    def _open_pwm(self, duty: int) -> "Any":
+    def _new_pwm(self, pin: "Any", duty: int) -> "Any":
         from machine import PWM
 
-        return PWM(self._pins["PILOT_OUT"], freq=FREQUENCY_HZ, duty_u16=duty)
+        return PWM(pin, freq=FREQUENCY_HZ, duty_u16=duty)
+
+    # The parts that the gate's identity names
+
+    def _identify_gate(self) -> None:
+        """Read the gate's identity, and open the analogue inputs that it names."""
+        if self.I2C is None or self.CONTACTOR is None or self._config.side != "pole":
+            return
+        found = read_identity(self.i2c())
+        if found is None:
+            return
+        self._gate_name, self._parts = found
+        for name, part in (("PROXIMITY", PROXIMITY), ("TEMPERATURE", TEMPERATURE)):
+            if self._parts & part and getattr(self, name) is not None:
+                self._open_adc(name, "input '%s'" % name)
+
+    def gate(self) -> "str | None":
+        """Return the name in the gate's EEPROM."""
+        return self._gate_name
+
+    def charging_times(self) -> "tuple[int, int, int, int]":
+        """Return the times of the board file."""
+        return self.CHARGING_TIMES
+
+    def hazard(self) -> int:
+        """Return the fault of the pilot, or EMERGENCY_STOP while that input is high."""
+        if self._is_high("EMERGENCY", EMERGENCY):
+            return errors.EMERGENCY_STOP
+        return self._pilot.fault
+
+    def _is_high(self, name: str, part: int) -> "bool | None":
+        """Return whether an input of the gate is high; None: the gate or the board has none."""
+        pin = self._pins.get(name)
+        if pin is None or not self._parts & part:
+            return None
+        return bool(pin())
+
+    def residual_tripped(self) -> "bool | None":
+        """Return whether the residual-current device pulls its line low no more."""
+        return self._is_high("RESIDUAL", RESIDUAL)
+
+    def test_residual(self, driven: bool) -> None:
+        """Drive the device's test input."""
+        self._drive("RESIDUAL_TEST", driven)
+
+    def grid_ma(self) -> "int | None":
+        """Return 'board.grid_ma' while the grid operator's contact is open."""
+        return self._config.grid_ma if self._is_high("GRID", GRID) else None
+
+    def cable_ma(self) -> "int | None":
+        """Return the current of the plugged cable."""
+        return cable_ma(self._pin_mv("PROXIMITY")) if "PROXIMITY" in self._adcs else None
+
+    def temperature_c(self) -> "int | None":
+        """Return the temperature at the contactor."""
+        return celsius(self._pin_mv("TEMPERATURE")) if "TEMPERATURE" in self._adcs else None
+
+    def vehicle_ma(self) -> "int | None":
+        """Return 10 A for a vehicle with the simplified pilot."""
+        return SIMPLE_MA if self._pilot.is_simple else None
+
+    # The vehicle's side
+
+    def pilot_switch(self, closed: bool) -> None:
+        """Ask the pole for power, state C, or no longer, state B."""
+        self._drive("PILOT_OUT", closed)
+
+    def charger_limit_ma(self, limit_ma: int) -> None:
+        """Tell the charger a current by a PWM with the pilot's duty; steady low for none."""
+        pin = self._pins.get("CONTACTOR")
+        if pin is None:
+            return
+        if limit_ma < LEAST_MA:
+            if self._limit_pwm is not None:
+                self._limit_pwm.deinit()
+                self._limit_pwm = None
+            self._output("CONTACTOR", self.CONTACTOR or 0, 0)
+            return
+        duty = duty_of(min(limit_ma, self._config.current_ma))
+        if self._limit_pwm is None:
+            self._limit_pwm = self._open("charger's limit", lambda: self._new_pwm(pin, duty))
+        else:
+            self._limit_pwm.duty_u16(duty)
+
+    def offered_ma(self) -> "int | None":
+        """Return the current that the pilot's duty offers, by the length of its positive half."""
+        pin = self._pins.get("FEEDBACK")
+        if pin is None or not self._config.feedback:
+            return None
+        from machine import time_pulse_us
+
+        # Two periods of 1 kHz: a pilot without edges is a pause, or no pilot.
+        return current_of(int(time_pulse_us(pin, 1, 2_000)))
 
     # Time
 

@@ -30,6 +30,12 @@ class Board(MachineBoard):
     FEEDBACK = 12
     PILOT_OUT = 14
     PILOT_IN = 26
+    PILOT_LOW = 27
+    PROXIMITY = 28
+    RESIDUAL = 2
+    RESIDUAL_TEST = 3
+    EMERGENCY = 8
+    GRID = 9
     ADC_FULL_MV = 3_300
     LED = 25
     # 256 KB at the end of the 1,408 KB that the image of the Pico has for files.

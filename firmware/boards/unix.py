@@ -62,6 +62,8 @@ TABLE = (
     ("device_secret", text, None),
     # Longer than the pole's own (pole/main.py): the pole notices a late step first.
     ("contactor_hold_ms", whole(20, 10_000), 600),
+    # "simulated": the load is a model, and so is its gate. "real": nobody identified a gate.
+    ("load", one_of("real", "simulated"), "real"),
 )
 
 
@@ -178,7 +180,12 @@ class Board(contract.Board):
             self._tell_gate(HEARTBEAT)
 
     def gate(self) -> "str | None":
-        """Return the kind of gate: the bench's own, or a process."""
+        """Return the kind of a simulated load's gate: the bench's own, or a process.
+
+        None on real ports: a computer has no hardware that identifies a gate.
+        """
+        if self._config.load == "real":
+            return None
         return "bench" if self._stepped else "process"
 
     def gate_ms(self) -> "int | None":

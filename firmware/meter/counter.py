@@ -47,6 +47,7 @@ class EnergyCounter:
         refresh_ms: the time between two refreshes of the figures: as declared, or as it was seen
             if that is longer.
         power_mw: the power in the newest reading.
+        voltage_mv, current_ma: the same, or None where no reading has told them.
         asked_ms: the tick of the newest reading's first question.
         changed_ms: the same of the newest reading with other figures than the one before it.
         register_mwh: the register in the newest reading, in mWh; None while it is in doubt.
@@ -56,7 +57,8 @@ class EnergyCounter:
         reading_ms: the time of a reading; the longest one of the last minutes.
         doubt: why the meter cannot be trusted (errors.py), or 0.
         alarm: a reason that lasts until a person ends it, or 0; the pole's loop sets it.
-        reason: the doubt, or the alarm, or 0.
+        hazard: a reason of the charger why no current may flow, or 0; the pole's loop sets it.
+        reason: the doubt, the alarm or the hazard, or 0.
     """
 
     def __init__(self, driver: "Driver", watch: MeterWatch, interval_ms: int) -> None:
@@ -69,10 +71,12 @@ class EnergyCounter:
         self.step_mwh = watch.step_mwh
         self.refresh_ms = watch.refresh_ms
         self.power_mw = 0
+        self.voltage_mv: int | None = None
+        self.current_ma: int | None = None
         self.asked_ms = 0
         self.changed_ms = 0
         self.reading_ms = 0
-        self.alarm = 0
+        self.alarm = self.hazard = 0
         self.doubt = self.reason = errors.METER_SILENT
         self.register_mwh: int | None = None
         self.register_total_mwh = 0
@@ -96,12 +100,14 @@ class EnergyCounter:
         if not self.doubt and self.register_mwh is None:
             # The fault is over by its time, but the register is followed from the next reading on.
             self.doubt = errors.METER_STALE
-        self.reason = self.doubt or self.alarm
+        self.reason = self.doubt or self.alarm or self.hazard
         self.total_mwh = self._estimate.advance(now_ms)
 
     def follow(self, reading: "Reading", contactor_closed: "bool | None") -> None:
         """Follow the register to a reading, if the watch finds it good."""
         self.power_mw = reading.power_mw
+        self.voltage_mv = reading.voltage_mv
+        self.current_ma = reading.current_ma
         self.asked_ms = reading.asked_ms
         self.reading_ms -= 1
         if reading.age_ms > self.reading_ms:

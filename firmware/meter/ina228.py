@@ -114,7 +114,14 @@ class Driver:
         figures[IMPORT] = self._mwh(self._sums[0])
         figures[EXPORT] = self._mwh(self._sums[1])
         figures[CURRENT] = current * step_pa // _PA_PER_MA
-        return Reading(now_ms, figures[IMPORT] or 0, 1, figures[POWER] or 0, figures[VOLTAGE])
+        return Reading(
+            now_ms,
+            figures[IMPORT] or 0,
+            1,
+            figures[POWER] or 0,
+            figures[VOLTAGE],
+            current_ma=figures[CURRENT],
+        )
 
     def figure(self, which: int) -> "int | None":
         """Return a figure of the newest reading; None if there is none."""

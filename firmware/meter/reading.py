@@ -23,6 +23,7 @@ class Reading:
         power_mw: the power that flows now, in mW; below 0 when it flows back.
         voltage_mv: the voltage, in mV; None from a meter that tells none. Its last digits never
             rest while a meter works.
+        current_ma: the highest current of a phase, in mA; None from a meter that tells none.
         age_ms: the time from the reading's first question to its last byte. A figure may be as
             old as the question.
 
@@ -38,11 +39,13 @@ class Reading:
         power_mw: int,
         voltage_mv: "int | None",
         age_ms: int = 0,
+        current_ma: "int | None" = None,
     ) -> None:
         self.time_ms = time_ms
         self.energy_mwh = energy_mwh
         self.step_mwh = step_mwh
         self.power_mw = power_mw
         self.voltage_mv = voltage_mv
+        self.current_ma = current_ma
         self.age_ms = age_ms
         self.asked_ms = ticks_add(time_ms, -age_ms)

@@ -158,6 +158,7 @@ class Driver:
             power_mw,
             voltage_mv,
             ticks_diff(now_ms, self._first_ms),
+            self.figure(CURRENT),
         )
 
     def figure(self, which: int) -> "int | None":

@@ -31,9 +31,10 @@ GRID = const(32)  # the grid operator's input
 
 def read_identity(i2c: "Any") -> "tuple[str, int] | None":
     """Return name and parts of the gate; None: no gate identifies itself on this bus."""
-    data = bytearray(_SIZE)
     try:
-        i2c.readfrom_mem_into(ADDRESS, 0, data)
+        # In two transfers: a chip that is not there ends the first one, and leaves the bus free.
+        i2c.writeto(ADDRESS, b"\0")
+        data = i2c.readfrom(ADDRESS, _SIZE)
     except OSError:
         return None
     if data[:4] != _MAGIC or crc32(data[:_CRC]) != int.from_bytes(data[_CRC:], "big"):

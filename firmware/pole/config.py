@@ -71,6 +71,9 @@ if TYPE_CHECKING:
         retry_ms: int
         contactor_hold_ms: int
         contactor_checked: int
+        phases: int
+        voltage_v: int
+        ventilation: int
         max_channels: int
         min_capacity: int
         service_keys: "list[bytes]"
@@ -140,6 +143,10 @@ TABLE = (
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("contactor_hold_ms", whole(_LEAST_HOLD_MS, 10_000), 500),
     ("contactor_checked", whole(0, 0xFFFFFFFF), 0),
+    # Three: so the pilot never tells more current than the installation has.
+    ("phases", whole(1, 3), 3),
+    ("voltage_v", whole(5, 480), 230),
+    ("ventilation", whole(0, 1), 0),
     ("max_channels", whole(1, _MOST_CHANNELS), 64),
     ("min_capacity", whole(0, MAX_AMOUNT), 0),
     ("service_keys", hexadecimals(32, 8), ()),

@@ -50,6 +50,7 @@ class Contactor:
 
     Attributes:
         closed: whether the coil is driven.
+        least_rest_ms: the least time from an opening to the next closing.
         closings: how often the contactor closed in its life.
     """
 
@@ -71,6 +72,7 @@ class Contactor:
         self.closings = int.from_bytes(stored[:_CLOSINGS_SIZE], "big")
         self._level = min(stored[_CLOSINGS_SIZE], _HIGHEST_LEVEL)
         self.closed = False
+        self.least_rest_ms = 0
         switch(False)
         self._begin_rest(now_ms)
         self._until_forgotten.start(now_ms, _FORGET_MS)
@@ -106,7 +108,8 @@ class Contactor:
         return self.closed and self._hold.is_over(now_ms)
 
     def _begin_rest(self, now_ms: int) -> None:
-        self._rest.start(now_ms, _REST_STEP_MS * max(self._level - _FREE, 0))
+        rest_ms = _REST_STEP_MS * max(self._level - _FREE, 0)
+        self._rest.start(now_ms, max(rest_ms, self.least_rest_ms))
 
     def _count(self) -> bool:
         """Store one more closing; return whether that worked."""

@@ -2,12 +2,13 @@
 
 from joulestream import errors
 from joulestream.compat import const
-from joulestream.pole.contactor import ORDERLY_STOP_MS, Contactor
+from joulestream.pole.charger import STATE_NAMES as CHARGER_STATES
+from joulestream.pole.charger import Charger
+from joulestream.pole.contactor import Contactor
 from joulestream.pole.welding import WeldWatch
 from joulestream.runtime.fault import load_fault, store_fault
-from joulestream.runtime.pilot import is_connected, wants_power
+from joulestream.runtime.pilot import PILOT_E, is_connected
 from joulestream.session import STATE_NAMES
-from joulestream.units import Timer
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from joulestream.pole.payee import Payee
 
 WAITING_FOR_PAYMENT = "WAITING_FOR_PAYMENT"
-CONTACTOR_RESTS = "CONTACTOR_RESTS"
 IDLE = "IDLE"
 
 
@@ -38,6 +38,7 @@ class PoleLoop:
     Attributes:
         meter: the meter that this loop follows.
         payee: the payee that this loop moves on.
+        charger: the charger that this loop steps.
     """
 
     def __init__(
@@ -58,10 +59,10 @@ class PoleLoop:
         self._contactor = Contactor(
             board.contactor, config.contactor_hold_ms, journal, self._now_ms
         )
-        self._paused = False
-        self._stop = Timer()
-        board.pause(False)
         self._welding = WeldWatch(journal, config.contactor_checked, config.max_power_mw)
+        self.charger = Charger(
+            config, board, self._contactor, self._welding, payee.power_limit, self._now_ms
+        )
         self._recorded_fault = load_fault(journal)
         link.attach(self._deliver)
 
@@ -69,14 +70,20 @@ class PoleLoop:
         """Do one round at the tick `now_ms`. Any exception opens the contactor, then passes on."""
         try:
             self._now_ms = now_ms
-            self.meter.advance(self._contactor.closed, now_ms)
-            self._welding.follow(self._contactor.closed, self.meter, now_ms)
-            self.meter.alarm = self._welding.alarm
+            meter, payee, charger = self.meter, self.payee, self.charger
+            meter.advance(self._contactor.closed, now_ms)
+            self._welding.follow(self._contactor.closed, meter, now_ms)
+            meter.alarm = self._welding.alarm
             self._link.poll()
             pilot = self._board.pilot_state()
-            self.payee.step(self.meter, is_connected(pilot), now_ms)
-            self._switch(pilot, now_ms)
-            self._link.flush(self.payee.session.outbox)
+            # The charger names a short circuit; a pilot that it drives to -12 V shows nobody.
+            is_here = is_connected(pilot) or pilot == PILOT_E or charger.hides_vehicle()
+            payee.step(meter, is_here, now_ms)
+            charger.step(pilot, payee.may_energise(), payee.must_pause(), meter, now_ms)
+            meter.hazard = charger.reason
+            if charger.reason and payee.charging is not None:
+                payee.stop(charger.reason, now_ms)
+            self._link.flush(payee.session.outbox)
         except Exception:
             self._contactor.open(now_ms)
             raise
@@ -111,17 +118,26 @@ class PoleLoop:
         """Journal why the loop before this one was given up. Raises OSError."""
         store_fault(self._journal, why)
         self._recorded_fault = why
+        self.charger.rest_after_fault(self._now_ms)
 
     def status(self) -> "dict[str, Any]":
         """Return what the pole does and why, as a flat dictionary for people and programs."""
         payee = self.payee
         charging = payee.last_charging
         meter = self.meter
+        charger = self.charger
         status = {
             "role": "pole",
             "state": STATE_NAMES[payee.session.state],
             "charging": self._contactor.closed,
-            "paused": self._paused,
+            "charger": CHARGER_STATES[charger.state],
+            "paused": charger.is_pausing(),
+            "gate": self._board.gate() or "NONE",
+            "desk_mode": charger.is_desk,
+            "hazard": errors.reason_name(charger.reason) if charger.reason else None,
+            "residual_test": charger.test.result,
+            "opening_ms": charger.opening_ms,
+            "current_limit_ma": charger.limit_ma,
             "contactor_closings": self._contactor.closings,
             "why": self._why(),
             "contactor_alarm": self._welding.number if self._welding.alarm else None,
@@ -161,8 +177,8 @@ class PoleLoop:
             return "CHARGING"
         payee = self.payee
         if payee.charging is not None and payee.last_stop is None:
-            rests = payee.may_energise() and self._contactor.rests(self._now_ms)
-            return CONTACTOR_RESTS if rests else WAITING_FOR_PAYMENT
+            waits_for = self.charger.waits_for() if payee.may_energise() else ""
+            return waits_for or WAITING_FOR_PAYMENT
         stopped = errors.stop_name(payee.last_stop)
         if stopped is None and self.meter.reason:
             stopped = errors.reason_name(self.meter.reason)
@@ -170,34 +186,3 @@ class PoleLoop:
 
     def _deliver(self, payload: memoryview) -> None:
         self.payee.receive(payload, self._now_ms)
-
-    def _switch(self, pilot: str, now_ms: int) -> None:
-        contactor = self._contactor
-        if contactor.follow(now_ms):
-            contactor.open(now_ms)
-            self.payee.stop(errors.INTERNAL, now_ms)
-        payee = self.payee
-        # The duty of the pilot changes rarely, so a pause lasts as long as the longest stop.
-        if self._paused and self._stop.is_over(now_ms) and not payee.must_pause():
-            self._pause(False)
-        if not payee.may_energise() or self.meter.reason or not wants_power(pilot):
-            if contactor.closed:
-                contactor.open(now_ms)
-        elif not payee.must_pause():
-            contactor.arm(now_ms)
-        elif contactor.closed:
-            self._stop_in_order(now_ms)
-
-    def _stop_in_order(self, now_ms: int) -> None:
-        """Go on with an orderly stop: current shall end before the contacts open."""
-        if not self._paused:
-            self._pause(True)
-            self._stop.start(now_ms, ORDERLY_STOP_MS)
-        if self._stop.is_over(now_ms):
-            self._contactor.open(now_ms)
-        else:
-            self._contactor.arm(now_ms)
-
-    def _pause(self, paused: bool) -> None:
-        self._paused = paused
-        self._board.pause(paused)

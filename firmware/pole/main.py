@@ -41,6 +41,16 @@ def check_gate(config: "PoleConfig", board: "Board") -> None:
         )
 
 
+def tell_desk_mode(board: "Board") -> None:
+    """Say on the console that the board has no identified gate, if that is so."""
+    if board.gate() is None:
+        print(
+            "pole: desk mode: no gate identifies itself, so the contactor stays open above"
+            " 60 V or 10 A; wire the gate of docs/hardware.md for more",
+            file=sys.stderr,
+        )
+
+
 def assemble(
     config: "PoleConfig",
     board: "Board",
@@ -99,6 +109,7 @@ def main(path: str) -> None:
             read_clock = clock.read
             service = open_service(config, board, signer, clock)
         forget()
+        tell_desk_mode(board)
         supervisor = Supervisor(lambda: assemble(config, board, signer, table, read_clock), board)
         run(board, supervisor, service)
     finally:

@@ -199,10 +199,15 @@ class Payee:
         return self.books.can_store(self.charging)
 
     def may_energise(self) -> bool:
-        """Return whether the contactor may be closed, as of the last step."""
+        """Return whether the contactor may be closed, as of the last step.
+
+        Also a vehicle with credit has to have one claim stored first: the pilot asks it for
+        state C only then.
+        """
         charging = self.charging
         return (
             charging is not None
+            and charging.packets > 0
             and not self._closing.is_under_way
             and charging.is_logged
             and self._is_covered(charging)
@@ -251,7 +256,7 @@ class Payee:
             self._config,
             record,
             price_per_kwh,
-            self._limits.smallest()[0],
+            self._limits.smallest(False)[0],
             time_s,
             hello,
             meter,

@@ -103,6 +103,11 @@ class WeldWatch:
         self._seen_mwh = meter.total_mwh
         self._readings += 1
         if self._readings == _READINGS:
+            self.raise_alarm()
+
+    def raise_alarm(self) -> None:
+        """Raise the alarm, if none lasts: the contacts are closed, and the coil is not driven."""
+        if not self.alarm:
             self.number += 1
             self.alarm = CONTACTOR_WELDED
             self._store()

@@ -5,6 +5,7 @@ from joulestream.compat import const
 from joulestream.runtime.fault import load_fault, store_fault
 from joulestream.runtime.pilot import is_connected
 from joulestream.session import STATE_NAMES
+from joulestream.vehicle.plug import Plug
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class VehicleLoop:
     Attributes:
         own_meter: the own meter that this loop follows.
         payer: the payer that this loop moves on.
+        plug: the vehicle's side of the pilot.
     """
 
     def __init__(
@@ -45,16 +47,23 @@ class VehicleLoop:
         self.payer = payer
         self._journal = journal
         self._now_ms = board.now_ms()
+        self.plug = Plug(board)
         self._recorded_fault = load_fault(journal)
         link.attach(self._deliver)
 
     def step(self, now_ms: int) -> None:
-        """Do one round at the tick `now_ms`."""
-        self._now_ms = now_ms
-        self.own_meter.advance(now_ms)
-        self._link.poll()
-        self.payer.step(self.own_meter, is_connected(self._board.pilot_state()), now_ms)
-        self._link.flush(self.payer.session.outbox)
+        """Do one round at the tick `now_ms`. An exception asks for no power, then passes on."""
+        try:
+            self._now_ms = now_ms
+            self.own_meter.advance(now_ms)
+            self._link.poll()
+            is_here = is_connected(self._board.pilot_state())
+            self.payer.step(self.own_meter, is_here, now_ms)
+            self.plug.follow(self.payer, is_here, now_ms)
+            self._link.flush(self.payer.session.outbox)
+        except Exception:
+            self.plug.release()
+            raise
 
     def idle(self) -> None:
         """Erase flash ahead of need. While an invoice waits, erase only if it cannot be stored."""
@@ -97,6 +106,9 @@ class VehicleLoop:
             "journal_damaged": self._journal.damaged,
             "journal_bad_blocks": self._journal.bad_blocks(),
             "recorded_fault": self._recorded_fault,
+            "asks_for_power": self.plug.asks,
+            "offered_ma": self.plug.offered_ma,
+            "charger_limit_ma": self.plug.limit_ma,
         }
         if record is not None and payer.tariff is not None:
             status["energy_mwh"] = payer.energy_mwh

@@ -127,6 +127,7 @@ class Bench:
     def _board_section(self, role: str) -> dict[str, Any]:
         return {
             "clock": "wall" if self.realtime else "bench",
+            "load": "simulated",
             "uarts": {name: port.path for name, port in self._ports[role].items()},
             "storage": str(self.directory / f"{role}.flash"),
             "device_secret": str(self.directory / f"{role}.device"),

@@ -17,7 +17,9 @@ from joulestream.host_tools.build.pico import SOURCE, build, build_library, emul
 from joulestream.host_tools.build.romfs import library_files, role_image
 from joulestream.host_tools.pico_emulator import LOW, EmulatedPico
 from joulestream.host_tools.pico_flash import JOURNAL_AT, write_flash
+from joulestream.parts.gate_identity import identity
 from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
+from joulestream.testkit.gate_eeprom import GateEeprom
 from joulestream.testkit.mcp2515 import Mcp2515
 from joulestream.units import ticks_diff
 
@@ -25,6 +27,7 @@ _UARTS = {"link": 0, "meter": 1}
 # As in firmware/boards/rp2040.py.
 _CONTACTOR, _HEARTBEAT, _FEEDBACK, _PILOT_CHANNEL, _CLOCK_BUS = 10, 11, 12, 0, 1
 _CAN_BUS, _CAN_SELECT, _CAN_INTERRUPT = 0, 17, 20
+_PILOT_PIN = 14
 _GATE_NS = 600_000_000
 _PILOT_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000}
 _PILOT_DIVIDER, _ADC_FULL_MV, _ADC_FULL = 5, 3_300, 4_095
@@ -86,6 +89,9 @@ class PicoFirmware:
                 self.board.attach_spi(_CAN_BUS, _CAN_SELECT, can)
                 self.board.attach_interrupt(_CAN_INTERRUPT, lambda: can.interrupt)
             self.board.attach_i2c(_CLOCK_BUS, self._clock)
+            if role == "pole":
+                # The bench's gate, of which no further part is modelled.
+                self.board.attach_i2c(_CLOCK_BUS, GateEeprom(identity("bench", 0)))
             self.board.on_level = self._see_level
             self.board.set_level(_FEEDBACK, True)
             if is_new:
@@ -138,6 +144,9 @@ class PicoFirmware:
         """Set what the board sees; `came` tells how many bytes were put on each UART."""
         self._run_to_ms = now_ms
         reading = _PILOT_MV[pilot] * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
+        board = self.board
+        if self.role == "pole" and board.has_power and not board.duty(_PILOT_PIN):
+            reading = 0  # the pole drives -12 V
         self.board.set_reading(_PILOT_CHANNEL, reading)
         self.board.set_level(_FEEDBACK, not self.contactor)
         self.board.show_interrupts()

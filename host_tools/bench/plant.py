@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from joulestream.testkit.meter import Meter
 from joulestream.units import MS_PER_HOUR
 
-_MAINS_MV = 230_000
 _MAINS_NOISE_MV = 400
 
 
@@ -38,14 +37,16 @@ class Plant:
     """The energy that physically flows, kept in mW times ms so that no rounding loses any.
 
     The contactor's driver is a one-shot: the coil falls off `contactor_hold_ms` after the pole
-    last drove it. The contacts follow the coil `contactor_delay_ms` late. The mains voltage is
-    noisy, as a real meter's last digits are; `seed` decides the noise. `meters` count the energy.
+    last drove it. The contacts follow the coil `contactor_delay_ms` late. The voltage is about
+    `voltage_mv`: it is noisy, as a real meter's last digits are, and `seed` decides the noise.
+    `meters` count the energy.
     """
 
     profile: ChargingProfile = field(default_factory=ChargingProfile)
     contactor_delay_ms: int = 20
     contactor_hold_ms: int = 500
     seed: int = 1
+    voltage_mv: int = 230_000
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -84,7 +85,7 @@ class Plant:
             self.contact = self.coil
         flowing = self.contact and self.plugged
         self.power_mw = self.profile.power_at(self.energy_mwh) if flowing else 0
-        voltage_mv = _MAINS_MV + self._random.randint(-_MAINS_NOISE_MV, _MAINS_NOISE_MV)
+        voltage_mv = self.voltage_mv + self._random.randint(-_MAINS_NOISE_MV, _MAINS_NOISE_MV)
         for meter in self.meters:
             meter.power_mw = self.power_mw
             meter.voltage_mv = voltage_mv

@@ -52,6 +52,9 @@ PARTS = {
         _HERE + "board_contract", BOARDS, "each board against its contract, 10 s"
     ),
     "meters": Part(_HERE + "meters", BOARDS, "the common suite of every meter, 30 s"),
+    "hazards": Part(
+        _HERE + "hazards", BOARDS, "every pair of faults of a charging pole, two minutes"
+    ),
     "pico": Part(_HERE + "pico", BOARDS, "an erase on the emulated Pico, 10 s"),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"

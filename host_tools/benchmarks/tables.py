@@ -137,6 +137,12 @@ _BOARDS = {
     ),
     "boards": ("boards that keep the contract of a board", "at least 6"),
     "meters": ("meters that keep the common suite", "at least 12; aim 20"),
+    "heartbeat_end_worst_ms": (
+        "latest end of the heartbeat after a fault or a pair of faults has shown, ms",
+        "at most 600; aim 500",
+    ),
+    "fault_pairs": ("faults and pairs of faults that were played", "all"),
+    "pilot_transitions": ("rows of the charger's table, each of them checked", "all"),
     "collect_while_charging": (
         "claims read over the service line while a pole charges, no packet lost (1: true)",
         "1",
@@ -164,6 +170,7 @@ _PACKAGES = {
 }
 _FEWEST_BOARDS = 6
 _FEWEST_METERS = 12
+_LATEST_HEARTBEAT_MS = 600
 _MOST_CAN_PACKET_MS = 8
 _MOST_CLOSINGS = 60
 # From a ROMFS; ordinary files do not keep them.
@@ -330,6 +337,7 @@ def misses(file: str, figures: Figures) -> list[str]:
             *_slow_or_lossy_can(figures),
             *_too_little_heap(figures),
             *_lost_packets(figures),
+            *_late_gate(figures),
         ]
     return []
 
@@ -348,6 +356,16 @@ def _failed_meters(figures: Figures) -> list[str]:
         return []
     failed = ", ".join(figures.get("meters_failed", {}))
     return [f"meters: {figures['meters']}, must be {_FEWEST_METERS} or more, without {failed}"]
+
+
+def _late_gate(figures: Figures) -> list[str]:
+    """Return a sentence for each pair of faults that broke a promise."""
+    said = [f"fault pair {failed}" for failed in figures.get("fault_pairs_failed", [])]
+    late_ms = figures.get("heartbeat_end_worst_ms", 0)
+    if late_ms > _LATEST_HEARTBEAT_MS:
+        meaning = _BOARDS["heartbeat_end_worst_ms"][0]
+        said.append(f"{meaning}: {late_ms}, must be at most {_LATEST_HEARTBEAT_MS}")
+    return said
 
 
 def _too_little_heap(figures: Figures) -> list[str]:

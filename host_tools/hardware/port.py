@@ -79,6 +79,7 @@ class Port:
         i2c_devices: devices with `write(address, data)` and `read(address, size)`.
         adc_mv: voltages at pins, or lists of readings.
         pwm, pwm_hz: duty and frequency at pins.
+        pulse_us: the length of the next high pulse at pins; without one, none comes.
         partitions, flash: storage of the esp32 and of the rp2 port.
         file_system_bytes: flash that the mounted file system takes.
         radio, wifi, joined: whether the radio is on and a network there; name and password of the
@@ -98,6 +99,7 @@ class Port:
         self.inputs: dict[int, int] = {}
         self.handlers: dict[int, Callable[[], None]] = {}
         self.claimed: dict[int, str] = {}
+        self.pulse_us: dict[int, int] = {}
         self.missing: set[str] = set()
         self.missing_pins: frozenset[int] = frozenset()
         self.missing_uarts: frozenset[int] = frozenset()
@@ -225,6 +227,7 @@ class Port:
         if name == "machine":
             contents = {key: getattr(peripherals, key) for key in _MACHINE}
             contents["reset"] = self._reset
+            contents["time_pulse_us"] = self._time_pulse_us
         elif name == "esp32":
             contents["Partition"] = peripherals.Partition
         elif name == "rp2":
@@ -237,6 +240,14 @@ class Port:
 
     def _epoch_s(self) -> int:
         return _Y2000_S if self.chip.platform == "esp32" else 0
+
+    def _time_pulse_us(self, pin: Any, level: int, timeout_us: int = 1_000_000) -> int:
+        us = self.pulse_us.get(pin.number) if level else None
+        if us is None or us > timeout_us:
+            self.advance(timeout_us)
+            return -2 if us is None else -1
+        self.advance(us)
+        return us
 
     def _reset(self) -> None:
         raise peripherals.Reset("machine.reset")

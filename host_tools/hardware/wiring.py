@@ -75,6 +75,19 @@ def lines(board: Any) -> list[Line]:
         "-",
         "clamp to 0 V and 3.3 V",
     )
+    for pin, name in (
+        (board.PILOT_LOW, "`PILOT_LOW`, negative peak, turned round, divided alike"),
+        (board.PROXIMITY, "`PROXIMITY`, 330 Ω to 3.3 V and the cable's resistor to ground"),
+        (board.TEMPERATURE, "`TEMPERATURE`, 10 kΩ to 3.3 V and an NTC of 10 kΩ to ground"),
+    ):
+        add(pin, name, "in", "-", "clamp to 0 V and 3.3 V")
+    for pin, name in (
+        (board.RESIDUAL, "`RESIDUAL`, low until the residual-current device trips"),
+        (board.EMERGENCY, "`EMERGENCY`, low until the emergency stop is pressed"),
+        (board.GRID, "`GRID`, low while the grid operator sets no limit"),
+    ):
+        add(pin, name, "in", "-", "-" if board.HAS_PULL_UP else _PULL_UP)
+    add(board.RESIDUAL_TEST, "`RESIDUAL_TEST`, tests the device", "out", "low", _PULL_DOWN)
     for name, (number, tx, rx, _) in board.UARTS.items():
         add(tx, f"UART {number}, `{name}`, TX", "out", "high", _PULL_UP)
         add(rx, f"UART {number}, `{name}`, RX", "in", "-", _PULL_UP)
@@ -106,9 +119,11 @@ def faults(board: Any) -> list[str]:
             found.append(f"GPIO {line.pin} is both {used[line.pin]} and {line.name}")
         used[line.pin] = line.name
         found += [f"GPIO {line.pin}, {line.name}, {fault}" for fault in _pin_faults(line, chip)]
-    if board.PILOT_IN is not None and board.PILOT_IN not in chip.adc:
-        found.append(f"GPIO {board.PILOT_IN} has no converter that works beside the radio")
-    for name in ("CONTACTOR", "HEARTBEAT", "PILOT_OUT"):
+    for name in ("PILOT_IN", "PILOT_LOW", "PROXIMITY", "TEMPERATURE"):
+        pin = getattr(board, name)
+        if pin is not None and pin not in chip.adc:
+            found.append(f"GPIO {pin} has no converter that works beside the radio")
+    for name in ("CONTACTOR", "HEARTBEAT", "PILOT_OUT", "RESIDUAL_TEST"):
         if getattr(board, name) in chip.pulse:
             found.append(f"{name} is on a pin that is high for a moment while the chip starts")
     if board.HAS_PULL_UP and board.FEEDBACK in chip.input_only:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 def reset() -> NoReturn: ...
+def time_pulse_us(pin: Pin, pulse_level: int, timeout_us: int = ..., /) -> int: ...
 
 class Pin:
     IN: int

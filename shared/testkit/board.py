@@ -116,6 +116,10 @@ class MemoryBoard(contract.Board):
         self._count += 1
         return bytes((self._count * 151 + at * 7) & 0xFF for at in range(size))
 
+    def gate(self) -> str:
+        """Return the name of the gate that the test stands for."""
+        return "memory"
+
     def contactor(self, closed: bool) -> None:
         """Note how the contactor is driven and call `on_contactor`."""
         self.closed = closed

@@ -128,6 +128,21 @@ def _check_pins(board: "Any") -> None:
     assert gate is None or isinstance(gate, str)
     gate_ms = board.gate_ms()
     assert gate_ms is None or gate_ms > 0
+    reason = board.hazard()
+    assert isinstance(reason, int) and not isinstance(reason, bool) and reason >= 0
+    assert board.residual_tripped() in (None, True, False)
+    assert board.test_residual(True) is None and board.test_residual(False) is None
+    for read in (board.temperature_c, board.cable_ma, board.grid_ma, board.vehicle_ma):
+        figure = read()
+        assert figure is None or (isinstance(figure, int) and not isinstance(figure, bool))
+    times = board.charging_times()
+    assert len(times) == 4 and min(times) >= 0
+    for closed in (True, False):
+        assert board.pilot_switch(closed) is None
+    offered_ma = board.offered_ma()
+    assert offered_ma is None or offered_ma >= 0
+    assert board.charger_limit_ma(6_000) is None and board.charger_limit_ma(0) is None
+    assert board.pilot_off() is None
     assert board.make_safe() is None
     assert board.current_limit_ma(6_000) is None
     for paused in (True, False):

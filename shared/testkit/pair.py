@@ -146,6 +146,7 @@ class Pair:
         certificates: the vehicle's certificates; without them, one of the standard channel.
         time_s: the pole's clock at its start, unix time in s; None: its board has no clock.
         flash: the flash of the pole and of the vehicle.
+        pole_board: the board whose parts tell the pole's limits. Default: one without any.
 
     Attributes:
         bend: called as `bend(sender, payload)` with "pole" or "vehicle"; it returns the list of
@@ -165,8 +166,10 @@ class Pair:
         certificates: "list[Certificate] | None" = None,
         time_s: "int | None" = NOW_S,
         flash: "tuple[Any, Any] | None" = None,
+        pole_board: "contract.Board | None" = None,
     ) -> None:
         self.now_ms = 1_000
+        self._pole_board = pole_board or contract.Board()
         flashes: tuple[Any, Any] = flash or (RamFlash(), RamFlash())
         self.pole_flash, self.vehicle_flash = flashes
         self.bend: Callable[[str, bytes], list[bytes]] | None = None
@@ -210,15 +213,15 @@ class Pair:
         self.clock = PoleClock(journal, self.board_clock, issuer_keys, self.now_ms)
         self.books = Books(config, journal, self.clock, self.now_ms)
         self.payee_records = self.books.records
-        no_board: Any = None  # neither the price schedule nor the configured maximum asks it
+        board = self._pole_board
         self.pole_random: Callable[[int], bytes] = Nonces(b"pole %d" % self.now_ms)
         self.payee = Payee(
             config,
             self.pole_signer(key),
             self.books,
             self.clock,
-            open_prices(config, no_board),
-            PowerLimits(config, no_board),
+            open_prices(config, board),
+            PowerLimits(config, board),
             lambda size: self.pole_random(size),
             TABLE,
         )

@@ -72,6 +72,7 @@ class PoleBench:
 
     Args:
         flash: the pole's flash. Default: one in memory.
+        board: the pole's board. Default: a MemoryBoard.
         pole: fields of the pole's configuration that replace those of `pair.pole_values`.
 
     Attributes:
@@ -83,15 +84,20 @@ class PoleBench:
         prepay: the amount that it pays beyond an invoice, in claim units.
         contactor_log: every state in which the pole drove the contactor, in order.
         stops: the reasons of the STOP messages that the vehicle got.
+        offered: the last OFFER that the vehicle got; None since its last HELLO.
     """
 
-    def __init__(self, flash: "Any" = None, **pole: "Any") -> None:
-        self.world = Pair(pole=pole, flash=(flash or RamFlash(), RamFlash()))
+    def __init__(
+        self, flash: "Any" = None, board: "MemoryBoard | None" = None, **pole: "Any"
+    ) -> None:
+        self.board = board or MemoryBoard()
+        flashes = (flash or RamFlash(), RamFlash())
+        self.world = Pair(pole=pole, flash=flashes, pole_board=self.board)
         self.payee = self.world.payee
         self.outlet = Outlet()
         self.meter = Meter()
         self.link, far_end = cable()
-        self.board = MemoryBoard({"meter": self.meter, "link": self.link})
+        self.board.uarts = {"meter": self.meter, "link": self.link}
         self.board.on_contactor = self._drive
         self.contactor_log: list[bool] = []
         self.at_ms = self.board.tick_ms = self.world.now_ms
@@ -108,7 +114,7 @@ class PoleBench:
         self.paying = True
         self.prepay = PREPAY
         self.stops: list[int] = []
-        self._offer: Offer | None = None
+        self.offered: Offer | None = None
         self._greetings = 0
         self._session = _new_session()
         self._certificate = certificate()
@@ -147,12 +153,12 @@ class PoleBench:
     def greet(self) -> None:
         """Send a HELLO with a new nonce and wait for the offer."""
         self.send_hello()
-        self.run(lambda: self._offer is not None)
+        self.run(lambda: self.offered is not None)
 
     def send_hello(self) -> None:
         """Send a HELLO with a new nonce."""
         self._greetings += 1
-        self._offer = None
+        self.offered = None
         self._session = _new_session()
         hello = Hello(
             version=messages.VERSION,
@@ -225,7 +231,7 @@ class PoleBench:
         message = messages.decode(bytes(payload))
         if isinstance(message, Offer):
             self._session.receive(bytes(payload), self.at_ms)
-            self._offer = message
+            self.offered = message
         elif isinstance(message, Stop):
             self.stops.append(message.reason)
         elif isinstance(message, Invoice) and self.paying:
