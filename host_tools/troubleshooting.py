@@ -45,7 +45,16 @@ STATES = {
         "vehicle", "Look at the vehicle's status: it has not paid the last invoice yet."
     ),
     "CONTACTOR_RESTS": Remedy(
-        "nobody", "Wait: the contactor closed too often, and rests for up to two minutes."
+        "nobody", "Wait: the contactor rests after an opening, for up to two minutes."
+    ),
+    "RESIDUAL_TEST": Remedy("nobody", "Wait: the residual-current device tests itself."),
+    "WAKING_VEHICLE": Remedy("nobody", "Wait: the pole wakes a vehicle that sleeps."),
+    "RESTING_AFTER_FAULT": Remedy("nobody", "Wait 30 s: the pole rests after a fault."),
+    "VENTILATION_MISSING": Remedy(
+        "pole", "The vehicle asks for ventilation: configure `ventilation` if there is some."
+    ),
+    "VEHICLE_NOT_READY": Remedy(
+        "vehicle", "The vehicle does not ask for power: unlock it, and look at its own display."
     ),
 }
 
@@ -151,6 +160,30 @@ REMEDIES = {
         "pole",
         "Switch the mains off and test the contacts; then write the alarm's number into"
         " `contactor_checked`.",
+    ),
+    errors.CONTACTOR_STUCK: Remedy(
+        "pole",
+        "Check the coil's supply, the gate and FEEDBACK; then `joulestream bench run gate`.",
+    ),
+    errors.RESIDUAL_CURRENT: Remedy(
+        "pole", "Unplug, look for a fault to earth in vehicle and cable, and plug in again."
+    ),
+    errors.RESIDUAL_TEST_FAILED: Remedy(
+        "pole", "Check the test input of the residual-current device; replace it if that is right."
+    ),
+    errors.PILOT_SHORTED: Remedy("both", "Look for a short circuit of the pilot to earth."),
+    errors.PILOT_FAULTY: Remedy(
+        "both", "Check the diode behind the pilot, and the pole's pilot driver and input."
+    ),
+    errors.OVER_CURRENT: Remedy(
+        "vehicle", "The vehicle draws more than the pilot allows: limit it, or repair its charger."
+    ),
+    errors.OVER_TEMPERATURE: Remedy(
+        "pole", "Let it cool; check terminals and fan, or lower the limit of the pole."
+    ),
+    errors.EMERGENCY_STOP: Remedy("pole", "Release the emergency stop when it is safe to do so."),
+    errors.DESK_LIMIT: Remedy(
+        "pole", "No gate is identified: charge below 60 V and 10 A only, or wire the gate."
     ),
     errors.CONFIGURATION: Remedy("both", "The REPL names the field of the configuration to mend."),
     errors.STORE_FAILED: Remedy(
