@@ -3,6 +3,7 @@
 import sys
 
 from joulestream import boards
+from joulestream.boards.self_test import self_test as test_board
 from joulestream.compat import const
 from joulestream.device.config_error import ConfigError
 from joulestream.device.keyfile import open_signer
@@ -83,6 +84,11 @@ def main(path: str) -> None:
         run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
     finally:
         board.make_safe()
+
+
+def self_test(path: str, wants_key: bool = True) -> "list[tuple[str, str | None]]":
+    """Return each check of the pole's self-test with its fault (boards/self_test.py)."""
+    return test_board(load_config, path, wants_key)
 
 
 def start(path: str) -> int:

@@ -3,6 +3,7 @@
 import gc
 
 from joulestream.compat import const
+from joulestream.runtime import trial
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def run(board: "Board", supervisor: "Supervisor") -> None:
     if hasattr(gc, "threshold"):  # CPython's gc has another kind of threshold
         gc.threshold(-1)
     status = supervisor.status
+    on_trial = trial.is_on()
     while True:
         supervisor.step(board.now_ms())
+        if on_trial:
+            on_trial = trial.follow(supervisor)
         board.show(status)
         supervisor.idle(board.wait(_WAIT_MS))
