@@ -7,6 +7,7 @@ at each start on trial.
 
 from joulestream import boards
 from joulestream.compat import const
+from joulestream.device.config_error import ConfigError
 from joulestream.native import check_native
 
 TYPE_CHECKING = const(0)
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+LAST = "key"
 # RFC 8032, 7.1, test 1: an empty message.
 _PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 _SIGNATURE = (
@@ -24,7 +26,7 @@ _RANDOM_BYTES = const(32)
 
 
 def self_test(
-    load: "Callable[[str], Any]", path: str, wants_key: bool = True
+    load: "Callable[[str], Any]", path: str, last: str = LAST
 ) -> "list[tuple[str, str | None]]":
     """Return the name of each check, and None or the sentence of its fault.
 
@@ -33,7 +35,8 @@ def self_test(
     Args:
         load: returns the checked configuration in a file; it is the firmware's own.
         path: the configuration's file.
-        wants_key: whether a board without a key fails.
+        last: the name of the last check. A board without a key is tested up to its storage, and
+            one without a configuration up to its native module.
     """
     found: dict[str, Any] = {}
 
@@ -66,13 +69,15 @@ def self_test(
         ("key", key),
     ]
     results: list[tuple[str, str | None]] = []
-    for name, check in checks[: None if wants_key else -2]:
+    for name, check in checks:
         try:
             check()
-        except (ValueError, OSError) as error:
+        except (ConfigError, OSError, ValueError) as error:
             results.append((name, str(error)))
             break
         results.append((name, None))
+        if name == last:
+            break
     if "board" in found:
         found["board"].make_safe()
     return results

@@ -3,6 +3,7 @@
 import sys
 
 from joulestream import boards
+from joulestream.boards.self_test import LAST
 from joulestream.boards.self_test import self_test as test_board
 from joulestream.compat import const
 from joulestream.device.config_error import ConfigError
@@ -86,9 +87,9 @@ def main(path: str) -> None:
         board.make_safe()
 
 
-def self_test(path: str, wants_key: bool = True) -> "list[tuple[str, str | None]]":
+def self_test(path: str, last: str = LAST) -> "list[tuple[str, str | None]]":
     """Return each check of the pole's self-test with its fault (boards/self_test.py)."""
-    return test_board(load_config, path, wants_key)
+    return test_board(load_config, path, last)
 
 
 def start(path: str) -> int:

@@ -15,9 +15,12 @@ from joulestream.host_tools.build.native import build_native_module
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.build.sources import MONOCYPHER, micropython_tree, tree
 from joulestream.host_tools.layout import ROOT
+from joulestream.host_tools.release.listing import ROLES
 
 # No board has use for it: stand-ins for tests.
 _TESTKIT = "joulestream/testkit/"
+_LIBRARY = "lib/"
+_PACKAGE = _LIBRARY + "joulestream/"
 _BOARDS = "joulestream/boards/"
 # 1980-01-01, the earliest time that every archive format and file system can hold.
 _TIME_S = 315_532_800
@@ -63,9 +66,24 @@ def contents(board: str, bytecode: Path) -> dict[str, bytes]:
         name = path.relative_to(bytecode).as_posix()
         is_others = name.startswith(_BOARDS) and path.stem in others
         if not (is_others or name.startswith(_TESTKIT)):
-            files[f"lib/{name}"] = path.read_bytes()
-    files["lib/_ed25519.mpy"] = build_native_module(bundle.arch).read_bytes()
+            files[f"{_LIBRARY}{name}"] = path.read_bytes()
+    files[f"{_LIBRARY}_ed25519.mpy"] = build_native_module(bundle.arch).read_bytes()
     return files
+
+
+def firmware(files: Mapping[str, bytes], role: str) -> dict[str, bytes]:
+    """Return the files of a bundle that a board of one role runs, by their paths in its directory.
+
+    Args:
+        files: what contents() returned.
+        role: "pole" or "vehicle".
+    """
+    others = tuple(f"{_PACKAGE}{name}/" for name in ROLES if name != role)
+    return {
+        name.removeprefix(_LIBRARY): data
+        for name, data in files.items()
+        if name.startswith(_LIBRARY) and not name.startswith(others)
+    }
 
 
 def compile_all(directory: Path) -> Path:

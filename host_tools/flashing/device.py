@@ -1,0 +1,203 @@
+"""A board behind the real mpremote, and the one sentence for each of its failures."""
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from joulestream.host_tools import progress
+from joulestream.host_tools.flashing.targets import BoardError
+
+_MARK = "joulestream="
+_PROGRAM = """
+import json
+def _work():
+%s
+try:
+    _said = {"value": _work()}
+except (ValueError, OSError, ImportError, MemoryError) as error:
+    _said = {"fault": "%%s: %%s" %% (type(error).__name__, error), "said": str(error)}
+print(%r + json.dumps(_said))
+"""
+# Files in one call of mpremote.
+_BATCH = 24
+# After a reset a port on USB is gone for a while.
+_PORT_LOOKS, _PORT_LOOK_S = 60, 0.25
+_TRIES_AFTER_RESET = 4
+_LISTEN_S, _LISTEN_BYTES = 3.0, 4_096
+# The first words of a boot loader, and of MicroPython.
+_BOOTS = re.compile(rb"rst:0x|ESP-ROM:|MicroPython v")
+_NO_REPL = "could not enter raw repl"
+_LOST = re.compile(
+    r"Input/output error|device reports readiness|Device not configured|No such device"
+    r"|Bad file descriptor|ClearCommError|write failed|read failed"
+)
+
+
+class Lost(BoardError):
+    """The board went away while a command worked with it."""
+
+
+class Device:
+    """A board at a serial port.
+
+    Args:
+        port: the port's path, or another address that mpremote knows.
+        also: processes whose work counts as the board's, such as an emulator.
+
+    Raises:
+        BoardError: there is no such port, or another program uses it.
+    """
+
+    def __init__(self, port: str, also: Iterable[int] = ()) -> None:
+        self.port = port
+        self._also = tuple(also)
+        self.calls = 0
+        check_port(port)
+
+    def run(self, lines: str) -> Any:
+        """Run a function's body on the board and return its value.
+
+        Raises:
+            BoardError: the board says why it cannot do the work, or it cannot be reached.
+        """
+        body = "\n".join(f"    {line}" for line in lines.strip("\n").splitlines())
+        printed = self._mpremote("exec", _PROGRAM % (body, _MARK))
+        found = [line for line in printed.splitlines() if line.startswith(_MARK)]
+        if not found:
+            raise BoardError(f"{self.port}: the board ended a program without an answer")
+        said = json.loads(found[-1].removeprefix(_MARK))
+        if "fault" in said:
+            raise Refused(self.port, said["said"] or said["fault"], said["fault"])
+        return said["value"]
+
+    def copy(self, files: Sequence[Path], folder: str) -> None:
+        """Copy files into a folder of the board, which exists. Raises BoardError."""
+        for at in range(0, len(files), _BATCH):
+            self._mpremote("fs", "cp", *map(str, files[at : at + _BATCH]), f":{folder}/")
+
+    def reset(self) -> None:
+        """Reset the board, and wait until its REPL answers or its firmware runs.
+
+        Raises:
+            BoardError: it does not come back.
+        """
+        self._mpremote("reset")
+        for _ in range(_PORT_LOOKS):
+            if not _is_path(self.port) or os.path.exists(self.port):
+                return
+            time.sleep(_PORT_LOOK_S)
+        raise Lost(f"{self.port}: the board did not come back after a reset; plug it in again")
+
+    def await_repl(self) -> None:
+        """Wait until the REPL answers after a reset. Raises BoardError."""
+        for left in reversed(range(_TRIES_AFTER_RESET)):
+            try:
+                self.run("return 1")
+                return
+            except BoardError:
+                if not left:
+                    raise
+
+    def _mpremote(self, *words: str) -> str:
+        command = [sys.executable, "-m", "mpremote", "connect", self.port, "resume", *words]
+        self.calls += 1
+        try:
+            done = progress.run(command, "mpremote", also=self._also)
+        except progress.Stalled:
+            raise Lost(
+                f"{self.port}: the board does not answer any more; switch it off and on, and run"
+                " the command again"
+            ) from None
+        if done.returncode:
+            raise self._failure(done)
+        return done.stdout
+
+    def _failure(self, done: "subprocess.CompletedProcess[str]") -> BoardError:
+        said = done.stdout + done.stderr
+        if _NO_REPL in said:
+            if _resets(self.port):
+                return BoardError(
+                    f"{self.port}: the board resets in a loop; hold its BOOT button while you plug"
+                    " it in, and give --image"
+                )
+            return BoardError(
+                f"{self.port}: no MicroPython answers; check --port, or give its image with --image"
+            )
+        if _LOST.search(said) or (_is_path(self.port) and not os.path.exists(self.port)):
+            return Lost(
+                f"{self.port}: the board went away; plug it in and run the command again: it still"
+                " has the firmware from before"
+            )
+        if "No space left" in said or "ENOSPC" in said or "OSError: 28" in said:
+            return BoardError(f"{self.port}: the board's flash is full; remove files from it")
+        lines = [line for line in said.splitlines() if line.strip()]
+        last = lines[-1] if lines else f"exit status {done.returncode}"
+        return BoardError(f"{self.port}: mpremote failed: {last}")
+
+
+class Refused(BoardError):
+    """A program on the board ended with an error.
+
+    Attributes:
+        fault: kind and text of the error.
+    """
+
+    def __init__(self, port: str, said: str, fault: str) -> None:
+        super().__init__(f"{port}: {said}")
+        self.fault = fault
+
+
+def check_port(port: str) -> None:
+    """Raise BoardError unless the port is there and no other program holds it."""
+    if not _is_path(port):
+        return
+    try:
+        descriptor = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise BoardError(
+            f"{port}: no such port; is the board plugged in? `mpremote connect list` shows ports"
+        ) from None
+    except OSError as error:
+        raise BoardError(f"{port}: the port cannot be opened: {error.strerror}") from None
+    try:
+        if not os.isatty(descriptor):
+            raise BoardError(f"{port} is no serial port; name the device of one")
+        # As pyserial does.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BoardError(f"{port} is in use by another program; end that one first") from None
+    finally:
+        os.close(descriptor)
+
+
+def as_lines(values: Mapping[str, Any]) -> str:
+    """Return assignments of plain values, for the beginning of a program."""
+    return "\n".join(f"{name} = {value!r}" for name, value in values.items())
+
+
+def _is_path(port: str) -> bool:
+    return "://" not in port and port.startswith(("/", "."))
+
+
+def _resets(port: str) -> bool:
+    """Listen for a while, and return whether the board started twice or more."""
+    import serial
+
+    heard = b""
+    try:
+        with serial.serial_for_url(port, baudrate=115_200, timeout=_LISTEN_S / 10) as line:
+            end_s = time.monotonic() + _LISTEN_S
+            while len(heard) < _LISTEN_BYTES and time.monotonic() < end_s:
+                heard += line.read(256)
+                if len(_BOOTS.findall(heard)) > 1:
+                    return True
+    except (OSError, ValueError):  # pyserial's own error is an OSError
+        return False
+    return False
