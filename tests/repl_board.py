@@ -59,9 +59,7 @@ class ReplBoard:
         program: statements that run before the REPL, such as a main.py.
     """
 
-    def __init__(
-        self, flash: Path, blocks: int = 400, writes: int = 0, program: str = ""
-    ) -> None:
+    def __init__(self, flash: Path, blocks: int = 400, writes: int = 0, program: str = "") -> None:
         if not flash.exists():
             flash.write_bytes(b"\xff" * (4096 * blocks))
         self._master, self._slave = pty.openpty()

@@ -105,9 +105,7 @@ def finish(number: int) -> "list[str]":
 
 def wrong(listed: str, directory: str) -> "list[str]":
     """Return the paths in the list `listed` that `directory` does not hold as listed."""
-    return [
-        path for sha, _, path in _files(listed) if digest("%s/%s" % (directory, path)) != sha
-    ]
+    return [path for sha, _, path in _files(listed) if digest("%s/%s" % (directory, path)) != sha]
 
 
 def digest(path: str) -> "str | None":

@@ -47,9 +47,7 @@ def check() -> None:
     """Raise ValueError, in one sentence, unless the release is signed, for us, and no older."""
     _check_signature()
     new = chooser.header(installer.INCOMING)
-    own = chooser.header(
-        "%s/%s" % (chooser.DIRECTORIES[installer.target() ^ 1], chooser.RELEASE)
-    )
+    own = chooser.header("%s/%s" % (chooser.DIRECTORIES[installer.target() ^ 1], chooser.RELEASE))
     for word in ("board", "role"):
         if new.get(word) != own[word]:
             raise ValueError(

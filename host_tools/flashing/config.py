@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from joulestream.device.config import ConfigError
+from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import read_json
 from joulestream.host_tools.flashing.targets import TARGETS
-from joulestream.host_tools.errors import CommandError
 
 SECRET = "/device.secret"
 

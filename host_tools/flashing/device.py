@@ -128,7 +128,7 @@ class Device:
                     " it in, and give --image"
                 )
             return BoardError(
-                f"{self.port}: no MicroPython answers; check --port, or give its image with --image"
+                f"{self.port}: no MicroPython answers; correct --port, or put it on with --image"
             )
         if _LOST.search(said) or (_is_path(self.port) and not os.path.exists(self.port)):
             return Lost(

@@ -20,9 +20,7 @@ from joulestream.host_tools.release.listing import listing
 from joulestream.host_tools.release.release import version
 
 
-def flash(
-    device: Device, name: str, role: str, config: Path | None, tell: Tell
-) -> dict[str, Any]:
+def flash(device: Device, name: str, role: str, config: Path | None, tell: Tell) -> dict[str, Any]:
     """Put this tree's firmware on a board that runs MicroPython. Only changed files are copied.
 
     Args:

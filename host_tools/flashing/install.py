@@ -281,7 +281,10 @@ def _bring(board: Board, content: Content, tell: Tell) -> list[str]:
     by_folder: dict[str, dict[str, bytes]] = defaultdict(dict)
     for path in missing:
         if path not in content.files:
-            raise BoardError(f"the release lists {path} and does not hold it; fetch it again")
+            raise BoardError(
+                f"{device.port}: {path} is not on the board as its release lists it; run"
+                " `joulestream flash` first"
+            )
         pure = PurePosixPath(chooser.DIRECTORIES[board.number], path)
         by_folder[str(pure.parent)][pure.name] = content.files[path]
     done = 0

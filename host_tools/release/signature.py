@@ -50,7 +50,16 @@ def sign(paths: Sequence[Path], key: Path) -> None:
     """
     # A board has SHA-256 alone. One call for all files asks for a passphrase once.
     options = ["-n", PURPOSE, "-O", "hashalg=sha256"]
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), *options, *map(str, sorted(paths))]
+    command = [
+        "ssh-keygen",
+        "-q",
+        "-Y",
+        "sign",
+        "-f",
+        str(key),
+        *options,
+        *map(str, sorted(paths)),
+    ]
     try:
         run(command, "ssh-keygen")
     except ToolchainError as error:
