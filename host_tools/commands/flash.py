@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from joulestream.host_tools.flashing.targets import TARGETS
-from joulestream.host_tools.terminal import JsonOption, print_fields, progress_console
+from joulestream.host_tools.terminal import JsonOption, print_fields, teller
 
 app = typer.Typer(add_completion=False)
 
@@ -32,7 +32,7 @@ def flash(
     image: Annotated[
         Path | None,
         typer.Option(
-            help="MicroPython's image, to write first: .bin for an ESP32, .uf2 for a Pico."
+            help="MicroPython's image, to write first: .bin of an ESP32, .uf2 of a Pico."
         ),
     ] = None,
     config: Annotated[
@@ -43,27 +43,28 @@ def flash(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Put MicroPython, if --image is given, and this tree's firmware on a board.
+    """Put MicroPython and a firmware on a board.
 
-    Only files that changed are copied. The board starts its old firmware until the new one is
-    whole and has passed the board's self-test; an interrupted command can be run again.
+    MicroPython is put on it if --image is given, and then this tree's firmware. Only files that
+    changed are copied. The board starts its old firmware until the new one is whole and has passed
+    the board's self-test; an interrupted command can be run again.
     """
     from joulestream.host_tools.flashing.device import Device, check_port
+    from joulestream.host_tools.flashing.flash import content_of_tree
     from joulestream.host_tools.flashing.flash import flash as flash_board
-    from joulestream.host_tools.flashing.image import write_image
+    from joulestream.host_tools.flashing.image import read_image, write_image
 
-    console = progress_console(True)
-
-    def tell(sentence: str) -> None:
-        console.print(sentence, markup=False, highlight=False)
-
-    if image is not None:
+    # A file that is wrong shows before the board is touched.
+    data = None if image is None else read_image(board.value, image)
+    content = content_of_tree(board.value, role.value, config)
+    tell = teller(json)
+    if data is not None:
         if TARGETS[board.value].esptool:
             check_port(port)
         tell(f"writing MicroPython from {image}")
-        tell(write_image(port, board.value, image, drive))
+        tell(write_image(port, board.value, data, drive))
     device = Device(port)
-    if image is not None:
+    if data is not None:
         device.await_repl()
-    report = flash_board(device, board.value, role.value, config, tell)
+    report = flash_board(device, board.value, role.value, content, tell)
     print_fields(f"{port}: a {board.value} that is a {role.value}", report, json)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from joulestream.host_tools.terminal import JsonOption, print_fields, progress_console
+from joulestream.host_tools.terminal import JsonOption, print_fields, teller
 
 app = typer.Typer(add_completion=False)
 
@@ -32,20 +32,15 @@ def provision(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Let a board make its key, and bring its configuration and all that it trusts.
+    """Let a board make its key, and bring all that it trusts.
 
     The secrets are made on the board and stay there; only the public key comes back. A board that
     has a key keeps it.
     """
     from joulestream.host_tools.flashing.device import Device
     from joulestream.host_tools.flashing.provision import provision as provision_board
+    from joulestream.host_tools.flashing.provision import read_trusted
 
-    console = progress_console(True)
-
-    def tell(sentence: str) -> None:
-        console.print(sentence, markup=False, highlight=False)
-
-    report = provision_board(
-        Device(port), config, certificates or [], release_key, service_keys or [], tell
-    )
+    trusted = read_trusted(config, certificates or [], release_key, service_keys or [])
+    report = provision_board(Device(port), trusted, teller(json))
     print_fields(f"{port}: provisioned", report, json)

@@ -130,6 +130,11 @@ class Device:
             return BoardError(
                 f"{self.port}: no MicroPython answers; correct --port, or put it on with --image"
             )
+        if "failed to access" in said or "no device found" in said:
+            return BoardError(
+                f"{self.port}: no such port, or another program uses it; `mpremote connect list`"
+                " shows ports"
+            )
         if _LOST.search(said) or (_is_path(self.port) and not os.path.exists(self.port)):
             return Lost(
                 f"{self.port}: the board went away; plug it in and run the command again: it still"
@@ -156,6 +161,8 @@ class Refused(BoardError):
 
 def check_port(port: str) -> None:
     """Raise BoardError unless the port is there and no other program holds it."""
+    if not port:
+        raise BoardError("the port has no name; `mpremote connect list` shows ports")
     if not _is_path(port):
         return
     try:
@@ -166,6 +173,8 @@ def check_port(port: str) -> None:
         ) from None
     except OSError as error:
         raise BoardError(f"{port}: the port cannot be opened: {error.strerror}") from None
+    except ValueError:
+        raise BoardError(f"{port!r} is no name of a port; name its device file") from None
     try:
         if not os.isatty(descriptor):
             raise BoardError(f"{port} is no serial port; name the device of one")
@@ -183,7 +192,7 @@ def as_lines(values: Mapping[str, Any]) -> str:
 
 
 def _is_path(port: str) -> bool:
-    return "://" not in port and port.startswith(("/", "."))
+    return port.startswith(("/", ".")) or os.path.lexists(port)
 
 
 def _resets(port: str) -> bool:

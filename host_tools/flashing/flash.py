@@ -1,4 +1,4 @@
-"""This tree onto a board: MicroPython if an image is given, then the firmware of one role."""
+"""This tree's firmware of one role onto a board."""
 
 import hashlib
 from pathlib import Path
@@ -7,27 +7,38 @@ from typing import Any
 from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.flashing import config as configuration
 from joulestream.host_tools.flashing.device import Device
-from joulestream.host_tools.flashing.install import (
-    Board,
-    Content,
-    Tell,
-    install,
-    look,
-    restart,
-)
+from joulestream.host_tools.flashing.install import Board, Content, Tell, install, look, restart
 from joulestream.host_tools.release.bundles import contents, firmware
 from joulestream.host_tools.release.listing import listing
 from joulestream.host_tools.release.release import version
 
 
-def flash(device: Device, name: str, role: str, config: Path | None, tell: Tell) -> dict[str, Any]:
-    """Put this tree's firmware on a board that runs MicroPython. Only changed files are copied.
+def content_of_tree(name: str, role: str, config: Path | None) -> Content:
+    """Return this tree's firmware for a board.
+
+    Args:
+        name: the board's kind, a key of targets.TARGETS.
+        role: "pole" or "vehicle".
+        config: the configuration's file; None keeps that of the board.
+
+    Raises:
+        CommandError: the firmware would refuse the configuration, or a build fails.
+    """
+    text = None
+    if config is not None:
+        text = configuration.for_board(configuration.read(config), name, role)
+    files = firmware(contents(name, compile_packages()), role)
+    return Content(listing(version(), name, role, files), files, text)
+
+
+def flash(device: Device, name: str, role: str, content: Content, tell: Tell) -> dict[str, Any]:
+    """Put a firmware on a board that runs MicroPython. Only changed files are copied.
 
     Args:
         device: the board.
         name: its kind, a key of targets.TARGETS.
         role: "pole" or "vehicle".
-        config: the configuration's file; None keeps that of the board.
+        content: the firmware of that role, as content_of_tree() returns it.
         tell: called with a sentence at each step.
 
     Returns:
@@ -36,11 +47,6 @@ def flash(device: Device, name: str, role: str, config: Path | None, tell: Tell)
     Raises:
         CommandError: the board is as it was.
     """
-    files = firmware(contents(name, compile_packages()), role)
-    content = Content(listing(version(), name, role, files), files)
-    if config is not None:
-        text = configuration.for_board(configuration.read(config), name, role)
-        content = content._replace(config=text)
     board = look(device, name)
     changed = changed_by_hand(board)
     for path in changed:

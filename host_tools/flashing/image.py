@@ -18,6 +18,7 @@ _MOST_IMAGE = 64 * MIB
 _UF2 = struct.Struct("<8I")
 _UF2_MAGIC, _RP2040 = (0x0A324655, 0x9E5D5157), 0xE48BFF56
 _UF2_BLOCK = 512
+_UF2_NAME = "firmware.uf2"
 _INFO, _BOARD_ID = "INFO_UF2.TXT", "RPI-RP2"
 _DRIVES = ("/media", "/run/media", "/Volumes", "/mnt")
 # What esptool says, and our sentence about it.
@@ -37,33 +38,46 @@ _FAULTS = (
 _SIZE = re.compile(r"Detected flash size: (\d+)(KB|MB)")
 
 
+def read_image(name: str, path: Path) -> bytes:
+    """Return MicroPython's image for a board, with a partition for the journal on an ESP32.
+
+    Args:
+        name: the board's kind, a key of targets.TARGETS.
+        path: MicroPython's .bin file for an ESP32, its .uf2 file for a Pico.
+
+    Raises:
+        CommandError: the file is no image for this board.
+    """
+    target = TARGETS[name]
+    data = read_file(path, _MOST_IMAGE)
+    if target.esptool is not None:
+        return with_journal(data, target.image_at)
+    if name != "rp2040":
+        raise BoardError(f"a {name} takes no image; leave --image out")
+    words = _UF2.unpack(data[: _UF2.size].ljust(_UF2.size, b"\0"))
+    if words[:2] != _UF2_MAGIC or len(data) % _UF2_BLOCK or words[7] != _RP2040:
+        raise BoardError(f"{path} is no UF2 file for a Pico; name MicroPython's .uf2 file")
+    return data
+
+
 def write_image(
-    port: str, name: str, image: Path, drive: Path | None = None, also: Iterable[int] = ()
+    port: str, name: str, image: bytes, drive: Path | None = None, also: Iterable[int] = ()
 ) -> str:
     """Put MicroPython on a board, and return a sentence about it.
 
     Args:
         port: the board's serial port; a Pico in its boot loader has none.
         name: the board's kind, a key of targets.TARGETS.
-        image: MicroPython's .bin file for an ESP32, its .uf2 file for a Pico.
+        image: what read_image() returned.
         drive: the folder of the Pico's drive; None looks for it.
         also: processes whose work counts as the board's.
 
     Raises:
-        CommandError: the image is not the board's, or the board does not take it.
+        CommandError: the board does not take it.
     """
     target = TARGETS[name]
-    data = read_file(image, _MOST_IMAGE)
-    if target.esptool is not None:
-        return _write_through_esptool(port, target, data, also)
-    if name != "rp2040":
-        raise BoardError(f"a {name} takes no image; leave --image out")
-    return _copy_to_drive(image, data, drive)
-
-
-def _write_through_esptool(port: str, target: Target, data: bytes, also: Iterable[int]) -> str:
-    """Write the image, with a partition for the journal, at its place in the flash."""
-    image = with_journal(data, target.image_at)
+    if target.esptool is None:
+        return _copy_to_drive(image, drive)
     _check_size(target, image, _esptool(port, target, ["flash-id"], also))
     with tempfile.TemporaryDirectory(prefix="joulestream-") as directory:
         path = Path(directory) / "image.bin"
@@ -103,11 +117,8 @@ def _esptool(port: str, target: Target, words: list[str], also: Iterable[int]) -
     raise BoardError(f"{port}: esptool failed: {errors[-1] if errors else done.returncode}")
 
 
-def _copy_to_drive(image: Path, data: bytes, drive: Path | None) -> str:
+def _copy_to_drive(data: bytes, drive: Path | None) -> str:
     """Copy a UF2 file onto the drive that a Pico in its boot loader is."""
-    words = _UF2.unpack(data[: _UF2.size].ljust(_UF2.size, b"\0"))
-    if words[:2] != _UF2_MAGIC or len(data) % _UF2_BLOCK or words[7] != _RP2040:
-        raise BoardError(f"{image} is no UF2 file for a Pico; name MicroPython's .uf2 file")
     folder = drive or _find_drive()
     try:
         info = (folder / _INFO).read_text(encoding="utf-8", errors="replace")
@@ -116,7 +127,7 @@ def _copy_to_drive(image: Path, data: bytes, drive: Path | None) -> str:
     if f"Board-ID: {_BOARD_ID}" not in info:
         raise BoardError(f"{folder} is the drive of another board than a Pico; correct --drive")
     try:
-        with open(folder / image.name, "wb") as file:
+        with open(folder / _UF2_NAME, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -137,8 +148,9 @@ def _find_drive() -> Path:
         for path in Path(place).glob(f"{depth}/{_INFO}")
     ]
     if len(found) != 1:
+        count = "more than one drive" if found else "no drive"
         raise BoardError(
-            f"{'no drive' if not found else 'more than one drive'} of a Pico is there; hold BOOTSEL"
-            " while you plug in one board, mount its drive, or name it with --drive"
+            f"{count} of a Pico is there; hold BOOTSEL while you plug in one board, mount its"
+            " drive, or name it with --drive"
         )
     return found[0]

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from joulestream.host_tools.certificate_files import read_certificate
 from joulestream.host_tools.errors import CommandError
@@ -29,22 +29,53 @@ _KEY_SIZE = 32
 _MOST_LIST = 1 << 16
 
 
-def provision(
-    device: Device,
+class Trusted(NamedTuple):
+    """All that a board gets besides its key.
+
+    Attributes:
+        config: its configuration, with issuers, prices, and the keys of the service port.
+        certificates: the certificates of a vehicle, by their names on the board.
+        release_key: the public key of releases.
+    """
+
+    config: dict[str, Any]
+    certificates: dict[str, bytes]
+    release_key: bytes | None
+
+
+def read_trusted(
     config: Path,
     certificates: Sequence[Path],
     release_key: Path | None,
     service_keys: Sequence[str],
-    tell: Tell,
-) -> dict[str, Any]:
+) -> Trusted:
+    """Read the files of a command line.
+
+    Args:
+        config: the configuration.
+        certificates: the certificates of a vehicle.
+        release_key: the public key of releases, OpenSSH's file.
+        service_keys: the public keys that may ask over the service port, in hexadecimal digits.
+
+    Raises:
+        CommandError: one of them cannot be used.
+    """
+    values = configuration.read(config)
+    brought = {_name(path): read_certificate(path).to_bytes() for path in certificates}
+    if brought:
+        values["certificates"] = [f"{_CERTIFICATES}/{name}" for name in brought]
+    if service_keys:
+        values["service_keys"] = [_checked_key(key) for key in service_keys]
+    key = None if release_key is None else public_key_of(release_key)
+    return Trusted(values, brought, key)
+
+
+def provision(device: Device, trusted: Trusted, tell: Tell) -> dict[str, Any]:
     """Let a board make its keys; bring its configuration, certificates, and the keys it trusts.
 
     Args:
         device: a flashed board.
-        config: its configuration, with issuers and prices.
-        certificates: the certificates of a vehicle.
-        release_key: the public key of releases, OpenSSH's file.
-        service_keys: the public keys that may ask over the service port, in hexadecimal digits.
+        trusted: all that it gets.
         tell: called with a sentence at each step.
 
     Returns:
@@ -56,15 +87,9 @@ def provision(
     board = look(device, None)
     assert board.release is not None
     role = board.release["role"]
-    values = configuration.read(config)
-    brought = {_name(path): read_certificate(path).to_bytes() for path in certificates}
-    if brought:
-        values["certificates"] = [f"{_CERTIFICATES}/{name}" for name in brought]
-    if service_keys:
-        values["service_keys"] = [_checked_key(key) for key in service_keys]
-    text = configuration.for_board(values, board.name, role)
+    text = configuration.for_board(trusted.config, board.name, role)
     public = _make_key(board, role, tell)
-    _bring_trusted(board, brought, release_key, tell)
+    _bring_trusted(board, trusted, tell)
     listing, files = _own_release(board)
     report = {"board": board.name, "role": role, "public_key": public}
     return {**report, **install(board, Content(listing, files, text), tell)}
@@ -86,20 +111,18 @@ return hexlify(make_key(seed, secret, host_random)).decode()
     return str(board.device.run(program_in(directory, lines, **values)))
 
 
-def _bring_trusted(
-    board: Board, certificates: dict[str, bytes], release_key: Path | None, tell: Tell
-) -> None:
+def _bring_trusted(board: Board, trusted: Trusted, tell: Tell) -> None:
     """Bring the files that no release holds; each is new, or takes its old one's place at once."""
     device = board.device
-    if certificates:
-        tell(f"bringing {len(certificates)} certificates")
+    if trusted.certificates:
+        tell(f"bringing {len(trusted.certificates)} certificates")
         lines = "import os\ntry:\n    os.stat(folder)\nexcept OSError:\n    os.mkdir(folder)\n"
         device.run(f"folder = {_CERTIFICATES!r}\n{lines}")
-        send(device, certificates, _CERTIFICATES)
-    if release_key is not None:
+        send(device, trusted.certificates, _CERTIFICATES)
+    if trusted.release_key is not None:
         tell("bringing the release key")
         name = RELEASE_KEY.removeprefix("/") + ".new"
-        send(device, {name: public_key_of(release_key).hex().encode()}, "")
+        send(device, {name: trusted.release_key.hex().encode()}, "")
         device.run(f"import os\nos.rename({'/' + name!r}, {RELEASE_KEY!r})")
 
 

@@ -46,7 +46,7 @@ TARGETS = {
     "esp32s3": Target("xtensawin", "esp32", "ESP32S3", "esp32s3", "esp32s3", 0, 4 * MIB),
     "esp32c3": Target("rv32imc", "esp32", "ESP32C3", "esp32c3", "esp32c3", 0, 4 * MIB),
     "rp2040": Target("armv6m", "rp2", "RP2040", "rp2040", least_flash=2 * MIB),
-    "qemu-rv32": Target("rv32imc", "qemu", "RISCV", resets=False),
+    "qemu-rv32": Target("rv32imc", "qemu", "rv32imac", resets=False),
     "unix-x64": Target("x64", "linux", "", resets=False),
 }
 

@@ -63,15 +63,26 @@ def read_release(path: Path) -> Content:
     )
 
 
+def find_release(release: Path, board: str = "*", role: str = "*") -> list[Path]:
+    """Return the lists of files for a board in a directory, or the one list that is named.
+
+    Raises:
+        CommandError: there is none.
+    """
+    if not release.is_dir():
+        read_file(release, _MOST_LIST)
+        return [release]
+    found = sorted(release.glob(f"*-{board}-{role}{LIST}"))
+    if not found:
+        kind = "" if board == "*" else f" for a {board} that is a {role}"
+        raise CommandError(f"{release} has no release{kind}; `make release` makes one")
+    return found
+
+
 def _list_for(board: Board, release: Path) -> Path:
     """Return the list of files for this board and its role."""
-    if not release.is_dir():
-        return release
     assert board.release is not None
-    role = board.release["role"]
-    found = sorted(release.glob(f"*-{board.name}-{role}{LIST}"))
-    if not found:
-        raise CommandError(f"{release} has no release for a {board.name} that is a {role}")
+    found = find_release(release, board.name, board.release["role"])
     if len(found) > 1:
         raise CommandError(f"{release} has several releases; name one of {found[0].name} ...")
     return found[0]
