@@ -30,7 +30,7 @@ class _Flash:
         if _Flash.left == 0:
             _file.write(memoryview(buffer)[:len(buffer) // 2])
             _file.flush()
-            sys.exit(9)
+            os.system("kill -9 $PPID")
         _file.write(buffer)
         _file.flush()
     def ioctl(self, operation, argument):
@@ -62,27 +62,28 @@ class ReplBoard:
     def __init__(self, flash: Path, blocks: int = 400, writes: int = 0, program: str = "") -> None:
         if not flash.exists():
             flash.write_bytes(b"\xff" * (4096 * blocks))
-        self._master, self._slave = pty.openpty()
+        master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
         code = _BOOT % (str(flash), writes, blocks, program)
         self.process = subprocess.Popen(
             [micropython(), "-X", _HEAP, "-i", "-c", code],
-            stdin=self._master,
-            stdout=self._master,
-            stderr=self._master,
+            stdin=master,
+            stdout=master,
+            stderr=master,
             start_new_session=True,
         )
+        # The process alone holds the board's end: when it ends, the port is gone.
+        os.close(master)
 
     def __enter__(self) -> "ReplBoard":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.cut_power()
-        os.close(self._master)
         os.close(self._slave)
 
     def cut_power(self) -> None:
-        """End it at once."""
+        """End it at once. Its port goes away, as that of a board on USB does."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()

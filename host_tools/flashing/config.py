@@ -38,10 +38,10 @@ def for_board(values: dict[str, Any], board: str, role: str) -> bytes:
     Raises:
         CommandError: the firmware would refuse it.
     """
-    kind = TARGETS[board].kind
-    given: dict[str, Any] = {}
-    if kind is not None:
-        given = {"kind": kind, "side": role, "device_secret": SECRET}
+    target = TARGETS[board]
+    given = {"device_secret": SECRET} if target.keeps_key else {}
+    if target.kind is not None:
+        given |= {"kind": target.kind, "side": role}
     complete = {
         "seed_file": seed_file(role),
         **values,

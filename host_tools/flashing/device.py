@@ -59,6 +59,7 @@ class Device:
         self.port = port
         self._also = tuple(also)
         self.calls = 0
+        self._has_answered = False
         check_port(port)
 
     def run(self, lines: str) -> Any:
@@ -71,7 +72,7 @@ class Device:
         printed = self._mpremote("exec", _PROGRAM % (body, _MARK))
         found = [line for line in printed.splitlines() if line.startswith(_MARK)]
         if not found:
-            raise BoardError(f"{self.port}: the board ended a program without an answer")
+            raise Lost(f"{self.port}: the board gave no answer; run the command again")
         said = json.loads(found[-1].removeprefix(_MARK))
         if "fault" in said:
             raise Refused(self.port, said["said"] or said["fault"], said["fault"])
@@ -117,6 +118,7 @@ class Device:
             ) from None
         if done.returncode:
             raise self._failure(done)
+        self._has_answered = True
         return done.stdout
 
     def _failure(self, done: "subprocess.CompletedProcess[str]") -> BoardError:
@@ -130,12 +132,13 @@ class Device:
             return BoardError(
                 f"{self.port}: no MicroPython answers; correct --port, or put it on with --image"
             )
-        if "failed to access" in said or "no device found" in said:
+        has_no_port = "failed to access" in said or "no device found" in said
+        if has_no_port and not self._has_answered:
             return BoardError(
                 f"{self.port}: no such port, or another program uses it; `mpremote connect list`"
                 " shows ports"
             )
-        if _LOST.search(said) or (_is_path(self.port) and not os.path.exists(self.port)):
+        if has_no_port or _LOST.search(said):
             return Lost(
                 f"{self.port}: the board went away; plug it in and run the command again: it still"
                 " has the firmware from before"

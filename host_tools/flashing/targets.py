@@ -29,6 +29,7 @@ class Target(NamedTuple):
         image_at: the address of MicroPython's image in the flash.
         least_flash: the least flash that a whole board needs, in bytes.
         resets: whether it can be reset through its REPL.
+        keeps_key: whether it can keep a sealed key.
     """
 
     arch: str
@@ -39,6 +40,7 @@ class Target(NamedTuple):
     image_at: int = 0
     least_flash: int = 0
     resets: bool = True
+    keeps_key: bool = True
 
 
 TARGETS = {
@@ -46,7 +48,7 @@ TARGETS = {
     "esp32s3": Target("xtensawin", "esp32", "ESP32S3", "esp32s3", "esp32s3", 0, 4 * MIB),
     "esp32c3": Target("rv32imc", "esp32", "ESP32C3", "esp32c3", "esp32c3", 0, 4 * MIB),
     "rp2040": Target("armv6m", "rp2", "RP2040", "rp2040", least_flash=2 * MIB),
-    "qemu-rv32": Target("rv32imc", "qemu", "rv32imac", resets=False),
+    "qemu-rv32": Target("rv32imc", "qemu", "rv32imac", resets=False, keeps_key=False),
     "unix-x64": Target("x64", "linux", "", resets=False),
 }
 
