@@ -34,6 +34,11 @@ def self_test(path, last=None):
     return [("native module", %s)]
 """
 
+BY_HAND = """
+with open("/a/joulestream/pole/main.py", "a") as file:
+    file.write("# mine")
+"""
+
 
 def quiet(sentence):
     pass
@@ -104,7 +109,7 @@ def test_only_a_changed_file_crosses_the_wire(copy, whole):
 
 def test_a_board_changed_by_hand_is_noticed_and_mended(copy, whole):
     with ReplBoard(copy) as board:
-        Device(board.port).run("open('/a/joulestream/pole/main.py', 'a').write('# mine')")
+        Device(board.port).run(BY_HAND)
         said = []
         report = put(board, small(whole), said.append)
         assert report["changed_by_hand"] == ["joulestream/pole/main.py"]
