@@ -59,7 +59,8 @@ class ReplBoard:
         program: statements that run before the REPL, such as a main.py.
     """
 
-    def __init__(self, flash: Path, blocks: int = 400, writes: int = 0, program: str = "") -> None:
+    def __init__(self, flash: "Path | str", blocks: int = 400, writes: int = 0, program: str = "") -> None:
+        flash = Path(flash)
         if not flash.exists():
             flash.write_bytes(b"\xff" * (4096 * blocks))
         master, self._slave = pty.openpty()

@@ -6,7 +6,6 @@ list has the hash of each file, so one signature covers them all.
 """
 
 import hashlib
-import os
 from binascii import a2b_base64, unhexlify
 
 from joulestream.compat import const
@@ -95,8 +94,10 @@ def _check_signature() -> None:
 
 def _read(path: str, fault: str) -> bytes:
     try:
-        os.stat(path)
         with open(path, "rb") as file:
-            return file.read(_MOST_SIGNATURE)
+            data: bytes = file.read(_MOST_SIGNATURE)
     except OSError:
+        data = b""
+    if not data:
         raise ValueError(fault)
+    return data

@@ -139,7 +139,7 @@ def look(device: Device, name: str | None) -> Board:
     Raises:
         BoardError: it is another board, or none that our files fit.
     """
-    program = program_in(chooser.START, _LOOK, paths=[MAIN, *_start_files()])
+    program = program_in(chooser.START, _LOOK, paths=list(start_files(compile_packages())))
     about = device.run(program)
     board = Board(device, name or "", about)
     if name is None:
@@ -224,16 +224,20 @@ def self_test(board: Board, directory: str, tell: Tell) -> dict[str, str]:
     return {**{name: "passed" for name, _ in results}, **{name: "missing" for name in waits_for}}
 
 
-def _start_files() -> list[str]:
-    return [f"{chooser.START}/{name}" for name in _START_MODULES]
+def start_files(library: Path) -> dict[str, bytes]:
+    """Return the files that start a board, by their paths on it; main.py is the last one.
+
+    Args:
+        library: the directory of our compiled packages.
+    """
+    files = {f"{chooser.START}/{name}": (library / name).read_bytes() for name in _START_MODULES}
+    return {**files, MAIN: _MAIN_TEXT.encode()}
 
 
 def _install_start(board: Board, tell: Tell) -> None:
     """Bring the chooser, each file in the place of its older one at once."""
-    library = compile_packages()
     there = board.about.get("files", {})
-    wanted = {f"{chooser.START}/{name}": (library / name).read_bytes() for name in _START_MODULES}
-    wanted[MAIN] = _MAIN_TEXT.encode()
+    wanted = start_files(compile_packages())
     stale = [
         path
         for path, data in wanted.items()

@@ -132,7 +132,7 @@ class Mounted:
 
     def __init__(self, files: MemoryFiles, modules: "Iterable[Any]") -> None:
         self._files, self._modules = files, list(modules)
-        self._os = [module.os for module in self._modules]
+        self._os = [getattr(module, "os", None) for module in self._modules]
 
     def __enter__(self) -> MemoryFiles:
         for module in self._modules:
