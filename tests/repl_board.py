@@ -45,7 +45,6 @@ vfs.umount("/")
 vfs.mount(_files, "/")
 os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
-%s
 """
 
 
@@ -56,17 +55,16 @@ class ReplBoard:
         flash: the file of its flash. A new one is made.
         blocks: how many blocks of 4 KB that has.
         writes: the number of the write at which the power fails; 0: none.
-        program: statements that run before the REPL, such as a main.py.
     """
 
-    def __init__(self, flash: "Path | str", blocks: int = 400, writes: int = 0, program: str = "") -> None:
+    def __init__(self, flash: "Path | str", blocks: int = 400, writes: int = 0) -> None:
         flash = Path(flash)
         if not flash.exists():
             flash.write_bytes(b"\xff" * (4096 * blocks))
         master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
-        code = _BOOT % (str(flash), writes, blocks, program)
+        code = _BOOT % (str(flash), writes, blocks)
         self.process = subprocess.Popen(
             [micropython(), "-X", _HEAP, "-i", "-c", code],
             stdin=master,

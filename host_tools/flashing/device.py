@@ -30,10 +30,12 @@ _BATCH = 24
 # After a reset a port on USB is gone for a while.
 _PORT_LOOKS, _PORT_LOOK_S = 60, 0.25
 _TRIES_AFTER_RESET = 4
-_LISTEN_S, _LISTEN_BYTES = 3.0, 4_096
-# The first words of a boot loader, and of MicroPython.
-_BOOTS = re.compile(rb"rst:0x|ESP-ROM:|MicroPython v")
-_NO_REPL = "could not enter raw repl"
+# Two times Ctrl-C, then Ctrl-A, which enters the raw REPL; Ctrl-B leaves it.
+_CALL, _ANSWER, _END_OF_CALL = b"\r\x03\r\x03\r\x01", b"raw REPL; CTRL-B to exit", b"\r\x02"
+_HAIL_S = 10.0
+# The words of an ESP32's boot loader, and of MicroPython. Opening a port may reset a board once,
+# and our call ends a firmware once.
+_BOOTS, _BOOTS_OF_A_LOOP = (b"rst:0x", b"MicroPython v"), 3
 _LOST = re.compile(
     r"Input/output error|device reports readiness|Device not configured|No such device"
     r"|Bad file descriptor|ClearCommError|write failed|read failed"
@@ -60,6 +62,7 @@ class Device:
         self._also = tuple(also)
         self.calls = 0
         self._has_answered = False
+        self._is_hailed = False
         check_port(port)
 
     def run(self, lines: str) -> Any:
@@ -90,6 +93,7 @@ class Device:
             BoardError: it does not come back.
         """
         self._mpremote("reset")
+        self._is_hailed = False
         for _ in range(_PORT_LOOKS):
             if not _is_path(self.port) or os.path.exists(self.port):
                 return
@@ -109,6 +113,9 @@ class Device:
     def _mpremote(self, *words: str) -> str:
         command = [sys.executable, "-m", "mpremote", "connect", self.port, "resume", *words]
         self.calls += 1
+        if not self._is_hailed:
+            _hail(self.port)
+            self._is_hailed = True
         try:
             done = progress.run(command, "mpremote", also=self._also)
         except progress.Stalled:
@@ -123,15 +130,6 @@ class Device:
 
     def _failure(self, done: "subprocess.CompletedProcess[str]") -> BoardError:
         said = done.stdout + done.stderr
-        if _NO_REPL in said:
-            if _resets(self.port):
-                return BoardError(
-                    f"{self.port}: the board resets in a loop; hold its BOOT button while you plug"
-                    " it in, and give --image"
-                )
-            return BoardError(
-                f"{self.port}: no MicroPython answers; correct --port, or put it on with --image"
-            )
         has_no_port = "failed to access" in said or "no device found" in said
         if has_no_port and not self._has_answered:
             return BoardError(
@@ -198,18 +196,31 @@ def _is_path(port: str) -> bool:
     return port.startswith(("/", ".")) or os.path.lexists(port)
 
 
-def _resets(port: str) -> bool:
-    """Listen for a while, and return whether the board started twice or more."""
+def _hail(port: str) -> None:
+    """Call the REPL behind a port, and return when it answers, or when it cannot be called.
+
+    mpremote 1.29 waits without end for a REPL on a line that never falls silent.
+
+    Raises:
+        BoardError: something else answers, or nothing.
+    """
     import serial
 
     heard = b""
+    end_s = time.monotonic() + _HAIL_S
     try:
-        with serial.serial_for_url(port, baudrate=115_200, timeout=_LISTEN_S / 10) as line:
-            end_s = time.monotonic() + _LISTEN_S
-            while len(heard) < _LISTEN_BYTES and time.monotonic() < end_s:
+        with serial.serial_for_url(port, baudrate=115_200, timeout=_HAIL_S / 100) as line:
+            line.write(_CALL)
+            while time.monotonic() < end_s:
                 heard += line.read(256)
-                if len(_BOOTS.findall(heard)) > 1:
-                    return True
-    except (OSError, ValueError):  # pyserial's own error is an OSError
-        return False
-    return False
+                if _ANSWER in heard:
+                    line.write(_END_OF_CALL)
+                    return
+                if max(heard.count(word) for word in _BOOTS) >= _BOOTS_OF_A_LOOP:
+                    raise BoardError(
+                        f"{port}: the board resets in a loop; hold its BOOT button while you plug"
+                        " it in, and put MicroPython on it with --image"
+                    )
+    except (OSError, ValueError):  # mpremote tells the reason; pyserial's error is an OSError
+        return
+    raise BoardError(f"{port}: no MicroPython answers; correct --port, or put it on with --image")
