@@ -92,6 +92,11 @@ class EmulatedBoard:
         words = ["resume", *arguments] if resume else [*arguments]
         return run_mpremote(self.port, words, "the emulated board", self._process.pid)
 
+    @property
+    def pid(self) -> int:
+        """The process that emulates the board."""
+        return self._process.pid
+
     def stop(self) -> None:
         """Switch it off."""
         self._ends.close()

@@ -142,7 +142,7 @@ def test_two_boards_have_two_keys(provisioned, home, tmp_path):
 def test_no_secret_crosses_the_wire(home, tmp_path, monkeypatch):
     """All that mpremote says, and all that it is told, has neither the secret nor the seed."""
     said = []
-    plain = Device._mpremote
+    plain = Device.mpremote
 
     def heard(self, *words):
         said.extend(words)
@@ -155,7 +155,7 @@ def test_no_secret_crosses_the_wire(home, tmp_path, monkeypatch):
 
     with ReplBoard(shutil.copy(home / "flash.bin", tmp_path)) as board:
         with monkeypatch.context() as patched:
-            patched.setattr(Device, "_mpremote", heard)
+            patched.setattr(Device, "mpremote", heard)
             report = provision(home, board)
         secret = read(board, "/device.secret")
         seed = Device(board.port).run(program_in("/b", SEED))

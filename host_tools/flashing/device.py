@@ -72,7 +72,7 @@ class Device:
             BoardError: the board says why it cannot do the work, or it cannot be reached.
         """
         body = "\n".join(f"    {line}" for line in lines.strip("\n").splitlines())
-        printed = self._mpremote("exec", _PROGRAM % (body, _MARK))
+        printed = self.mpremote("exec", _PROGRAM % (body, _MARK))
         found = [line for line in printed.splitlines() if line.startswith(_MARK)]
         if not found:
             raise Lost(f"{self.port}: the board gave no answer; run the command again")
@@ -84,7 +84,7 @@ class Device:
     def copy(self, files: Sequence[Path], folder: str) -> None:
         """Copy files into a folder of the board, which exists. Raises BoardError."""
         for at in range(0, len(files), _BATCH):
-            self._mpremote("fs", "cp", *map(str, files[at : at + _BATCH]), f":{folder}/")
+            self.mpremote("fs", "cp", *map(str, files[at : at + _BATCH]), f":{folder}/")
 
     def reset(self) -> None:
         """Reset the board, and wait until its REPL answers or its firmware runs.
@@ -92,7 +92,7 @@ class Device:
         Raises:
             BoardError: it does not come back.
         """
-        self._mpremote("reset")
+        self.mpremote("reset")
         self._is_hailed = False
         for _ in range(_PORT_LOOKS):
             if not _is_path(self.port) or os.path.exists(self.port):
@@ -110,7 +110,8 @@ class Device:
                 if not left:
                     raise
 
-    def _mpremote(self, *words: str) -> str:
+    def mpremote(self, *words: str) -> str:
+        """Run mpremote on the board, whose state stays; return its output. Raises BoardError."""
         command = [sys.executable, "-m", "mpremote", "connect", self.port, "resume", *words]
         self.calls += 1
         if not self._is_hailed:
