@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -171,6 +172,16 @@ def install(board: Board, content: Content, tell: Tell) -> dict[str, Any]:
     Raises:
         BoardError: the board is left with its old release.
     """
+    try:
+        return _install(board, content, tell)
+    except BaseException:
+        # The board waits in its REPL: let it start the release that it has, if it is still there.
+        with suppress(BoardError):
+            restart(board)
+        raise
+
+
+def _install(board: Board, content: Content, tell: Tell) -> dict[str, Any]:
     device, number = board.device, board.number
     directory = chooser.DIRECTORIES[number]
     if board.target.resets and MAIN in board.about.get("files", {}):
