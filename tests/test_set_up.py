@@ -42,4 +42,4 @@ def test_a_running_firmware_holds_no_code_of_its_set_up(role):
     functions, modules = done.stdout.splitlines()
     number, _, left = functions.partition(" ")
     assert int(number) > 20 and left == "[]", functions
-    assert modules == "[] 8", modules
+    assert modules == "[] 7", modules

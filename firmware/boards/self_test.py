@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-LAST = "key"
 # RFC 8032, 7.1, test 1: an empty message.
 _PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 _SIGNATURE = (
@@ -26,7 +25,7 @@ _RANDOM_BYTES = const(32)
 
 
 def self_test(
-    load: "Callable[[str], Any]", path: str, last: str = LAST
+    load: "Callable[[str], Any]", path: str, last: str
 ) -> "list[tuple[str, str | None]]":
     """Return the name of each check, and None or the sentence of its fault.
 

@@ -10,9 +10,8 @@ if TYPE_CHECKING:
 
 _OURS = "joulestream"
 _ITSELF = "__main__"
-# The modules that test a board, check a configuration and open a key.
+# The modules that check a configuration and open a key.
 MODULES = (
-    "joulestream.boards.self_test",
     "joulestream.device.config",
     "joulestream.device.kdf",
     "joulestream.device.keyfile",
@@ -40,8 +39,6 @@ _NAMES = (
     "read_device_secret",
     "rows",
     "section",
-    "self_test",
-    "test_board",
     "text",
     "texts",
     "whole",
