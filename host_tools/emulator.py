@@ -10,10 +10,11 @@ import ctypes
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,8 +24,16 @@ from joulestream.host_tools.mpremote import run_mpremote
 
 _COUNTS = ("-icount", "shift=0")
 _PR_SET_PDEATHSIG = 1  # source: linux/prctl.h
-# As in mount.py: behind the memory that MicroPython uses.
+# As in mount.py, devices.c and heap.c: behind the memory that MicroPython uses.
 _DISK_AT = 0x84000000
+_ROMFS_AT = 0x84800000
+_HEAP_SIZES_AT = 0x84C00000
+# The heaps of chips, in pieces of so many bytes. Those of the ESP32 and the ESP32-C3 are from
+# reports: MicroPython 1.27 has 134 KB, 53 KB of them in the largest piece, and 52 and 139 KB.
+HEAPS = {
+    "esp32": (53 * 1024, 53 * 1024, 28 * 1024),
+    "esp32c3": (139 * 1024, 52 * 1024),
+}
 _QEMU = [
     *"qemu-system-riscv32 -machine virt -bios none -nographic -monitor none".split(),
     *"-semihosting -serial pty -kernel".split(),
@@ -44,6 +53,8 @@ class EmulatedBoard:
         firmware: the program, as build() returns it.
         folders: folders that the file system has at its root, under their own names.
         counts: whether its clock counts instructions; otherwise it is the host's clock.
+        romfs: the image of a ROMFS (build/romfs.py), which is mounted as /rom.
+        heap: the bytes of each piece of its heap; without one it is 1 MB, in one piece.
 
     Attributes:
         port: path of the pseudo-terminal of its REPL.
@@ -52,13 +63,31 @@ class EmulatedBoard:
         ToolchainError: it cannot be started.
     """
 
-    def __init__(self, firmware: Path, folders: Iterable[Path] = (), counts: bool = True) -> None:
+    def __init__(
+        self,
+        firmware: Path,
+        folders: Iterable[Path] = (),
+        counts: bool = True,
+        romfs: bytes = b"",
+        heap: Sequence[int] = (),
+    ) -> None:
         with ExitStack() as ends:
-            image = ends.enter_context(tempfile.NamedTemporaryFile(prefix="joulestream-board-"))
-            make_image(folders, Path(image.name))
-            disk = f"loader,file={image.name},addr={_DISK_AT:#x},force-raw=on"
+            scratch = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="joulestream-")))
+            disk = scratch / "disk"
+            make_image(folders, disk)
+            rows = ((_ROMFS_AT, romfs), (_HEAP_SIZES_AT, struct.pack(f"<{len(heap)}I", *heap)))
+            memory = {_DISK_AT: disk}
+            for address, data in rows:
+                if data:
+                    memory[address] = scratch / hex(address)
+                    memory[address].write_bytes(data)
+            words = [
+                word
+                for address, path in memory.items()
+                for word in ("-device", f"loader,file={path},addr={address:#x},force-raw=on")
+            ]
             self._process = subprocess.Popen(
-                [*_QEMU, str(firmware), "-device", disk, *(_COUNTS if counts else ())],
+                [*_QEMU, str(firmware), *words, *(_COUNTS if counts else ())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -69,7 +98,7 @@ class EmulatedBoard:
             self.port = self._read_port()
             # While nobody holds the terminal, QEMU looks only once a second for somebody's call.
             ends.callback(os.close, os.open(self.port, os.O_RDWR | os.O_NOCTTY))
-            self.mpremote("run", str(SOURCE / "mount.py"), resume=False)
+            self.reset()
             self._ends = ends.pop_all()
 
     def __enter__(self) -> "EmulatedBoard":
@@ -96,6 +125,10 @@ class EmulatedBoard:
     def pid(self) -> int:
         """The process that emulates the board."""
         return self._process.pid
+
+    def reset(self) -> None:
+        """Reset MicroPython: its heap is empty then, and its file system is mounted anew."""
+        self.mpremote("run", str(SOURCE / "mount.py"), resume=False)
 
     def stop(self) -> None:
         """Switch it off."""

@@ -14,6 +14,7 @@ from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import read_json
 from joulestream.host_tools.link_speed import check_speed
 from joulestream.host_tools.serial_port import SerialPort
+from joulestream.host_tools.service.line import BAUD
 from joulestream.host_tools.waiting import describe
 from joulestream.meter.config import check_meter
 
@@ -101,7 +102,7 @@ class HandRun:
         Args:
             role: "pole" or "vehicle".
             config_path: the firmware's configuration; the section 'board' may be left out.
-            ports: the paths of "link" and "meter"; None takes the configuration's.
+            ports: the paths of "link", "meter" and "service"; None takes the configuration's.
             link_baud: the speed of the link in bit/s.
             pilot: the state of the control pilot, "A" to "F".
             clock: returns the unix time in s, or UNKNOWN_TIME_S.
@@ -113,7 +114,7 @@ class HandRun:
         self._config_path = config_path
         self._config = load_config(config_path)
         self._paths = port_paths(self._config, ports)
-        self._bauds = {"link": link_baud, "meter": meter_baud(self._config)}
+        self._bauds = {"link": link_baud, "meter": meter_baud(self._config), "service": BAUD}
         self._pilot = pilot
         self._clock = clock
 

@@ -1,4 +1,4 @@
-"""The records of a stopped vehicle's wallet: what it paid, and the debts that it refused.
+"""The records of a vehicle's wallet: the amounts that it paid, and the debts that it refused.
 
 A vehicle refuses a debt that neither its own meter nor its trust covers, and stops with
 CARRIED_DEBT. It keeps that debt, so that its owner can decide, once and for good:
@@ -125,31 +125,47 @@ def _known(records: PayerRecords, channel_id: bytes) -> PayerRecord:
 def show(
     image_path: Path, certificate_paths: Sequence[Path], blocks: int, block_size: int
 ) -> list[dict[str, Any]]:
-    """Return the fields to show of each channel, those that are only certified so far included.
+    """Return the fields to show of each channel of a stopped vehicle, as `show_channels`.
 
     Args:
-        image_path: file with the raw flash of a stopped vehicle.
+        image_path: file with the raw flash of the vehicle.
         certificate_paths: the vehicle's certificate files; some may be missing.
         blocks: number of blocks in the flash.
         block_size: bytes in a block.
 
     Raises CommandError if the image or a certificate cannot be read.
     """
-    certificates: dict[bytes, Certificate] = {}
-    for path in certificate_paths:
-        if path.exists():
-            found = read_certificate(path)
-            known = certificates.get(found.channel_id)
-            if known is None or found.issued_at_s > known.issued_at_s:
-                certificates[found.channel_id] = found
     journal = open_journal(read_image(image_path, blocks, block_size), image_path)
     unreadable = set(PayerRecords(journal).unreadable)
-    known_channels = {channel.channel_id: channel for channel in channels(journal)}
-    if unreadable and not known_channels:
+    known = list(channels(journal))
+    if unreadable and not known:
         raise FlashImageError(
             f"{image_path} holds records that are not readable, or not a vehicle's; check the "
             "file, and use the version of Joulestream that the vehicle runs"
         )
+    return show_channels(known, unreadable, certificate_paths)
+
+
+def show_channels(
+    known: Sequence[Channel], unreadable: set[bytes], certificate_paths: Sequence[Path]
+) -> list[dict[str, Any]]:
+    """Return the fields to show of each channel, those that are only certified so far included.
+
+    Args:
+        known: the channels whose records are readable.
+        unreadable: the ids of the others.
+        certificate_paths: the vehicle's certificate files; some may be missing.
+
+    Raises CommandError if a certificate cannot be read.
+    """
+    certificates: dict[bytes, Certificate] = {}
+    for path in certificate_paths:
+        if path.exists():
+            found = read_certificate(path)
+            older = certificates.get(found.channel_id)
+            if older is None or found.issued_at_s > older.issued_at_s:
+                certificates[found.channel_id] = found
+    known_channels = {channel.channel_id: channel for channel in known}
     return [
         {
             **_fields(channel_id, known_channels.get(channel_id), certificates.get(channel_id)),

@@ -40,6 +40,7 @@ LONG = {
     "test_on_micropython.py": "every dual-runtime file once more, on the unix port",
     "test_planted_bugs.py": "a run of pytest for each bug",
     "test_power_cuts.py": "thousands of power cuts",
+    "test_romfs.py": "the emulated board",
     "test_simulation.py": "thousands of simulated sessions",
     "make_ed25519": "signature vectors computed in Python",
     "test_user_module.py": "the emulated board's firmware, compiled",

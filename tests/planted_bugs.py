@@ -1398,6 +1398,62 @@ BUGS = (
         "            count = _read_count(path) or 1\n",
         "tests/test_parts.py::test_no_two_starts_share_their_random_numbers",
     ),
+    Bug(
+        "the service's list of keys ignored",
+        "firmware/runtime/service.py",
+        "        self._is_allowed = hello.key in self._keys\n",
+        "        self._is_allowed = True\n",
+        "tests/test_service.py::test_a_key_that_is_not_in_the_list_gets_nothing",
+    ),
+    Bug(
+        "the service's nonce is always the same",
+        "firmware/runtime/service.py",
+        "self._nonce = self._random(NONCE_SIZE) if self._keys else bytes(NONCE_SIZE)",
+        "self._nonce = bytes(NONCE_SIZE)",
+        "tests/test_service.py::test_a_request_that_was_heard_is_worth_nothing_a_second_time",
+    ),
+    Bug(
+        "the sequence of a service's request not checked",
+        "firmware/runtime/service.py",
+        "        if sequence <= self._sequence:\n",
+        "        if sequence < 0:\n",
+        "tests/test_service.py::test_a_request_that_was_heard_is_worth_nothing_a_second_time",
+    ),
+    Bug(
+        "a service's request not bound to nonce and key of the device",
+        "firmware/runtime/service.py",
+        "        if not verify(self._hello.key, text, signature):\n",
+        "        if not verify(self._hello.key, text, signature) and sequence < 0:\n",
+        "tests/test_service.py::test_a_request_over_another_devices_nonce_or_key_gets_nothing",
+    ),
+    Bug(
+        "a service's answer not signed",
+        "firmware/runtime/service.py",
+        "self._signer.sign_into(text, self._answer_view[end : end + SIGNATURE_SIZE])",
+        "pass",
+        "tests/test_service_client.py::test_an_honest_pole_is_read",
+    ),
+    Bug(
+        "a host takes answers that the device did not sign",
+        "host_tools/service/client.py",
+        "            or not verify(key, head + text, signature)\n",
+        "",
+        "tests/test_service_client.py::test_a_signed_answer_with_one_wrong_bit_is_refused",
+    ),
+    Bug(
+        "a mark is stored while an invoice waits",
+        "firmware/pole/service.py",
+        "    if loop.payee.is_in_packet() or not records.can_admit():\n",
+        "    if not records.can_admit():\n",
+        "tests/test_service.py::test_while_an_invoice_waits_nothing_is_written",
+    ),
+    Bug(
+        "a false word of a ledger is taken over the service line",
+        "firmware/pole/service.py",
+        "    reason = genuine_reason(word)\n",
+        "    reason = 0\n",
+        "tests/test_service.py::test_a_false_word_of_a_ledger_is_refused",
+    ),
 )
 
 

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from dual_runtime import raised
-from joulestream import channel, errors, messages
+from joulestream import errors, messages
 from joulestream.channel import (
     CLAIM_PREFIX,
     CLAIM_SIZE,
@@ -15,7 +15,11 @@ from joulestream.channel import (
     KIND_XRPL,
     MAX_AMOUNT,
     SIGNATURE_SIZE,
+    SIGNED_OFFER,
     SIGNED_PREFIX,
+    SIGNED_PROOF,
+    SIGNED_RECEIPT,
+    SIGNED_TARIFF,
     Certificate,
     Claim,
     Terms,
@@ -210,14 +214,14 @@ def statements(session):
     """Yield everything that is signed and is no claim, with the greatest and least values."""
     for fill in (0, 0xFF):
         for signed_type, signed_class in (
-            (channel.SIGNED_OFFER, Offer),
-            (channel.SIGNED_TARIFF, TariffChange),
-            (channel.SIGNED_RECEIPT, Receipt),
+            (SIGNED_OFFER, Offer),
+            (SIGNED_TARIFF, TariffChange),
+            (SIGNED_RECEIPT, Receipt),
         ):
             extreme = signed_class.from_bytes(bytes([fill]) * size_of(signed_class.LAYOUT))
             yield session.signed(signed_type, signed_body(extreme))
         proof = bytes([fill]) * (32 + 4 + 437 + 8 + 8 + 4 + 4)
-        yield session.signed(channel.SIGNED_PROOF, proof)
+        yield session.signed(SIGNED_PROOF, proof)
         yield time_bytes(bytes([fill]) * 16, PAYEE.public_key, MAX_AMOUNT if fill else 0)
     yield certify().signed_bytes()
 
@@ -243,7 +247,7 @@ def test_a_claim_as_nonce_is_not_signed_raw():
 
 def test_session_signatures_are_bound_to_nonces_keys_and_channel():
     session = started_session(Random(3))
-    message = session.signed(channel.SIGNED_TARIFF, b"body")
+    message = session.signed(SIGNED_TARIFF, b"body")
     bound = (
         session.payer_nonce
         + session.payee_nonce
@@ -255,8 +259,8 @@ def test_session_signatures_are_bound_to_nonces_keys_and_channel():
     for name in ("payer_nonce", "payee_nonce", "payer_key", "payee_key", "channel_id"):
         other = started_session(Random(3))
         setattr(other, name, bytes(len(getattr(other, name))))
-        assert other.signed(channel.SIGNED_TARIFF, b"body") != message, name
-    assert session.signed(channel.SIGNED_RECEIPT, b"body") != message
+        assert other.signed(SIGNED_TARIFF, b"body") != message, name
+    assert session.signed(SIGNED_RECEIPT, b"body") != message
 
 
 def test_time_bytes():

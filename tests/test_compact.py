@@ -1,6 +1,9 @@
 """The compact form of the device's packages: shorter names, the same lines, the same behaviour."""
 
-from joulestream.host_tools.build.compact import compact
+import pytest
+
+from joulestream.host_tools.build.compact import compact, with_numbers
+from joulestream.host_tools.build.shell import ToolchainError
 
 UNITS = """from joulestream.compat import const
 
@@ -173,3 +176,60 @@ def test_a_name_in_a_place_that_is_not_renamed_keeps_its_form_everywhere(tmp_pat
         "answer = grow()\n"
     )
     assert run(compacted(tmp_path, one=text), "one")["answer"] == (1, 5)
+
+
+def test_const_and_type_checking_leave_no_name(tmp_path):
+    text = (
+        "from joulestream.compat import const\n"
+        "TYPE_CHECKING = const(0)\n"
+        "if TYPE_CHECKING:\n"
+        "    import nothing_like_this\n"
+        "NEAR = const(5)\n"
+        "double = 2 * NEAR\n"
+    )
+    short = compacted(tmp_path, compat="def const(value):\n    return value\n", one=text)["one"]
+    assert "_TYPE_CHECKING = const(0)\nif 0:\n" in short and "NEAR = const(5)" in short
+    used = "from device.compat import const\nvalues = [const(5)]\n"
+    assert compacted(tmp_path, two=used)["two"] == used
+
+
+def inner(tmp_path, *programs, **sources):
+    """Return the compact errors.py with two numbers, and the texts of programs beside it."""
+    folder = tmp_path / "joulestream"
+    folder.mkdir(exist_ok=True)
+    (folder / "errors.py").write_text("LATE = const(3)\nGONE = const(LATE + 1)\nlast = GONE\n")
+    for name, text in sources.items():
+        (folder / f"{name}.py").write_text(text)
+    paths = []
+    for number, text in enumerate(programs):
+        paths.append(tmp_path / f"program{number}.py")
+        paths[-1].write_text(text)
+    folders = {"joulestream": folder}
+    texts = compact(folders)["joulestream"]
+    return texts["errors.py"], list(with_numbers(paths, folders).values())
+
+
+def test_a_number_of_an_inner_module_leaves_no_name(tmp_path):
+    program = (
+        "from joulestream import errors\n"
+        "from joulestream.errors import LATE\n"
+        "x = LATE, errors.GONE\n"
+    )
+    text, (changed,) = inner(tmp_path, program)
+    assert text == "_LATE = const(3)\n_GONE = const(3 + 1)\nlast = 4\n"
+    assert changed.splitlines()[1:] == ["pass", "x = 3, 4"]
+
+
+def test_an_inner_number_that_is_needed_by_name_stays(tmp_path):
+    user = "from joulestream import errors\ndef last(errors):\n    return errors.LATE\n"
+    text, _ = inner(tmp_path, user=user)
+    assert text == "LATE = const(3)\n_GONE = const(LATE + 1)\nlast = 4\n"
+
+
+def test_a_program_that_needs_a_missing_number_by_name_is_refused(tmp_path):
+    for program in (
+        "from joulestream import errors\ndef last(errors):\n    return errors.LATE\n",
+        "from joulestream.errors import LATE\ndef last(LATE):\n    return LATE\n",
+    ):
+        with pytest.raises(ToolchainError, match=r"program0\.py: no board has .*errors\.LATE"):
+            inner(tmp_path, program)

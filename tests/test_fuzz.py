@@ -23,6 +23,7 @@ NEW_INPUTS = {
     "session": 2_000,
     "charging": 300,
     "journal": 800,
+    "service": 300,
 }
 # Without a corpus, the fuzzer finds the planted bug within a thousand inputs.
 BUG_INPUTS = 100_000

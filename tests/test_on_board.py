@@ -4,29 +4,21 @@ import fcntl
 import os
 import random
 import select
-import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
+from compiled_tests import HERE, compile_tests
 from ed25519_cases import CASES, cases
 from joulestream.host_tools import emulator, progress
 from joulestream.host_tools.build import board
-from joulestream.host_tools.build.bytecode import compile_tree
+from joulestream.host_tools.build.romfs import make_image
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.layout import BUILD
 from native_calls import transcript
 from test_keystore import BY_DEVICE
 from test_on_micropython import FILES, PAIRS
 
-HERE = Path(__file__).resolve().parent
-HELPERS = (
-    "dual_runtime.py",
-    "micropython_runner.py",
-    "native_calls.py",
-    "throwaway_meter.py",
-)
 # test_config.py makes temporary files, with an environment and random names the board lacks.
 # test_keystore.py needs a cipher, which the board's MicroPython lacks; see the test of that below.
 # The others' histories of many sessions would take the board minutes. They tell nothing about it:
@@ -40,6 +32,9 @@ NOT_ON_BOARD = (
     "test_restart.py",
 )
 ON_BOARD = tuple(name for name in FILES + PAIRS if name not in NOT_ON_BOARD)
+# No chip has both firmwares, so both need a heap larger than a chip's.
+# test_journal.py has a test that keeps thousands of numbers.
+LARGE = tuple(name for name in ON_BOARD if name in PAIRS or name == "test_journal.py")
 SECURITY = (HERE.parent / "docs" / "security.md").read_text()
 
 # One pytest worker runs them all, on one board (--dist loadgroup).
@@ -57,22 +52,6 @@ if failed or not passed:
 """
 
 
-def test_files():
-    """Return the directory of the compiled tests and their vectors."""
-    directory = BUILD / "board-lib" / "tests"
-    compile_tree((HERE / name for name in HELPERS + ON_BOARD), directory)
-    shutil.copytree(
-        HERE / "vectors",
-        directory / "vectors",
-        ignore=shutil.ignore_patterns("*.py", "__pycache__"),
-        dirs_exist_ok=True,
-    )
-    return directory
-
-
-test_files.__test__ = False
-
-
 @pytest.fixture(scope="module")
 def built():
     """The firmware, and the folders of library and tests; skip, loudly, where there is none."""
@@ -80,7 +59,8 @@ def built():
     try:
         with open(BUILD / "board.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another pytest worker may be at it
-            return board.build(), [board.build_library(), test_files()]
+            tests = compile_tests(ON_BOARD, BUILD / "board-lib" / "tests")
+            return board.build(), [board.build_library(), tests]
     except ToolchainError as error:
         print(f"\nEMULATED BOARD NOT TESTED: {error}", file=sys.__stderr__, flush=True)
         pytest.skip(f"emulated board not tested: {error}")
@@ -93,7 +73,30 @@ def emulated(built):
         yield machine
 
 
-@pytest.mark.parametrize("name", ON_BOARD)
+@pytest.fixture(scope="module")
+def chip(built):
+    """A board with the heap of the chip that it stands for, and all files in its ROMFS."""
+    firmware, folders = built
+    files = {
+        f"{folder.name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    heap = emulator.HEAPS["esp32c3"]
+    with emulator.EmulatedBoard(firmware, [], False, make_image(files), heap) as machine:
+        yield machine
+
+
+@pytest.mark.parametrize("name", [name for name in ON_BOARD if name not in LARGE])
+def test_file_in_the_heap_of_the_chip(chip, name):
+    stem = name.removesuffix(".py")
+    chip.reset()
+    printed = chip.mpremote("exec", (RUN % (stem, stem)).replace('"/tests', '"/rom/tests'))
+    assert "FAILED" not in printed and "passed" in printed, printed
+
+
+@pytest.mark.parametrize("name", LARGE)
 def test_file(emulated, name):
     stem = name.removesuffix(".py")
     printed = emulated.mpremote("exec", RUN % (stem, stem))

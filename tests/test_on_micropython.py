@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from compiled_tests import HERE, compile_tests
 from joulestream.host_tools import progress
 from joulestream.host_tools.bench.firmware import micropython, micropython_environment
+from joulestream.host_tools.layout import BUILD
 
-HERE = Path(__file__).resolve().parent
 HEAP = "heapsize=256k"
 
 FILES = (
@@ -51,12 +52,19 @@ PAIRS = (
     "test_real_meters.py",
     "test_recovery.py",
     "test_restart.py",
+    "test_service.py",
     "test_vehicle_writes.py",
     "test_wallet.py",
     "test_visit.py",
     "test_wallet_room.py",
 )
 HEAP_OF_A_PAIR = "heapsize=576k"
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """The directory of the compiled tests."""
+    return compile_tests(FILES + PAIRS, BUILD / "tests")
 
 
 def run_file(path, heap=HEAP):
@@ -69,14 +77,14 @@ def run_file(path, heap=HEAP):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file(name):
-    done = run_file(HERE / name)
+def test_file(compiled, name):
+    done = run_file(compiled / name)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_pair(name):
-    done = run_file(HERE / name, HEAP_OF_A_PAIR)
+def test_pair(compiled, name):
+    done = run_file(compiled / name, HEAP_OF_A_PAIR)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -12,21 +12,23 @@ import pytest
 from typer.testing import CliRunner
 
 from bench_scenario import Scenario, charging, do, stopped, until
+from compiled_tests import HELPERS, HERE
 from joulestream.host_tools.bench.cables import CanCable
 from joulestream.host_tools.bench.setup import START_S
 from joulestream.host_tools.benchmarks.pico import ERASE, bytes_lost
 from joulestream.host_tools.build.bytecode import compile_tree
 from joulestream.host_tools.build.pico import OUTPUT, build_library
+from joulestream.host_tools.build.romfs import library_files, role_image
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.cli import app
 from joulestream.host_tools.collect import collect
 from joulestream.host_tools.pico_emulator import EmulatedPico
-from joulestream.host_tools.pico_flash import write_flash
+from joulestream.host_tools.pico_flash import ROMFS_BYTES, write_flash
 from joulestream.testkit.can_pair import can_config
 from joulestream.testkit.fram import Mb85rc, Mb85rs
 from joulestream.testkit.mcp2515 import Mcp2515
 from pico_boards import built  # noqa: F401 - a fixture
-from test_on_board import HELPERS, HERE, RUN
+from test_on_board import RUN
 
 # One pytest worker runs them all: they share the build.
 pytestmark = pytest.mark.xdist_group("emulated Pico")
@@ -78,6 +80,24 @@ def test_the_real_mpremote_brings_the_library(built, tmp_path):  # noqa: F811
         board.mpremote("fs", "cp", "-r", str(build_library()), ":")
         printed = board.mpremote("exec", "import joulestream.pole.main, _ed25519; print('whole')")
         assert printed.strip() == "whole"
+
+
+FROM_ROMFS = """
+import joulestream.pole.main
+from joulestream.signing import public_key
+print(joulestream.pole.main.__file__, len(public_key(bytes(32))))
+"""
+
+
+def test_the_real_mpremote_deploys_a_romfs(built, tmp_path):  # noqa: F811
+    image = tmp_path / "pole.romfs"
+    image.write_bytes(role_image(library_files(build_library()), "pole"))
+    with EmulatedPico(*built, tmp_path / "flash.bin") as board:
+        assert f"ROMFS0 partition has size {ROMFS_BYTES} bytes" in board.mpremote("romfs", "query")
+        board.mpremote("romfs", "deploy", str(image))
+        board.restart()
+        printed = board.mpremote("exec", FROM_ROMFS)
+    assert printed.split() == ["/rom/lib/joulestream/pole/main.mpy", "32"]
 
 
 CONTRACT = """
@@ -149,7 +169,10 @@ def test_a_session_over_uart_survives_a_power_cut(built, tmp_path):  # noqa: F81
 
 
 def test_a_session_over_can(built, tmp_path):  # noqa: F811
-    """The pole's MCP2515 and the vehicle's slcan adapter are on one bus."""
+    """The pole's MCP2515 and the vehicle's slcan adapter are on one bus.
+
+    The pole's packages are in a ROMFS; in the session over UART they are ordinary files.
+    """
     chip = Mcp2515()
     scenario = Scenario(
         tmp_path,
@@ -162,6 +185,7 @@ def test_a_session_over_can(built, tmp_path):  # noqa: F811
         certificate={"issued_at_s": CERTIFIED_S},
         cable=CanCable(chip),
         picos={"pole": chip},
+        romfs=True,
         step_ms=5,
     )
     scenario.run(charging(2), until(lambda s: s.pole.get("state") == "closed" and stopped(s)))

@@ -16,6 +16,7 @@ from joulestream.host_tools import progress
 from joulestream.host_tools.bench.firmware import micropython
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.layout import ROOT
+from joulestream.host_tools.pico_flash import ROMFS_BYTES
 from joulestream.host_tools.release import bundles, release, signature
 from tree_copy import copy_tree
 
@@ -78,6 +79,10 @@ def test_a_bundle_has_the_firmware_and_the_module_of_its_board(made, board):
     assert "lib/joulestream/signing.mpy" in files and "licences/monocypher.txt" in files
     others = {name for other in bundles.BUNDLES.values() for name in other.files} - {*row.files}
     boards = {name.rpartition("/")[2] for name in files if "/boards/" in name}
+    for role in ("pole", "vehicle") if row.romfs else ():
+        image = files[f"{role}.romfs"]
+        assert module in image and files[f"lib/joulestream/{role}/main.mpy"] in image
+        assert len(image) <= ROMFS_BYTES
     assert not boards & {f"{name}.mpy" for name in others}
     assert not any("testkit" in name or "host_tools" in name for name in files)
     assert [member.name for member in members] == sorted(files)

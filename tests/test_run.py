@@ -359,9 +359,9 @@ VEHICLE = {"state": "idle", "last_stop": None, "why": "IDLE"}
         ),
         (
             "pole",
-            {"state": "restarting", "last_fault": "OSError in uart.py, line 50"},
+            {"state": "restarting", "last_fault": "OSError in link.uart, line 50"},
             "C",
-            "restarting after OSError in uart.py, line 50",
+            "restarting after OSError in link.uart, line 50",
         ),
         ("vehicle", {}, "C", "waiting for a pole on /dev/ttyUSB0"),
         ("vehicle", {"state": "greeted"}, "C", "waiting for a pole on /dev/ttyUSB0"),

@@ -18,6 +18,7 @@ from joulestream.boards import open_board, unix
 from joulestream.boards.board_clock import BoardClock
 from joulestream.boards.contract import CLOCK_NETWORK
 from joulestream.boards.gate import DRIVE, Gate
+from joulestream.boards.told_clock import ToldClock
 from joulestream.device.payer_record import PayerRecord
 from joulestream.device.write_budget import WriteBudget
 from joulestream.errors import CONTACTOR_WELDED, LINK_TIMEOUT
@@ -39,8 +40,9 @@ from joulestream.pole.welding import WeldWatch
 from joulestream.runtime import BUILT_S
 from joulestream.runtime.heap import HeapWatch
 from joulestream.runtime.supervisor import Supervisor
+from joulestream.service import BUSY, NOT_ALLOWED, OK, REQUEST_HEAD, STATUS
 from joulestream.session import CLOSED, ProtocolSession
-from joulestream.testkit.board import MemoryBoard
+from joulestream.testkit.board import MemoryBoard, cable
 from joulestream.testkit.can_pair import CanBoard, can_config
 from joulestream.testkit.certificates import DAY_S, KEYS, NOW_S, certificate, terms
 from joulestream.testkit.flash import RamFlash, mount
@@ -49,8 +51,10 @@ from joulestream.testkit.meter import Meter
 from joulestream.testkit.pair import METER as PAIR_METER
 from joulestream.testkit.pair import Meter as PairMeter
 from joulestream.testkit.pair import Pair
+from joulestream.testkit.service_host import ServiceHost
 from joulestream.units import LONGEST_MS, TICKS_PERIOD, Timer, ticks_add
 from joulestream.vehicle import config as vehicle_config
+from joulestream.vehicle import service as vehicle_service
 from joulestream.vehicle.energy_owner import EnergyOwner
 from joulestream.vehicle.own_meter import PowerBound
 from joulestream.vehicle.visit import Visit
@@ -247,6 +251,49 @@ def board_clock(clock, pause_ms):
     elapsed_s = (7 + pause_ms // HOUR_MS) * 3_600
     assert one.read(clock.now_ms) == (BUILT_S + DAY_S + elapsed_s, CLOCK_NETWORK)
     assert asked == pause_ms // HOUR_MS, "a network that is silent is asked each half hour"
+
+
+def told_clock(clock, pause_ms):
+    """An operator tells the time once; then ticks alone carry it on, for days."""
+    board = MemoryBoard()
+    board.tick_ms = clock.now_ms
+    one = ToldClock(board)
+    assert one.tell(NOW_S)
+    for _ in range(pause_ms // HOUR_MS):
+        one.tick(clock.add(HOUR_MS))
+    assert one.read() == (NOW_S + pause_ms // HOUR_MS * 3_600, CLOCK_NETWORK)
+
+
+def service(clock, pause_ms):
+    """A status comes five times a second at most, and a bad signature lets the line rest."""
+    operator = KEYS["issuer"]
+    board = MemoryBoard()
+    board.tick_ms = clock.now_ms
+    board.uarts["service"], far_end = cable()
+    config = SimpleNamespace(service_keys=[operator.public_key], link=None)
+    one = vehicle_service.open_service(config, board, KEYS["payer"])
+    loop = SimpleNamespace(status=lambda: {"role": "vehicle"})
+    host = ServiceHost(far_end, one, loop, board, operator)
+
+    def ask(now_ms, signer):
+        host.now_ms, host.signer = now_ms, signer
+        answer = host.exchange(host.request(STATUS, b"\0"))
+        return None if answer is None else answer[REQUEST_HEAD]
+
+    for _ in range(2):
+        host.now_ms = clock.add(pause_ms + 1_000)
+        assert host.hello()[REQUEST_HEAD] == OK
+    host.now_ms -= 100  # `hello` itself lets 200 ms pass
+    assert host.hello()[REQUEST_HEAD] == BUSY
+    clock.add(pause_ms + 1_000)
+    assert ask(clock.add(1_000), operator) == OK
+    assert ask(clock.add(100), operator) == BUSY
+    assert ask(clock.add(200), operator) == OK
+    clock.add(pause_ms)
+    assert ask(clock.add(1_000), KEYS["stranger"]) == NOT_ALLOWED
+    assert ask(clock.add(500), operator) is None
+    clock.add(pause_ms)
+    assert ask(clock.add(1_000), operator) == OK
 
 
 def machine_board(clock, pause_ms):
@@ -638,6 +685,10 @@ ROWS = {
     "firmware/pole/renewal.py Renewal._pause": renewal,
     "shared/device/write_budget.py WriteBudget.allows": write_budget,
     "firmware/runtime/heap.py HeapWatch._pause": heap,
+    "firmware/boards/told_clock.py ToldClock.tick": told_clock,
+    "firmware/runtime/service.py Service._greeting_pause": service,
+    "firmware/runtime/service.py Service._rest": service,
+    "firmware/runtime/service.py Service._status_pause": service,
     "firmware/runtime/supervisor.py Supervisor._pause": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_idle": supervisor,
     "firmware/runtime/supervisor.py Supervisor._until_steady": supervisor,

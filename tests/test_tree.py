@@ -307,7 +307,7 @@ def test_a_record_annotates_the_fields_of_its_layout(record):
 
 CONFIGURATIONS = (
     # (class, table, fields that the check of the whole adds)
-    ("pole.config", "PoleConfig", "TABLE", {"max_power_mw"}),
+    ("pole.config", "PoleConfig", "TABLE", {"max_power_mw", "dearest_per_kwh"}),
     (
         "vehicle.config",
         "VehicleConfig",

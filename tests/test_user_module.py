@@ -7,7 +7,7 @@ import pytest
 
 import _ed25519
 from joulestream.host_tools import emulator
-from joulestream.host_tools.build import board, native, shell, sources
+from joulestream.host_tools.build import board, frozen, native, shell, sources
 from joulestream.host_tools.layout import BUILD
 from joulestream.signing import TABLE_SIZE
 from test_native_stubs import CALLS, calls_of_the_stub, missing_names, public_names
@@ -51,11 +51,7 @@ def firmware():
     try:
         with open(BUILD / "board.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            variables = {
-                "USER_C_MODULES": str(board.user_modules(BUILD / "board-usermod-src")),
-                "MONOCYPHER_DIR": str(sources.tree(sources.MONOCYPHER)),
-            }
-            return board.build(variables, "board-usermod")
+            return frozen.build_native_board()
     except shell.ToolchainError as error:
         if "install" not in str(error):
             raise

@@ -35,7 +35,7 @@ class Board:
     # Every board has these
 
     def uart(self, name: str) -> "Any":
-        """Return the UART `name`: "link" or "meter"; the same object every time.
+        """Return the UART `name`: "link", "meter" or "service"; the same object every time.
 
         Neither of its methods ever blocks, also when the other end never reads:
 
@@ -49,7 +49,9 @@ class Board:
         after `txdone()` and with a `txbuf` of two frames; on its rp2 port `readinto` waits for
         the next character, so a board reads only `any()` bytes.
 
-        Raises ValueError, in one sentence, when the board has no such UART.
+        A board without a UART "service" returns None for it: then there is no service.
+
+        Raises ValueError, in one sentence, when the board has no other such UART.
         """
         raise NotImplementedError
 

@@ -80,6 +80,7 @@ TABLE = (
     ("clock", one_of("none", "ds3231"), "none"),
     ("current_ma", whole(LEAST_MA, MOST_MA), 6_000),
     ("feedback", whole(0, 1), 1),
+    ("service", one_of("none", "repl"), "none"),
     ("watchdog", whole(0, 1), 1),
 )
 
@@ -210,10 +211,25 @@ class MachineBoard(contract.Board):
     def uart(self, name: str) -> "Any":
         """Return the MachineUart of a line of the board file."""
         if name not in self.UARTS:
+            if name == "service":
+                return self._service_line()
             raise ValueError("the board %s has no UART '%s'" % (self.NAME, name))
         if name not in self._uarts:
             self._uarts[name] = self._open("UART '%s'" % name, lambda: self._open_uart(name))
         return self._uarts[name]
+
+    def _service_line(self) -> "Any":
+        """Return the REPL's line, if the configuration gives it to the service, or None."""
+        if self._config.service == "none":
+            return None
+        if "service" not in self._uarts:
+            from joulestream.parts.repl_line import ReplLine
+
+            self._uarts["service"] = line = ReplLine()
+            if self._poller is None:
+                self._poller = select.poll()
+            self._poller.register(line.port, select.POLLIN)
+        return self._uarts["service"]
 
     def _open_uart(self, name: str) -> "Any":
         from machine import UART

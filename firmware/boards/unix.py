@@ -119,9 +119,11 @@ class Board(contract.Board):
         self._poller: Any = None
         self._read_pins()
 
-    def uart(self, name: str) -> Uart:
+    def uart(self, name: str) -> "Uart | None":
         """Return the terminal called `name`."""
         if name not in self._uarts:
+            if name == "service":
+                return None
             raise ValueError("the board has no UART '%s'; name it in 'board.uarts'" % name)
         return self._uarts[name]
 

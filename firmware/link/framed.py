@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class FramedLink:
-    """Takes in frames that come on the board's UART "link". A subclass polls and sends.
+    """Takes in frames that come on the board's UART `name`. A subclass polls and sends.
 
     link/__init__.py describes the methods and the counters.
     """
 
     fault: "str | None" = None
 
-    def __init__(self, board: "Board") -> None:
-        self._uart = board.uart("link")
+    def __init__(self, board: "Board", name: str = "link") -> None:
+        self._uart = board.uart(name)
         self._deliver: Callable[[memoryview], None] = _ignore
         self._frame = bytearray(MAX_FRAME)
         self._frame_view = memoryview(self._frame)

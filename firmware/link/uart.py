@@ -20,10 +20,10 @@ TABLE = ()
 
 
 class Link(FramedLink):
-    """Frames over the board's UART "link"."""
+    """Frames over the board's UART "link", or another one."""
 
-    def __init__(self, config: "Config", board: "Board") -> None:
-        super().__init__(board)
+    def __init__(self, config: "Config", board: "Board", name: str = "link") -> None:
+        super().__init__(board, name)
         self._rest = bytearray(MAX_FRAME)  # bytes that the UART did not take yet
         self._rest_size = 0
 

@@ -6,6 +6,7 @@ from joulestream.device.config import (
     REQUIRED,
     ConfigError,
     hexadecimal,
+    hexadecimals,
     load,
     mapping,
     one_of,
@@ -18,6 +19,7 @@ from joulestream.link import check_link
 from joulestream.messages import MAX_ISSUERS
 from joulestream.meter.config import check_meter
 from joulestream.pole.issuers import issuer_of
+from joulestream.pole.price_schedule import is_in_order
 from joulestream.pole.prices import DEFAULT_SOURCE, check_source
 from joulestream.pole.slots import least_capacity
 from joulestream.units import MW_PER_W, energy_from_power, packet_amount
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
         price_per_kwh: int
 
     class PoleConfig(Config):
-        """The checked fields of TABLE, and `max_power_mw`; docs/configuration.md explains them."""
+        """The checked fields of TABLE, and two more; docs/configuration.md explains them."""
 
         board: "dict[str, Any]"
         seed_file: str
@@ -71,7 +73,9 @@ if TYPE_CHECKING:
         contactor_checked: int
         max_channels: int
         min_capacity: int
+        service_keys: "list[bytes]"
         max_power_mw: int
+        dearest_per_kwh: int
 
 
 _KINDS = {"sql": KIND_SQL, "evm": KIND_EVM, "xrpl": KIND_XRPL}
@@ -138,6 +142,7 @@ TABLE = (
     ("contactor_checked", whole(0, 0xFFFFFFFF), 0),
     ("max_channels", whole(1, _MOST_CHANNELS), 64),
     ("min_capacity", whole(0, MAX_AMOUNT), 0),
+    ("service_keys", hexadecimals(32, 8), ()),
 )
 
 
@@ -156,7 +161,10 @@ def load_config(path: str) -> "PoleConfig":
 
 
 def consistent(config: "Any") -> "PoleConfig":
-    """Return `config` if its fields fit together; raises ConfigError if they do not."""
+    """Return `config` if its fields fit together; raises ConfigError if they do not.
+
+    It gets two more fields: `max_power_mw`, and `dearest_per_kwh`, the highest of its prices.
+    """
     config.max_power_mw = config.max_power_w * MW_PER_W
     least_mwh = least_packet_mwh(config)
     if config.packet_energy_mwh is None:
@@ -167,8 +175,8 @@ def consistent(config: "Any") -> "PoleConfig":
             "must be at least %d: one step of the meter, and what flows in its 'refresh_ms',"
             " 'interval_ms' or a slow reading at 'max_power_w'" % least_mwh,
         )
-    dearest = max(row.price_per_kwh for row in config.prices)
-    packet = packet_amount(dearest, config.packet_energy_mwh)
+    config.dearest_per_kwh = max(row.price_per_kwh for row in config.prices)
+    packet = packet_amount(config.dearest_per_kwh, config.packet_energy_mwh)
     if config.credit == 0 and config.prepay == 0:
         raise ConfigError("credit", "must be above 0 if 'prepay' is 0, or no packet ever flows")
     if config.credit + config.prepay < packet:
@@ -177,8 +185,7 @@ def consistent(config: "Any") -> "PoleConfig":
             "must be at least %d, so that it covers with 'prepay' one packet at the highest price"
             % (packet - config.prepay),
         )
-    starts = [row.from_s for row in config.prices]
-    if starts[0] != 0 or starts != sorted(set(starts)):
+    if not is_in_order(config.prices):
         raise ConfigError("prices", "must start with from_s 0 and rise by from_s")
     if config.retry_ms * 2 > config.link_timeout_ms:
         raise ConfigError("retry_ms", "must be at most half of 'link_timeout_ms'")

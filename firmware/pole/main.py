@@ -24,6 +24,8 @@ from joulestream.signing import TABLE_SIZE
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from joulestream.boards.contract import Board
     from joulestream.pole.config import PoleConfig
     from joulestream.signing import Signer
@@ -39,7 +41,13 @@ def check_gate(config: "PoleConfig", board: "Board") -> None:
         )
 
 
-def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: bytearray) -> PoleLoop:
+def assemble(
+    config: "PoleConfig",
+    board: "Board",
+    signer: "Signer",
+    table: bytearray,
+    read_clock: "Callable[[], tuple[int, int]] | None" = None,
+) -> PoleLoop:
     """Return a new PoleLoop. All that it knows of the past comes from the journal.
 
     Args:
@@ -47,6 +55,7 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
         board: the board (boards/contract.py).
         signer: the pole's key.
         table: memory for a signing.Verifier; one loop after the other uses it.
+        read_clock: stands for the board's `clock`.
 
     Raises ConfigError if the board's storage has no room for the channels.
     """
@@ -55,7 +64,7 @@ def assemble(config: "PoleConfig", board: "Board", signer: "Signer", table: byte
     link = open_link(config.link, board)
     journal = open_pole_journal(board, config.max_channels)
     issuer_keys = [issuer.key for issuer in config.issuers]
-    clock = PoleClock(journal, board.clock, issuer_keys, board.now_ms())
+    clock = PoleClock(journal, read_clock or board.clock, issuer_keys, board.now_ms())
     payee = Payee(
         config,
         signer,
@@ -79,8 +88,19 @@ def main(path: str) -> None:
         signer = open_signer(config.seed_file, board.secret)
         # Allocated first: later the heap may have no free piece of this size.
         table = bytearray(TABLE_SIZE)
+        service = None
+        read_clock = board.clock
+        if board.uart("service") is not None:
+            # Only then: its modules take heap that other poles need not have.
+            from joulestream.boards.told_clock import ToldClock
+            from joulestream.pole.service import open_service
+
+            clock = ToldClock(board)
+            read_clock = clock.read
+            service = open_service(config, board, signer, clock)
         forget()
-        run(board, Supervisor(lambda: assemble(config, board, signer, table), board))
+        supervisor = Supervisor(lambda: assemble(config, board, signer, table, read_clock), board)
+        run(board, supervisor, service)
     finally:
         board.make_safe()
 

@@ -82,6 +82,7 @@ class Payee:
 
     Attributes:
         books: the stored records.
+        prices: the price source.
         admission: the rules for certificates and for the start of a session.
         session: the protocol session.
         charging: the figures of the open session, None while there is none.
@@ -105,7 +106,7 @@ class Payee:
         self._signer = signer
         self.books = books
         self._clock = clock
-        self._prices = prices
+        self.prices = prices
         self._limits = limits
         self._random = random
         self._table = table
@@ -531,5 +532,5 @@ class Payee:
         While nothing tells the time it is the dearest price. A session that opens then changes to
         the price of its time.
         """
-        price: int = self._prices.price_per_kwh(self._clock.price_s)
+        price: int = self.prices.price_per_kwh(self._clock.price_s)
         return price

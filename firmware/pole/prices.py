@@ -6,6 +6,9 @@ The module has `open_source(config, board)`, which returns an object with
                             number from 1 on. It is called in every step and never blocks. At 0
                             nothing tells the time: then it is the dearest price.
 
+A source that an operator may give another schedule while the pole runs also has `rows` and
+`take(rows)`, as PriceSchedule has.
+
 The configuration's `price_source` names the row. `prices` is the schedule that the source
 "schedule" follows; its dearest price bounds credit and prepayment for every source.
 """

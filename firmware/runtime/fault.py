@@ -36,7 +36,9 @@ def describe(error: Exception) -> str:
         if line.startswith('File "'):
             parts = line.split('"')
             number = parts[2].split(",")[1].strip() if "," in parts[2] else ""
-            place = " in %s, %s" % (parts[1].split("/")[-1], number)
+            # A file on a computer; a board's bytecode names its module in place of a file.
+            file = parts[1].split("/")[-1].replace("joulestream.", "")
+            place = " in %s, %s" % (file, number)
     return name + place
 
 

@@ -30,6 +30,7 @@ _NAMES = (
     "check_source",
     "check_table",
     "hexadecimal",
+    "hexadecimals",
     "load",
     "load_config",
     "mapping",

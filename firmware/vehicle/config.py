@@ -5,6 +5,7 @@ from joulestream.compat import const
 from joulestream.device.config import (
     REQUIRED,
     ConfigError,
+    hexadecimals,
     load,
     mapping,
     one_of,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         max_tail_ms: int
         retry_ms: int
         reconnect_ms: int
+        service_keys: "list[bytes]"
         max_power_mw: int
         answer_ms: int
         own_late_ms: int
@@ -83,6 +85,7 @@ TABLE = (
     ("max_tail_ms", whole(_LEAST_TAIL_MS, 2 * _MINUTE_MS), 20_000),
     ("retry_ms", whole(10, _MINUTE_MS), 250),
     ("reconnect_ms", whole(0, 60 * _MINUTE_MS), 5_000),
+    ("service_keys", hexadecimals(32, 8), ()),
 )
 
 

@@ -111,8 +111,13 @@ def main(path: str) -> None:
     def load() -> "list[Certificate]":
         return load_certificates(config.certificates)
 
+    service = None
+    if board.uart("service") is not None:
+        from joulestream.vehicle.service import open_service
+
+        service = open_service(config, board, signer)
     forget()
-    run(board, Supervisor(lambda: assemble(config, board, signer, load), board))
+    run(board, Supervisor(lambda: assemble(config, board, signer, load), board), service)
 
 
 def self_test(path: str, last: str = "key") -> "list[tuple[str, str | None]]":

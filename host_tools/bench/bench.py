@@ -34,7 +34,8 @@ class Bench:
     `vehicle_meter.set_fault`; `tamper(sender, data)` may change the bytes that cross the link.
     Nobody reads what the firmwares in `unheard` send on the link. `cable` joins both links.
     The firmwares of the roles in `picos` run on an emulated Pico, with this CAN controller if it
-    is not None; the others run on the unix port.
+    is not None; the others run on the unix port. `romfs`: a Pico has the packages in a ROMFS. With
+    `service` each firmware on the unix port has a service UART too (service.py asks there).
     `start_ms` is the firmwares' tick at the start, `start_s` the unix time then.
     """
 
@@ -52,6 +53,8 @@ class Bench:
         realtime: bool = False,
         cable: Cable | None = None,
         picos: Mapping[str, Mcp2515 | None] = MappingProxyType({}),
+        romfs: bool = False,
+        service: bool = False,
     ) -> None:
         # The firmwares work in the directory themselves.
         self.directory = directory = directory.absolute()
@@ -71,12 +74,14 @@ class Bench:
         self._time_known = time_known
         self._heap = heap
         self._picos = picos
+        self._romfs = romfs
         self._configs = {"pole": pole, "vehicle": vehicle}
         self._meters = {
             "pole": MeterServer(self.pole_meter),
             "vehicle": MeterServer(self.vehicle_meter),
         }
-        self._ports = {role: {"link": Port(), "meter": Port()} for role in ("pole", "vehicle")}
+        names = ("link", "meter", "service")[: 3 if service else 2]
+        self._ports = {role: {name: Port() for name in names} for role in ("pole", "vehicle")}
         self._came: dict[str, dict[str, int]] = {"pole": {}, "vehicle": {}}
         self._firmwares: dict[str, Firmware | PicoFirmware] = {}
 
@@ -111,7 +116,9 @@ class Bench:
         self._came[role] = {}
         config = {**self._configs[role], "board": self._board_section(role)}
         if role in self._picos:
-            self._firmwares[role] = PicoFirmware(role, config, self.directory, self._picos[role])
+            self._firmwares[role] = PicoFirmware(
+                role, config, self.directory, self._picos[role], self._romfs
+            )
         else:
             self._firmwares[role] = Firmware(role, config, self.directory, self._heap)
         if self.realtime:
@@ -189,6 +196,10 @@ class Bench:
                 self.put(role, "meter", await self._meters[role].answer(request))
         for role, data in self._cross(sent).items():
             self.put(role, "link", data)
+
+    def take_service(self, role: str) -> bytes:
+        """Return the bytes that a firmware sent on its service UART since the last call."""
+        return self._take_sent(role, "service")
 
     def _take_sent(self, role: str, name: str) -> bytes:
         return self._ports[role][name].read_exactly(self._firmwares[role].take_sent(name))

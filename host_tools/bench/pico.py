@@ -14,6 +14,7 @@ from typing import Any
 
 from joulestream.host_tools.bench.firmware import FirmwareError
 from joulestream.host_tools.build.pico import SOURCE, build, build_library, emulator_modules
+from joulestream.host_tools.build.romfs import library_files, role_image
 from joulestream.host_tools.pico_emulator import LOW, EmulatedPico
 from joulestream.host_tools.pico_flash import JOURNAL_AT, write_flash
 from joulestream.testkit.ds3231 import STATUS, Ds3231Registers
@@ -40,6 +41,7 @@ class PicoFirmware:
             the UARTs' terminals are taken.
         directory: where its flash is kept; that of an earlier run goes on.
         can: the CAN controller on its SPI bus, if there is one.
+        romfs: whether the packages are in a ROMFS; otherwise they are ordinary files.
 
     Attributes:
         board: the emulated board.
@@ -49,7 +51,12 @@ class PicoFirmware:
     """
 
     def __init__(
-        self, role: str, config: dict[str, Any], directory: Path, can: Mcp2515 | None = None
+        self,
+        role: str,
+        config: dict[str, Any],
+        directory: Path,
+        can: Mcp2515 | None = None,
+        romfs: bool = False,
     ) -> None:
         self.role = role
         self.status: dict[str, Any] = {}
@@ -68,7 +75,11 @@ class PicoFirmware:
         is_new = not flash.is_file()
         parts = build(), emulator_modules()
         if is_new:
-            write_flash(flash, [build_library()])
+            library = build_library()
+            if romfs:
+                write_flash(flash, [], role_image(library_files(library), role))
+            else:
+                write_flash(flash, [library])
         self.board = EmulatedPico(*parts, flash)
         try:
             if can is not None:

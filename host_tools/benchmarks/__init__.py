@@ -53,6 +53,7 @@ PARTS = {
     "flash": Part(
         _HERE + "flash", BOARDS, "a firmware onto the emulated board, and once more, a minute"
     ),
+    "service": Part(_HERE + "service", BOARDS, "a pole that is collected while it charges, 10 s"),
     "pico": Part(_HERE + "pico", BOARDS, "an erase on the emulated Pico, 10 s"),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"

@@ -13,7 +13,7 @@ from joulestream.host_tools.benchmarks import (
     machine,
 )
 from joulestream.host_tools.benchmarks.run import MACHINE, BenchmarkError, read_figures
-from joulestream.host_tools.benchmarks.tables import TABLES, flash_life_table
+from joulestream.host_tools.benchmarks.tables import TABLES, fit_table, flash_life_table
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.hardware import wiring
 from joulestream.host_tools.layout import ROOT
@@ -47,6 +47,8 @@ def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
     for file, (page, mark) in _PLACES.items():
         text = TABLES[file](read_figures(directory / file))
         write_between_marks(docs / page, f"{text}\n\n{measured_on}", mark)
+    boards = read_figures(directory / BOARDS)
+    write_between_marks(docs / "hardware.md", f"{fit_table(boards)}\n\n{measured_on}", "fit")
     write_between_marks(docs / "reliability.md", flash_life_table(), "flash life")
     write_between_marks(docs / "security.md", liars.table(), liars.MARK)
     wiring.write(docs / "hardware.md")

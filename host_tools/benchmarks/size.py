@@ -4,9 +4,11 @@ import re
 from typing import Any
 
 from joulestream.host_tools.benchmarks.on_board import run_on_board
+from joulestream.host_tools.benchmarks.packages import FILES, IMAGE, ROMFS, ROMFS_AND_MODULE, parts
 from joulestream.host_tools.layout import PACKAGE
 
 _ROLES = ("pole", "vehicle")
+PLACES = (ROMFS, ROMFS_AND_MODULE, IMAGE)
 # The seams load the module of the configured row later: the first row of each stands for it.
 _METER_AND_LINK = (
     ("joulestream.meter.drivers", "DRIVERS"),
@@ -27,15 +29,26 @@ def measure() -> dict[str, Any]:
 
     The modules are those that a fresh board loads for `import joulestream.pole.main` (or vehicle)
     and for one row of each seam, the native module included. The board's own file is left out.
+    The heap is that with the packages in an ordinary file system, and at each place of `PLACES`.
     """
-    figures: dict[str, Any] = {"import_heap_bytes": {}}
+    figures: dict[str, Any] = {
+        f"import_heap{name}_bytes": {} for name in ("", *(f"_{place}" for place in PLACES))
+    }
     for role in _ROLES:
-        call = f"size_bench.measure({f'{PACKAGE}.{role}.main'!r}, {_SEAMS[role]!r})"
-        found = read(run_on_board("size_bench", call))
+        found = imports(FILES, role)
         figures[f"flash_bytes_{role}"] = found["flash_bytes"]
         figures["import_heap_bytes"][role] = found["import_heap_bytes"]
         figures[f"packages_{role}"] = found["packages"]
+        for place in PLACES:
+            heap = imports(place, role)["import_heap_bytes"]
+            figures[f"import_heap_{place}_bytes"][role] = heap
     return figures
+
+
+def imports(place: str, role: str) -> dict[str, Any]:
+    """Return the figures of a firmware's imports from a place of packages.py."""
+    call = f"size_bench.measure({f'{PACKAGE}.{role}.main'!r}, {_SEAMS[role]!r})"
+    return read(run_on_board("size_bench", call, board=parts(place, role)))
 
 
 def read(text: str) -> dict[str, Any]:

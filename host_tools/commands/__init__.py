@@ -34,10 +34,10 @@ COMMANDS = {
     ),
     "update": Command(_HERE + "update", "Send a signed release to a board."),
     "ledger": Command(_HERE + "ledger", "Keep the embedded ledger."),
-    "collect": Command(
-        _HERE + "collect", "Show the claims in a pole's flash, and mark those that are paid."
-    ),
-    "settle": Command(_HERE + "settle", "Pay the best claims of a pole's flash on the ledger."),
+    "collect": Command(_HERE + "collect", "Show a pole's claims, and mark those that are paid."),
+    "settle": Command(_HERE + "settle", "Pay the best claims of a pole on the ledger."),
+    "monitor": Command(_HERE + "monitor", "Show poles and vehicles that run, live."),
+    "service": Command(_HERE + "service", "Read and set time and prices of a pole that runs."),
     "wallet": Command(
         _HERE + "wallet", "Show a vehicle's channels, take certificates, decide on debts."
     ),

@@ -43,6 +43,9 @@ def run(
     ],
     link: Annotated[str | None, typer.Option(help="Serial port to the other side.")] = None,
     meter: Annotated[str | None, typer.Option(help="Serial port of the meter.")] = None,
+    service: Annotated[
+        str | None, typer.Option(help="Serial port of the service line; may be left out.")
+    ] = None,
     link_baud: Annotated[int, typer.Option(help="Speed of the link in bit/s.")] = _LINK_BAUD,
     pilot: Annotated[
         Pilot, typer.Option(help="State of the control pilot. A: unplugged, C: wants power.")
@@ -59,7 +62,7 @@ def run(
     """
     from joulestream.host_tools.run import HandRun
 
-    ports = {"link": link, "meter": meter}
+    ports = {"link": link, "meter": meter, "service": service}
     last = ""
 
     def tell(sentence: str, status: dict[str, Any]) -> None:

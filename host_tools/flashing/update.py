@@ -4,11 +4,11 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from joulestream.host_tools.build.romfs import ROLES
 from joulestream.host_tools.errors import CommandError
 from joulestream.host_tools.files import read_file
 from joulestream.host_tools.flashing.device import Device
 from joulestream.host_tools.flashing.install import Board, Content, Tell, install, look
-from joulestream.host_tools.release.listing import ROLES
 from joulestream.host_tools.release.release import LIST
 
 _MOST_LIST = 1 << 16

@@ -10,6 +10,7 @@ messages.py     target: payloads
 session.py      target: two sessions, a bad wire, anything injected
 charging.py     target: the real payee and payer, one of them lying
 journal.py      target: histories on a flash that is then damaged
+service.py      target: requests of liars on the service line
 targets.py      all targets by name
 corpus.py       inputs kept in the repository, as text
 make_corpus.py  writes the part of the corpus that can be made anew

@@ -32,6 +32,7 @@ from joulestream.messages import (
     TARIFF_ACCEPT,
     UPDATE,
 )
+from joulestream.service import REQUESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 _NUMBERS = list(MESSAGES)
@@ -214,6 +215,26 @@ def isotps() -> list[bytes]:
     return inputs
 
 
+def services() -> list[bytes]:
+    """Return acts on a service line: each request, honest, of a stranger, bent, and once more.
+
+    The bytes are the decisions of service.py: keys, then an act with its figures.
+    """
+    inputs = []
+    for number in range(len(REQUESTS)):
+        body = bytes((1,)) + bytes(12)
+        request = bytes((3, number)) + body
+        inputs.append(b"\1" + request)
+        inputs.append(b"\0" + request)
+        inputs.append(b"\1\2\1" + request)
+        inputs.append(b"\1" + request[:2] + bytes(437) + b"\5\0\5\0")
+        for at in (0, 3, 9, 40, 90):
+            inputs.append(b"\1" + bytes((6, number)) + body[:3] + bytes((at, 1)))
+        inputs.append(b"\1" + bytes((1, number, 80)) + bytes(80) + b"\7\x80\4" + request)
+    inputs += [b"\1\0\x20" + b"\xff" * 32, b"\1\0\3\0\0\0\7\xff\7"]
+    return inputs
+
+
 def make() -> dict[str, str]:
     """Return the text of each target's file."""
     vectors = json.loads(
@@ -226,6 +247,7 @@ def make() -> dict[str, str]:
         "session": sessions(),
         "charging": chargings(),
         "journal": journals(),
+        "service": services(),
     }
     return {target: corpus.text(found) for target, found in inputs.items()}
 

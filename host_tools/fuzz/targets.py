@@ -14,6 +14,7 @@ TARGETS = {
     "session": 1_024,
     "charging": 512,
     "journal": 512,
+    "service": 512,
 }
 
 

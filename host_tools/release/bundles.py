@@ -1,5 +1,7 @@
 """An archive for each board: the bytecode of both firmwares, the native module, the licences.
 
+It has a ROMFS of each role too, for an image of MicroPython with room for one.
+
 An archive is a plain tar file without compression, so that its bytes depend on no library. Its
 files have one owner, one time and the order of their names.
 """
@@ -12,10 +14,10 @@ from typing import NamedTuple
 
 from joulestream.host_tools.build.bytecode import compile_packages
 from joulestream.host_tools.build.native import build_native_module
+from joulestream.host_tools.build.romfs import ROLES, role_image
 from joulestream.host_tools.build.shell import ToolchainError
 from joulestream.host_tools.build.sources import MONOCYPHER, micropython_tree, tree
 from joulestream.host_tools.layout import ROOT
-from joulestream.host_tools.release.listing import ROLES
 
 # No board has use for it: stand-ins for tests.
 _TESTKIT = "joulestream/testkit/"
@@ -32,15 +34,17 @@ class Bundle(NamedTuple):
     Attributes:
         arch: MicroPython's name of its machine code.
         files: names of the modules in firmware/boards that only this board needs.
+        romfs: whether an image of MicroPython for this board can have a ROMFS.
     """
 
     arch: str
     files: tuple[str, ...]
+    romfs: bool = True
 
 
 # By the board's name.
 BUNDLES = {
-    "unix-x64": Bundle("x64", ("unix", "file_flash", "gate")),
+    "unix-x64": Bundle("x64", ("unix", "file_flash", "gate"), romfs=False),
     "qemu-rv32": Bundle("rv32imc", ("qemu",)),
     "rp2040": Bundle("armv6m", ("rp2040",)),
     "esp32": Bundle("xtensawin", ("esp32",)),
@@ -68,6 +72,8 @@ def contents(board: str, bytecode: Path) -> dict[str, bytes]:
         if not (is_others or name.startswith(_TESTKIT)):
             files[f"{_LIBRARY}{name}"] = path.read_bytes()
     files[f"{_LIBRARY}_ed25519.mpy"] = build_native_module(bundle.arch).read_bytes()
+    if bundle.romfs:
+        files |= {f"{role}.romfs": role_image(files, role) for role in ROLES}
     return files
 
 

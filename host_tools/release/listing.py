@@ -7,7 +7,6 @@ covers every file. firmware/runtime/chooser.py and installer.py read it.
 import hashlib
 from collections.abc import Mapping
 
-ROLES = ("pole", "vehicle")
 _FORMAT = 1
 
 
@@ -17,7 +16,7 @@ def listing(version: str, board: str, role: str, files: Mapping[str, bytes]) -> 
     Args:
         version: the release's version.
         board: the board's name, a key of bundles.BUNDLES.
-        role: one of ROLES.
+        role: "pole" or "vehicle".
         files: the contents of the files, by their paths in the board's directory.
     """
     lines = [f"joulestream {_FORMAT}", f"version {version}", f"board {board}", f"role {role}"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from joulestream.host_tools.build.native import ARCHITECTURES, build_native_module
+from joulestream.host_tools.build.romfs import ROLES
 from joulestream.host_tools.build.shell import say
 from joulestream.host_tools.layout import ROOT
 from joulestream.host_tools.release.bundles import (
@@ -17,7 +18,7 @@ from joulestream.host_tools.release.bundles import (
     contents,
     firmware,
 )
-from joulestream.host_tools.release.listing import ROLES, listing
+from joulestream.host_tools.release.listing import listing
 from joulestream.host_tools.release.materials import bill
 from joulestream.host_tools.release.signature import IDENTITY, PURPOSE, fingerprint, sign
 

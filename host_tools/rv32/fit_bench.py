@@ -164,13 +164,17 @@ def run(role: str, folder: str) -> None:
     if hasattr(gc, "threshold"):
         gc.threshold(-1)
     print("free_at_start", mem_free())
+    is_full = False
     for _ in range(told["steps"]):
         on.tick_ms = (on.tick_ms + told["step_ms"]) & 0x3FFFFFFF
         inputs.step += 1
         supervisor.step(on.tick_ms)
         supervisor.idle(True)
+        is_full |= str(supervisor.last_fault).startswith(("MEMORY_LOW", "MemoryError"))
     status = supervisor.status()
-    print("unread", not inputs.is_over(), status["last_fault"])
+    print("unread", not inputs.is_over())
+    print("last_fault", status["last_fault"])
+    print("is_full", int(is_full))
     gc.collect()
     print("packets", status.get("packets", 0))
     print("faults", status["faults"])

@@ -75,6 +75,18 @@ def hexadecimal(size: int) -> "Check":
     return check
 
 
+def hexadecimals(size: int, most: int) -> "Check":
+    """Return a check for a list of up to `most` texts for `size` bytes each."""
+    check_one = hexadecimal(size)
+
+    def check(value: "Any") -> "list[bytes]":
+        if not isinstance(value, list) or len(value) > most:
+            raise ValueError("must be a list of up to %d texts" % most)
+        return [check_one(item) for item in value]
+
+    return check
+
+
 def one_of(*choices: str) -> "Check":
     """Return a check for one of `choices`."""
 

@@ -177,6 +177,17 @@ class PayeeRecords:
         """Return whether the journal holds a record of the channel."""
         return channel_id in self._channels
 
+    def after(self, channel_id: bytes) -> "bytes | None":
+        """Return the channel whose id follows `channel_id`, or None behind the last one.
+
+        Channels may come and go between two calls, and none of the others is left out.
+        """
+        found = None
+        for each in self._channels:
+            if each > channel_id and (found is None or each < found):
+                found = each
+        return found
+
     def is_readable(self, channel_id: bytes) -> bool:
         """Return whether nothing that the journal holds of the channel is of another version."""
         return channel_id not in self._unreadable
@@ -329,8 +340,8 @@ class PayeeRecords:
     def collect(self, certificate: Certificate) -> bool:
         """Note that `certificate.claimed` arrived on the operator's account.
 
-        A host calls it for a pole that is stopped. The certificate is a genuine one of the
-        channel, which its ledger gave after it had paid.
+        A host calls it for a pole that is stopped, or over the service line. The certificate is
+        a genuine one of the channel, which its ledger gave after it had paid.
 
         Returns False for a channel that is not known here. Raises JournalFull or OSError.
         """

@@ -83,6 +83,8 @@ def _check_uarts(board: "Any") -> None:
     assert board.uart("link") is uart
     assert uart.readinto(bytearray(16)) == 0
     assert callable(uart.write)
+    service = board.uart("service")
+    assert service is None or (board.uart("service") is service and service is not uart)
 
 
 def _check_storage(board: "Any") -> None:

@@ -19,6 +19,12 @@
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE (0)
 #undef MICROPY_MEM_STATS
 #define MICROPY_MEM_STATS (0)
+#define MICROPY_GC_SPLIT_HEAP (1)
+
+// A file system in the memory map, from which MicroPython takes bytecode and texts in place. Images
+// of the esp32 and rp2 ports can have one; see docs/hardware.md. devices.c has its flash.
+#undef MICROPY_VFS_ROM_IOCTL
+#define MICROPY_VFS_ROM_IOCTL (1)
 
 // The port's wait for a byte of the REPL asks the UART again and again; board.c's sleeps.
 #define uart_rx_chr board_wait_chr

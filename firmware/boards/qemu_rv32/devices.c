@@ -1,9 +1,12 @@
 // Devices in the emulated board's memory, for measurements: the types `Uart` and `Flash` of the
-// module `board`. A board's drivers are C code too, so a measured firmware pays for its own work
-// alone. No call allocates memory. shared/stubs/board.pyi repeats the signatures.
+// module `board`, and the flash of the ROMFS. A board's drivers are C code too, so a measured
+// firmware pays for its own work alone. No call allocates memory. shared/stubs/board.pyi repeats
+// the signatures.
 
 #include <string.h>
 
+#include "extmod/vfs.h"
+#include "py/mperrno.h"
 #include "py/objarray.h"
 #include "py/runtime.h"
 
@@ -149,5 +152,41 @@ static const mp_rom_map_elem_t flash_locals_table[] = {
 };
 static MP_DEFINE_CONST_DICT(flash_locals, flash_locals_table);
 
+// A flash can be read in place, as that of a chip in the memory map.
+static mp_int_t flash_get_buffer(mp_obj_t self, mp_buffer_info_t *buffer, mp_uint_t flags) {
+    flash_obj *flash = MP_OBJ_TO_PTR(self);
+    if (flags != MP_BUFFER_READ) {
+        return 1;
+    }
+    buffer->buf = flash->data;
+    buffer->len = flash->blocks * flash->size;
+    buffer->typecode = 'B';
+    return 0;
+}
+
 MP_DEFINE_CONST_OBJ_TYPE(board_flash_type, MP_QSTR_Flash, MP_TYPE_FLAG_NONE,
-    make_new, flash_make_new, locals_dict, &flash_locals);
+    make_new, flash_make_new, buffer, flash_get_buffer, locals_dict, &flash_locals);
+
+// The flash of the ROMFS, which MicroPython mounts as /rom at each start. The emulator loads an
+// image to this place, or mpremote writes one (host_tools/emulator.py). The file system of mount.py
+// lies below it, and so does the flash of fit_bench.py.
+enum { ROMFS_AT = 0x84800000, ROMFS_BLOCKS = 512, ROMFS_BLOCK_SIZE = 4096 };
+
+static const flash_obj romfs = {
+    .base = { &board_flash_type },
+    .memory = MP_ROM_NONE,
+    .data = (uint8_t *)ROMFS_AT,
+    .blocks = ROMFS_BLOCKS,
+    .size = ROMFS_BLOCK_SIZE,
+};
+
+// rom_ioctl(operation, ...) of the module vfs. It knows what the esp32 and rp2 ports' know.
+mp_obj_t mp_vfs_rom_ioctl(size_t n_args, const mp_obj_t *args) {
+    switch (mp_obj_get_int(args[0])) {
+        case MP_VFS_ROM_IOCTL_GET_NUMBER_OF_SEGMENTS:
+            return MP_OBJ_NEW_SMALL_INT(1);
+        case MP_VFS_ROM_IOCTL_GET_SEGMENT:
+            return MP_OBJ_FROM_PTR(&romfs);
+    }
+    return MP_OBJ_NEW_SMALL_INT(-MP_EINVAL);
+}

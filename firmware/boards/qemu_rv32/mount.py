@@ -49,12 +49,13 @@ class Disk:
 
 
 def mount() -> None:
-    """Mount the image at `AT` as /, and import from / and /lib only."""
+    """Mount the image at `AT` as /, and import from /, /lib and a ROMFS only."""
     import uctypes
 
     vfs.mount(Disk(uctypes.bytearray_at(AT, BLOCK * BLOCKS)), "/")
     os.chdir("/")
-    sys.path[:] = ["", "/lib"]
+    roms = [path for path in sys.path if path.startswith("/rom")]
+    sys.path[:] = ["", "/lib"] + roms
 
 
 if __name__ == "__main__":
