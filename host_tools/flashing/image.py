@@ -21,7 +21,7 @@ _UF2_BLOCK = 512
 _UF2_NAME = "firmware.uf2"
 _INFO, _BOARD_ID = "INFO_UF2.TXT", "RPI-RP2"
 _DRIVES = ("/media", "/run/media", "/Volumes", "/mnt")
-# What esptool says, and our sentence about it.
+# The words of esptool, and our sentence about them.
 _FAULTS = (
     (
         r"This chip is (\S+), not",
@@ -68,7 +68,7 @@ def write_image(
     Args:
         port: the board's serial port; a Pico in its boot loader has none.
         name: the board's kind, a key of targets.TARGETS.
-        image: what read_image() returned.
+        image: the bytes that read_image() returned.
         drive: the folder of the Pico's drive; None looks for it.
         also: processes whose work counts as the board's.
 
@@ -118,7 +118,7 @@ def _esptool(port: str, target: Target, words: list[str], also: Iterable[int]) -
 
 
 def _copy_to_drive(data: bytes, drive: Path | None) -> str:
-    """Copy a UF2 file onto the drive that a Pico in its boot loader is."""
+    """Copy a UF2 file onto the drive of a Pico in its boot loader."""
     folder = drive or _find_drive()
     try:
         info = (folder / _INFO).read_text(encoding="utf-8", errors="replace")

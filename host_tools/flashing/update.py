@@ -18,7 +18,7 @@ _LIBRARY = "lib/"
 
 
 def update(device: Device, release: Path, tell: Tell) -> dict[str, Any]:
-    """Send a release to a board whose firmware was flashed and provisioned.
+    """Send a release to a board that was flashed and provisioned.
 
     Args:
         device: the board.
@@ -39,7 +39,7 @@ def update(device: Device, release: Path, tell: Tell) -> dict[str, Any]:
 
 
 def read_release(path: Path) -> Content:
-    """Return the release whose list of files is at `path`; its archive is beside it.
+    """Return the release with the list of files at `path`; its archive is beside it.
 
     Raises:
         CommandError: a part of it is missing or damaged.

@@ -81,7 +81,7 @@ def firmware(files: Mapping[str, bytes], role: str) -> dict[str, bytes]:
     """Return the files of a bundle that a board of one role runs, by their paths in its directory.
 
     Args:
-        files: what contents() returned.
+        files: the files that contents() returned.
         role: "pole" or "vehicle".
     """
     others = tuple(f"{_PACKAGE}{name}/" for name in ROLES if name != role)
