@@ -5,6 +5,7 @@ survive the end of the process, as those of a flash do. With `writes` the power 
 of a block: the process ends in the middle of it.
 """
 
+import ctypes
 import os
 import pty
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from joulestream.host_tools.bench.firmware import micropython
 
 _HEAP = "heapsize=4m"
+_PR_SET_PDEATHSIG = 1  # source: linux/prctl.h
 # Run before the REPL: mounts the file as /, as a port's _boot.py does.
 _BOOT = """
 import os, sys, vfs
@@ -48,6 +50,11 @@ sys.path[:] = ["", ".frozen", "/lib"]
 """
 
 
+def _end_with_the_parent() -> None:
+    """Let Linux kill this process when its parent dies: a REPL without a terminal spins."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class ReplBoard:
     """A running board; `port` is the path of its terminal.
 
@@ -71,6 +78,7 @@ class ReplBoard:
             stdout=master,
             stderr=master,
             start_new_session=True,
+            preexec_fn=_end_with_the_parent,
         )
         # The process alone holds the board's end: when it ends, the port is gone.
         os.close(master)
