@@ -33,6 +33,7 @@ in_soak = pytest.mark.skipif(
 ROLE = "pole"
 # An import of the firmware, its self-test, and 2,000 steps.
 TRIAL_MS = 30_000
+OLD_STARTS_MS = 5_000
 
 
 def quiet(sentence):
@@ -111,7 +112,7 @@ def test_a_pico_makes_its_key_and_its_firmware_reports_healthy(built, tmp_path):
 @on_pico
 @in_soak
 def test_a_release_that_cannot_start_gives_way_to_the_old_one(built, tmp_path):  # noqa: F811
-    """Its configuration is broken, so each start fails its self-test and resets the board."""
+    """It has its list and none of its files, so each start fails and resets the board."""
     content = content_of_tree("rp2040", ROLE, None)
     (tmp_path / "files").mkdir()
     image = tmp_path / "flash.bin"
@@ -124,6 +125,7 @@ def test_a_release_that_cannot_start_gives_way_to_the_old_one(built, tmp_path): 
     assert entries
     with EmulatedPico(*built, image) as board:
         board.run_until(lambda: board.resets == 3)
+        board.run(OLD_STARTS_MS)
         with board.serving() as port:
             about = look(Device(port, [board.pid]), "rp2040").about
         assert about["state"] == 0 and about["target"] == 1

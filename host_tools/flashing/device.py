@@ -16,14 +16,18 @@ from joulestream.host_tools.flashing.targets import BoardError
 
 _MARK = "joulestream="
 _PROGRAM = """
-import json
+import gc, json, sys
+gc.collect()
 def _work():
 %s
 try:
     _said = {"value": _work()}
 except (ValueError, OSError, ImportError, MemoryError) as error:
     _said = {"fault": "%%s: %%s" %% (type(error).__name__, error), "said": str(error)}
-print(%r + json.dumps(_said))
+# In pieces: a heap that a firmware has used has no room for the whole text.
+print(%r, end="")
+json.dump(_said, sys.stdout)
+print()
 """
 # Files in one call of mpremote.
 _BATCH = 24

@@ -28,6 +28,8 @@ _START_MODULES = (
     "joulestream/runtime/chooser.mpy",
     "joulestream/runtime/installer.mpy",
 )
+# Platforms whose file system is mounted by hand.
+_KEEP_STATE = ("linux", "qemu")
 MAIN = "/main.py"
 _MAIN_TEXT = f"""import sys
 sys.path.insert(0, "{chooser.START}")
@@ -140,6 +142,8 @@ def look(device: Device, name: str | None) -> Board:
     Raises:
         BoardError: it is another board, or none that our files fit.
     """
+    if not _keeps_state(device):
+        device.mpremote("soft-reset")
     program = program_in(chooser.START, _LOOK, paths=list(start_files(compile_packages())))
     about = device.run(program)
     board = Board(device, name or "", about)
@@ -151,6 +155,19 @@ def look(device: Device, name: str | None) -> Board:
             raise BoardError(f"{device.port}: this program knows no board '{board.name}'")
     check(board.name, device.port, about)
     return board
+
+
+def _keeps_state(device: Device) -> bool:
+    """Return whether a soft reset would take the board's files.
+
+    On other boards a firmware that was interrupted still holds the heap, perhaps all of it.
+    """
+    try:
+        return device.run("import sys\nreturn sys.platform") in _KEEP_STATE
+    except BoardError as error:
+        if "MemoryError" not in str(error):
+            raise
+        return False
 
 
 def program_in(directory: str, lines: str, **values: Any) -> str:
