@@ -60,7 +60,7 @@ soak: setup ## the long forms of the tests: a million signatures and sessions, h
 	@JOULESTREAM_CASES=1000000 $(BIN)/pytest -n 2 tests/test_ed25519_random.py tests/test_ed25519_fuzz.py \
 		tests/test_on_board.py::test_random_signatures_get_libsodiums_answer
 	@JOULESTREAM_POWER_CUTS=200000 $(BIN)/pytest -n 2 tests/test_power_cuts.py
-	@JOULESTREAM_PICO=1 $(BIN)/pytest tests/test_on_pico.py
+	@JOULESTREAM_PICO=1 $(BIN)/pytest tests/test_on_pico.py tests/test_flash_boards.py
 	@$(BIN)/joulestream fuzz run --seconds 3600
 	@$(BIN)/joulestream benchmark --only heap --heap-hours 8 --directory build/soak
 	@$(BIN)/joulestream simulate --sessions 1000000 --resume build/soak/simulation.json

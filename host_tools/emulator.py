@@ -121,6 +121,11 @@ class EmulatedBoard:
         words = ["resume", *arguments] if resume else [*arguments]
         return run_mpremote(self.port, words, "the emulated board", self._process.pid)
 
+    @property
+    def pid(self) -> int:
+        """The process that emulates the board."""
+        return self._process.pid
+
     def reset(self) -> None:
         """Reset MicroPython: its heap is empty then, and its file system is mounted anew."""
         self.mpremote("run", str(SOURCE / "mount.py"), resume=False)

@@ -182,6 +182,11 @@ class EmulatedPico:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        """The process that emulates the chip."""
+        return self._process.pid
+
     def stop(self) -> None:
         """End it. Its flash stays as it is."""
         self._ends.close()
@@ -189,11 +194,6 @@ class EmulatedPico:
     def wait(self) -> None:
         """Wait until it ends by itself."""
         self._process.wait()
-
-    @property
-    def pid(self) -> int:
-        """Return the number of the process that emulates it."""
-        return self._process.pid
 
     # Time
 

@@ -4,7 +4,7 @@ import codecs
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -38,6 +38,16 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
 def progress_console(as_json: bool) -> Console:
     """Return the console for progress and tables: stderr where stdout is for JSON alone."""
     return Console(file=sys.stderr if as_json else sys.stdout)
+
+
+def teller(as_json: bool) -> Callable[[str], None]:
+    """Return a function that prints a sentence about progress, where progress_console() does."""
+    console = progress_console(as_json)
+
+    def tell(sentence: str) -> None:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+    return tell
 
 
 def print_json(data: Any) -> None:

@@ -97,6 +97,7 @@ def test_a_part_that_fails_stops_no_other(tmp_path, monkeypatch):
         ("power-cuts", {"power_cut_losses": 1}, "must be 0"),
         ("packets", {"rv32": {"pole_packet": 1_150_001}}, "must be at most 1,150,000"),
         ("can", {"can_packet_bus_ms": 8.1}, "must be at most 8"),
+        ("flash", {"second_flash_s": 3.1}, "must be at most 3"),
         ("can", {"can_frames_lost_at_full_load": 1}, "must be at most 0"),
         ("board-contract", {"boards": 5, "boards_failed": {"esp32": "x"}}, "6 or more.*esp32"),
     ],

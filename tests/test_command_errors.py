@@ -134,6 +134,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(replay, "replay", not_now)
     monkeypatch.setattr(campaign, "run_campaign", no_campaign)
     monkeypatch.setattr(campaign, "play", not_now)
+    monkeypatch.setattr("joulestream.host_tools.flashing.flash.contents", lambda *_: {})
     monkeypatch.setenv("JOULESTREAM_PASSPHRASE", "correct horse battery")
     monkeypatch.setenv("JOULESTREAM_NEW_PASSPHRASE", "correct horse battery")
 
@@ -204,6 +205,9 @@ GOOD = {
     "image": "pole.flash",
     "config": "pole.json",
     "role": "pole",
+    "board": "rp2040",
+    "port": "no-such-port",
+    "release": "dir",
     "target": "framing",
     "file": "car.seed",
     "new_file": "new.key",

@@ -14,10 +14,12 @@ HEAP = "heapsize=256k"
 FILES = (
     "test_can_driver.py",
     "test_channel.py",
+    "test_chooser.py",
     "test_config.py",
     "test_ed25519.py",
     "test_framing.py",
     "test_gate_identity.py",
+    "test_installer.py",
     "test_isotp.py",
     "test_journal.py",
     "test_journal_keys.py",

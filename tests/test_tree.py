@@ -184,6 +184,7 @@ def test_dual_runtime_files_import_what_both_runtimes_have(name):
         "json",
         "os",
         "struct",
+        "sys",
         "dual_runtime",
         "micropython",
         "_ed25519",

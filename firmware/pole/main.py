@@ -116,6 +116,14 @@ def main(path: str) -> None:
         board.make_safe()
 
 
+def self_test(path: str, last: str = "key") -> "list[tuple[str, str | None]]":
+    """Return each check of the pole's self-test with its fault (boards/self_test.py)."""
+    # A firmware that starts has no use for it.
+    from joulestream.boards.self_test import self_test as test_board
+
+    return test_board(load_config, path, last)
+
+
 def start(path: str) -> int:
     """Run the pole as main() does; return 1 after one sentence if it cannot start.
 

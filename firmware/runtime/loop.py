@@ -3,6 +3,7 @@
 import gc
 
 from joulestream.compat import const
+from joulestream.runtime import trial
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -26,9 +27,12 @@ def run(board: "Board", supervisor: "Supervisor", service: "Service | None" = No
     if hasattr(gc, "threshold"):  # CPython's gc has another kind of threshold
         gc.threshold(-1)
     status = supervisor.status
+    on_trial = trial.is_on()
     while True:
         now_ms = board.now_ms()
         supervisor.step(now_ms)
+        if on_trial:
+            on_trial = trial.follow(supervisor)
         if service is not None:
             service.step(supervisor, now_ms)
         board.show(status)

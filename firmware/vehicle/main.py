@@ -120,6 +120,14 @@ def main(path: str) -> None:
     run(board, Supervisor(lambda: assemble(config, board, signer, load), board), service)
 
 
+def self_test(path: str, last: str = "key") -> "list[tuple[str, str | None]]":
+    """Return each check of the vehicle's self-test with its fault (boards/self_test.py)."""
+    # A firmware that starts has no use for it.
+    from joulestream.boards.self_test import self_test as test_board
+
+    return test_board(load_config, path, last)
+
+
 def start(path: str) -> int:
     """Run the vehicle as main() does; return 1 after one sentence if it cannot start.
 

@@ -55,6 +55,9 @@ PARTS = {
     "hazards": Part(
         _HERE + "hazards", BOARDS, "every pair of faults of a charging pole, two minutes"
     ),
+    "flash": Part(
+        _HERE + "flash", BOARDS, "a firmware onto the emulated board, and once more, a minute"
+    ),
     "pico": Part(_HERE + "pico", BOARDS, "an erase on the emulated Pico, 10 s"),
     "power-cuts": Part(
         _HERE + "power_cuts", RELIABILITY, "a power cut at 10,000 operations of a flash, a minute"

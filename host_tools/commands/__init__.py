@@ -27,6 +27,11 @@ COMMANDS = {
     ),
     "run": Command(_HERE + "run", "Run a pole or a vehicle by hand on real serial ports."),
     "keys": Command(_HERE + "keys", "Make and seal the keys of poles and vehicles."),
+    "flash": Command(_HERE + "flash", "Put MicroPython and a firmware on a board."),
+    "provision": Command(
+        _HERE + "provision", "Let a board make its key, and bring all that it trusts."
+    ),
+    "update": Command(_HERE + "update", "Send a signed release to a board."),
     "ledger": Command(_HERE + "ledger", "Keep the embedded ledger."),
     "collect": Command(_HERE + "collect", "Show a pole's claims, and mark those that are paid."),
     "settle": Command(_HERE + "settle", "Pay the best claims of a pole on the ledger."),

@@ -21,6 +21,8 @@ from joulestream.host_tools.layout import ROOT
 
 # No board has use for it: stand-ins for tests.
 _TESTKIT = "joulestream/testkit/"
+_LIBRARY = "lib/"
+_PACKAGE = _LIBRARY + "joulestream/"
 _BOARDS = "joulestream/boards/"
 # 1980-01-01, the earliest time that every archive format and file system can hold.
 _TIME_S = 315_532_800
@@ -68,11 +70,26 @@ def contents(board: str, bytecode: Path) -> dict[str, bytes]:
         name = path.relative_to(bytecode).as_posix()
         is_others = name.startswith(_BOARDS) and path.stem in others
         if not (is_others or name.startswith(_TESTKIT)):
-            files[f"lib/{name}"] = path.read_bytes()
-    files["lib/_ed25519.mpy"] = build_native_module(bundle.arch).read_bytes()
+            files[f"{_LIBRARY}{name}"] = path.read_bytes()
+    files[f"{_LIBRARY}_ed25519.mpy"] = build_native_module(bundle.arch).read_bytes()
     if bundle.romfs:
         files |= {f"{role}.romfs": role_image(files, role) for role in ROLES}
     return files
+
+
+def firmware(files: Mapping[str, bytes], role: str) -> dict[str, bytes]:
+    """Return the files of a bundle that a board of one role runs, by their paths in its directory.
+
+    Args:
+        files: the files that contents() returned.
+        role: "pole" or "vehicle".
+    """
+    others = tuple(f"{_PACKAGE}{name}/" for name in ROLES if name != role)
+    return {
+        name.removeprefix(_LIBRARY): data
+        for name, data in files.items()
+        if name.startswith(_LIBRARY) and not name.startswith(others)
+    }
 
 
 def compile_all(directory: Path) -> Path:

@@ -8,13 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from joulestream.host_tools.build.native import ARCHITECTURES, build_native_module
+from joulestream.host_tools.build.romfs import ROLES
 from joulestream.host_tools.build.shell import say
 from joulestream.host_tools.layout import ROOT
-from joulestream.host_tools.release.bundles import BUNDLES, archive, compile_all, contents
+from joulestream.host_tools.release.bundles import (
+    BUNDLES,
+    archive,
+    compile_all,
+    contents,
+    firmware,
+)
+from joulestream.host_tools.release.listing import listing
 from joulestream.host_tools.release.materials import bill
 from joulestream.host_tools.release.signature import IDENTITY, PURPOSE, fingerprint, sign
 
 CHECKSUMS = "SHA256SUMS"
+# The ending of the list of a board's files, which the board itself checks.
+LIST = ".release"
 
 
 def version() -> str:
@@ -40,7 +50,7 @@ def make_release(directory: Path, key: Path | None) -> str:
         _write(scratch, _files(Path(name) / "bytecode"))
         if key:
             say(f"signing with {signer}")
-            sign(scratch / CHECKSUMS, key)
+            sign([scratch / CHECKSUMS, *scratch.glob(f"*{LIST}")], key)
         shutil.rmtree(directory, ignore_errors=True)
         scratch.rename(directory)
     count = len(BUNDLES)
@@ -64,9 +74,15 @@ def _files(scratch: Path) -> dict[str, bytes]:
         f"modules/{arch}/_ed25519.mpy": build_native_module(arch).read_bytes()
         for arch in ARCHITECTURES
     }
-    bundles = {f"{prefix}-{board}.tar": archive(contents(board, bytecode)) for board in BUNDLES}
+    bundles, lists = {}, {}
+    for board in BUNDLES:
+        files = contents(board, bytecode)
+        bundles[f"{prefix}-{board}.tar"] = archive(files)
+        for role in ROLES:
+            name = f"{prefix}-{board}-{role}{LIST}"
+            lists[name] = listing(version(), board, role, firmware(files, role))
     materials = {f"{prefix}.cdx.json": bill(version(), modules, bundles)}
-    return {**modules, **bundles, **materials}
+    return {**modules, **bundles, **lists, **materials}
 
 
 def _write(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -1,10 +1,11 @@
-"""The signature over a release's checksums, in the format that `ssh-keygen -Y verify` checks.
+"""The signatures of a release, in the format that `ssh-keygen -Y verify` checks.
 
 The key is one of OpenSSH's for Ed25519, so the same release gets the same signature at every
 build. ssh-keygen asks for a passphrase where the key has one, and takes a key that an agent holds.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from joulestream.host_tools.build.shell import ToolchainError, require_tools, run
@@ -41,15 +42,25 @@ def fingerprint(key: Path) -> str:
     return found[1]
 
 
-def sign(path: Path, key: Path) -> Path:
-    """Sign a file and return the path of the signature beside it.
+def sign(paths: Sequence[Path], key: Path) -> None:
+    """Sign files; each signature is beside its file, as FILE.sig.
 
     Raises:
         SignatureError: the key cannot sign.
     """
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", PURPOSE, str(path)]
+    # A board has SHA-256 alone. One call for all files asks for a passphrase once.
+    options = ["-n", PURPOSE, "-O", "hashalg=sha256"]
+    command = [
+        "ssh-keygen",
+        "-q",
+        "-Y",
+        "sign",
+        "-f",
+        str(key),
+        *options,
+        *map(str, sorted(paths)),
+    ]
     try:
         run(command, "ssh-keygen")
     except ToolchainError as error:
         raise SignatureError(f"RELEASE_KEY={key} cannot sign: {error}") from None
-    return path.with_name(f"{path.name}.sig")

@@ -1,0 +1,1 @@
+"""MicroPython programs that a check runs on the board: device.py sends their text."""
