@@ -21,9 +21,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "OWNER_STOP": ("the owner asked to stop", ""),
     "ENERGY_REACHED": ("the vehicle has the energy that it wanted", ""),
     "BUDGET_EXHAUSTED": ("the vehicle's budget is spent", "raise 'budget', or begin a new period"),
-    "CAPACITY_EXHAUSTED": ("the channel's money is spent", "open or fill up a channel"),
+    "CAPACITY_EXHAUSTED": (
+        "the channel's money is spent",
+        "top the channel up, and give the vehicle the new certificate",
+    ),
     "UNPLUGGED": ("the vehicle was unplugged", "plug it in again"),
-    "LINK_TIMEOUT": ("the other side fell silent", "check the link's wires and its speed"),
+    "LINK_TIMEOUT": (
+        "the other side fell silent",
+        "check the link's wires, then run 'joulestream bench run link'",
+    ),
     "PAYMENT_TIMEOUT": ("an invoice was not paid in time", "check the link and the vehicle"),
     "RESTARTED": ("a side started anew during the session", "check its power supply"),
     "UNKNOWN_VERSION": ("the other side speaks another version", "update the older side"),
@@ -41,16 +47,25 @@ WORDS: dict[str, tuple[str, str]] = {
     "UNTRUSTED_ISSUER": ("the pole does not trust the issuer", "use an issuer that it names"),
     "ISSUER_LIMIT": ("the issuer owes the pole too much", "collect the pole, or raise 'limit'"),
     "BAD_PROOF": ("the vehicle's proof of its key is wrong", "check the vehicle's key"),
-    "TIME_UNKNOWN": ("the pole does not know the time", "tell it the time"),
+    "TIME_UNKNOWN": (
+        "the pole does not know the time",
+        "tell it the time with 'joulestream service set-time'",
+    ),
     "BAD_TIME": ("the proof of the time is not acceptable", "check the issuer's clock"),
     "PREPAY_TOO_SMALL": (
         "credit and prepayment are too small for a steady current",
         "raise the vehicle's 'prepay' or the pole's 'credit'",
     ),
-    "CHANNELS_FULL": ("the pole has no room for another channel", "collect the pole"),
+    "CHANNELS_FULL": (
+        "the pole has no room for another channel",
+        "collect and settle: paid channels make room",
+    ),
     "CERTIFICATE_OLD": ("the pole needs a newer certificate", "get a new certificate"),
     "CAPACITY_TOO_SMALL": ("the channel is too small for the pole", "open a larger channel"),
-    "BAD_SIGNATURE": ("a signature is wrong", "check the link, then the other side"),
+    "BAD_SIGNATURE": (
+        "a signature is wrong",
+        "run 'joulestream bench run signatures', then check both keys",
+    ),
     "AMOUNT_SHRINKS": ("the vehicle pays less than before", "check the vehicle's wallet"),
     "OVER_CAPACITY": ("the vehicle signs more than its channel holds", "fill up the channel"),
     "UNDERPAID": ("the vehicle pays less than the invoice", "check the vehicle"),
@@ -58,35 +73,62 @@ WORDS: dict[str, tuple[str, str]] = {
     "TARIFF_REFUSED": ("the vehicle did not accept the new price", "check the vehicle's limits"),
     "OVERBILLED": (
         "the invoice is above the vehicle's own meter",
-        "compare both meters and their settings",
+        "compare both meters with 'joulestream bench run meter'",
     ),
     "WRONG_AMOUNT": ("the invoice is not energy times price", "do not trust this pole"),
     "CARRIED_DEBT": (
         "the pole asks for a debt that the vehicle does not know",
         "decide on it with 'joulestream wallet'",
     ),
-    "NO_CHANNEL": ("the vehicle has no channel that pays this pole", "open a channel to it"),
+    "NO_CHANNEL": (
+        "the vehicle has no channel that pays this pole",
+        "open a channel that pays this pole",
+    ),
     "WALLET_UNABLE": ("the wallet could not sign", "check the vehicle's storage"),
     "POLE_TOO_COARSE": ("the pole's meter counts in too large steps", "raise the packet's energy"),
     "POLE_TOO_SLOW": ("packets and timeouts of both sides do not fit", "compare their timeouts"),
-    "METER_SILENT": ("the meter does not answer", "check wires, address, speed and parity"),
-    "METER_STALE": ("the meter's last reading is too old", "check the meter's line"),
-    "METER_FROZEN": ("the meter's register stands still while power flows", "replace the meter"),
-    "METER_BACKWARD": ("the meter runs backwards", "turn the meter's wires round"),
-    "METER_JUMP": ("the meter jumped further than the power allows", "check the meter's model"),
-    "METER_OUT_OF_RANGE": ("the meter shows figures that make no sense", "check its model"),
+    "METER_SILENT": (
+        "the meter does not answer",
+        "check wires A and B and the supply, then run 'joulestream bench meter --probe'",
+    ),
+    "METER_STALE": (
+        "the meter's last reading is too old",
+        "check wires A and B and the supply, then run 'joulestream bench meter --probe'",
+    ),
+    "METER_FROZEN": (
+        "the meter's register stands still while power flows",
+        "check that the meter is in the circuit that charges",
+    ),
+    "METER_BACKWARD": ("the meter runs backwards", "swap the meter's sides of line and load"),
+    "METER_JUMP": (
+        "the meter jumped further than the power allows",
+        "check 'meter.model' with 'joulestream bench meter --probe'",
+    ),
+    "METER_OUT_OF_RANGE": (
+        "the meter shows figures that make no sense",
+        "check 'meter.model' with 'joulestream bench meter --probe'",
+    ),
     "CONTACTOR_WELDED": (
         "current flows though the contactor is open",
-        "switch the mains off, and replace the contactor",
+        "switch the mains off, replace the contactor, then set 'contactor_checked'",
     ),
-    "CONTACTOR_STUCK": ("the contacts stay open though the contactor is driven", "check its coil"),
+    "CONTACTOR_STUCK": (
+        "the contacts stay open though the contactor is driven",
+        "check coil, gate and auxiliary contact, then run 'joulestream bench run gate'",
+    ),
     "RESIDUAL_CURRENT": (
         "the residual-current device has tripped",
-        "find the leak, then reset it",
+        "unplug, find the leak, and plug in again",
     ),
-    "RESIDUAL_TEST_FAILED": ("the residual-current device has failed its test", "replace it"),
+    "RESIDUAL_TEST_FAILED": (
+        "the residual-current device has failed its test",
+        "run 'joulestream bench run residual', and replace the device",
+    ),
     "PILOT_SHORTED": ("the control pilot is shorted", "check plug and cable"),
-    "PILOT_FAULTY": ("the control pilot has no diode behind it", "check the vehicle's plug"),
+    "PILOT_FAULTY": (
+        "the control pilot has no diode behind it",
+        "check the vehicle's plug, then run 'joulestream bench run pilot'",
+    ),
     "OVER_CURRENT": ("the vehicle draws more than the pilot allows", "check the vehicle"),
     "OVER_TEMPERATURE": ("the pole is too hot, or its sensor is broken", "let it cool down"),
     "EMERGENCY_STOP": ("somebody has pressed the emergency stop", "release it once it is safe"),
@@ -105,7 +147,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "CONFIGURATION": ("the configuration is broken", "correct it"),
     "STORE_FAILED": ("a claim could not be stored", "check the storage"),
     "INTERNAL": ("an internal fault", "report it"),
-    "MEMORY_LOW": ("the memory is filling up", ""),
+    "MEMORY_LOW": ("the memory is filling up", "use an image with a ROMFS, or frozen"),
 }
 
 

@@ -110,7 +110,7 @@ def test_a_session_is_judged_by_what_the_pole_says():
     assert finding.verdict == PASSED and finding.series == (0, 60, 60)
     bench = Bench(None, Everything(), look=lambda: {"why": "NO_CHANNEL"}, pause=lambda: None)
     ((_, finding),) = board_bench.run(bench, board_bench.chosen(["session"]), lambda *_: None)
-    assert finding.verdict == FAILED and "Open a channel" in finding.sentence
+    assert finding.verdict == FAILED and "open a channel" in finding.sentence
 
 
 class Everything:

@@ -1,30 +1,13 @@
-"""Every reason that a firmware can show has a meaning and a first thing to do."""
+"""docs/troubleshooting.md has the reasons of the source, and names commands that exist."""
 
 import re
-from pathlib import Path
 
-from joulestream import errors
 from joulestream.host_tools import troubleshooting
+from joulestream.host_tools.board_bench.checks import CHECKS
 from joulestream.host_tools.commands import COMMANDS
 from joulestream.host_tools.layout import ROOT
-from joulestream.pole import charger, loop
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
-
-
-def test_every_reason_has_a_remedy():
-    assert sorted(troubleshooting.REMEDIES) == troubleshooting.codes()
-    for code in troubleshooting.codes():
-        advice = troubleshooting.advice(errors.reason_name(code))
-        assert advice.endswith(".") and "\n" not in advice
-
-
-def test_the_states_of_a_pole_that_does_not_charge_have_one_too():
-    source = Path(charger.__file__).read_text()
-    words = re.findall(r'"([A-Z]+_[A-Z_]+)"', source)
-    assert "VEHICLE_NOT_READY" in words
-    assert {loop.WAITING_FOR_PAYMENT, loop.IDLE, *words} <= set(troubleshooting.STATES)
-    assert troubleshooting.advice("NO_SUCH_REASON") == ""
 
 
 def test_the_page_has_the_table_of_the_source():
@@ -32,6 +15,8 @@ def test_the_page_has_the_table_of_the_source():
     assert troubleshooting.table() in PAGE
 
 
-def test_advice_names_commands_that_exist():
-    for command in re.findall(r"`joulestream (\w+)", PAGE):
-        assert command in COMMANDS
+def test_a_remedy_names_commands_and_checks_that_exist():
+    words = re.findall(r"joulestream (\w+)", PAGE)
+    assert "bench" in words and set(words) <= set(COMMANDS)
+    checks = re.findall(r"joulestream bench run (\w+)", troubleshooting.table())
+    assert "gate" in checks and set(checks) <= {check.name for check in CHECKS}

@@ -14,7 +14,7 @@ from joulestream.host_tools.board_bench import line
 from joulestream.host_tools.board_bench.device import BoardDevice
 from joulestream.host_tools.board_bench.finding import Finding, judged, left_out
 from joulestream.host_tools.board_bench.operator import Operator
-from joulestream.host_tools.troubleshooting import advice
+from joulestream.host_tools.reason_words import in_words
 
 # The contacts have to part within this time (IEC 61851-1 gives 100 ms from state C to B).
 _OPENING_MS = 100
@@ -358,7 +358,7 @@ def _session(bench: Bench) -> Finding:
     why = str(status.get("why", ""))
     return judged(
         False,
-        f"no watt-hour was paid: the pole says {why or 'nothing'}. {advice(why)}".strip(),
+        f"no watt-hour was paid: {in_words(why) or 'the pole tells no reason'}",
         series=tuple(powers_w),
         details=status,
     )
