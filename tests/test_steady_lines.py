@@ -41,6 +41,7 @@ def charging(meter, cover, prepay=PREPAY, **more):
         "prepay": asked,
         "packet_ms": 1_000,
         "max_power_w": MAX_POWER_W,
+        "phases": 1,
         **more,
     }
     if packet_mwh:

@@ -272,6 +272,7 @@ class PoleStage(Stage):
             "packet_energy_mwh": PACKET_MWH,
             "packet_ms": PACKET_MS,
             "max_power_w": MAX_POWER_W,
+            "phases": 1,
             "meter": _METER,
             "link_timeout_ms": LINK_TIMEOUT_MS,
             "retry_ms": RETRY_MS,

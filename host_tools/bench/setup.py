@@ -116,6 +116,7 @@ class BenchSetup:
             "packet_energy_mwh": PACKET_MWH,
             "packet_ms": 1_000,
             "max_power_w": 11_500,
+            "phases": 1,
             "meter": {"model": "sdm120"},
         } | changes
 

@@ -41,6 +41,7 @@ const { RP2040, USBCDC, GPIOPinState, I2CMode } = createRequire(`${modules}/`)("
 const [IN, OUT] = descriptors.map(Number);
 const CYCLE_NANOS = 8; // MicroPython sets the processor to 125 MHz
 const PWM_FUNCTION = 4;
+const I2C_TX_EMPTY = 1 << 4; // in IC_RAW_INTR_STAT
 const ROSC_RANDOM_BIT = 0x1c;
 const ROSC_RUNS = 0x80000000;
 const USB_PACKET = 64;
@@ -198,6 +199,12 @@ function powerOn(reason = 0, scratch = null) {
     };
   });
   mcu.i2c.forEach((i2c, bus) => {
+    // An abort flushes the FIFO, which is empty then (RP2040 datasheet, 4.3.7 and 4.3.17).
+    const abort = i2c.abort.bind(i2c);
+    i2c.abort = (reason) => {
+      abort(reason);
+      i2c.setInterrupts(I2C_TX_EMPTY);
+    };
     i2c.onConnect = (address, mode) =>
       i2c.completeConnect(!!ask("i", bus, mode === I2CMode.Read ? 1 : 0, address));
     i2c.onWriteByte = (value) => i2c.completeWrite(!!ask("i", bus, 2, value));

@@ -164,6 +164,7 @@ def pole_configuration(parameters: Parameters) -> "PoleConfig":
         "packet_energy_mwh": parameters.packet_mwh,
         "packet_ms": parameters.packet_ms,
         "max_power_w": parameters.max_power_w,
+        "phases": 1,
         "meter": parameters.meters[0].section(parameters.meter_ms),
         "link_timeout_ms": parameters.pole_timeout_ms,
         "retry_ms": parameters.retry_ms,

@@ -114,6 +114,7 @@ def pole_values(**changes: "Any") -> "dict[str, Any]":
         "packet_energy_mwh": PACKET_MWH,
         "packet_ms": 1_300,
         "max_power_w": 11_500,
+        "phases": 1,
         "meter": METER,
     }
     values.update(changes)
