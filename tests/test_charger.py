@@ -413,7 +413,8 @@ def test_welded_contacts_raise_the_alarm_by_their_feedback_alone():
 
 def desk(voltage_mv, power_mw=400_000):
     """Return a bench without a gate, and with this voltage at its meter."""
-    bench = Bench()
+    bench = Bench(phases=1)
+    bench.meter.phases = 1
     bench.plant.gate_name = None
     bench.meter.voltage_mv = voltage_mv
     bench.outlet.power_mw = power_mw

@@ -23,7 +23,9 @@ from test_on_micropython import FILES, PAIRS
 # test_keystore.py needs a cipher, which the board's MicroPython lacks; see the test of that below.
 # The others' histories of many sessions would take the board minutes. They tell nothing about it:
 # the same firmwares, with the same kinds of figures, charge there in the files that remain.
+# The line of a real meter takes it two minutes; test_meter_makers.py reads every model there.
 NOT_ON_BOARD = (
+    "test_real_meters.py",
     "test_config.py",
     "test_keystore.py",
     "test_carry_over.py",
@@ -35,8 +37,9 @@ NOT_ON_BOARD = (
 )
 ON_BOARD = tuple(name for name in FILES + PAIRS if name not in NOT_ON_BOARD)
 # No chip has both firmwares, so both need a heap larger than a chip's.
-# test_journal.py has a test that keeps thousands of numbers.
-LARGE = tuple(name for name in ON_BOARD if name in PAIRS or name == "test_journal.py")
+# test_journal.py has a test that keeps thousands of numbers, test_installer.py a large file.
+_GREEDY = ("test_journal.py", "test_installer.py")
+LARGE = tuple(name for name in ON_BOARD if name in PAIRS or name in _GREEDY)
 SECURITY = (HERE.parent / "docs" / "security.md").read_text()
 
 # One pytest worker runs them all, on one board (--dist loadgroup).

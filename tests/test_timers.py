@@ -385,7 +385,7 @@ class ChargerBench:
         self.driven = False
         journal = mount(RamFlash(), 8)
         self.meter = SimpleMeter()
-        config = check_table(pole_config.TABLE, pole_values())
+        config = check_table(pole_config.TABLE, pole_values(phases=3))
         config = pole_config.consistent(config)
         contactor = Contactor(self.board.contactor, 500, journal, clock.now_ms)
         welding = WeldWatch(journal, 0, 11_000_000)

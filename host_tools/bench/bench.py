@@ -24,6 +24,8 @@ from joulestream.testkit.meter import Meter
 from joulestream.units import TICKS_PERIOD
 
 UNKNOWN_TIME_S = -1
+# Objects of the unix port are twice as large as those of a chip.
+_HEAP, _SERVICE_HEAP = "336k", "400k"
 _WALL_POLL_S = 0.02
 
 
@@ -49,7 +51,7 @@ class Bench:
         start_ms: int = 1_000,
         start_s: int = 1_790_000_000,
         time_known: bool = True,
-        heap: str = "336k",
+        heap: str | None = None,
         realtime: bool = False,
         cable: Cable | None = None,
         picos: Mapping[str, Mcp2515 | None] = MappingProxyType({}),
@@ -72,7 +74,7 @@ class Bench:
         self._start_ms = start_ms
         self._start_s = start_s
         self._time_known = time_known
-        self._heap = heap
+        self._heap = heap or (_SERVICE_HEAP if service else _HEAP)
         self._picos = picos
         self._romfs = romfs
         self._configs = {"pole": pole, "vehicle": vehicle}

@@ -139,7 +139,7 @@ def _await_ready(
     """Return when the probe has printed READY, or mpremote has ended."""
     watch = progress.Watch("the check", (process.pid, *also))
     while process.poll() is None:
-        if f"{_READY}\n" in output.read_text(errors="replace").replace("\r", ""):
+        if f"{_READY}\n" in output.read_text(encoding="utf-8", errors="replace").replace("\r", ""):
             return
         try:
             process.wait(progress.LOOK_S)

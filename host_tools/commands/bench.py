@@ -1,5 +1,6 @@
 """`joulestream bench`: checks of the parts of a pole or a vehicle on a table."""
 
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,7 +88,7 @@ def run_checks(
         else:
             print_list("Checks", rows)
         return
-    if port is None:
+    if not port:
         raise CommandError("no port is named; name the board's with --port, such as /dev/ttyACM0")
     if role not in ("pole", "vehicle"):
         raise CommandError(f"--role {role}: say pole or vehicle")
@@ -97,7 +98,9 @@ def run_checks(
         look = open_look(service_port, open_client(key, key_secret, None))
     bench = Bench(
         BoardDevice(port, role),
-        Nobody() if alone or json else Person(lambda text: Prompt.ask(text, default="")),
+        Nobody()
+        if alone or json or not sys.stdin.isatty()
+        else Person(lambda text: Prompt.ask(text, default="")),
         link_port,
         link_baud,
         None if reference_w is None else round(reference_w * 1_000),
@@ -117,8 +120,9 @@ def run_checks(
         console.print(reports.summary(findings))
     if report is not None:
         reports.write(report, findings, port, version("joulestream"))
-    if not reports.to_json(findings, port)["passed"]:
-        raise typer.Exit(1)
+    failed = reports.failed(findings)
+    if failed:
+        raise CommandError(f"failed: {', '.join(failed)}")
 
 
 @app.command()

@@ -31,7 +31,11 @@ def main(words: list[str], folder: Path = DOCS) -> int:
     write(folder)
     if words != ["--check"]:
         return 0
-    old = [name for name, text in before.items() if (folder / name).read_text("utf-8") != text]
+    old = [
+        name
+        for name, text in before.items()
+        if (folder / name).read_text(encoding="utf-8") != text
+    ]
     for name in old:
         (folder / name).write_text(before[name], encoding="utf-8")
     if old:

@@ -197,6 +197,9 @@ class PlantBoard(MemoryBoard):
         return 10_000 if self.pilot_part.is_simple else None
 
 
+_PHASES = 3
+
+
 class Bench(PoleBench):
     """The pole on the plant, step by step.
 
@@ -217,7 +220,8 @@ class Bench(PoleBench):
         self.plant = PlantBoard()
         self.plant.let_pass = self.let_pass
         self.step_ms = LONG_STEP_MS
-        super().__init__(board=self.plant, **pole)
+        super().__init__(board=self.plant, **{"phases": _PHASES, **pole})
+        self.meter.phases = _PHASES
         self.supervisor = Supervisor(self._make, self.plant)
         self.hangs = self.is_cut = False
         self.idle_stall_ms = 0

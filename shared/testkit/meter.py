@@ -172,6 +172,7 @@ class Meter:
         earlier_mwh: during the fault "late", the energy at the newest calls of `advance`.
         answers: how many times it refreshed its figures.
         exception: the code with which it refuses every request; 0: it answers.
+        phases: so many phases share the power evenly.
         has_identity: whether it has the registers that name its model.
         restarts: how often it started anew.
         now_ms: the time that it has run.
@@ -192,6 +193,7 @@ class Meter:
         least_gap_ms: int = 0,
     ) -> None:
         self.unit = unit
+        self.phases = 1
         self.least_gap_ms = least_gap_ms
         self.restarts = 0
         self.exception = 0
@@ -305,7 +307,7 @@ class Meter:
         if name == "Hz":
             return _FREQUENCY_MHZ
         is_number = power_mw == power_mw
-        return abs(power_mw) * 1_000 // voltage_mv if is_number else power_mw
+        return abs(power_mw) * 1_000 // voltage_mv // self.phases if is_number else power_mw
 
     def registers(self, first: int, count: int) -> bytearray:
         """Return the bytes of `count` registers from the 0-based `first` on."""
