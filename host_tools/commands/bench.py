@@ -1,6 +1,5 @@
 """`joulestream bench`: checks of the parts of a pole or a vehicle on a table."""
 
-import os
 import sys
 from enum import Enum
 from pathlib import Path
@@ -91,8 +90,8 @@ def run_checks(
         return
     if not port:
         raise CommandError("no port is named; name the board's with --port, such as /dev/ttyACM0")
-    if not os.path.exists(port):
-        raise CommandError(f"{port}: no such port; is the board plugged in?")
+    if not Path(port).is_char_device():
+        raise CommandError(f"{port} is no serial port; is the board plugged in?")
     if role not in ("pole", "vehicle"):
         raise CommandError(f"--role {role}: say pole or vehicle")
     console = progress_console(json)
