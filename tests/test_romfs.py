@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("emulated board")
 
 PACKETS = 30
 # Chips that a ROMFS is for. `make bench` measures every place, with a thousand packets.
-CHIPS = ("_esp32c3_romfs", "_esp32_romfs_and_module")
+CHIPS = ("_esp32c3_romfs",)
 # Heap after the imports with the native module in the image. `make bench` holds the imports to the
 # same limit with the module in the ROMFS.
 MOST_IMPORT_HEAP = 98_304
