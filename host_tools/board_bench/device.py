@@ -15,6 +15,22 @@ from joulestream.host_tools.errors import CommandError
 
 _PROBES = Path(__file__).with_name("probes")
 _RESULT, _READY = "RESULT ", "READY"
+# Put before a probe. `joulestream flash` leaves a release and its configuration in a directory.
+_PLACE = """
+import sys as _sys
+
+_config = %(path)r
+_sys.path.insert(0, "/start")
+try:
+    from joulestream.runtime import chooser as _chooser
+
+    _directory = _chooser.DIRECTORIES[_chooser.load() & _chooser.DIRECTORY]
+    if _chooser.is_complete(_directory):
+        _chooser.fresh(_directory)
+        _config = _directory + "/config.json"
+except ImportError:
+    pass
+"""
 # Appended to a probe. The configuration is the file that the firmware itself starts from.
 _CALL = """
 
@@ -22,12 +38,16 @@ def _run():
     import json
     from joulestream.boards import open_board
     try:
-        with open(%(path)r) as file:
+        with open(_config) as file:
             config = json.load(file)
     except OSError:
-        print("RESULT " + json.dumps({"missing": %(path)r}))
+        print("RESULT " + json.dumps({"missing": _config}))
         return
-    board = open_board(config["board"])
+    fields = config["board"]
+    if "kind" in fields:
+        # A watchdog that this probe started would reset the board in the middle of the next one.
+        fields["watchdog"] = 0
+    board = open_board(fields)
     try:
         found = measure(board, config, json.loads(%(asked)r))
     finally:
@@ -44,7 +64,8 @@ class BoardDevice:
     Args:
         port: path of the port of its REPL; or a function that serves one for as long as a probe
             runs, as EmulatedPico.serving does.
-        role: "pole" or "vehicle": the board has the configuration ROLE.json.
+        role: "pole" or "vehicle": a board without a release of `joulestream flash` has
+            the configuration ROLE.json.
         emulator: the process that emulates the board, if one does: its work counts as progress.
         resume: keep the board's state between two probes; else each begins with a soft reset.
     """
@@ -81,7 +102,8 @@ class BoardDevice:
         """
         source = (_PROBES / f"{probe}.py").read_text(encoding="utf-8")
         asked_text = json.dumps({"role": self.role, **(asked or {})})
-        source += _CALL % {"path": f"{self.role}.json", "asked": asked_text}
+        source = _PLACE % {"path": f"{self.role}.json"} + source
+        source += _CALL % {"asked": asked_text}
         serving = nullcontext(self._port) if isinstance(self._port, str) else self._port()
         with tempfile.TemporaryDirectory(prefix="joulestream-bench-") as name:
             script = Path(name) / f"{probe}.py"
