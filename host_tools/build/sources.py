@@ -60,7 +60,9 @@ def tree(source: Source) -> Path:
             _unpack(archive, Path(scratch), source.members)
             os.rename(Path(scratch) / (source.inside or source.directory), directory)
         except (tarfile.TarError, KeyError, OSError) as error:
-            raise ToolchainError(f"unpacking {archive.name}: {error}") from error
+            # Another process may have unpacked the same archive meanwhile.
+            if not directory.is_dir():
+                raise ToolchainError(f"unpacking {archive.name}: {error}") from error
     return directory
 
 
