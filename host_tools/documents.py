@@ -1,5 +1,7 @@
 """Documents in which a program writes the part between two marks."""
 
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from joulestream.host_tools.files import write_whole
@@ -24,3 +26,30 @@ def write_between_marks(path: Path, text: str, part: str = "") -> None:
         raise ValueError(f"{path.name} has no line {begin.strip()}")
     _, _, tail = rest.partition(_END)
     write_whole(path, f"{head}{begin}{text}\n{_END}{tail}".encode())
+
+
+def keep_written(
+    pages: Sequence[Path], write: Callable[[], object], words: Sequence[str], program: str
+) -> int:
+    """Write the parts of some documents, or with the word --check only compare them.
+
+    Args:
+        pages: the documents.
+        write: writes them.
+        words: the words of the command line.
+        program: the file name of the program that writes them, for people.
+
+    Returns:
+        The exit status: 1 if --check finds a document that is out of date. It stays as it is.
+    """
+    before = [page.read_bytes() for page in pages]
+    write()
+    if "--check" not in words:
+        return 0
+    status = 0
+    for page, data in zip(pages, before):
+        if page.read_bytes() != data:
+            page.write_bytes(data)
+            print(f"{page.name} is out of date: run {program}", file=sys.stderr)
+            status = 1
+    return status

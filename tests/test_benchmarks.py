@@ -141,6 +141,7 @@ def test_the_pages_show_the_figures_and_the_machine(measured, tmp_path):
         "bench.md",
         "benchmarks.md",
         "bill-of-materials.md",
+        "charging.md",
         "ed25519.md",
         "gate.md",
         "hardware.md",

@@ -1,5 +1,6 @@
 """Writes the tables of the figures into docs/, and the machine's name beside them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from joulestream.host_tools import troubleshooting
@@ -18,6 +19,7 @@ from joulestream.host_tools.benchmarks.tables import TABLES, fit_table, flash_li
 from joulestream.host_tools.board_bench import document as checks
 from joulestream.host_tools.documents import write_between_marks
 from joulestream.host_tools.hardware import gate_tables, wiring
+from joulestream.host_tools.hazards import document as charger_states
 from joulestream.host_tools.layout import ROOT
 
 # file of build/bench: (page of docs/, name of the mark in it)
@@ -28,6 +30,14 @@ _PLACES = {
     MODULES: ("ed25519.md", "modules"),
     RELIABILITY: ("reliability.md", ""),
     BOARDS: ("benchmarks.md", "boards"),
+}
+# page of docs/: writes the tables that come from the source, and from no figures
+_TABLES_OF_SOURCES: dict[str, Callable[[Path], None]] = {
+    "bench.md": checks.write,
+    "charging.md": charger_states.write,
+    "hardware.md": wiring.write,
+    "security.md": liars.write,
+    "troubleshooting.md": troubleshooting.write,
 }
 
 
@@ -52,12 +62,7 @@ def write_documents(directory: Path, docs: Path = ROOT / "docs") -> list[Path]:
     boards = read_figures(directory / BOARDS)
     write_between_marks(docs / "hardware.md", f"{fit_table(boards)}\n\n{measured_on}", "fit")
     write_between_marks(docs / "reliability.md", flash_life_table(), "flash life")
-    write_between_marks(docs / "security.md", liars.table(), liars.MARK)
-    wiring.write(docs / "hardware.md")
-    troubleshooting.write(docs / "troubleshooting.md")
-    checks.write(docs / "bench.md")
-    others = {
-        docs / name for name in ("security.md", "hardware.md", "troubleshooting.md", "bench.md")
-    }
-    others |= {*gate_tables.write(docs)}
-    return sorted({docs / page for page, _ in _PLACES.values()} | others)
+    for name, write in _TABLES_OF_SOURCES.items():
+        write(docs / name)
+    pages = {*(page for page, _ in _PLACES.values()), *_TABLES_OF_SOURCES}
+    return sorted({docs / page for page in pages} | {*gate_tables.write(docs)})

@@ -7,7 +7,7 @@ python -m joulestream.host_tools.hardware.gate_tables --check   exit status 1 if
 import sys
 from pathlib import Path
 
-from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.documents import keep_written, write_between_marks
 from joulestream.host_tools.hardware import gate_circuit, materials
 from joulestream.host_tools.layout import ROOT
 
@@ -27,20 +27,8 @@ def write(folder: Path = DOCS) -> list[Path]:
 
 def main(words: list[str], folder: Path = DOCS) -> int:
     """Write or check the tables; return the exit status."""
-    before = {name: (folder / name).read_text(encoding="utf-8") for name in (GATE, MATERIALS)}
-    write(folder)
-    if words != ["--check"]:
-        return 0
-    old = [
-        name
-        for name, text in before.items()
-        if (folder / name).read_text(encoding="utf-8") != text
-    ]
-    for name in old:
-        (folder / name).write_text(before[name], encoding="utf-8")
-    if old:
-        print(f"{', '.join(old)} out of date: run {Path(__file__).name}", file=sys.stderr)
-    return 1 if old else 0
+    pages = [folder / GATE, folder / MATERIALS]
+    return keep_written(pages, lambda: write(folder), words, Path(__file__).name)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from joulestream.boards import KINDS
-from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.documents import keep_written, write_between_marks
 from joulestream.host_tools.hardware.chips import CHIPS, Chip, rp2040_function
 from joulestream.host_tools.layout import ROOT
 from joulestream.parts.flash import PARTITION
@@ -261,13 +261,7 @@ def main(words: list[str]) -> int:
     """Write or check the tables, or judge a file; return the exit status."""
     if words and words[0] != "--check":
         return judge_file(Path(words[0]))
-    before = DOCUMENT.read_text(encoding="utf-8")
-    write()
-    if "--check" not in words or DOCUMENT.read_text(encoding="utf-8") == before:
-        return 0
-    DOCUMENT.write_text(before, encoding="utf-8")
-    print(f"{DOCUMENT.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
-    return 1
+    return keep_written([DOCUMENT], write, words, Path(__file__).name)
 
 
 if __name__ == "__main__":

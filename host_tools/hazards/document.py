@@ -8,7 +8,7 @@ With --check the page stays as it is, and the exit status is 1 if its table is o
 import sys
 from pathlib import Path
 
-from joulestream.host_tools.documents import write_between_marks
+from joulestream.host_tools.documents import keep_written, write_between_marks
 from joulestream.host_tools.layout import ROOT
 from joulestream.pole import charger
 
@@ -45,16 +45,10 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Write the table, or check it; return 1 when it is out of date."""
-    before = DOCUMENT.read_text(encoding="utf-8")
-    write_between_marks(DOCUMENT, table(), MARK)
-    if "--check" not in sys.argv[1:] or DOCUMENT.read_text(encoding="utf-8") == before:
-        return 0
-    DOCUMENT.write_text(before, encoding="utf-8")
-    print(f"{DOCUMENT.name} is out of date: run {Path(__file__).name}", file=sys.stderr)
-    return 1
+def write(page: Path = DOCUMENT) -> None:
+    """Write the table into the document."""
+    write_between_marks(page, table(), MARK)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep_written([DOCUMENT], write, sys.argv[1:], Path(__file__).name))
