@@ -1,11 +1,10 @@
 """The picture of a session: power, energy, price, the amounts paid and unpaid."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from joulestream.host_tools.bench.recording import Recording
+from joulestream.host_tools.plotting import fonts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,23 +30,8 @@ def plot(recording: Recording, path: Path, credit: int, ending: str) -> None:
         credit: the pole's credit limit, in micro-euro.
         ending: the name of the reason for which the session stopped.
     """
-    if "MPLCONFIGDIR" in os.environ or _has_home():
+    with fonts():
         _draw(recording, credit, ending).savefig(path, dpi=110)
-        return
-    # Matplotlib keeps its fonts in the home directory, and complains where there is none.
-    with tempfile.TemporaryDirectory(prefix="joulestream-fonts-") as place:
-        os.environ["MPLCONFIGDIR"] = place
-        try:
-            _draw(recording, credit, ending).savefig(path, dpi=110)
-        finally:
-            del os.environ["MPLCONFIGDIR"]
-
-
-def _has_home() -> bool:
-    try:
-        return os.access(Path.home(), os.W_OK)
-    except RuntimeError:  # the system knows no such user
-        return False
 
 
 def _draw(recording: Recording, credit: int, ending: str) -> "Figure":

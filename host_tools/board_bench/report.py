@@ -3,14 +3,13 @@
 import html
 import io
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from joulestream.host_tools.board_bench.checks import Check
 from joulestream.host_tools.board_bench.finding import FAILED, LEFT_OUT, PASSED, Finding
+from joulestream.host_tools.plotting import fonts
 
 Findings = Sequence[tuple[Check, Finding]]
 
@@ -99,7 +98,8 @@ def to_html(findings: Findings, board: str) -> str:
         )
         for check, finding in findings
     )
-    plots = "\n".join(_plot(check, finding) for check, finding in findings if finding.series)
+    with fonts():
+        plots = "\n".join(_plot(check, finding) for check, finding in findings if finding.series)
     return _PAGE.format(title=title, summary=summary(findings), rows=rows, plots=plots)
 
 
@@ -125,16 +125,15 @@ def write(directory: Path, findings: Findings, board: str, version: str) -> None
 
 def _plot(check: Check, finding: Finding) -> str:
     """Return a plot of a finding's series as SVG."""
-    with tempfile.TemporaryDirectory(prefix="joulestream-fonts-") as place:
-        os.environ.setdefault("MPLCONFIGDIR", place)
-        from matplotlib.figure import Figure
+    from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7, 2.2), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(range(1, len(finding.series) + 1), finding.series, marker="o")
-        axes.set_title(check.title)
-        axes.set_ylabel(check.unit)
-        axes.grid(True, alpha=0.3)
-        text = io.StringIO()
-        figure.savefig(text, format="svg")
-    return text.getvalue().partition("<svg")[2].join(("<svg", ""))
+    figure = Figure(figsize=(7, 2.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(range(1, len(finding.series) + 1), finding.series, marker="o")
+    axes.set_title(check.title)
+    axes.set_ylabel(check.unit)
+    axes.grid(True, alpha=0.3)
+    text = io.StringIO()
+    figure.savefig(text, format="svg")
+    _, tag, drawing = text.getvalue().partition("<svg")
+    return tag + drawing
