@@ -4,6 +4,7 @@ import fcntl
 import os
 import select
 import termios
+import time
 import tty
 from typing import Any
 
@@ -65,6 +66,24 @@ class SerialPort:
     def close(self) -> None:
         """Give the port back."""
         os.close(self._descriptor)
+
+    def __enter__(self) -> "SerialPort":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def send(self, data: bytes, most_s: float) -> None:
+        """Send `data`; wait for room for up to `most_s` in all, and drop the rest then.
+
+        Raises OSError when the port is gone.
+        """
+        end_s = time.monotonic() + most_s
+        while data:
+            left_s = end_s - time.monotonic()
+            if left_s <= 0 or not select.select([], [self._descriptor], [], left_s)[1]:
+                return
+            data = data[self.write(data) :]
 
     def write(self, data: Any) -> int:
         """Send as much of `data` as there is room for; return the number of bytes.

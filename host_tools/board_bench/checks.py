@@ -15,6 +15,7 @@ from joulestream.host_tools.board_bench.device import BoardDevice
 from joulestream.host_tools.board_bench.finding import Finding, judged, left_out
 from joulestream.host_tools.board_bench.operator import Operator
 from joulestream.host_tools.reason_words import in_words
+from joulestream.host_tools.serial_port import SerialPort
 
 # The contacts have to part within this time (IEC 61851-1 gives 100 ms from state C to B).
 _OPENING_MS = 100
@@ -175,15 +176,16 @@ def _signatures(bench: Bench) -> Finding:
 def _link(bench: Bench) -> Finding:
     if bench.link_port is None:
         return left_out("no port of the link is named; use --link-port")
-    sent = line.frames(_FRAMES)
+    sent = line.payloads(_FRAMES)
+    size = sum(len(line.frame_of(payload)) for payload in sent)
     good = 0
-    with line.opened(bench.link_port, bench.link_baud, bench.silence_s) as port:
+    with SerialPort(bench.link_port, bench.link_baud) as port:
 
         def echo() -> None:
             nonlocal good
-            good = line.echoed(port, sent)
+            good = line.echoed(port, sent, bench.silence_s)
 
-        bench.device.measure("link", {"bytes": sum(map(len, sent))}, echo)
+        bench.device.measure("link", {"bytes": size}, echo)
     lost = len(sent) - good
     return judged(lost == 0, f"{lost} of {len(sent)} frames did not come back whole", lost)
 
@@ -191,11 +193,11 @@ def _link(bench: Bench) -> Finding:
 def _erase(bench: Bench) -> Finding:
     if bench.link_port is None:
         return left_out("no port of the link is named; use --link-port")
-    with line.opened(bench.link_port, bench.link_baud, bench.silence_s) as port:
+    with SerialPort(bench.link_port, bench.link_baud) as port:
         found, _ = bench.device.measure(
             "erase",
             {"bytes": _ERASE_BYTES, "erases": _ERASES},
-            lambda: line.send_bytes(port, _ERASE_BYTES),
+            lambda: line.send_bytes(port, _ERASE_BYTES, bench.silence_s),
         )
     if not found["has_blank_block"]:
         return left_out("the journal has no blank block just now; run the firmware and try again")

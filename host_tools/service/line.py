@@ -1,7 +1,6 @@
 """A serial port to the service UART of a device."""
 
 import os
-import select
 import time
 
 from joulestream.framing import MAX_FRAME, Decoder, encode
@@ -15,7 +14,6 @@ _ANSWER_S = 1.0
 PATIENCE_VARIABLE = "JOULESTREAM_SERVICE_PATIENCE"
 _BITS_OF_BYTE = 10
 _PAUSE_S = 0.1
-_CHUNK = 4096
 
 
 class ServiceLine:
@@ -26,20 +24,14 @@ class ServiceLine:
 
     def __init__(self, path: str, baud: int = BAUD) -> None:
         self.path = path
-        self._port = SerialPort(path, baud)
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError as error:
-            self._port.close()
-            raise CommandError(f"{path}: the port cannot be opened: {error.strerror}") from None
         # A request and its answer, on a slow line too.
         self._answer_s = _patience_s() + 2 * MAX_FRAME * _BITS_OF_BYTE / baud
+        self._port = SerialPort(path, baud)
         self._payloads: list[bytes] = []
         self._decoder = Decoder(lambda payload: self._payloads.append(bytes(payload)))
 
     def close(self) -> None:
         """Give the port back."""
-        os.close(self._descriptor)
         self._port.close()
 
     def __enter__(self) -> "ServiceLine":
@@ -71,7 +63,7 @@ class ServiceLine:
         """Send a request; return its answer, or None if none comes."""
         frame = bytearray(MAX_FRAME)
         # The zero byte ends a frame that noise may have begun at the device.
-        self._send(b"\0" + frame[: encode(request, frame)])
+        self._port.send(b"\0" + frame[: encode(request, frame)], self._answer_s)
         end_s = time.monotonic() + self._answer_s
         while True:
             while self._payloads:
@@ -79,21 +71,13 @@ class ServiceLine:
                 if is_answer(request, payload):
                     return payload
             left_s = end_s - time.monotonic()
-            if left_s <= 0 or not select.select([self._descriptor], [], [], left_s)[0]:
+            if left_s <= 0:
                 return None
-            data = bytearray(os.read(self._descriptor, _CHUNK))
+            data = bytearray(self._port.read(left_s))
             if not data:
                 # A terminal that hung up is always ready, and has nothing.
                 time.sleep(min(_PAUSE_S, max(left_s, 0)))
             self._decoder.feed(data, len(data))
-
-    def _send(self, data: bytes) -> None:
-        end_s = time.monotonic() + self._answer_s
-        while data:
-            left_s = end_s - time.monotonic()
-            if left_s <= 0 or not select.select([], [self._descriptor], [], left_s)[1]:
-                return
-            data = data[os.write(self._descriptor, data) :]
 
 
 def _patience_s() -> float:
