@@ -75,6 +75,7 @@ def run_checks(
     from joulestream.host_tools.board_bench.checks import Bench
     from joulestream.host_tools.board_bench.device import BoardDevice
     from joulestream.host_tools.board_bench.operator import Nobody, Person
+    from joulestream.host_tools.flashing.device import check_port
     from joulestream.host_tools.service.monitor import open_look
     from joulestream.host_tools.service.options import open_client
 
@@ -90,10 +91,9 @@ def run_checks(
         return
     if not port:
         raise CommandError("no port is named; name the board's with --port, such as /dev/ttyACM0")
-    if not Path(port).is_char_device():
-        raise CommandError(f"{port} is no serial port; is the board plugged in?")
     if role not in ("pole", "vehicle"):
         raise CommandError(f"--role {role}: say pole or vehicle")
+    check_port(port)
     console = progress_console(json)
     look = None
     if service_port is not None:
