@@ -68,15 +68,16 @@ def carry_debt(
     own_now_mwh = record.own_mwh + more_mwh
     offered_mwh = max(offer.energy_mwh - record.energy_mwh, 0)
     spare_mwh = tolerated(own_now_mwh, percent) - record.billed_mwh
-    known = record.amount_due * MWH_PER_KWH + record.remainder
-    is_justified = offered_mwh <= spare_mwh + step_mwh + offer.step_mwh
-    most = trust(offer, record, prepay) - record.unproven_amount
-    for kept_mwh in (step_mwh, 0):
-        gap_mwh = offered_mwh if is_justified else max(spare_mwh - kept_mwh, 0)
-        unproven = max(asked_total - known - _worth(record, gap_mwh), 0)
+    asked = asked_total - record.amount_due * MWH_PER_KWH - record.remainder
+    most = max(trust(offer, record, prepay) - record.unproven_amount, 0)
+    if offered_mwh <= spare_mwh + step_mwh + offer.step_mwh:
+        gaps_mwh = [offered_mwh]
+    else:
+        gaps_mwh = [max(spare_mwh - step_mwh, 0), max(spare_mwh, 0)]
+    for gap_mwh in gaps_mwh:
         # -amount(-x) rounds up: the vehicle never counts less than it owes.
-        asked_amount = -amount_from_numerator(-unproven)
-        if asked_amount <= max(most, 0):
+        asked_amount = -amount_from_numerator(-max(asked - _worth(record, gap_mwh), 0))
+        if asked_amount <= most:
             break
     else:
         record.refused_amount = asked_amount
