@@ -75,7 +75,7 @@ def run_checks(
     from joulestream.host_tools.board_bench.checks import Bench
     from joulestream.host_tools.board_bench.device import BoardDevice
     from joulestream.host_tools.board_bench.operator import Nobody, Person
-    from joulestream.host_tools.flashing.device import check_port
+    from joulestream.host_tools.flashing.device import Device
     from joulestream.host_tools.service.monitor import open_look
     from joulestream.host_tools.service.options import open_client
 
@@ -93,7 +93,7 @@ def run_checks(
         raise CommandError("no port is named; name the board's with --port, such as /dev/ttyACM0")
     if role not in ("pole", "vehicle"):
         raise CommandError(f"--role {role}: say pole or vehicle")
-    check_port(port)
+    Device(port).run("return True")  # else each check would say that there is no board
     console = progress_console(json)
     look = None
     if service_port is not None:
