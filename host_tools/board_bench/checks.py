@@ -224,13 +224,13 @@ def _journal(bench: Bench) -> Finding:
             "The board writes now. Cut its power at any moment, then plug it in again.",
         )
 
-    _, said = device.measure("journal_write", {"puts": _PUTS}, cut, survives_a_cut=True)
+    _, said = device.measure("journal", {"puts": _PUTS}, cut, survives_a_cut=True)
     stored = [int(words[1]) for words in map(str.split, said) if _is_number(words, "STORED")]
     before = next((words[1] for words in map(str.split, said) if _is_word(words, "BEFORE")), "-")
     asked = {"before": "" if before == "-" else before}
     if not bench.operator.do("power on", "Wait until the board runs again."):
         cuts[0] = False
-    found, _ = device.measure("journal_read", asked)
+    found, _ = device.measure("journal", asked)
     if not cuts[0]:
         return left_out("nobody cut the power")
     value = found["value"].removeprefix("bench ")
