@@ -5,14 +5,13 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from joulestream.boards.rp2040 import Board
+from joulestream.host_tools.bench.pico import PILOT_CHANNEL, pilot_reading
 from joulestream.host_tools.bench.ports import Port
 from joulestream.host_tools.board_bench.checks import Bench
 from joulestream.host_tools.board_bench.device import BoardDevice
 from joulestream.host_tools.pico_emulator import HIGH, EmulatedPico
 
-# As in firmware/boards/rp2040.py.
-_CONTACTOR, _HEARTBEAT, _FEEDBACK, _PILOT_CHANNEL, _LINK = 10, 11, 12, 0, 0
-_PILOT_DIVIDER, _ADC_FULL_MV, _ADC_FULL = 5, 3_300, 4_095
 _PEAKS_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000, "E": 0}
 _NS_PER_MS = 1_000_000
 _OPEN, _CLOSED = True, False  # levels of FEEDBACK: the auxiliary contact shorts it to ground
@@ -38,31 +37,29 @@ class BenchPico(EmulatedPico):
         self._coil = self._contact = False
         super().__init__(*arguments, **options)
         self.on_level = self._see
-        self.set_level(_FEEDBACK, _OPEN)
+        self.set_level(Board.FEEDBACK, _OPEN)
         self.do("pilot A", "")
 
     def run(self, most_ms):
         super().run(most_ms)
         holds = self.now_ns - self._edge_ns < self.gate_ms * _NS_PER_MS
-        coil = self.levels.get(_CONTACTOR) == HIGH and holds
+        coil = self.levels.get(Board.CONTACTOR) == HIGH and holds
         if coil != self._coil:
             self._coil, self._coil_ns = coil, self.now_ns
         late_ms = self.closing_ms if coil else self.opening_ms
         if self._contact != coil and self.now_ns - self._coil_ns >= late_ms * _NS_PER_MS:
             self._contact = coil
-            self.set_level(_FEEDBACK, _CLOSED if coil else _OPEN)
+            self.set_level(Board.FEEDBACK, _CLOSED if coil else _OPEN)
 
     def _see(self, pin, level):
-        if pin == _HEARTBEAT:
+        if pin == Board.HEARTBEAT:
             self._edge_ns = self.now_ns
 
     def do(self, task, sentence):
         """Do what a check asks a person to do (board_bench/operator.py)."""
         if task.startswith("pilot "):
             peak_mv = max(_PEAKS_MV[task[-1]] + self.peak_error_mv, 0)
-            self.set_reading(
-                _PILOT_CHANNEL, peak_mv * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
-            )
+            self.set_reading(PILOT_CHANNEL, pilot_reading(peak_mv))
         elif task == "cut power":
             self.cut_power_at(self.spare_bytes)
         elif task == "power on":
@@ -82,7 +79,7 @@ def on_bench(board):
     """Yield the Bench of a BenchPico."""
     link = Port()
     try:
-        serve = lambda: board.serving([(_LINK, link)])  # noqa: E731
+        serve = lambda: board.serving([(Board.UARTS["link"][0], link)])  # noqa: E731
         device = BoardDevice(serve, "pole", board.pid, resume=True)
         yield Bench(device, board, link.path, silence_s=600.0)
     finally:

@@ -25,7 +25,7 @@ from joulestream.units import ticks_diff
 
 _UARTS = {"link": 0, "meter": 1}
 # As in firmware/boards/rp2040.py.
-_CONTACTOR, _HEARTBEAT, _FEEDBACK, _PILOT_CHANNEL, _CLOCK_BUS = 10, 11, 12, 0, 1
+_CONTACTOR, _HEARTBEAT, _FEEDBACK, PILOT_CHANNEL, _CLOCK_BUS = 10, 11, 12, 0, 1
 _CAN_BUS, _CAN_SELECT, _CAN_INTERRUPT = 0, 17, 20
 _PILOT_PIN = 14
 _GATE_NS = 600_000_000
@@ -143,11 +143,11 @@ class PicoFirmware:
     ) -> None:
         """Set what the board sees; `came` tells how many bytes were put on each UART."""
         self._run_to_ms = now_ms
-        reading = _PILOT_MV[pilot] * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
+        reading = pilot_reading(_PILOT_MV[pilot])
         board = self.board
         if self.role == "pole" and board.has_power and not board.duty(_PILOT_PIN):
             reading = 0  # the pole drives -12 V
-        self.board.set_reading(_PILOT_CHANNEL, reading)
+        self.board.set_reading(PILOT_CHANNEL, reading)
         self.board.set_level(_FEEDBACK, not self.contactor)
         self.board.show_interrupts()
         self._set_clock(time_s)
@@ -227,6 +227,11 @@ class PicoFirmware:
             value = moment.isoweekday() if field == "isoweekday" else getattr(moment, field) % 100
             self._clock.registers[at] = value // 10 << 4 | value % 10
         self._clock.registers[STATUS] = 0
+
+
+def pilot_reading(peak_mv: int) -> int:
+    """Return the reading of the analogue input behind the pilot's peak detector."""
+    return peak_mv * _ADC_FULL // (_PILOT_DIVIDER * _ADC_FULL_MV)
 
 
 def _is_fault(line: bytes) -> bool:
