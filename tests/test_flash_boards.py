@@ -78,12 +78,18 @@ def test_the_rv32_board_is_flashed_again(firmware, tmp_path):
             provision(device, Trusted(values(), {}, None), quiet)
 
 
+def flashed_pico(directory):
+    """Return a release, and the flash of a Pico that has it, in a file of `directory`."""
+    content = content_of_tree("rp2040", ROLE, None)
+    (directory / "files").mkdir()
+    image = directory / "flash.bin"
+    write_flash(image, write_board(directory / "files", content))
+    return content, image
+
+
 @on_pico
 def test_the_pico_is_flashed_again(built, tmp_path):  # noqa: F811
-    content = content_of_tree("rp2040", ROLE, None)
-    (tmp_path / "files").mkdir()
-    image = tmp_path / "flash.bin"
-    write_flash(image, write_board(tmp_path / "files", content))
+    content, image = flashed_pico(tmp_path)
     with EmulatedPico(*built, image) as board, board.serving() as port:
         report = flash(Device(port, [board.pid]), "rp2040", ROLE, content, quiet)
         assert report["copied_files"] == 0
@@ -92,10 +98,7 @@ def test_the_pico_is_flashed_again(built, tmp_path):  # noqa: F811
 @on_pico
 @in_soak
 def test_a_pico_makes_its_key_and_its_firmware_reports_healthy(built, tmp_path):  # noqa: F811
-    content = content_of_tree("rp2040", ROLE, None)
-    (tmp_path / "files").mkdir()
-    image = tmp_path / "flash.bin"
-    write_flash(image, write_board(tmp_path / "files", content))
+    _, image = flashed_pico(tmp_path)
     with EmulatedPico(*built, image) as board:
         with board.serving() as port:
             device = Device(port, [board.pid])

@@ -5,14 +5,14 @@ from joulestream.meter.config import check_meter
 from joulestream.meter.drivers import maker, models, open_driver
 from joulestream.meter.modbus import CLEAN_VARIANTS
 from joulestream.testkit import meter_suite
-from joulestream.testkit.meter import Line, Meter
 from joulestream.testkit.meter_maps import MAPS
+from joulestream.testkit.oracle_meter import OracleMeter
 
 MODBUS_MAKERS = (abb, carlo_gavazzi, eastron, peacefair, schneider)
 
 
 def documented(model):
-    """Return the model whose registers a variant has."""
+    """Return the model with the same registers as a variant."""
     return model[: -len("-mid")] if model.endswith("-mid") else model
 
 
@@ -111,31 +111,12 @@ def test_no_question_takes_the_answer_of_another():
         assert 3 + 2 * (first + spare) + 2 <= 256, model
 
 
-class Oracle:
-    """A meter that shows the tick of the question as its power: 0.1 W for each ms."""
-
-    def __init__(self, model, late_ms):
-        self.line = Line(9_600, 20, late_ms)
-        self.now_ms = 0
-        self._meter = Meter(model=model)
-
-    def write(self, request):
-        self._meter.power_mw = self.now_ms * 100
-        self.line.carry(bytes(request), self._meter.answer(bytes(request)), self.now_ms)
-        return len(request)
-
-    def readinto(self, buffer):
-        taken = self.line.take(len(buffer), self.now_ms)
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-
 def test_a_late_answer_is_never_taken_for_a_fresh_one_by_a_meter_of_few_variants():
     """A PZEM takes three variants of its question, others four to eleven."""
     readings = 0
     for model in ("pzem-016", "sdm72d-v2", "iem3155", "em340", "em112"):
         for late_ms in (0, 90, 300, 700, 1_500, 2_222, 5_000, 9_999, 15_000):
-            oracle = Oracle(model, late_ms)
+            oracle = OracleMeter(late_ms, mw_per_ms=100, model=model)
             config = {"model": model, "baud": 9_600, "turnaround_ms": 200}
             driver = open_driver(check_meter(config), meter_suite.MeterBoard(oracle))
             for now_ms in range(0, 120_000, 20):

@@ -12,6 +12,7 @@ from joulestream.meter.counter import open_meter
 from joulestream.meter.drivers import open_driver
 from joulestream.testkit.board import MemoryBoard
 from joulestream.testkit.meter import Line, Meter
+from joulestream.testkit.oracle_meter import OracleMeter
 from joulestream.testkit.pair import METER as QUICK
 from joulestream.testkit.random import Random
 from joulestream.units import TICKS_PERIOD, energy_from_power, ticks_add
@@ -269,33 +270,11 @@ def test_stray_bytes_and_echoes_cost_nothing():
         assert world.counter.driver.bad_answers == 0 and world.counter.driver.skipped_bytes > 0
 
 
-class Oracle:
-    """A meter that shows the tick of the question as its power: 1 W for each ms."""
-
-    def __init__(self, late_ms, jitter=None):
-        self.line = Line(9_600, 20, late_ms)
-        self.now_ms = 0
-        self._meter = Meter()
-        self._random = jitter
-
-    def write(self, request):
-        self._meter.power_mw = self.now_ms * 1_000
-        if self._random is not None:
-            self.line.late_ms = self._random.below(3_000)
-        self.line.carry(bytes(request), self._meter.answer(bytes(request)), self.now_ms)
-        return len(request)
-
-    def readinto(self, buffer):
-        taken = self.line.take(len(buffer), self.now_ms)
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-
 def test_a_late_answer_is_never_taken_for_a_fresh_one():
     """A gateway delays the answers and keeps their order. Each reading is as old as it says."""
     readings = 0
     for late_ms in (0, 40, 90, 130, 170, 200, 300, 400, 555, 1_000, 2_222, 5_000, 9_999, 20_000):
-        oracle = Oracle(late_ms)
+        oracle = OracleMeter(late_ms)
         driver = open_driver(check_meter(QUICK), MemoryBoard({"meter": oracle}))
         for now_ms in range(0, 90_000, 10):
             oracle.now_ms = now_ms
@@ -309,7 +288,7 @@ def test_a_late_answer_is_never_taken_for_a_fresh_one():
 
 def test_a_gateway_that_is_late_at_times():
     for seed in range(1, 9):
-        oracle = Oracle(0, Random(seed))
+        oracle = OracleMeter(0, jitter=Random(seed))
         driver = open_driver(check_meter(QUICK), MemoryBoard({"meter": oracle}))
         for now_ms in range(0, 60_000, 10):
             oracle.now_ms = now_ms
