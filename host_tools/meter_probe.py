@@ -89,7 +89,7 @@ class Probe:
 
     Args:
         wire: the line.
-        tell: called with a sentence on what is tried now.
+        tell: called with a sentence on the setting that is tried now.
         settings: the speeds and lines to try.
         units: the addresses to try.
     """

@@ -152,7 +152,7 @@ def show_channels(
     """Return the fields to show of each channel, those that are only certified so far included.
 
     Args:
-        known: the channels whose records are readable.
+        known: the channels with readable records.
         unreadable: the ids of the others.
         certificate_paths: the vehicle's certificate files; some may be missing.
 

@@ -15,7 +15,7 @@ JOULESTREAM = Path(sys.executable).parent / "joulestream"
 
 
 async def bench_meter(meter, *words):
-    """Run the command on a terminal whose far end is `meter`; return status, stdout, stderr."""
+    """Run the command on a terminal with `meter` at its far end; return status, stdout, stderr."""
     near = Port()
     server = MeterServer(meter or Meter(), 0)
     await server.start()

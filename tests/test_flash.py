@@ -61,7 +61,7 @@ def whole():
 
 
 def small(whole, fault=None, version="0.1.0", **more):
-    """Return a firmware of a few files, whose self-test is a function alone."""
+    """Return a firmware of a few files. Its self-test is one function."""
     files = {name: whole.files[name] for name in SMALL}
     files["joulestream/pole/__init__.py"] = b""
     files["joulestream/pole/main.py"] = TESTED % repr(fault).encode()
@@ -74,7 +74,7 @@ def put(board, content, tell=quiet):
 
 
 def started(board):
-    """Return the directory that the board would start, its state, and what is wrong there."""
+    """Return the directory that the board would start, its state, and the faults in it."""
     about = look(Device(board.port, [board.process.pid]), BOARD).about
     number = about["target"] ^ 1
     release = about["releases"][number]
@@ -228,7 +228,7 @@ PACE_S = 0.2
 
 
 class Chatter:
-    """A terminal whose other end says the same words for ever, and never listens."""
+    """A terminal. Its other end repeats the same words for ever, and never listens."""
 
     def __init__(self, words):
         self._master, slave = pty.openpty()

@@ -86,7 +86,7 @@ def test_no_level_closes_the_model(level):
 
 
 def test_no_pwm_closes_the_model():
-    """PWM of many rates and duties, in circuits whose rate is the most and the least sensitive."""
+    """Many rates and duties of a PWM, in the most and in the least sensitive circuit."""
     found = list(gate_circuit.corners())
     extremes = [pick(found, key=gate_circuit.Corner.fastest_hz) for pick in (min, max)]
     rows = [

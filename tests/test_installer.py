@@ -1,4 +1,4 @@
-"""A release into the directory that does not run: what is kept, copied, removed; power cuts."""
+"""A release goes into the directory that does not run. Files stay, come or go; power fails."""
 
 import hashlib
 from binascii import b2a_base64, hexlify

@@ -66,7 +66,7 @@ def test_a_module_without_a_sign_shows_what_it_shows():
 
 
 def test_the_largest_phase_is_the_current():
-    """An SDM630 whose third phase carries most."""
+    """On an SDM630 the third phase carries the largest current."""
 
     class Phases(Meter):
         def registers(self, first, count):

@@ -54,7 +54,7 @@ def test_a_server_hears_its_own_unit_alone():
 
 
 def test_the_figure_counts_what_failed(monkeypatch):
-    """A row whose scale is wrong is no meter."""
+    """The suite refuses a row with a wrong scale."""
     from joulestream.meter import abb
 
     traits, questions, figures, most_w = abb.MODELS["b23"]

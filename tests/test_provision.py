@@ -30,7 +30,7 @@ pytestmark = pytest.mark.xdist_group("repl board")
 
 BOARD, ROLE = "unix-x64", "pole"
 SHAPE = (4096, 400, 256)
-# A board of the user's own, whose parts are memory: the unix board needs the REPL's terminal.
+# A board in a user's own file. Its parts are in memory: the unix board needs the REPL's terminal.
 OWN_BOARD = """
 import os
 from joulestream.boards import contract

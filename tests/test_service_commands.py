@@ -58,7 +58,7 @@ class Cable:
 
 
 class Device:
-    """A firmware on the wall clock whose service line comes out at `port`."""
+    """A firmware on the wall clock. Its service line is the terminal `port`."""
 
     def __init__(self, directory, role, config):
         self.cable = Cable()

@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "service.md").read_text()
 
 
 def table(head):
-    """Return the rows of the table whose heading row begins with `head`."""
+    """Return the rows of the table with a heading row that begins with `head`."""
     lines = iter(PAGE.splitlines())
     rows = []
     for line in lines:

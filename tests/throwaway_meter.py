@@ -39,5 +39,5 @@ class Driver:
         return Reading(now_ms, energy_mwh, self._step_mwh, meter.power_mw, _VOLTAGE_MV)
 
     def figure(self, which):
-        """Return None: this meter has no figures beside its readings."""
+        """Return None: this meter has its readings, and no other figures."""
         return None

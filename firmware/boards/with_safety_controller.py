@@ -1,4 +1,4 @@
-"""A board whose gate is a safety controller on a UART, as one class in front of a board file's.
+"""A board with a safety controller on a UART as its gate: a class in front of a board file's.
 
     from joulestream.boards.esp32s3 import Board as Recommended
     from joulestream.boards.with_safety_controller import WithSafetyController

@@ -60,7 +60,7 @@ def check_meter(values: "Any") -> "MeterConfig":
     """Check for the section `meter`; return it with all defaults filled in.
 
     Fields that are not given come from the model's row in its maker's table, or follow from the
-    others. `reading_ms` is the longest time of a reading none of whose answers is lost.
+    others. `reading_ms` is the longest time of a reading in which no answer is lost.
     `late_ms` is the longest time by which a pole bills the register's energy late.
 
     Raises ConfigError, also if a good meter could not deliver a reading within its timeout.

@@ -13,7 +13,7 @@ A maker is one module with rows; eastron.py is the simplest. It imports `Driver`
     most_w      the highest power that makes sense, in W
 
 Registers count from 0, as on the wire. `scale` turns the register's value into mV, mW, mWh, mA or
-mHz. The current may have a fourth field: the number of phases, whose registers follow one another.
+mHz. The current may have a fourth field: the number of phases. Their registers follow one another.
 
 A question asks for `grain` registers more in each variant of the request (modbus.py), up to
 `spare` of them, which is twice `grain` at least. The registers behind it hold figures that nobody

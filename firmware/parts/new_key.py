@@ -25,7 +25,7 @@ _JITTERS = const(64)
 
 
 def make_key(seed_path: str, secret_path: str, host_random: bytes) -> bytes:
-    """Return the public key of the board, whose keys are made where they are missing.
+    """Return the public key of the board. Keys that are missing are made.
 
     Args:
         seed_path: the file of the sealed seed.

@@ -1,6 +1,6 @@
 """Installs a release into the directory that does not run. mpremote or an update brings its files.
 
-    prepare    keeps, copies or removes what is there, and tells the files that are missing
+    prepare    keeps, copies or removes the files on the board, and names the missing ones
     finish     checks the hash of every file; only then the directory counts as complete
 
 The list of the files is a text: a header of words with one value each (`chooser.header`), then a

@@ -101,7 +101,7 @@ class MeterServer:
 
 
 class ServedMeter(Meter):
-    """A meter in virtual time whose answers pymodbus gives, from the maker's register map."""
+    """A meter in virtual time. pymodbus gives its answers, from the maker's register map."""
 
     def __init__(self, served: "ServedMeters", **arguments: Any) -> None:
         super().__init__(**arguments)

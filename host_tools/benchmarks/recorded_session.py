@@ -53,7 +53,7 @@ class _Recorded:
 
 
 class _Board(MemoryBoard):
-    """A board whose UARTs are recorded."""
+    """A board that records its UARTs."""
 
     def __init__(self, link: Any, record: Record) -> None:
         super().__init__({"link": link})

@@ -31,7 +31,7 @@ def draw(sheet: Sheet) -> None:
     for source, target in ((straight.out, xor.in1), (delayed.out, xor.in2)):
         middle = x + 5.5
         sheet.wire(source, (middle, source[1]), (middle, target[1]), target)
-    sheet.text((0, 6), "R1 and C1 stop what is faster than any step: a PWM gives no edges here.")
+    sheet.text((0, 6), "R1 and C1 stop signals faster than any step: a PWM gives no edges here.")
     sheet.text((0, 5.5), "R2, C2 and U2A make one short pulse of each edge. A level makes none.")
     driver = sheet.gate("Buf", "U3", (x + 9, 10))
     sheet.wire(xor.out, (x + 9, 10))

@@ -55,7 +55,7 @@ class Device:
 
     Args:
         port: the port's path, or another address that mpremote knows.
-        also: processes whose work counts as the board's, such as an emulator.
+        also: processes that work for the board, such as an emulator.
 
     Raises:
         BoardError: there is no such port, or another program uses it.
@@ -115,7 +115,7 @@ class Device:
                     raise
 
     def mpremote(self, *words: str) -> str:
-        """Run mpremote on the board, whose state stays; return its output. Raises BoardError."""
+        """Run mpremote and keep the board's state; return its output. Raises BoardError."""
         command = [sys.executable, "-m", "mpremote", "connect", self.port, "resume", *words]
         self.calls += 1
         if not self._is_hailed:

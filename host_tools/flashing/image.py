@@ -70,7 +70,7 @@ def write_image(
         name: the board's kind, a key of targets.TARGETS.
         image: the bytes that read_image() returned.
         drive: the folder of the Pico's drive; None looks for it.
-        also: processes whose work counts as the board's.
+        also: processes that work for the board.
 
     Raises:
         CommandError: the board does not take it.

@@ -28,7 +28,7 @@ _START_MODULES = (
     "joulestream/runtime/chooser.mpy",
     "joulestream/runtime/installer.mpy",
 )
-# Platforms whose file system is mounted by hand.
+# On these platforms a person mounts the file system.
 _KEEP_STATE = ("linux", "qemu")
 MAIN = "/main.py"
 _MAIN_TEXT = f"""import sys
@@ -294,7 +294,7 @@ def _install_start(board: Board, tell: Tell) -> None:
 
 
 def _bring(board: Board, content: Content, tell: Tell) -> list[str]:
-    """Bring the list, the configuration and the files that the board lacks; return the latter."""
+    """Bring list, configuration and missing files onto the board; return the missing files."""
     device = board.device
     incoming = {PurePosixPath(installer.INCOMING).name: content.listing}
     if content.config is not None:

@@ -34,7 +34,7 @@ _CHARGED_PACKETS = 1
 
 
 class _Play:
-    """A pole that charges, its service, and the host whose key is in the list or not."""
+    """A pole that charges, its service, and a host. The host's key is in the list or not."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices

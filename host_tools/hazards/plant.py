@@ -31,7 +31,7 @@ MOST_MA = 32_000
 
 
 class PlantBoard(MemoryBoard):
-    """A board whose inputs come from the model. Attributes say which part is broken.
+    """A board with inputs from the model. Attributes say which part is broken.
 
     Attributes:
         vehicle: the state that the vehicle's switches show: "A" to "D".

@@ -51,7 +51,7 @@ RESULT_NAMES = (
     "FAILED",
 )
 ROLE_NAMES = ("pole", "vehicle")
-# A pole whose invoice waits answers BUSY to a write, for a packet at most.
+# While an invoice waits, a pole answers BUSY to a write. That lasts for a packet at most.
 _TRIES = 5
 _MOST_PAUSES = 100
 _MOST_GREETINGS = 3

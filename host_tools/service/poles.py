@@ -47,7 +47,7 @@ class Pole(Protocol):
 
 
 class ImagePole:
-    """A pole whose flash image is in the file `path`."""
+    """A pole that is stopped: its flash image is the file `path`."""
 
     def __init__(self, path: Path, blocks: int, block_size: int) -> None:
         self.name = str(path)

@@ -178,7 +178,7 @@ class PayeeRecords:
         return channel_id in self._channels
 
     def after(self, channel_id: bytes) -> "bytes | None":
-        """Return the channel whose id follows `channel_id`, or None behind the last one.
+        """Return the channel with the next id after `channel_id`, or None behind the last one.
 
         Channels may come and go between two calls, and none of the others is left out.
         """

@@ -1,4 +1,4 @@
-"""A meter whose power tells when it was asked: a reading shows its true age."""
+"""A meter that shows, as its power, when it was asked: so a reading tells its true age."""
 
 from joulestream.compat import const
 from joulestream.testkit.meter import Line, Meter

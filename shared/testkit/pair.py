@@ -147,7 +147,7 @@ class Pair:
         certificates: the vehicle's certificates; without them, one of the standard channel.
         time_s: the pole's clock at its start, unix time in s; None: its board has no clock.
         flash: the flash of the pole and of the vehicle.
-        pole_board: the board whose parts tell the pole's limits. Default: one without any.
+        pole_board: the board that tells the pole's limits. Default: one without any.
 
     Attributes:
         bend: called as `bend(sender, payload)` with "pole" or "vehicle"; it returns the list of

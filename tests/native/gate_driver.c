@@ -7,7 +7,7 @@
 //     flip BIT           changes one bit of the controller's memory
 //     bits               prints the number of these bits
 //
-// Each step whose outputs differ from those before it prints
+// Each step that changes the outputs prints
 //     at MS coil test shunt_trip tripped state reason opened_by
 // an answer prints `answer HEX`, and each command ends with the line `.`
 

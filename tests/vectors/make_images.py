@@ -3,8 +3,8 @@
     python tests/vectors/make_images.py
 
 VERSION is that of pyproject.toml. Such a file is never written again: it stands for the devices
-that are in use, and tests/test_earlier_releases.py holds every later firmware to it. Each image is
-compressed with zlib and written in base64, beside the figures that stand in it.
+that are in use, and tests/test_earlier_releases.py holds every later firmware to it. An image
+is compressed with zlib, in base64. Beside it stand the figures that the image holds.
 """
 
 import base64
