@@ -28,8 +28,8 @@ from joulestream.host_tools.build.shell import ToolchainError
 # One edit: first and last line from 1, first and last column in bytes of UTF-8, the new text.
 _Edit = tuple[int, int, int, int, str]
 
-# Modules, or packages with a dot at the end, that keep their numbers to themselves. A user has a
-# meter, board, link, price source or power limit that builds on other modules.
+# Modules, or packages with a dot at the end, that keep their numbers to themselves. The meters,
+# boards, links, price sources and power limits of users build on other modules.
 _INNER = (
     "joulestream.channel",
     "joulestream.device.journal_blocks",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from joulestream.host_tools.flashing.targets import TARGETS
+from joulestream.host_tools.roles import Role
 from joulestream.host_tools.terminal import JsonOption, print_fields, teller
 
 app = typer.Typer(add_completion=False)
@@ -15,13 +16,6 @@ PortOption = Annotated[
     str, typer.Option(help="The board's serial port; `mpremote connect list` shows them.")
 ]
 BoardKind = StrEnum("BoardKind", {name: name for name in TARGETS})  # type: ignore[misc]
-
-
-class Role(StrEnum):
-    """The firmware of the board."""
-
-    POLE = "pole"
-    VEHICLE = "vehicle"
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from joulestream.host_tools.errors import CommandError
+from joulestream.host_tools.roles import Role
 from joulestream.host_tools.terminal import JsonOption
 
 app = typer.Typer(add_completion=False)
@@ -15,13 +16,6 @@ app = typer.Typer(add_completion=False)
 # 115200 is the link's speed on every board. Meters of Eastron are set to 9600 on their display;
 # an SDM120 comes with 2400.
 _LINK_BAUD = 115_200
-
-
-class Role(StrEnum):
-    """The firmware to run."""
-
-    POLE = "pole"
-    VEHICLE = "vehicle"
 
 
 class Pilot(StrEnum):
